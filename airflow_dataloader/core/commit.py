@@ -1,0 +1,85 @@
+"""The identity of one write to a target, and what travels with it in the table's own history.
+
+A target remembers, for each writer (``app_id``), the highest version it has taken, and skips what is not
+higher. Versions grow with the row's epoch, so a stale loader's writes are skipped for good.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+#: Writes that one epoch has room for; a chunked backfill uses one a chunk.
+STEPS_PER_EPOCH = 1 << 20
+
+#: Marks our entries among the user metadata of a table's history; the value is the format's version.
+MARK = "adl"
+FORMAT = 1
+
+
+def app_id(installation: str, config_id: int) -> str:
+    """Return the writer's name at the target: one for each control row of each installation."""
+    return f"adl:{installation}:{config_id}"
+
+
+def txn_version(epoch: int, step: int) -> int:
+    """Return the version of write number ``step`` in ``epoch``; step 0 is the target fence."""
+    if not 0 <= step < STEPS_PER_EPOCH:
+        raise ValueError(f"step {step} is outside 0..{STEPS_PER_EPOCH - 1}")
+    return epoch * STEPS_PER_EPOCH + step
+
+
+def epoch_of(version: int) -> int:
+    """Return the epoch that a transaction version belongs to."""
+    return version // STEPS_PER_EPOCH
+
+
+@dataclass(frozen=True, kw_only=True)
+class Commit:
+    """One write: who makes it, in which epoch and step, and the facts that a repair needs later."""
+
+    app_id: str
+    epoch: int
+    step: int
+    #: ``historical_metadata.id`` of the load that writes.
+    metadata_id: int
+    #: Window, configuration hash, counts: whatever lets another process settle this load.
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def version(self) -> int:
+        """The transaction version at the target."""
+        return txn_version(self.epoch, self.step)
+
+    def user_metadata(self) -> str:
+        """Return the JSON text stored with the commit; :func:`parse_user_metadata` reads it back."""
+        body = {
+            MARK: FORMAT,
+            "app_id": self.app_id,
+            "epoch": self.epoch,
+            "step": self.step,
+            "load": self.metadata_id,
+            "facts": dict(self.facts),
+        }
+        return json.dumps(body, sort_keys=True, separators=(",", ":"))
+
+
+def parse_user_metadata(text: str | None) -> Commit | None:
+    """Return the commit that ``text`` describes, or None if it is not one of ours."""
+    if not text or f'"{MARK}"' not in text:
+        return None
+    try:
+        body = json.loads(text)
+        if body.get(MARK) != FORMAT:
+            return None
+        return Commit(
+            app_id=str(body["app_id"]),
+            epoch=int(body["epoch"]),
+            step=int(body["step"]),
+            metadata_id=int(body["load"]),
+            facts=dict(body["facts"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None

@@ -1,0 +1,35 @@
+"""How far a window reaches back over the last one."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+_UNITS = {
+    "second": timedelta(seconds=1),
+    "minute": timedelta(minutes=1),
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+    "week": timedelta(weeks=1),
+}
+_SPAN = re.compile(r"(\d{1,9})\s*([a-z]+)")
+
+#: What timestamp cursors get unless the row says otherwise: rows commit later than their cursor says.
+DEFAULT_FOR_TIMESTAMPS = timedelta(minutes=15)
+
+
+def parse_lookback(text: str | None) -> timedelta | int | None:
+    """Return the span (``15 minutes``, ``2 days``) or number (``1000``) that ``text`` means; None for None.
+
+    Raises ValueError with one sentence when it is neither.
+    """
+    if text is None or not text.strip():
+        return None
+    cleaned = text.strip().casefold()
+    if cleaned.isdecimal():
+        return int(cleaned)
+    match = _SPAN.fullmatch(cleaned)
+    unit = _UNITS.get(match.group(2).removesuffix("s")) if match else None
+    if match is None or unit is None:
+        raise ValueError(f"{text!r} is neither a span of time nor a whole number")
+    return int(match.group(1)) * unit

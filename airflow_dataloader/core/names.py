@@ -1,0 +1,39 @@
+"""Names of targets and of their columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+#: Delta refuses these in column names unless the table maps columns; the documents turn spaces into ``_``.
+_FORBIDDEN = re.compile(r"[ ,;{}()\n\t=\x00-\x1f]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetName:
+    """A Delta table's three-level name. Unity Catalog compares names without case."""
+
+    catalog: str
+    schema: str
+    table: str
+
+    def __str__(self) -> str:
+        """Return the dotted name, for messages only; an engine quotes by itself."""
+        return f"{self.catalog}.{self.schema}.{self.table}"
+
+
+def column_name(source_name: str) -> str:
+    """Return the target's name of a source column: what Delta forbids becomes an underscore."""
+    return _FORBIDDEN.sub("_", source_name)
+
+
+def collisions(source_names: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the pairs of source columns that would share one target column (compared without case)."""
+    seen: dict[str, str] = {}
+    pairs = []
+    for name in source_names:
+        first = seen.setdefault(column_name(name).casefold(), name)
+        if first is not name:
+            pairs.append((first, name))
+    return pairs

@@ -1,0 +1,53 @@
+"""What a load proves about itself: counted, not estimated. Stored with every load."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """``historical_metadata.receipt``, as JSON. None means: not counted by this load."""
+
+    rows_read: int | None = None
+    rows_inserted: int | None = None
+    rows_updated: int | None = None
+    rows_deleted: int | None = None
+    #: Rows left out because a row with the same key and a newer cursor was read.
+    duplicate_keys: int | None = None
+    #: Rows left out because a key column is NULL.
+    null_keys: int | None = None
+    #: Rows read whose cursor is NULL.
+    null_cursors: int | None = None
+    #: Values that value_policy ``null`` replaced.
+    values_replaced: int | None = None
+    #: The source's own count of the window, in the snapshot that was read.
+    source_rows: int | None = None
+    #: Bounds of the window as the source's text, both included; None where open.
+    low: str | None = None
+    high: str | None = None
+    #: ``exported`` (all partitions in one snapshot), ``single`` (one statement) or ``none``.
+    snapshot: str | None = None
+    partitions: int | None = None
+    target_version: int | None = None
+    #: Table version of the target fence, where this load made one.
+    fence_version: int | None = None
+    #: Column name to type, as published.
+    columns: dict[str, str] | None = None
+    #: Load whose commit this load found and adopted.
+    adopted: int | None = None
+    #: Seconds spent in each phase.
+    seconds: dict[str, float] = field(default_factory=dict)
+    #: What a person should know although the load succeeded.
+    notes: tuple[str, ...] = ()
+
+    @property
+    def rows_published(self) -> int:
+        """Rows inserted and updated: the documents' ``rows_processed``."""
+        return (self.rows_inserted or 0) + (self.rows_updated or 0)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what is known, for a JSON column."""
+        body = asdict(self)
+        return {key: value for key, value in body.items() if value not in (None, (), {})}

@@ -1,0 +1,43 @@
+"""What the domain asks of whoever runs loads: the state of a run, and to cancel one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class RunState(StrEnum):
+    """The state of a run, reduced to what a decision needs."""
+
+    #: Waiting for a cluster, a library or an earlier run.
+    PENDING = "pending"
+    RUNNING = "running"
+    #: Over, in whatever way; ``reason`` says how.
+    ENDED = "ended"
+    #: No such run, or one that belongs to another workspace.
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run as its API describes it."""
+
+    state: RunState
+    #: The run's own words about its end, free of secrets.
+    reason: str = ""
+    termination_code: str | None = None
+
+
+class RunApiUnavailable(Exception):
+    """The API could not be asked; nothing may be concluded."""
+
+
+class RunApi(Protocol):
+    """The Jobs API, or the local workspace's. ``--local`` has none."""
+
+    def state(self, workspace_host: str | None, databricks_run: str) -> Run:
+        """Return the run's state; raise :class:`RunApiUnavailable` if it cannot be asked."""
+
+    def cancel(self, workspace_host: str | None, databricks_run: str) -> None:
+        """Ask for the run's end; return at once. Cancelling an ended run is fine."""

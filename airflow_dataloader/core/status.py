@@ -1,0 +1,47 @@
+"""The states of a table row and of a load, and the moves between them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class RowStatus(StrEnum):
+    """``table_control.last_status``; SQL NULL (never run, or reset for a retry) is None here."""
+
+    #: Set by the claim; left when the loader starts, or when the load is given up.
+    QUEUED = "Queued"
+    #: Set by the loader's start; left by its settlement, by cancel, or by reap.
+    IN_PROGRESS = "In Progress"
+    #: Written by the loader alone, after its commit is proved; left by the next claim.
+    SUCCEEDED = "Succeeded"
+    #: Written by whoever gives up first; left by the next claim, or by reset_for_retry.
+    FAILED = "Failed"
+
+
+class LoadStatus(StrEnum):
+    """``historical_metadata.load_status``: the state of one load. The last three are final."""
+
+    QUEUED = "Queued"
+    IN_PROGRESS = "In Progress"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    #: A person, or the maximum runtime, ended the load; the row itself is Failed.
+    CANCELLED = "Cancelled"
+
+
+#: Statuses in which a load owns its row.
+LIVE = frozenset({RowStatus.QUEUED, RowStatus.IN_PROGRESS})
+
+#: Legal moves of ``table_control.last_status``; the database's trigger refuses every other.
+MOVES: dict[RowStatus | None, frozenset[RowStatus | None]] = {
+    None: frozenset({RowStatus.QUEUED}),
+    RowStatus.QUEUED: frozenset({RowStatus.IN_PROGRESS, RowStatus.FAILED}),
+    RowStatus.IN_PROGRESS: frozenset({RowStatus.SUCCEEDED, RowStatus.FAILED}),
+    RowStatus.SUCCEEDED: frozenset({RowStatus.QUEUED, None}),
+    RowStatus.FAILED: frozenset({RowStatus.QUEUED, RowStatus.FAILED, None}),
+}
+
+
+def may_move(old: RowStatus | None, new: RowStatus | None) -> bool:
+    """Say whether a row may go from ``old`` to ``new``; staying as it is always may."""
+    return old == new or new in MOVES[old]

@@ -1,0 +1,81 @@
+"""The six load strategies and the policies beside them, under the names that the control table uses."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Strategy(StrEnum):
+    """``table_control.load_strategy``."""
+
+    #: Read everything, replace the table.
+    FULL = "full"
+    #: Read a window of the cursor, merge by key.
+    INCREMENTAL = "incremental"
+    #: Read a window of the cursor, add what is not there.
+    APPEND_ONLY = "append_only"
+    #: Read the last days, replace them.
+    ROLLING = "rolling"
+    #: Ask first whether anything changed, then load as incremental.
+    CHECK_AND_LOAD = "check_and_load"
+    #: Read the whole history in chunks, resumable, then become incremental.
+    CHUNKED_BACKFILL = "chunked_backfill"
+
+
+#: Strategies that move a watermark and therefore need ``incremental_column``.
+NEEDS_CURSOR = frozenset(
+    {Strategy.INCREMENTAL, Strategy.APPEND_ONLY, Strategy.CHECK_AND_LOAD, Strategy.CHUNKED_BACKFILL}
+)
+
+#: Strategies that merge and therefore need ``primary_key_cols``.
+NEEDS_KEY = frozenset({Strategy.INCREMENTAL, Strategy.CHECK_AND_LOAD, Strategy.CHUNKED_BACKFILL})
+
+
+class CursorType(StrEnum):
+    """``table_control.incremental_type``: what the cursor column holds; decides literals and chunking."""
+
+    TIMESTAMP = "timestamp"
+    TIMESTAMP_NTZ = "timestamp_ntz"
+    DATE = "date"
+    INTEGER = "integer"
+    DECIMAL = "decimal"
+    STRING = "string"
+
+
+class Trigger(StrEnum):
+    """``historical_metadata.trigger``: why a load was claimed."""
+
+    SCHEDULE = "schedule"
+    MANUAL = "manual"
+    RETRY = "retry"
+
+
+class NullCursorPolicy(StrEnum):
+    """What happens to rows without a cursor value."""
+
+    INCLUDE = "include"
+    EXCLUDE = "exclude"
+    FAIL = "fail"
+
+
+class SchemaPolicy(StrEnum):
+    """What happens when the source's columns changed."""
+
+    EVOLVE = "evolve"
+    FREEZE = "freeze"
+    IGNORE = "ignore"
+
+
+class ValuePolicy(StrEnum):
+    """What happens to values that cannot be kept exactly."""
+
+    FAIL = "fail"
+    STRING = "string"
+    NULL = "null"
+
+
+class EmptySourcePolicy(StrEnum):
+    """Whether an empty source may empty a filled target."""
+
+    FAIL = "fail"
+    ALLOW = "allow"

@@ -1,0 +1,1 @@
+"""Engines that read, stage and publish, behind one protocol."""

@@ -1,0 +1,136 @@
+"""The verbs that strategies are written in. An engine implements them; no strategy sees its data.
+
+Every write takes one :class:`~airflow_dataloader.core.commit.Commit` and is exactly-once by it: a write
+whose commit is already in the target's history returns what that commit did, and does nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from airflow_dataloader.core.commit import Commit
+from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.core.plan import PlannedColumn, ReadPlan
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryEntry:
+    """One of our commits, found in a target's history."""
+
+    #: Version of the table that the commit made.
+    table_version: int
+    commit: Commit
+    #: The engine's own counters of that commit, as integers.
+    metrics: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A target as it stands."""
+
+    version: int
+    #: Column name to type, both as the target spells them, in order; types in lower case.
+    columns: Mapping[str, str]
+    #: Commits by the asked writer, newest first, as far back as the history reaches.
+    commits: tuple[HistoryEntry, ...]
+    #: Whether the table holds at least one row.
+    filled: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """What one write did to the target."""
+
+    version: int
+    rows_inserted: int = 0
+    rows_updated: int = 0
+    rows_deleted: int = 0
+    #: Rows that the write took from the source side: after deduplication for a merge.
+    rows_in: int = 0
+    #: Values that value_policy ``null`` replaced; None where the write could not count them.
+    values_replaced: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """Rows kept between reading and publishing, private to one load."""
+
+    name: TargetName
+    columns: tuple[PlannedColumn, ...]
+    rows: int
+    #: Rows with NULL in any key column.
+    null_keys: int = 0
+    #: Rows with NULL in the cursor column.
+    null_cursors: int = 0
+    values_replaced: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deduplication:
+    """How one row a key is chosen: the newest cursor, exact ties by all columns."""
+
+    #: Target names of the key columns. Rows with NULL in one of them are left out.
+    keys: tuple[str, ...]
+    #: Target name of the cursor column, or None to decide by all columns alone.
+    cursor: str | None
+
+
+class Rows(Protocol):
+    """A planned read that has not run yet; only the engine that made it can look inside."""
+
+    @property
+    def plan(self) -> ReadPlan:
+        """The plan that it will execute."""
+
+
+class Engine(Protocol):
+    """An engine session, used by one load at a time."""
+
+    @property
+    def parallelism(self) -> int:
+        """Reads that can run at the same time."""
+
+    def inspect(self, target: TargetName, app_id: str) -> Target | None:
+        """Return the target as it stands, or None if it certainly does not exist."""
+
+    def read(self, plan: ReadPlan) -> Rows:
+        """Prepare a read. Nothing is sent to the source before a write or a stage asks for it."""
+
+    def stage(self, rows: Rows, name: TargetName, dedup: Deduplication | None) -> Stage:
+        """Execute a read into a new stage and count what a receipt needs. An existing one is replaced."""
+
+    def overwrite(
+        self, target: TargetName, data: Rows | Stage, commit: Commit, dedup: Deduplication | None = None
+    ) -> Written:
+        """Replace the whole table and its columns in one commit; readers keep the old version until then."""
+
+    def append(self, target: TargetName, data: Rows | Stage, commit: Commit) -> Written:
+        """Add rows; new columns are added to the target."""
+
+    def merge(self, target: TargetName, stage: Stage, commit: Commit, dedup: Deduplication) -> Written:
+        """Insert new keys and update those that differ and whose cursor is not older than the target's."""
+
+    def replace_slice(
+        self, target: TargetName, data: Rows | Stage, predicate: str, commit: Commit
+    ) -> Written:
+        """Replace exactly the target's rows that satisfy ``predicate`` (Spark SQL over target columns)."""
+
+    def fence(self, target: TargetName, columns: Sequence[PlannedColumn], commit: Commit) -> int:
+        """Commit nothing but the commit's version, so that no older write can land; return the table version.
+
+        An absent target is created empty with ``columns``.
+        """
+
+    def rows(self, target: TargetName, columns: Sequence[str] | None = None) -> list[tuple[Any, ...]]:
+        """Return the target's rows for a check; for small tables only."""
+
+    def drop_stage(self, name: TargetName) -> None:
+        """Remove a stage; one that does not exist is fine."""
+
+    def interrupt(self) -> None:
+        """Stop whatever this session runs, from another thread. What was not committed never will be."""
+
+    def close(self) -> None:
+        """End the session; may be called twice."""
