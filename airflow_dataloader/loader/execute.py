@@ -1,0 +1,91 @@
+"""A load's work between its start and its settlement."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+
+from airflow_dataloader.control.lease import Started
+from airflow_dataloader.core.failure import Phase
+from airflow_dataloader.core.strategy import Strategy
+from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.loader.endpoint import resolve_endpoint
+from airflow_dataloader.loader.job import Job
+from airflow_dataloader.loader.journal import Journal
+from airflow_dataloader.loader.keeper import LeaseKeeper
+from airflow_dataloader.loader.observer import Moment
+from airflow_dataloader.loader.reading import plan_columns
+from airflow_dataloader.loader.sessions.registry import open_session
+from airflow_dataloader.loader.strategies import full, incremental
+from airflow_dataloader.loader.strategies.outcome import Outcome
+from airflow_dataloader.loader.target import take_target
+from airflow_dataloader.loader.worker import Worker
+from airflow_dataloader.sources.registry import dialect
+
+log = logging.getLogger(__name__)
+
+STRATEGIES: Mapping[Strategy, Callable[[Job], Outcome]] = {
+    Strategy.FULL: full.load,
+    Strategy.INCREMENTAL: incremental.load,
+}
+
+
+def execute(worker: Worker, started: Started, keeper: LeaseKeeper, journal: Journal) -> Outcome:
+    """Connect, plan, take the target, and run the row's strategy. Settles nothing."""
+    strategy = _strategy(started)
+    worker.observer.reached(started.config, Moment.STARTED)
+    with _job(worker, started, keeper, journal) as job:
+        job.reached(Moment.CONNECTED)
+        with journal.during(Phase.PLAN):
+            plan_columns(job)
+        take_target(job, worker.control)
+        job.reached(Moment.PLANNED)
+        return strategy(job)
+
+
+def _strategy(started: Started) -> Callable[[Job], Outcome]:
+    wanted = started.config.strategy
+    try:
+        return STRATEGIES[wanted]
+    except KeyError:
+        raise ConfigurationError(
+            f"Strategy {wanted} cannot be run by this version.",
+            field="load_strategy",
+            fix=f"use {' or '.join(STRATEGIES)}, or install a version that has it",
+        ) from None
+
+
+@contextmanager
+def _job(worker: Worker, started: Started, keeper: LeaseKeeper, journal: Journal) -> Iterator[Job]:
+    """Connect to the source; when the load breaks, stop what it still runs there and in the engine."""
+    config = started.config
+    with journal.during(Phase.CONNECT):
+        name = f"adl-{started.installation[:8]}-{started.metadata_id}"
+        endpoint = resolve_endpoint(config, worker.secrets, application_name=name)
+        tongue = dialect(config.db_type)
+        session = open_session(endpoint)
+    with closing(session):
+        try:
+            yield Job(
+                started=started,
+                engine=worker.engine,
+                session=session,
+                dialect=tongue,
+                endpoint=endpoint,
+                keeper=keeper,
+                journal=journal,
+                observer=worker.observer,
+            )
+        except BaseException:
+            _stop_reads(worker, session.cancel_reads)
+            raise
+
+
+def _stop_reads(worker: Worker, cancel: Callable[[], None]) -> None:
+    """End the statement in the engine, then the source's query, which does not end by itself."""
+    for stop in (worker.engine.interrupt, cancel):
+        try:
+            stop()
+        except Exception as error:  # noqa: BLE001  the load's own error is the one to report
+            log.warning("Part of the load could not be stopped: %s", error)

@@ -1,0 +1,75 @@
+"""One load under way: its configuration and its tools, as the building blocks of a strategy see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_dataloader.control.lease import Started
+from airflow_dataloader.core.commit import Commit, app_id
+from airflow_dataloader.core.config import LoadConfig
+from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.core.plan import Endpoint, PlannedColumn
+from airflow_dataloader.loader.engines.protocol import Engine, Target
+from airflow_dataloader.loader.journal import Journal
+from airflow_dataloader.loader.keeper import LeaseKeeper
+from airflow_dataloader.loader.observer import Moment, Observer
+from airflow_dataloader.loader.sessions.protocol import SourceSession
+from airflow_dataloader.sources.dialect import DescribedColumn, Dialect
+
+
+@dataclass(kw_only=True)
+class Job:
+    """What a load works with. The first three fields below change as it goes on; the tools do not."""
+
+    started: Started
+    #: The target as it stands after the fence, or None if it does not exist.
+    target: Target | None = None
+    #: The source's columns, and what becomes of them; empty until planned.
+    described: tuple[DescribedColumn, ...] = ()
+    columns: tuple[PlannedColumn, ...] = ()
+    #: Counts a row's replaced values (:class:`~airflow_dataloader.core.plan.ReadPlan`).
+    replaced: str | None = None
+
+    engine: Engine
+    session: SourceSession
+    dialect: Dialect
+    endpoint: Endpoint
+    keeper: LeaseKeeper
+    journal: Journal
+    observer: Observer
+
+    @property
+    def config(self) -> LoadConfig:
+        """The configuration frozen at the claim."""
+        return self.started.config
+
+    @property
+    def app_id(self) -> str:
+        """This row's name as a writer at its target."""
+        return app_id(self.started.installation, self.started.config_id)
+
+    @property
+    def stage_name(self) -> TargetName:
+        """The load's own staging table, beside the target."""
+        target = self.config.target
+        return TargetName(
+            catalog=target.catalog, schema=target.schema, table=f"_adl_stage_{self.started.metadata_id}"
+        )
+
+    def commit(self, step: int, facts: Mapping[str, Any]) -> Commit:
+        """Return the identity of write number ``step``, with the facts that a repair needs."""
+        common = {"content_hash": self.config.content_hash, "strategy": str(self.config.strategy)}
+        return Commit(
+            app_id=self.app_id,
+            epoch=self.started.epoch,
+            step=step,
+            metadata_id=self.started.metadata_id,
+            facts=common | dict(facts),
+        )
+
+    def reached(self, moment: Moment) -> None:
+        """Tell the observer, then make sure that the row is still ours."""
+        self.observer.reached(self.config, moment)
+        self.keeper.check()

@@ -1,0 +1,39 @@
+"""Where a load is, and what it has counted so far; kept even when the load fails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from airflow_dataloader.core.failure import Phase
+from airflow_dataloader.core.receipt import Receipt
+
+
+class Journal:
+    """Grows with the load: the phase it is in, and the receipt it will leave."""
+
+    def __init__(self) -> None:
+        self.phase = Phase.START
+        self.receipt = Receipt()
+
+    def note(self, **counted: Any) -> None:
+        """Write what was counted into the receipt."""
+        self.receipt = replace(self.receipt, **counted)
+
+    def remark(self, text: str) -> None:
+        """Add a sentence that a person should read although nothing failed."""
+        self.receipt = replace(self.receipt, notes=(*self.receipt.notes, text))
+
+    @contextmanager
+    def during(self, phase: Phase) -> Iterator[None]:
+        """Be in ``phase``; count its seconds when it ends well, stay in it when it does not."""
+        outer, self.phase = self.phase, phase
+        begun = time.monotonic()
+        yield
+        spent = dict(self.receipt.seconds)
+        spent[phase] = round(spent.get(phase, 0.0) + time.monotonic() - begun, 3)
+        self.receipt = replace(self.receipt, seconds=spent)
+        self.phase = outer

@@ -1,0 +1,134 @@
+"""Keeps a load's lease alive from a thread of its own, and says when it is lost.
+
+A loader whose lease is lost must stop: by the time somebody else may take over its row, it has to have
+interrupted its own work. The moment is measured by the monotonic clock, which goes on while a process is
+stopped, so a loader that was frozen and wakes up late knows at once that it is late.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+
+from airflow_dataloader.exceptions import ControlUnavailable, DataloaderError, Fenced, LeaseLost
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeaseTimes:
+    """Seconds. The defaults are DESIGN's; tests shorten them."""
+
+    beat: float = 10.0
+    #: How long one heartbeat is good for.
+    lease: float = 60.0
+    #: How long after the lease's end nobody may take over.
+    grace: float = 300.0
+    #: How long before that this loader stops its own work.
+    margin: float = 15.0
+    #: Pause after a heartbeat that did not get through.
+    retry: float = 2.0
+
+
+class LeaseKeeper:
+    """Runs ``beat(progressed)`` every few seconds until it is closed or the lease is lost.
+
+    ``beat`` renews the lease in the control database and raises Fenced when the row is no longer ours.
+    ``progressed`` tells whether the load moved since it was last asked; its errors never end a load.
+    ``on_lost`` interrupts the load's work; it is called once, from the keeper's thread.
+    """
+
+    def __init__(
+        self,
+        beat: Callable[[bool], None],
+        *,
+        progressed: Callable[[], bool],
+        on_lost: Callable[[], None],
+        times: LeaseTimes,
+    ) -> None:
+        self._beat = beat
+        self._progressed = progressed
+        self._on_lost = on_lost
+        self._times = times
+        self._closed = threading.Event()
+        self._lost: DataloaderError | None = None
+        self._renewed = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name="lease-keeper", daemon=True)
+
+    def __enter__(self) -> LeaseKeeper:
+        """Start the thread; the load's start has just granted the first lease."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop the thread, waiting for a heartbeat under way."""
+        self._closed.set()
+        self._thread.join()
+
+    @property
+    def deadline(self) -> float:
+        """The monotonic time at which this loader stops its own work."""
+        times = self._times
+        return self._renewed + times.lease + times.grace - times.margin
+
+    def check(self) -> None:
+        """Raise Fenced if the row is no longer ours, LeaseLost if nobody knows. Called before every write."""
+        if self._lost is None and time.monotonic() >= self.deadline:
+            self._lose(self._late())
+        if self._lost is not None:
+            raise self._lost
+
+    def renew_now(self) -> None:
+        """Renew from the calling thread; raise Fenced if the row is no longer ours."""
+        self._beat(False)
+
+    def _late(self) -> LeaseLost:
+        silent = time.monotonic() - self._renewed
+        return LeaseLost(
+            f"The lease could not be renewed for {silent:.0f} s, so this load stopped its own work.",
+            fix="see whether the control database was reachable; the row is loaded again at its next slot",
+        )
+
+    def _run(self) -> None:
+        pause = self._times.beat
+        while not self._closed.wait(pause) and self._lost is None:
+            pause = self._times.beat if self._renew() else self._times.retry
+
+    def _renew(self) -> bool:
+        asked = time.monotonic()
+        if asked >= self.deadline:
+            self._lose(self._late())
+            return False
+        try:
+            self._beat(self._safe_progress())
+        except Fenced as error:
+            self._lose(error)
+            return False
+        except ControlUnavailable as error:
+            log.warning("Heartbeat did not get through: %s", error)
+            return False
+        self._renewed = asked
+        return True
+
+    def _safe_progress(self) -> bool:
+        try:
+            return self._progressed()
+        except Exception as error:  # noqa: BLE001  whatever the probe meets, the load itself may be fine
+            log.warning("Progress could not be seen: %s", error)
+            return True
+
+    def _lose(self, error: DataloaderError) -> None:
+        if self._lost is not None:
+            return
+        self._lost = error
+        log.error("This load stops: %s", error)
+        try:
+            self._on_lost()
+        except Exception:
+            log.exception("The load's work could not be interrupted; its next write is refused all the same.")

@@ -1,0 +1,35 @@
+"""One write to the target: announced, checked, counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from airflow_dataloader.core.commit import Commit
+from airflow_dataloader.core.failure import Phase
+from airflow_dataloader.loader.engines.protocol import Written
+from airflow_dataloader.loader.job import Job
+from airflow_dataloader.loader.observer import Moment
+
+#: The one publishing write of strategies that need no more than one; step 0 is the fence.
+PUBLISH_STEP = 1
+
+
+def publish(job: Job, facts: Mapping[str, Any], write: Callable[[Commit], Written]) -> Written:
+    """Call ``write`` with the load's publishing commit and put what it did into the receipt.
+
+    ``facts`` travel with the commit, so that a later load can settle this one if it dies right after.
+    """
+    with job.journal.during(Phase.PUBLISH):
+        job.reached(Moment.PUBLISHING)
+        written = write(job.commit(PUBLISH_STEP, facts))
+        job.journal.note(
+            rows_inserted=written.rows_inserted,
+            rows_updated=written.rows_updated,
+            rows_deleted=written.rows_deleted,
+            target_version=written.version,
+            columns={column.name: column.type for column in job.columns},
+        )
+        # Told without asking whether the row is still ours: what is committed is committed.
+        job.observer.reached(job.config, Moment.PUBLISHED)
+    return written

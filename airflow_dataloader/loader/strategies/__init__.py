@@ -1,0 +1,1 @@
+"""One file a strategy; each composes the same building blocks."""

@@ -1,0 +1,17 @@
+"""What a strategy hands back to be settled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """Changes to the row that follow from a load that published."""
+
+    #: New ``incremental_value`` as the source's own text; None leaves it.
+    watermark: str | None = None
+    #: The load replaced the table as ``load_full`` asked, so the flag is done with.
+    load_full_done: bool = False
+    #: Strategy from now on, where a load ends its own.
+    next_strategy: str | None = None

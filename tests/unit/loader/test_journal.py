@@ -1,0 +1,32 @@
+"""What a load remembers of itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_dataloader.core.failure import Phase
+from airflow_dataloader.loader.journal import Journal
+
+
+def test_counts_add_up_to_a_receipt() -> None:
+    journal = Journal()
+    journal.note(rows_read=5)
+    journal.note(rows_inserted=3, rows_updated=1)
+    journal.remark("One row was left out.")
+    assert journal.receipt.rows_published == 4
+    assert journal.receipt.as_json()["notes"] == ("One row was left out.",)
+
+
+def test_a_phase_that_ends_well_is_left_and_timed() -> None:
+    journal = Journal()
+    with journal.during(Phase.PUBLISH), journal.during(Phase.READ):
+        assert journal.phase is Phase.READ
+    assert journal.phase is Phase.START
+    assert set(journal.receipt.seconds) == {Phase.READ, Phase.PUBLISH}
+
+
+def test_a_phase_that_breaks_is_where_the_load_was() -> None:
+    journal = Journal()
+    with pytest.raises(RuntimeError), journal.during(Phase.PUBLISH):
+        raise RuntimeError("disk full")
+    assert journal.phase is Phase.PUBLISH

@@ -1,0 +1,110 @@
+"""The lease keeper: renews, notices a lost row, and gives up before somebody else may take over."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from airflow_dataloader.exceptions import ControlUnavailable, Fenced, LeaseLost
+from airflow_dataloader.loader.keeper import LeaseKeeper, LeaseTimes
+
+QUICK = LeaseTimes(beat=0.01, lease=60, grace=300, margin=15, retry=0.01)
+#: A lease that is over 0.2 s after its last renewal.
+SHORT = LeaseTimes(beat=0.01, lease=0.2, grace=0.1, margin=0.1, retry=0.01)
+
+
+class Control:
+    """A control database that answers as told, and remembers what it was asked."""
+
+    def __init__(self, answer: Callable[[], None] = lambda: None) -> None:
+        self.answer = answer
+        self.beats: list[bool] = []
+        self.third = threading.Event()
+
+    def beat(self, progressed: bool) -> None:
+        self.beats.append(progressed)
+        if len(self.beats) >= 3:
+            self.third.set()
+        self.answer()
+
+
+def keep(
+    control: Control,
+    times: LeaseTimes = QUICK,
+    progressed: Callable[[], bool] = lambda: True,
+    lost: threading.Event | None = None,
+) -> LeaseKeeper:
+    on_lost = lost.set if lost else lambda: None
+    return LeaseKeeper(control.beat, progressed=progressed, on_lost=on_lost, times=times)
+
+
+def refuse() -> None:
+    raise Fenced("The row has a later epoch.")
+
+
+def away() -> None:
+    raise ControlUnavailable("The control database is away.")
+
+
+def test_renews_until_it_is_closed() -> None:
+    control = Control()
+    with keep(control) as keeper:
+        assert control.third.wait(10)
+        keeper.check()
+    assert "lease-keeper" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_lost_row_interrupts_the_work_and_refuses_the_next_write() -> None:
+    lost = threading.Event()
+    with keep(Control(refuse), lost=lost) as keeper:
+        assert lost.wait(10)
+        with pytest.raises(Fenced, match="later epoch"):
+            keeper.check()
+
+
+def test_an_outage_shorter_than_the_lease_is_survived() -> None:
+    answers = iter([away, away, away])
+    control = Control(lambda: next(answers, lambda: None)())
+    lost = threading.Event()
+    with keep(control, lost=lost) as keeper:
+        assert control.third.wait(10)
+        keeper.check()
+    assert not lost.is_set()
+
+
+def test_an_outage_longer_than_the_lease_ends_the_work() -> None:
+    lost = threading.Event()
+    with keep(Control(away), SHORT, lost=lost) as keeper:
+        assert lost.wait(10)
+        with pytest.raises(LeaseLost, match="could not be renewed"):
+            keeper.check()
+
+
+def test_a_process_that_slept_through_its_lease_is_refused_before_the_thread_wakes() -> None:
+    keeper = keep(Control(), LeaseTimes(lease=0, grace=0, margin=0))
+    with pytest.raises(LeaseLost):
+        keeper.check()
+
+
+def test_a_probe_that_breaks_counts_as_progress() -> None:
+    def broken() -> bool:
+        raise RuntimeError("no such view")
+
+    control = Control()
+    with keep(control, progressed=broken):
+        assert control.third.wait(10)
+    assert set(control.beats) == {True}
+
+
+def test_no_progress_is_passed_on() -> None:
+    control = Control()
+    with keep(control, progressed=lambda: False):
+        assert control.third.wait(10)
+    assert set(control.beats) == {False}
+
+
+def test_renewing_from_outside_says_who_owns_the_row() -> None:
+    with pytest.raises(Fenced):
+        keep(Control(refuse)).renew_now()
