@@ -1,0 +1,91 @@
+"""One real PostgreSQL server a test session, and a database of its own for every test that asks."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+from airflow_dataloader.workspace.postgres import EmbeddedPostgres
+
+if TYPE_CHECKING:
+    import psycopg
+    import sqlalchemy
+
+
+class Server(EmbeddedPostgres):
+    """The session's server, with the short names that tests use."""
+
+    def create(self, name: str, template: str | None = None) -> None:
+        """Create a database."""
+        self.create_database(name, template)
+
+    def drop(self, name: str) -> None:
+        """Drop a database, whoever is connected."""
+        self.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """Run a server; a test that stops it must start it again."""
+    # Not pytest's own folder: where root runs the server as another user, that user must get there.
+    home = Path(tempfile.mkdtemp(prefix="dataloader-tests-"))
+    home.chmod(0o755)
+    server = Server(home / "postgres", fsync=False, max_connections=200)
+    server.start()
+    yield server
+    server.stop()
+    shutil.rmtree(home)
+
+
+@pytest.fixture(scope="session")
+def control_template(postgres: Server) -> str:
+    """Name of a migrated control database that tests copy and never touch."""
+    from airflow_dataloader.control import migrate
+
+    name = "control_template"
+    postgres.create(name)
+    migrate.upgrade(postgres.url(name), report=lambda _: None)
+    return name
+
+
+@pytest.fixture
+def control_url(postgres: Server, control_template: str) -> Iterator[str]:
+    """URL of a control database of this test's own, migrated and empty."""
+    name = f"control_{uuid4().hex}"
+    postgres.create(name, control_template)
+    yield postgres.url(name)
+    _drop(postgres, name)
+
+
+@pytest.fixture
+def control(control_url: str) -> Iterator[sqlalchemy.Engine]:
+    """Engine of a control database of this test's own, as the product opens it."""
+    from airflow_dataloader.control.connect import create_engine
+
+    engine = create_engine(control_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def source_db(postgres: Server) -> Iterator[psycopg.Connection]:
+    """Autocommit connection to an empty source database of this test's own."""
+    import psycopg
+
+    name = f"source_{uuid4().hex}"
+    postgres.create(name)
+    with psycopg.connect(postgres.url(name), autocommit=True) as connection:
+        yield connection
+    _drop(postgres, name)
+
+
+def _drop(postgres: Server, name: str) -> None:
+    # A test that stopped the server and failed before starting it again must not break all that follow.
+    postgres.start()
+    postgres.drop(name)
