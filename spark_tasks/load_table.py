@@ -1,0 +1,14 @@
+"""Starts a load on a cluster: ``load_table.py <metadata_id>:<epoch> …``."""
+
+import sys
+from pathlib import Path
+
+# There is no installed package here: it lies beside this file's folder, or this folder lies in it.
+_here = Path(globals().get("__file__", sys.argv[0])).resolve()
+_root = next(parent for parent in _here.parents if (parent / "airflow_dataloader").is_dir())
+sys.path.insert(0, str(_root))
+
+from airflow_dataloader.loader.tasks.load import main  # noqa: E402 - after the path is set
+
+if code := main(sys.argv[1:]):
+    sys.exit(code)

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.settings import Settings
+
+
+def test_everything_has_a_default() -> None:
+    settings = Settings.from_environment({})
+    assert settings.home == Path.home() / ".dataloader"
+    assert settings.control_conn_id == "dataloader_control"
+    assert settings.databricks_conn_id == "databricks_default"
+    assert settings.cluster is None
+    assert settings.loader_path is None
+    assert (settings.batch_size, settings.max_concurrent_loads, settings.tables_per_run) == (10, 32, 1)
+    assert (settings.queued_minutes, settings.running_minutes, settings.progress_minutes) == (60, 180, 10)
+    assert (settings.lease_seconds, settings.max_retries) == (60, 3)
+    assert [
+        settings.longqueued_interval_minutes,
+        settings.longrunning_interval_minutes,
+        settings.failed_interval_minutes,
+        settings.landing_table_interval_minutes,
+    ] == [10, 10, 15, 30]
+
+
+def test_airflows_name_wins_over_ours_and_an_empty_value_is_none() -> None:
+    environ = {
+        "AIRFLOW__DATALOADER__BATCH_SIZE": "20",
+        "DATALOADER_BATCH_SIZE": "30",
+        "AIRFLOW__DATALOADER__MAX_RETRIES": "",
+        "DATALOADER_MAX_RETRIES": "0",
+        "DATALOADER_CONTROL_URL": "postgresql://elsewhere/dataloader",
+    }
+    settings = Settings.from_environment(environ)
+    assert settings.batch_size == 20
+    assert settings.max_retries == 0
+
+
+def test_home_is_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/someone")
+    assert Settings.from_environment({"DATALOADER_HOME": "here"}).home == tmp_path / "here"
+    assert Settings.from_environment({"DATALOADER_HOME": "~/there"}).home == Path("/home/someone/there")
+
+
+def test_cluster_is_one_of_the_jobs_apis_ways() -> None:
+    new = '{"new_cluster": {"num_workers": 2}, "libraries": []}'
+    settings = Settings.from_environment({"DATALOADER_CLUSTER": new, "DATABRICKS_CLUSTER_ID": "0101-abc"})
+    assert settings.cluster == {"new_cluster": {"num_workers": 2}, "libraries": []}
+
+
+def test_the_documents_name_of_the_cluster_is_honoured() -> None:
+    settings = Settings.from_environment({"DATABRICKS_CLUSTER_ID": "0101-abc"})
+    assert settings.cluster == {"existing_cluster_id": "0101-abc"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "wanted"),
+    [
+        ("DATALOADER_BATCH_SIZE", "0", "a whole number, at least 1"),
+        ("DATALOADER_BATCH_SIZE", "ten", "a whole number, at least 1"),
+        ("DATALOADER_MAX_RETRIES", "-1", "a whole number, at least 0"),
+        ("AIRFLOW__DATALOADER__LEASE_SECONDS", "5", "a whole number, at least 30"),
+        ("DATALOADER_SCHEDULE_MODE", "hourly", "one of asset, interval"),
+        ("DATALOADER_CLUSTER", "0101-abc", "a JSON object with one of existing_cluster_id"),
+        ("DATALOADER_CLUSTER", '["0101-abc"]', "a JSON object"),
+        (
+            "DATALOADER_CLUSTER",
+            '{"existing_cluster_id": "0101-abc", "new_cluster": {}}',
+            "a JSON object with one of",
+        ),
+    ],
+)
+def test_a_bad_value_names_its_variable_and_what_it_must_be(name: str, text: str, wanted: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_environment({name: text})
+    assert caught.value.field == name
+    assert caught.value.message == f"{name} is {text!r}."
+    assert caught.value.fix is not None
+    assert wanted in caught.value.fix
+
+
+def test_a_section_of_airflows_configuration_reads_the_same() -> None:
+    section = {"batch_size": "20", "schedule_mode": "interval", "loader_path": ""}
+    expected = {"DATALOADER_BATCH_SIZE": "20", "DATALOADER_SCHEDULE_MODE": "interval"}
+    assert Settings.from_section(section) == Settings.from_environment(expected)
+
+
+def test_a_section_with_an_unknown_key_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="There is no setting 'batchsize'"):
+        Settings.from_section({"batchsize": "20"})
