@@ -1,0 +1,80 @@
+"""``load_cron`` and ``load_timezone``: when a row is due.
+
+croniter reads the cron and walks it without a zone, because its own walk through a zone gives a daily 02:30
+twice in autumn; :mod:`airflow_dataloader.core.schedule` puts the slots on the time line.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from croniter import CroniterError, croniter
+
+from airflow_dataloader.core.schedule import next_instant
+from airflow_dataloader.exceptions import ConfigurationError
+
+#: croniter's own extensions: ``H`` needs a name to hash, ``R`` is another time at every reading.
+_NOT_A_TIME = re.compile(r"(?<![a-z])[hr](?![a-z])", re.IGNORECASE)
+
+
+class Cron:
+    """A cron expression of five fields, or a name such as ``@daily``, on a clock without a zone."""
+
+    def __init__(self, text: str) -> None:
+        """Read ``text``; raise ConfigurationError if it is not a cron or never happens."""
+        self.text = " ".join(text.split())
+        try:
+            fields = croniter.expand(self.text)[0]
+        except (CroniterError, ValueError, KeyError) as error:
+            raise _bad_cron(text, str(error)) from None
+        if len(fields) != 5:
+            raise _bad_cron(text, f"it has {len(fields)} fields instead of five")
+        if _NOT_A_TIME.search(self.text):
+            raise _bad_cron(text, "H and R name no fixed time")
+        self.every_hour = fields[1] == ["*"]
+        self.next_after(datetime(2000, 1, 1))
+
+    def next_after(self, wall: datetime) -> datetime:
+        """Return the first slot later than ``wall``, both without a zone."""
+        try:
+            slot: datetime = croniter(self.text, wall).get_next(datetime)
+        except CroniterError:
+            raise _bad_cron(self.text, "no day matches it") from None
+        return slot
+
+
+def next_slot(load_cron: str, load_timezone: str, after: datetime) -> datetime:
+    """Return the first slot later than ``after`` (which has a zone), in UTC.
+
+    Raises ConfigurationError naming ``load_cron`` or ``load_timezone``.
+    """
+    return next_instant(read_cron(load_cron), read_zone(load_timezone), after)
+
+
+@lru_cache(maxsize=4096)
+def read_cron(text: str) -> Cron:
+    """Return the cron that ``text`` means; raise ConfigurationError if there is none."""
+    return Cron(text)
+
+
+def read_zone(name: str) -> ZoneInfo:
+    """Return the zone called ``name``; raise ConfigurationError if there is none."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ConfigurationError(
+            f"load_timezone {name!r} is not a time zone.",
+            field="load_timezone",
+            fix="use a name of the IANA list, such as Europe/Berlin or UTC",
+        ) from None
+
+
+def _bad_cron(text: str, reason: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"load_cron {text!r} cannot be used: {reason}.",
+        field="load_cron",
+        fix="write five fields (minute hour day month weekday), such as '30 2 * * *', or leave it empty",
+    )
