@@ -1,0 +1,122 @@
+"""A session at a PostgreSQL source."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import psycopg
+
+from airflow_dataloader.core.plan import Endpoint
+from airflow_dataloader.loader.sessions.protocol import Snapshot, SnapshotKind
+from airflow_dataloader.sources.dialect import DescribedColumn, ErrorContext
+from airflow_dataloader.sources.postgresql import transaction
+from airflow_dataloader.sources.postgresql.connection import psycopg_kwargs
+from airflow_dataloader.sources.postgresql.describe import (
+    ResultColumn,
+    describe_sql,
+    described,
+    types_sql,
+)
+from airflow_dataloader.sources.postgresql.errors import explain
+
+log = logging.getLogger(__name__)
+
+#: Seconds that a cancelled query gets to end before its connection is ended.
+_PATIENCE = 3.0
+
+_OTHERS = """
+    FROM pg_stat_activity
+    WHERE application_name = current_setting('application_name') AND usename = current_user
+      AND datname = current_database() AND pid NOT IN (pg_backend_pid(), %s)
+"""
+
+
+class PostgresqlSession:
+    """One psycopg connection; implements :class:`~.protocol.SourceSession`."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._context = ErrorContext(endpoint=endpoint)
+        with self._explained():
+            self._connection = psycopg.connect(**psycopg_kwargs(endpoint))
+            self._pid = self._connection.info.backend_pid
+            self._connection.execute("SET default_transaction_read_only = on")
+
+    def describe(self, relation: str) -> tuple[DescribedColumn, ...]:
+        """Return the relation's columns, read from the description of an empty result."""
+        self._context = replace(self._context, from_query=relation.startswith("("))
+        with self._explained():
+            columns = _columns(self._execute(describe_sql(relation)))
+            types = self._execute(types_sql(columns)).fetchall() if columns else []
+        return described(columns, types)
+
+    def open_snapshot(self) -> Snapshot:
+        """Begin the transaction that all later statements run in, and let other connections share it."""
+        with self._explained():
+            self._begin()
+            try:
+                row = self._connection.execute("SELECT pg_export_snapshot()").fetchone()
+            except psycopg.Error as error:
+                log.warning("The source cannot share a snapshot, so it is read at once: %s", error.sqlstate)
+                self._connection.execute("ROLLBACK")
+                self._begin()
+                return Snapshot(kind=SnapshotKind.NONE, id=None)
+        return Snapshot(kind=SnapshotKind.EXPORTED, id=row[0] if row else None)
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Return the rows of one statement."""
+        with self._explained():
+            return self._execute(sql).fetchall()
+
+    def cancel_reads(self) -> None:
+        """Cancel the load's queries, then end the connections that are still there."""
+        with self._explained(), psycopg.connect(**psycopg_kwargs(self._endpoint)) as other:
+            # The session's own connection is only cancelled: whoever uses it must see the error and close it.
+            other.execute("SELECT pg_cancel_backend(%s)", (self._pid,))
+            other.execute(f"SELECT pg_cancel_backend(pid) {_OTHERS}", (self._pid,))
+            deadline = time.monotonic() + _PATIENCE
+            while time.monotonic() < deadline:
+                row = other.execute(f"SELECT count(*) {_OTHERS}", (self._pid,)).fetchone()
+                if row == (0,):
+                    return
+                time.sleep(0.05)
+            other.execute(f"SELECT pg_terminate_backend(pid) {_OTHERS}", (self._pid,))
+
+    def close(self) -> None:
+        """Close the connection, and with it the snapshot."""
+        self._connection.close()
+
+    def _begin(self) -> None:
+        self._connection.execute(transaction.BEGIN)
+        for statement in transaction.settings():
+            self._connection.execute(statement)
+
+    def _execute(self, sql: str) -> psycopg.Cursor[tuple[Any, ...]]:
+        # The extended protocol, which a binary result asks for, takes one statement only: whatever a query
+        # of a row may hold, it cannot end our transaction and begin something else.
+        return self._connection.execute(sql, binary=True)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except psycopg.Error as error:
+            raise explain(error.sqlstate, str(error), self._context) from None
+
+
+def _columns(cursor: psycopg.Cursor[tuple[Any, ...]]) -> list[ResultColumn]:
+    result = cursor.pgresult
+    assert result is not None, "a statement that returned has a result"
+    return [
+        ResultColumn(
+            name=(result.fname(number) or b"").decode(),
+            type_oid=result.ftype(number),
+            modifier=result.fmod(number),
+        )
+        for number in range(result.nfields)
+    ]

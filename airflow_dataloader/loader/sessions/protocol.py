@@ -1,0 +1,49 @@
+"""What a loader does at the source itself, beside the engine's reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from airflow_dataloader.sources.dialect import DescribedColumn
+
+
+class SnapshotKind(StrEnum):
+    """How far one state of the source reaches. ``receipt.snapshot`` takes these values."""
+
+    #: Every connection of the read can see the very state that the session sees.
+    EXPORTED = "exported"
+    #: Only the session sees one state; a read must not be split.
+    NONE = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """One state of the source, held for as long as the session lives."""
+
+    kind: SnapshotKind
+    #: What a reading connection names to see it, or None.
+    id: str | None
+
+
+class SourceSession(Protocol):
+    """One connection to the source, used by one load. Errors are ours and free of secrets."""
+
+    def describe(self, relation: str) -> tuple[DescribedColumn, ...]:
+        """Return the relation's columns in order. After :meth:`open_snapshot` they cannot change any more."""
+
+    def open_snapshot(self) -> Snapshot:
+        """Hold one state of the source until the session closes; later statements see only that.
+
+        A statement that fails afterwards ends the snapshot.
+        """
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Return the rows of one read-only statement."""
+
+    def cancel_reads(self) -> None:
+        """End what this load still runs at the source, over a second connection; from any thread."""
+
+    def close(self) -> None:
+        """End the session and its snapshot; may be called twice."""

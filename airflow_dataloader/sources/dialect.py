@@ -1,0 +1,208 @@
+"""What a loader asks of a kind of source. One implementation a ``db_type``; see :mod:`.registry`.
+
+Nothing here opens a connection. Where an answer needs the source, the caller passes ``ask``, which runs one
+statement in the session it has open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Protocol
+
+from airflow_dataloader.core.config import LoadConfig, SourceTable
+from airflow_dataloader.core.plan import Endpoint, PlannedColumn
+from airflow_dataloader.core.strategy import CursorType, NullCursorPolicy, ValuePolicy
+from airflow_dataloader.exceptions import DataloaderError, ValueRefused
+
+#: Runs one statement in the load's session at the source and returns its rows.
+Ask = Callable[[str], Sequence[tuple[Any, ...]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DescribedColumn:
+    """One column as the source itself describes it."""
+
+    name: str
+    #: Base type without arguments, as the source's catalogue calls it: ``numeric``, ``timestamptz``.
+    base: str
+    #: The type as a person would write it: ``numeric(10,2)``.
+    declared: str
+    #: The type's arguments as the source encodes them; -1 where it has none.
+    modifier: int = -1
+    #: Whether the column holds arrays.
+    array: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnPlan:
+    """What becomes of a relation's columns."""
+
+    columns: tuple[PlannedColumn, ...]
+    #: SQL integer expression: values of a row that value_policy ``null`` replaces; None where none can be.
+    replaced: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CursorPlan:
+    """The column that says how far a load has come, in the source's SQL."""
+
+    column: PlannedColumn
+    #: Expression that orders the rows, identifiers quoted.
+    quoted: str
+    #: SQL type that the watermark's text is cast to.
+    cast: str
+    type: CursorType
+    #: Overlap with the last window, of the kind that the type can subtract; None for none.
+    lookback: timedelta | int | None
+    #: Predicate of the values that the target can keep and a watermark can be; None: all.
+    kept: str | None
+    #: The same predicate of any SQL expression, for checking a watermark.
+    kept_of: Callable[[str], str | None] = field(repr=False, compare=False)
+    #: Whether a row outside ``kept`` makes the read fail; else it counts as a row without a cursor.
+    refuses: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frozen:
+    """The upper end of a window, as the source's own text."""
+
+    #: Largest value in the source, or None if it has none.
+    high: str | None
+    #: The larger of ``high`` and the lower end: what the row's watermark becomes.
+    watermark: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class JdbcOptions:
+    """How a JVM reaches the source. Login and options are properties, never part of the URL."""
+
+    url: str
+    driver: str
+    properties: Mapping[str, str] = field(repr=False)
+    #: Group of the driver's jar in the manifest.
+    jar: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorContext:
+    """What an error text alone does not tell."""
+
+    endpoint: Endpoint
+    #: Whether the row reads a query instead of a table.
+    from_query: bool = False
+
+
+class Dialect(Protocol):
+    """The SQL of one kind of source."""
+
+    def quote(self, identifier: str) -> str:
+        """Return the identifier as the source's SQL spells exactly this name."""
+
+    def literal(self, text: str) -> str:
+        """Return a string literal that means ``text``."""
+
+    def relation(self, source: SourceTable, query: str | None) -> str:
+        """Return the FROM item: the quoted table, or the row's query in parentheses.
+
+        Raises ConfigurationError naming ``query`` unless it is exactly one SELECT that changes nothing.
+        """
+
+    def plan_columns(
+        self,
+        described: Sequence[DescribedColumn],
+        value_policy: ValuePolicy,
+        ordered: Collection[str] = (),
+    ) -> ColumnPlan:
+        """Return the target's columns and the SQL that selects each exactly.
+
+        ``ordered`` names columns whose order matters (cursors): ``value_policy = string`` leaves them their
+        own type and refuses what that cannot keep. Raises ConfigurationError naming both columns of a
+        collision.
+        """
+
+    def find_column(self, columns: Sequence[PlannedColumn], name: str, *, field: str) -> PlannedColumn:
+        """Return the column called ``name`` at the source: exactly, else the only one without regard to case.
+
+        Raises ConfigurationError naming ``field``, the missing column and similar ones.
+        """
+
+    def cursor(
+        self, described: Sequence[DescribedColumn], columns: Sequence[PlannedColumn], config: LoadConfig
+    ) -> CursorPlan:
+        """Return the row's cursor; ``columns`` are the plan of ``described``, in the same order.
+
+        Raises ConfigurationError where incremental_column, incremental_type or lookback do not fit.
+        """
+
+    def freeze(self, ask: Ask, relation: str, cursor: CursorPlan, low: str | None) -> Frozen:
+        """Ask for the upper end of the window that begins at ``low``.
+
+        Raises ConfigurationError naming incremental_value if ``low`` is not a value of the cursor's type.
+        """
+
+    def window_predicate(
+        self,
+        cursor: CursorPlan,
+        low: str | None,
+        high: str | None,
+        *,
+        lookback: timedelta | int | None,
+        null_policy: NullCursorPolicy,
+    ) -> str:
+        """Return the predicate of ``low - lookback <= cursor <= high``; None leaves an end open.
+
+        With ``high`` None only rows without a cursor are left.
+        """
+
+    def count_sql(self, relation: str, where: str | None) -> str:
+        """Return a query for the number of rows: one row, one integer."""
+
+    def probe_sql(self, relation: str, where: str | None) -> str:
+        """Return a query whether there is any row: one row, one boolean."""
+
+    def null_cursor_sql(self, relation: str, cursor: CursorPlan) -> str:
+        """Return a query whether any row has no cursor: one row, one boolean."""
+
+    def partitions(
+        self,
+        ask: Ask,
+        *,
+        relation: str,
+        columns: Sequence[PlannedColumn],
+        described: Sequence[DescribedColumn],
+        config: LoadConfig,
+        parallelism: int,
+        where: str | None = None,
+        rows: int | None = None,
+    ) -> tuple[str, ...]:
+        """Return disjoint predicates that cover the relation, or nothing where one read is better.
+
+        Only right when every partition reads the snapshot that ``ask`` reads. ``parallelism`` is how many
+        reads the engine runs at once, used unless the row says num_partitions; ``rows`` is the size of the
+        window where it is known. Raises ConfigurationError naming partition_column or a bound.
+        """
+
+    def session_init(self, snapshot: str | None, *, statement_seconds: int = 0) -> str:
+        """Return the SQL that every reading connection runs first, inside its transaction.
+
+        0 means: no limit to a statement.
+        """
+
+    def jdbc(self, endpoint: Endpoint) -> JdbcOptions:
+        """Return how a JVM connects; raise ConfigurationError naming an option that is not allowed."""
+
+    def jdbc_sql(self, sql: str) -> str:
+        """Return ``sql`` as the JDBC driver must be given it to send the same to the source."""
+
+    def explain(self, sqlstate: str | None, message: str, context: ErrorContext) -> DataloaderError:
+        """Return our own error for one of the source's; its text is free of secrets."""
+
+    def recognise(self, message: str, context: ErrorContext) -> DataloaderError | None:
+        """Return our own error if an engine's error text carries one of the source's, else None."""
+
+    def diagnose(
+        self, ask: Ask, described: Sequence[DescribedColumn], relation: str, where: str | None
+    ) -> ValueRefused | None:
+        """Look for a value that a failed read could not keep; name its column and show it, or return None."""

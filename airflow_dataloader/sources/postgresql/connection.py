@@ -1,0 +1,134 @@
+"""How to connect: for a JVM and for psycopg, from one list of options that a row may set."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote as percent
+
+from airflow_dataloader.core.plan import Endpoint
+from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.sources.dialect import JdbcOptions
+
+DRIVER = "org.postgresql.Driver"
+
+#: Bytes that PostgreSQL keeps of an application name.
+_NAME_LENGTH = 63
+
+#: A host that cannot smuggle anything into a JDBC URL: a name or an address.
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(%[A-Za-z0-9]+)?")
+
+_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Option:
+    """One key of ``connection_options``, and what the two drivers call it."""
+
+    jdbc: tuple[str, ...] = ()
+    psycopg: tuple[str, ...] = ()
+    accepts: Callable[[str], bool]
+    #: What a right value looks like.
+    fix: str
+
+
+def _is_seconds(text: str) -> bool:
+    return text.isdecimal() and 0 < int(text) <= 86_400
+
+
+_SECONDS = "set it to a number of seconds"
+
+#: Everything else is refused: a driver's options can make it load classes, write files or log passwords.
+_OPTIONS = {
+    "sslmode": _Option(
+        jdbc=("sslmode",),
+        psycopg=("sslmode",),
+        accepts=_SSL_MODES.__contains__,
+        fix=f"set it to one of {', '.join(_SSL_MODES)}",
+    ),
+    "sslrootcert": _Option(
+        jdbc=("sslrootcert",),
+        psycopg=("sslrootcert",),
+        accepts=lambda text: text.startswith("/"),
+        fix="set it to the path of a certificate file that every machine of the load has",
+    ),
+    "connect_timeout": _Option(
+        jdbc=("connectTimeout", "loginTimeout"),
+        psycopg=("connect_timeout",),
+        accepts=_is_seconds,
+        fix=_SECONDS,
+    ),
+    "socket_timeout": _Option(jdbc=("socketTimeout",), accepts=_is_seconds, fix=_SECONDS),
+}
+
+
+def jdbc(endpoint: Endpoint) -> JdbcOptions:
+    """Return URL and properties for the JVM's driver."""
+    properties = {
+        "user": endpoint.user,
+        "password": endpoint.password,
+        "ApplicationName": endpoint.application_name[:_NAME_LENGTH],
+        "connectTimeout": "15",
+        "loginTimeout": "30",
+        # Without it a connection that falls silent is waited for until the machine is switched off.
+        "socketTimeout": "1800",
+        "tcpKeepAlive": "true",
+    }
+    for name, value in _checked(endpoint).items():
+        properties.update(dict.fromkeys(_OPTIONS[name].jdbc, value))
+    host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
+    return JdbcOptions(
+        url=f"jdbc:postgresql://{host}:{endpoint.port}/{percent(endpoint.database, safe='')}",
+        driver=DRIVER,
+        properties=properties,
+        jar="postgresql",
+    )
+
+
+def psycopg_kwargs(endpoint: Endpoint) -> dict[str, Any]:
+    """Return the arguments of ``psycopg.connect``."""
+    kwargs: dict[str, Any] = {
+        "host": endpoint.host,
+        "port": endpoint.port,
+        "dbname": endpoint.database,
+        "user": endpoint.user,
+        "password": endpoint.password,
+        "application_name": endpoint.application_name[:_NAME_LENGTH],
+        "client_encoding": "UTF8",
+        "connect_timeout": "15",
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        # Transaction poolers lose prepared statements.
+        "prepare_threshold": None,
+        "autocommit": True,
+    }
+    for name, value in _checked(endpoint).items():
+        kwargs.update(dict.fromkeys(_OPTIONS[name].psycopg, value))
+    return kwargs
+
+
+def _checked(endpoint: Endpoint) -> dict[str, str]:
+    if not _HOST.fullmatch(endpoint.host):
+        raise ConfigurationError(
+            "The source's host is neither a name nor an address.",
+            field="db_config_value.host",
+            fix="store the host alone in the secret: no scheme, no port, no path",
+        )
+    for name, value in endpoint.options.items():
+        option = _OPTIONS.get(name)
+        if option is None:
+            raise ConfigurationError(
+                f"Connection option {name!r} is not allowed.",
+                field=f"connection_options.{name}",
+                fix=f"remove it; allowed are {', '.join(_OPTIONS)}",
+            )
+        if not option.accepts(value):
+            raise ConfigurationError(
+                f"Connection option {name!r} cannot be {value!r}.",
+                field=f"connection_options.{name}",
+                fix=option.fix,
+            )
+    return dict(endpoint.options)

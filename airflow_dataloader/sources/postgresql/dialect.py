@@ -1,0 +1,52 @@
+"""The PostgreSQL dialect: its subjects' modules under the names that loaders use."""
+
+from __future__ import annotations
+
+from airflow_dataloader.sources.columns import find_column
+from airflow_dataloader.sources.postgresql import (
+    connection,
+    cursor,
+    errors,
+    partitions,
+    placeholders,
+    planning,
+    quoting,
+    relation,
+    transaction,
+    window,
+)
+
+
+class PostgresqlDialect:
+    """PostgreSQL 12 and later. Stateless."""
+
+    quote = staticmethod(quoting.quote)
+    literal = staticmethod(quoting.literal)
+    relation = staticmethod(relation.relation)
+    plan_columns = staticmethod(planning.plan_columns)
+    find_column = staticmethod(find_column)
+    cursor = staticmethod(cursor.cursor)
+    freeze = staticmethod(window.freeze)
+    window_predicate = staticmethod(window.window_predicate)
+    null_cursor_sql = staticmethod(window.null_cursor_sql)
+    partitions = staticmethod(partitions.partitions)
+    session_init = staticmethod(transaction.session_init)
+    jdbc = staticmethod(connection.jdbc)
+    jdbc_sql = staticmethod(placeholders.jdbc_sql)
+    explain = staticmethod(errors.explain)
+    recognise = staticmethod(errors.recognise)
+    diagnose = staticmethod(planning.diagnose)
+
+    @staticmethod
+    def count_sql(relation: str, where: str | None) -> str:
+        """Return the query for the number of rows."""
+        return f"SELECT count(*) FROM {relation}{_where(where)}"
+
+    @staticmethod
+    def probe_sql(relation: str, where: str | None) -> str:
+        """Return the query whether there is any row."""
+        return f"SELECT EXISTS (SELECT FROM {relation}{_where(where)})"
+
+
+def _where(where: str | None) -> str:
+    return f" WHERE {where}" if where else ""

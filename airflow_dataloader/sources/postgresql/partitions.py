@@ -1,0 +1,129 @@
+"""Splitting one read into several that PostgreSQL can answer side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from airflow_dataloader.core.config import LoadConfig, SourceTable
+from airflow_dataloader.core.plan import PlannedColumn
+from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.sources.columns import find_column
+from airflow_dataloader.sources.dialect import Ask, DescribedColumn
+from airflow_dataloader.sources.postgresql.quoting import literal, quote
+from airflow_dataloader.sources.postgresql.types import keep
+
+#: Less than this is read at once unless the row says num_partitions: 8 MiB of pages, or this many rows.
+SMALL_BLOCKS = 1_000
+SMALL_ROWS = 100_000
+
+#: Ranges of row addresses can be scanned without reading the whole table from this version on.
+_TID_RANGE_SCAN = 140_000
+
+#: Base type to the expression of a split point between ``lo`` and ``hi``; ``k`` of ``n`` is the number.
+_SPLITS = {
+    "int2": "div(hi::numeric * k + lo::numeric * (n - k), n)",
+    "int4": "div(hi::numeric * k + lo::numeric * (n - k), n)",
+    "int8": "div(hi::numeric * k + lo::numeric * (n - k), n)",
+    "numeric": "(hi * k + lo * (n - k)) / n",
+    "date": "lo + (hi - lo) * k / n",
+    "timestamp": "lo + (hi - lo) * (k::float8 / n)",
+    "timestamptz": "lo + (hi - lo) * (k::float8 / n)",
+}
+
+
+def partitions(
+    ask: Ask,
+    *,
+    relation: str,
+    columns: Sequence[PlannedColumn],
+    described: Sequence[DescribedColumn],
+    config: LoadConfig,
+    parallelism: int,
+    where: str | None = None,
+    rows: int | None = None,
+) -> tuple[str, ...]:
+    """Return disjoint, covering predicates; see :class:`airflow_dataloader.sources.dialect.Dialect`.
+
+    Plain tables are split by the addresses of their rows, which needs no column and makes even parts; all
+    else by the row's partition_column, or not at all.
+    """
+    column = None
+    if config.partition_column is not None:
+        planned = find_column(columns, config.partition_column, field="partition_column")
+        column = described[columns.index(planned)]
+    wanted = config.num_partitions or parallelism
+    if wanted <= 1 or (config.num_partitions is None and rows is not None and rows < SMALL_ROWS):
+        return ()
+    if config.query is None:
+        blocks = heap_blocks(ask, relation, config.source)
+        if blocks is not None:
+            smallest = 1 if config.num_partitions else SMALL_BLOCKS
+            return block_ranges(blocks, min(wanted, blocks // smallest))
+    if column is None:
+        return ()
+    return _column_ranges(ask, relation, column, config=config, parts=wanted, where=where)
+
+
+def heap_blocks(ask: Ask, relation: str, source: SourceTable) -> int | None:
+    """Return a table's pages if its rows' addresses can be scanned in ranges, else None.
+
+    The subquery reads nothing; it holds the table's lock to the end of the transaction, so that no rewrite of
+    the table moves its rows while other connections read them.
+    """
+    name = ".".join(quote(part) for part in (source.schema, source.name) if part)
+    found = ask(
+        f"SELECT (pg_relation_size(c.oid) / current_setting('block_size')::int8)::int8 "
+        f"FROM pg_class AS c JOIN pg_am AS a ON a.oid = c.relam "
+        f"WHERE c.oid = to_regclass({literal(name)}) AND c.relkind = 'r' AND a.amname = 'heap' "
+        f"AND current_setting('server_version_num')::int4 >= {_TID_RANGE_SCAN} "
+        f"AND NOT EXISTS (SELECT FROM (SELECT FROM {relation} LIMIT 0) AS locked)"
+    )
+    return int(found[0][0]) if found else None
+
+
+def block_ranges(blocks: int, parts: int) -> tuple[str, ...]:
+    """Return ``parts`` ranges of row addresses over ``blocks`` pages; the last one has no end."""
+    bounds = sorted({blocks * number // parts for number in range(1, parts)} - {0}) if parts > 1 else []
+    return _ranges("ctid", [f"'({block},0)'::tid" for block in bounds], nulls=False)
+
+
+def _column_ranges(
+    ask: Ask, relation: str, column: DescribedColumn, *, config: LoadConfig, parts: int, where: str | None
+) -> tuple[str, ...]:
+    if column.array or column.base not in _SPLITS:
+        raise ConfigurationError(
+            f"partition_column {column.name!r} is {column.declared}, which has no middle.",
+            field="partition_column",
+            fix="name a number, date or timestamp column, or leave it empty",
+        )
+    points = ask(_split_sql(relation, column, config=config, parts=parts, where=where))
+    bounds = list(dict.fromkeys(f"CAST({literal(text)} AS {column.base})" for (text,) in points if text))
+    return _ranges(quote(column.name), bounds, nulls=True)
+
+
+def _split_sql(
+    relation: str, column: DescribedColumn, *, config: LoadConfig, parts: int, where: str | None
+) -> str:
+    x = quote(column.name)
+    kept = keep(column, x).kept
+    conditions = [f"({part})" for part in (where, kept) if part]
+    condition = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    low, high = (
+        f"coalesce(CAST({literal(given) if given else 'NULL'} AS {column.base}), {extreme}({x}))"
+        for given, extreme in ((config.lower_bound, "min"), (config.upper_bound, "max"))
+    )
+    return (
+        f"SELECT CAST(CAST({_SPLITS[column.base]} AS {column.base}) AS text) "
+        f"FROM (SELECT {low} AS lo, {high} AS hi FROM {relation}{condition}) AS b, "
+        f"(SELECT k, {parts} AS n FROM generate_series(1, {parts - 1}) AS k) AS s ORDER BY k"
+    )
+
+
+def _ranges(x: str, bounds: Sequence[str], *, nulls: bool) -> tuple[str, ...]:
+    """Return the ranges between the bounds, the first and the last without end."""
+    if not bounds:
+        return ()
+    first = f"{x} < {bounds[0]}" + (f" OR {x} IS NULL" if nulls else "")
+    middle = [f"{x} >= {low} AND {x} < {high}" for low, high in pairwise(bounds)]
+    return (first, *middle, f"{x} >= {bounds[-1]}")

@@ -1,0 +1,91 @@
+"""The SELECT list: one expression a column, by the row's value_policy."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from airflow_dataloader.core.names import column_name
+from airflow_dataloader.core.plan import PlannedColumn, Wire
+from airflow_dataloader.core.strategy import ValuePolicy
+from airflow_dataloader.exceptions import ValueRefused
+from airflow_dataloader.sources.columns import refuse_collisions
+from airflow_dataloader.sources.dialect import Ask, ColumnPlan, DescribedColumn
+from airflow_dataloader.sources.postgresql.keeping import Keeping
+from airflow_dataloader.sources.postgresql.quoting import quote
+from airflow_dataloader.sources.postgresql.refusal import raise_in_source, refused, sample
+from airflow_dataloader.sources.postgresql.types import as_text, keep
+
+
+def plan_columns(
+    described: Sequence[DescribedColumn], value_policy: ValuePolicy, ordered: Collection[str] = ()
+) -> ColumnPlan:
+    """Return the plan of all columns; see :class:`airflow_dataloader.sources.dialect.Dialect`."""
+    refuse_collisions(column.name for column in described)
+    columns, replaced = [], []
+    for column in described:
+        x = quote(column.name)
+        rule = keep(column, x)
+        policy = column_policy(column, value_policy, ordered)
+        columns.append(_planned(column, rule, policy))
+        if policy is ValuePolicy.NULL and rule.kept is not None:
+            replaced.append(f"({x} IS NOT NULL AND NOT ({rule.kept}))::int4")
+    return ColumnPlan(columns=tuple(columns), replaced=" + ".join(replaced) or None)
+
+
+def column_policy(
+    column: DescribedColumn, value_policy: ValuePolicy, ordered: Collection[str]
+) -> ValuePolicy:
+    """Return the policy for one column: text has another order than numbers and dates."""
+    if value_policy is ValuePolicy.STRING and column.name in ordered:
+        return ValuePolicy.FAIL
+    return value_policy
+
+
+def diagnose(
+    ask: Ask, described: Sequence[DescribedColumn], relation: str, where: str | None
+) -> ValueRefused | None:
+    """Look for one value that cannot be kept, in one pass over the window."""
+    risky = []
+    for column in described:
+        kept = keep(column, quote(column.name)).kept
+        if kept is not None:
+            risky.append((column.name, f"NOT ({kept})"))
+    if not risky:
+        return None
+    which = " ".join(f"WHEN {broken} THEN {number}" for number, (_, broken) in enumerate(risky))
+    value = " ".join(f"WHEN {broken} THEN {sample(quote(name))}" for name, broken in risky)
+    found = f"({' OR '.join(broken for _, broken in risky)})"
+    condition = f"({where}) AND {found}" if where else found
+    rows = ask(f"SELECT CASE {which} END, CASE {value} END FROM {relation} WHERE {condition} LIMIT 1")
+    if not rows:
+        return None
+    number, text = rows[0]
+    return refused(risky[number][0], text)
+
+
+def _planned(column: DescribedColumn, rule: Keeping, policy: ValuePolicy) -> PlannedColumn:
+    x = quote(column.name)
+    select, wire, target = rule.value, rule.wire, rule.type
+    if rule.kept is not None:
+        if policy is ValuePolicy.STRING:
+            text = as_text(x)
+            select, wire, target = text.value, Wire.NATIVE, text.type
+        elif policy is ValuePolicy.NULL:
+            select = _guarded(rule, "NULL")
+        elif not rule.refused_by_driver:
+            select = _guarded(rule, raise_in_source(column.name, x, rule.sql_type))
+    return PlannedColumn(
+        source_name=column.name,
+        name=column_name(column.name),
+        select=select,
+        wire=wire,
+        type=target,
+        source_type=column.declared,
+    )
+
+
+def _guarded(rule: Keeping, otherwise: str) -> str:
+    """Return the value where it can be kept, else ``otherwise``, of the same SQL type in either case."""
+    fast = f"WHEN {rule.fast[0]} THEN {rule.fast[1]} " if rule.fast else ""
+    case = f"CASE {fast}WHEN {rule.kept} THEN {rule.value} ELSE {otherwise} END"
+    return f"CAST({case} AS {rule.sql_type})"

@@ -1,0 +1,78 @@
+"""The FROM item of a load: a table, or the row's own query."""
+
+from __future__ import annotations
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from airflow_dataloader.core.config import SourceTable
+from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.sources.postgresql.quoting import quote
+
+#: What a query may not hold anywhere, with the word for it in the message.
+_FORBIDDEN: dict[type[exp.Expression], str] = {
+    exp.Into: "INTO",
+    exp.Lock: "FOR UPDATE or FOR SHARE",
+    exp.Insert: "INSERT",
+    exp.Update: "UPDATE",
+    exp.Delete: "DELETE",
+    exp.Merge: "MERGE",
+    exp.Create: "CREATE",
+    exp.Drop: "DROP",
+    exp.Command: "a command",
+}
+
+
+def relation(source: SourceTable, query: str | None) -> str:
+    """Return the quoted table, or the query in parentheses with an alias.
+
+    The query's own text is used, not what the parser made of it; the source parses it again, as one statement
+    of a read-only transaction. Raises ConfigurationError naming ``query`` or ``source_table_name``.
+    """
+    if query is not None:
+        # The line break ends a comment that the text may end with.
+        return f"({checked_query(query)}\n) AS q"
+    if source.name is None:
+        raise ConfigurationError(
+            "The row names no source table and no query.",
+            field="source_table_name",
+            fix="name the table, or give a query",
+        )
+    # PostgreSQL takes a database's name in front of the schema only if it is the one connected to.
+    parts = [source.schema, source.name] if source.schema else [source.name]
+    if source.catalog and source.schema:
+        parts.insert(0, source.catalog)
+    return ".".join(quote(part) for part in parts)
+
+
+def checked_query(query: str) -> str:
+    """Return the query without its trailing semicolons; raise ConfigurationError unless it is one SELECT."""
+    text = query.strip()
+    while text.endswith(";"):
+        text = text[:-1].rstrip()
+    try:
+        statements = [found for found in sqlglot.parse(text, read="postgres") if found is not None]
+    except SqlglotError as error:
+        raise _refused(f"cannot be parsed ({_first_line(error)})") from None
+    if len(statements) != 1:
+        raise _refused(f"holds {len(statements)} statements")
+    statement = statements[0]
+    if not isinstance(statement, exp.Query) or not statement.find(exp.Select):
+        raise _refused("is not a SELECT")
+    for kind, word in _FORBIDDEN.items():
+        if statement.find(kind):
+            raise _refused(f"holds {word}")
+    return text
+
+
+def _refused(what: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The row's query {what}.",
+        field="query",
+        fix="write exactly one SELECT that changes nothing; WITH is fine",
+    )
+
+
+def _first_line(error: SqlglotError) -> str:
+    return str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__

@@ -1,0 +1,52 @@
+"""The transaction in which a load reads: one snapshot, and texts that mean the same everywhere."""
+
+from __future__ import annotations
+
+from airflow_dataloader.sources.postgresql.quoting import literal
+
+#: Settings that decide how values are written as text, and that nothing but the load ends its reading.
+STYLES = {
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "iso_8601",
+    "extra_float_digits": "3",
+    "bytea_output": "hex",
+    "xmloption": "content",
+}
+
+#: Milliseconds to wait for a lock: somebody rebuilds the table.
+LOCK_TIMEOUT = 300_000
+
+BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+#: A parameter that exists from PostgreSQL 17 on, set where it exists.
+_NO_TRANSACTION_TIMEOUT = (
+    "SELECT set_config(name, '0', true) FROM pg_settings WHERE name = 'transaction_timeout'"
+)
+
+
+def session_init(snapshot: str | None, *, statement_seconds: int = 0) -> str:
+    """Return the statements that a reading connection runs first, inside its transaction.
+
+    Outside a transaction a snapshot would be dropped without a word, and the partitions of a read would not
+    fit together; the savepoint makes that an error.
+    """
+    begin = [
+        "SAVEPOINT dataloader",
+        "RELEASE SAVEPOINT dataloader",
+        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+    ]
+    if snapshot is not None:
+        begin.append(f"SET TRANSACTION SNAPSHOT {literal(snapshot)}")
+    return "; ".join(begin + settings(statement_seconds=statement_seconds))
+
+
+def settings(*, statement_seconds: int = 0) -> list[str]:
+    """Return the statements that fix styles and timeouts for the rest of the transaction."""
+    return [
+        *(f"SET LOCAL {name} = {literal(value)}" for name, value in STYLES.items()),
+        f"SET LOCAL statement_timeout = {statement_seconds * 1000}",
+        f"SET LOCAL lock_timeout = {LOCK_TIMEOUT}",
+        "SET LOCAL idle_in_transaction_session_timeout = 0",
+        _NO_TRANSACTION_TIMEOUT,
+    ]

@@ -1,0 +1,63 @@
+"""From a PostgreSQL type to how its values are kept. What is not listed is kept as its exact text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from airflow_dataloader.sources.dialect import DescribedColumn
+from airflow_dataloader.sources.postgresql import moments, numbers
+from airflow_dataloader.sources.postgresql.keeping import Keeping
+
+#: Types that driver, engine and target agree on: SQL type and Delta type.
+_NATIVE = {
+    "bool": ("bool", "boolean"),
+    "int2": ("int2", "smallint"),
+    "int4": ("int4", "int"),
+    "int8": ("int8", "bigint"),
+    "float4": ("float4", "float"),
+    "float8": ("float8", "double"),
+    "text": ("text", "string"),
+    "varchar": ("text", "string"),
+    # A cast would cut the padding off.
+    "bpchar": ("bpchar", "string"),
+    "bytea": ("bytea", "binary"),
+}
+
+_RULES: dict[str, Callable[[str], Keeping]] = {
+    "date": moments.date,
+    "timestamp": moments.timestamp,
+    "timestamptz": moments.timestamptz,
+    "money": numbers.money,
+    "oid": lambda x: Keeping(value=f"{x}::int8", sql_type="int8", type="bigint"),
+    # The cast to text would add /32 to a single address.
+    "inet": lambda x: Keeping(value=f"abbrev({x})", sql_type="text", type="string"),
+}
+
+
+def keep(column: DescribedColumn, x: str) -> Keeping:
+    """Return how the values of SQL expression ``x``, of the column's type, are kept."""
+    if column.array:
+        return _array(x)
+    if column.base in _NATIVE:
+        sql_type, target = _NATIVE[column.base]
+        return Keeping(value=x, sql_type=sql_type, type=target)
+    if column.base == "numeric":
+        return numbers.numeric(x, column.modifier)
+    if column.base in _RULES:
+        return _RULES[column.base](x)
+    return as_text(x)
+
+
+def as_text(x: str) -> Keeping:
+    """Keep the source's own text of a value."""
+    return Keeping(value=f"{x}::text", sql_type="text", type="string")
+
+
+def _array(x: str) -> Keeping:
+    """Keep an array as JSON, which cannot say that an array does not begin at 1."""
+    return Keeping(
+        value=f"to_json({x})::text",
+        sql_type="text",
+        type="string",
+        kept=f"coalesce(replace(array_dims({x}), '[1:', '') NOT LIKE '%[%', true)",
+    )
