@@ -1,0 +1,71 @@
+"""Spark's settings: for a JVM of ours, for every session, and for a single statement."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+log = logging.getLogger(__name__)
+
+#: For every session, wherever it runs. Values keep their meaning whatever the cluster's defaults are.
+SESSION: Mapping[str, str] = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
+    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.int96RebaseModeInWrite": "CORRECTED",
+}
+
+#: For a JVM of ours on one machine.
+_LOCAL: Mapping[str, str] = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.databricks.delta.snapshotPartitions": "2",
+    # Without it, VACUUM and RESTORE start thousands of tasks for a handful of files.
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    # Everything that matters is raised; at ERROR each failed query prints pages of Java.
+    "spark.log.level": "FATAL",
+}
+
+_JAVA_OPTIONS = "-Duser.timezone=UTC --add-opens=java.base/java.nio=ALL-UNNAMED"
+
+
+def local_confs(jars: Sequence[Path], *, cores: int, memory: str) -> dict[str, str]:
+    """Return the settings of a JVM of ours; ``memory`` is its heap as Java spells it (``2g``)."""
+    path = os.pathsep.join(str(jar) for jar in jars)
+    return {
+        **_LOCAL,
+        **SESSION,
+        "spark.master": f"local[{cores}]",
+        "spark.sql.shuffle.partitions": str(cores),
+        "spark.driver.memory": memory,
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.extraJavaOptions": _JAVA_OPTIONS,
+        # The driver's class path, not spark.jars: one JVM runs everything, and no jar has to be copied.
+        "spark.driver.extraClassPath": path,
+    }
+
+
+@contextmanager
+def session_confs(spark: SparkSession, confs: Mapping[str, str]) -> Iterator[None]:
+    """Set ``confs`` for the enclosed statement only.
+
+    They are always reset: a transaction id that stayed would make Delta skip the session's next write.
+    """
+    try:
+        for name, value in confs.items():
+            spark.conf.set(name, value)
+        yield
+    finally:
+        for name in confs:
+            spark.conf.unset(name)

@@ -1,0 +1,33 @@
+"""One row a key: the newest cursor wins, exact ties by all columns, so that every run chooses the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from airflow_dataloader.core.plan import PlannedColumn
+from airflow_dataloader.loader.engines.protocol import Deduplication
+from airflow_dataloader.loader.engines.spark.names import quoted
+from airflow_dataloader.loader.engines.spark.types import identity
+
+
+def rank_column(columns: Sequence[PlannedColumn]) -> str:
+    """Return a name for the rank that no column has."""
+    names = {column.name.casefold() for column in columns}
+    name = "_adl_rank"
+    while name in names:
+        name += "_"
+    return name
+
+
+def rank(columns: Sequence[PlannedColumn], dedup: Deduplication) -> str:
+    """Return the rank of a row among those of its key; 1 is the row to keep."""
+    keys = ", ".join(quoted(key) for key in dedup.keys)
+    order = [] if dedup.cursor is None else [f"{quoted(dedup.cursor)} DESC NULLS LAST"]
+    order += [f"{identity(quoted(column.name), column.type)} DESC NULLS LAST" for column in columns]
+    return f"ROW_NUMBER() OVER (PARTITION BY {keys} ORDER BY {', '.join(order)})"
+
+
+def chosen(columns: Sequence[PlannedColumn], dedup: Deduplication) -> str:
+    """Return the condition on rows that carry their rank: the best of each key, no key NULL."""
+    present = [f"{quoted(key)} IS NOT NULL" for key in dedup.keys]
+    return " AND ".join([f"{quoted(rank_column(columns))} = 1", *present])

@@ -1,0 +1,131 @@
+"""The verbs of :mod:`airflow_dataloader.loader.engines.protocol`, by Spark and Delta."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+from airflow_dataloader.core.commit import Commit
+from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.core.plan import PlannedColumn, ReadPlan
+from airflow_dataloader.loader.engines.protocol import Deduplication, Rows, Stage, Target, Written
+from airflow_dataloader.loader.engines.spark import errors, history, publish, tables
+from airflow_dataloader.loader.engines.spark.context import Context
+from airflow_dataloader.loader.engines.spark.fence import fence
+from airflow_dataloader.loader.engines.spark.merge import merge
+from airflow_dataloader.loader.engines.spark.read import JdbcRows
+from airflow_dataloader.loader.engines.spark.rows import rows
+from airflow_dataloader.loader.engines.spark.stage import write_stage
+
+#: Only tables of this name are ever removed by the engine.
+STAGE_PREFIX = "_adl_stage_"
+
+
+class SparkEngine:
+    """One Spark session, classic or through Spark Connect; several loads may use it one after another."""
+
+    def __init__(self, context: Context, end: Callable[[], None]) -> None:
+        """``end`` releases the session; it is called once."""
+        self._context = context
+        self._end: Callable[[], None] | None = end
+
+    @cached_property
+    def parallelism(self) -> int:
+        """Reads that can run at the same time: the tasks that Spark makes of a plain range."""
+        with self._verb("asking for the parallelism"):
+            text = (
+                "SELECT COUNT(DISTINCT p) AS n FROM (SELECT SPARK_PARTITION_ID() AS p FROM RANGE(0, 10000))"
+            )
+            return int(self._context.spark.sql(text).collect()[0].n)
+
+    def inspect(self, target: TargetName, app_id: str, *, back_to: int | None = None) -> Target | None:
+        """Return the target as it stands, or None if it certainly does not exist."""
+        location = self._context.names.locate(target)
+        spark = self._context.spark
+        with self._verb(f"looking at {target}"):
+            schema = tables.schema(spark, location)
+            past = history.read_back_to(spark, location, app_id, back_to)
+            if schema is None or past.version is None:
+                return None
+            return Target(
+                version=past.version,
+                columns=tables.types(schema),
+                commits=past.entries,
+                filled=tables.is_filled(spark, location),
+            )
+
+    def read(self, plan: ReadPlan) -> Rows:
+        """Prepare a read. Nothing is sent to the source before a write or a stage asks for it."""
+        return JdbcRows(plan=plan)
+
+    def stage(self, rows: Rows, name: TargetName, dedup: Deduplication | None) -> Stage:
+        """Execute a read into a new stage and count what a receipt needs. An existing one is replaced."""
+        with self._verb(f"staging {name}"):
+            return write_stage(self._context, rows, name, dedup)
+
+    def overwrite(
+        self, target: TargetName, data: Rows | Stage, commit: Commit, dedup: Deduplication | None = None
+    ) -> Written:
+        """Replace the whole table and its columns in one commit; readers keep the old version until then."""
+        with self._verb(f"overwriting {target}"):
+            return publish.overwrite(self._context, target, data, commit, dedup)
+
+    def append(self, target: TargetName, data: Rows | Stage, commit: Commit) -> Written:
+        """Add rows; new columns are added to the target."""
+        with self._verb(f"appending to {target}"):
+            return publish.append(self._context, target, data, commit)
+
+    def merge(self, target: TargetName, stage: Stage, commit: Commit, dedup: Deduplication) -> Written:
+        """Insert new keys and update those that differ and whose cursor is not older than the target's."""
+        with self._verb(f"merging into {target}"):
+            return merge(self._context, target, stage, commit, dedup)
+
+    def replace_slice(
+        self, target: TargetName, data: Rows | Stage, predicate: str, commit: Commit
+    ) -> Written:
+        """Replace exactly the target's rows that satisfy ``predicate`` (Spark SQL over target columns)."""
+        with self._verb(f"replacing a slice of {target}"):
+            return publish.replace_slice(self._context, target, data, predicate, commit)
+
+    def fence(self, target: TargetName, columns: Sequence[PlannedColumn], commit: Commit) -> int:
+        """Commit nothing but a version, so that no older write can land; return the table's."""
+        with self._verb(f"fencing {target}"):
+            return fence(self._context, target, columns, commit)
+
+    def rows(self, target: TargetName, columns: Sequence[str] | None = None) -> list[tuple[Any, ...]]:
+        """Return the target's rows for a check; for small tables only."""
+        with self._verb(f"reading {target}"):
+            return rows(self._context.spark, self._context.names.locate(target), columns)
+
+    def drop_stage(self, name: TargetName) -> None:
+        """Remove a stage; one that does not exist is fine."""
+        if not name.table.startswith(STAGE_PREFIX):
+            raise ValueError(f"{name} is not a stage")
+        location = self._context.names.locate(name)
+        with self._verb(f"removing {name}"):
+            if location.folder is None:
+                self._context.spark.sql(f"DROP TABLE IF EXISTS {location.sql}")
+            else:
+                # DROP TABLE of a path leaves the folder behind.
+                shutil.rmtree(location.folder, ignore_errors=True)
+
+    def interrupt(self) -> None:
+        """Stop whatever this session runs, from another thread. What was not committed never will be."""
+        self._context.interrupts.interrupt()
+
+    def close(self) -> None:
+        """End the session; may be called twice."""
+        end, self._end = self._end, None
+        if end is not None:
+            end()
+
+    @contextmanager
+    def _verb(self, doing: str) -> Iterator[None]:
+        with self._context.interrupts.verb():
+            try:
+                yield
+            except Exception as error:
+                raise errors.translate(error, doing) from error

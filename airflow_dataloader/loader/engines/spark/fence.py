@@ -1,0 +1,43 @@
+"""Commits nothing but a version, so that no older write of the same writer can land any more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from airflow_dataloader.core.commit import Commit
+from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.core.plan import PlannedColumn
+from airflow_dataloader.loader.engines.spark import tables
+from airflow_dataloader.loader.engines.spark.context import Context
+from airflow_dataloader.loader.engines.spark.names import Location, quoted
+from airflow_dataloader.loader.engines.spark.publish import identity_options
+from airflow_dataloader.loader.engines.spark.write import execute
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrameWriter
+
+
+def fence(context: Context, target: TargetName, columns: Sequence[PlannedColumn], commit: Commit) -> int:
+    """Append no rows with the commit's version and return the table's; older writes are skipped or refused.
+
+    That holds for writes that ended, that come later, and that are under way. An absent target is created
+    empty, because a write under way would create it as well.
+    """
+    location = context.names.locate(target)
+    writer = (
+        _nothing(context, location, columns)
+        .format("delta")
+        .mode("append")
+        .options(**identity_options(commit))
+    )
+    entry = execute(context.spark, context.interrupts, location, commit, lambda: location.save(writer))
+    return entry.table_version
+
+
+def _nothing(context: Context, location: Location, columns: Sequence[PlannedColumn]) -> DataFrameWriter:
+    if tables.schema(context.spark, location) is not None:
+        return context.spark.table(location.sql).limit(0).write
+    items = [f"CAST(NULL AS {column.type}) AS {quoted(column.name)}" for column in columns]
+    # Whether it will be merged into is not known yet.
+    return context.spark.range(0).selectExpr(*items).write.options(**context.creation_options(merged=True))

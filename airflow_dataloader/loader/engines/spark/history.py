@@ -1,0 +1,97 @@
+"""A table's own history: the place where a write's outcome is looked up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_dataloader.core.commit import Commit, parse_user_metadata
+from airflow_dataloader.loader.engines.protocol import HistoryEntry, Written
+from airflow_dataloader.loader.engines.spark import errors
+from airflow_dataloader.loader.engines.spark.names import Location
+
+if TYPE_CHECKING:
+    from pyspark.sql import Row, SparkSession
+
+#: Our own commit is nearly always the newest; reading further costs a file a commit.
+_NEWEST = 20
+
+
+def find(spark: SparkSession, location: Location, commit: Commit) -> HistoryEntry | None:
+    """Return the entry of this very commit: among the newest ones first, then in the whole history.
+
+    None if there is no such entry, or certainly no such table. Spark's own errors pass through.
+    """
+    for limit in (_NEWEST, None):
+        for entry in read(spark, location, commit.app_id, limit).entries:
+            if entry.commit.version == commit.version and entry.commit.metadata_id == commit.metadata_id:
+                return entry
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Past:
+    """A stretch of a table's history: its newest version, and one writer's commits, newest first."""
+
+    version: int | None
+    entries: tuple[HistoryEntry, ...]
+    #: Whether the stretch reaches back as far as the history is kept.
+    whole: bool
+
+
+def read(spark: SparkSession, location: Location, app_id: str, limit: int | None) -> Past:
+    """Read the last ``limit`` commits, or all that are kept; an absent table has no version."""
+    bound = "" if limit is None else f" LIMIT {limit}"
+    try:
+        frame = spark.sql(f"DESCRIBE HISTORY {location.sql}{bound}")
+        rows = frame.select("version", "operationMetrics", "userMetadata").collect()
+    except Exception as error:
+        if errors.is_absent(errors.report(error)):
+            return Past(version=None, entries=(), whole=True)
+        raise
+    found = [_entry(row) for row in rows]
+    return Past(
+        version=int(rows[0].version) if rows else None,
+        entries=tuple(entry for entry in found if entry is not None and entry.commit.app_id == app_id),
+        whole=limit is None or len(rows) < limit,
+    )
+
+
+def read_back_to(spark: SparkSession, location: Location, app_id: str, epoch: int | None) -> Past:
+    """Read the newest commits, and the rest unless they reach back beyond ``epoch`` already."""
+    newest = read(spark, location, app_id, _NEWEST)
+    enough = epoch is not None and any(entry.commit.epoch < epoch for entry in newest.entries)
+    return newest if newest.whole or enough else read(spark, location, app_id, None)
+
+
+def _entry(row: Row) -> HistoryEntry | None:
+    commit = parse_user_metadata(row.userMetadata)
+    if commit is None:
+        return None
+    metrics = {
+        name: int(text) for name, text in (row.operationMetrics or {}).items() if text.lstrip("-").isdigit()
+    }
+    return HistoryEntry(table_version=int(row.version), commit=commit, metrics=metrics)
+
+
+def written(entry: HistoryEntry, *, values_replaced: int | None = None) -> Written:
+    """Return what a commit did, from the counters that Delta stored with it."""
+    metrics = entry.metrics
+    if "numSourceRows" in metrics:
+        return Written(
+            version=entry.table_version,
+            rows_inserted=metrics.get("numTargetRowsInserted", 0),
+            rows_updated=metrics.get("numTargetRowsUpdated", 0),
+            rows_deleted=metrics.get("numTargetRowsDeleted", 0),
+            rows_in=metrics["numSourceRows"],
+            values_replaced=values_replaced,
+        )
+    # A replaced slice rewrites the files it lies in; rows that were only carried over are not rows in.
+    rows = metrics.get("numOutputRows", 0) - metrics.get("numCopiedRows", 0)
+    return Written(
+        version=entry.table_version,
+        rows_inserted=rows,
+        rows_deleted=metrics.get("numDeletedRows", 0),
+        rows_in=rows,
+        values_replaced=values_replaced,
+    )

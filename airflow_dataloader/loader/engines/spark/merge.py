@@ -1,0 +1,84 @@
+"""The guarded MERGE: inserts new keys, updates what differs, and never turns a row back in time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from airflow_dataloader.core.commit import Commit
+from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.exceptions import EngineFailed
+from airflow_dataloader.loader.engines.protocol import Deduplication, Stage, Written
+from airflow_dataloader.loader.engines.spark import history, tables
+from airflow_dataloader.loader.engines.spark.confs import session_confs
+from airflow_dataloader.loader.engines.spark.context import Context
+from airflow_dataloader.loader.engines.spark.dedup import chosen, rank, rank_column
+from airflow_dataloader.loader.engines.spark.names import Location, quoted
+from airflow_dataloader.loader.engines.spark.types import Fit, fit, identity
+from airflow_dataloader.loader.engines.spark.write import execute
+
+
+def merge(
+    context: Context, target: TargetName, stage: Stage, commit: Commit, dedup: Deduplication
+) -> Written:
+    """Merge a stage into an existing target. Raises SchemaRefused where a column does not fit."""
+    location = context.names.locate(target)
+    found = tables.schema(context.spark, location)
+    if found is None:
+        raise EngineFailed(f"Target {target} vanished before the merge.")
+    text = merge_sql(location, context.names.locate(stage.name), stage, dedup, tables.types(found))
+
+    def statement() -> None:
+        with session_confs(context.spark, transaction_confs(commit)):
+            context.spark.sql(text).collect()
+
+    return history.written(execute(context.spark, context.interrupts, location, commit, statement))
+
+
+def transaction_confs(commit: Commit) -> dict[str, str]:
+    """Return the session's settings that give a MERGE its identity; it takes no options."""
+    return {
+        "spark.databricks.delta.write.txnAppId": commit.app_id,
+        "spark.databricks.delta.write.txnVersion": str(commit.version),
+        "spark.databricks.delta.commitInfo.userMetadata": commit.user_metadata(),
+    }
+
+
+def merge_sql(
+    target: Location, source: Location, stage: Stage, dedup: Deduplication, types: Mapping[str, str]
+) -> str:
+    """Return the statement. Raises SchemaRefused where a staged column does not fit the target's.
+
+    Columns that the target lacks are added to it; columns that the stage lacks keep their values.
+    """
+    fitted = fit(stage.columns, types)
+    on = " AND ".join(f"t.{quoted(key)} = s.{quoted(key)}" for key in dedup.keys)
+    return (
+        f"MERGE WITH SCHEMA EVOLUTION INTO {target.sql} t USING ({_source(source, stage, dedup, fitted)}) s "
+        f"ON {on} WHEN MATCHED AND {_newer(dedup, fitted)} AND ({_differs(stage, dedup, fitted)}) "
+        f"THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
+    )
+
+
+def _source(source: Location, stage: Stage, dedup: Deduplication, fitted: Fit) -> str:
+    items = ", ".join(fitted.select(column) for column in stage.columns)
+    ranked = f"SELECT *, {rank(stage.columns, dedup)} AS {rank_column(stage.columns)} FROM {source.sql}"  # noqa: S608
+    return f"SELECT {items} FROM ({ranked}) WHERE {chosen(stage.columns, dedup)}"  # noqa: S608
+
+
+def _newer(dedup: Deduplication, fitted: Fit) -> str:
+    if dedup.cursor is None or dedup.cursor in fitted.added:
+        return "TRUE"
+    cursor = quoted(dedup.cursor)
+    return f"(s.{cursor} IS NULL OR t.{cursor} IS NULL OR s.{cursor} >= t.{cursor})"
+
+
+def _differs(stage: Stage, dedup: Deduplication, fitted: Fit) -> str:
+    keys = {key.casefold() for key in dedup.keys}
+    parts = []
+    for column in stage.columns:
+        name, kind = quoted(column.name), fitted.types[column.name]
+        if column.name in fitted.added:
+            parts.append(f"s.{name} IS NOT NULL")
+        elif column.name.casefold() not in keys or identity(name, kind) != name:
+            parts.append(f"NOT ({identity(f's.{name}', kind)} <=> {identity(f't.{name}', kind)})")
+    return " OR ".join(parts) or "FALSE"

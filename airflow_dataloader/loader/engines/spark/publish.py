@@ -1,0 +1,119 @@
+"""Writes that take a frame: overwrite, append and the replacement of a slice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from airflow_dataloader.core.commit import Commit
+from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.core.plan import PlannedColumn
+from airflow_dataloader.loader.engines.protocol import Deduplication, Rows, Stage, Written
+from airflow_dataloader.loader.engines.spark import history, tables
+from airflow_dataloader.loader.engines.spark.context import Context
+from airflow_dataloader.loader.engines.spark.frames import columns_of, counts_replaced, deduplicated, frame_of
+from airflow_dataloader.loader.engines.spark.names import Location, quoted
+from airflow_dataloader.loader.engines.spark.observe import Counts, observed
+from airflow_dataloader.loader.engines.spark.read import REPLACED
+from airflow_dataloader.loader.engines.spark.types import fit
+from airflow_dataloader.loader.engines.spark.write import execute
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, DataFrameWriter
+    from pyspark.sql.types import StructType
+
+
+def overwrite(
+    context: Context, target: TargetName, data: Rows | Stage, commit: Commit, dedup: Deduplication | None
+) -> Written:
+    """Write ``data`` in one pass over whatever the target holds, and its columns where they differ."""
+    location = context.names.locate(target)
+    columns = columns_of(data)
+    found = tables.schema(context.spark, location)
+    # Same columns: nothing but data is replaced, and whatever people put on the table stays.
+    same = found is not None and tables.types(found) == {column.name: column.type for column in columns}
+
+    def writer(rows: DataFrame) -> DataFrameWriter:
+        plain = rows.selectExpr(*(quoted(column.name) for column in columns))
+        if found is None:
+            options = context.creation_options(merged=dedup is not None)
+            return plain.write.options(**options).mode("overwrite")
+        if same:
+            return plain.write.mode("overwrite")
+        return _described(plain, found).write.mode("overwrite").option("overwriteSchema", "true")
+
+    return _publish(context, location, data, commit, writer, dedup=dedup)
+
+
+def append(context: Context, target: TargetName, data: Rows | Stage, commit: Commit) -> Written:
+    """Add the rows of ``data``; raise SchemaRefused where a column does not fit the target's."""
+    location = context.names.locate(target)
+    items = _fitted(context, location, columns_of(data))
+    return _publish(
+        context,
+        location,
+        data,
+        commit,
+        lambda rows: rows.selectExpr(*items).write.mode("append").option("mergeSchema", "true"),
+    )
+
+
+def replace_slice(
+    context: Context, target: TargetName, data: Rows | Stage, predicate: str, commit: Commit
+) -> Written:
+    """Put ``data`` in the place of the rows that satisfy ``predicate``; Delta checks that the new ones do."""
+    location = context.names.locate(target)
+    items = _fitted(context, location, columns_of(data))
+
+    def writer(rows: DataFrame) -> DataFrameWriter:
+        plain = rows.selectExpr(*items).write.mode("overwrite")
+        return plain.option("replaceWhere", predicate).option("mergeSchema", "true")
+
+    return _publish(context, location, data, commit, writer)
+
+
+def _publish(
+    context: Context,
+    location: Location,
+    data: Rows | Stage,
+    commit: Commit,
+    writer: Callable[[DataFrame], DataFrameWriter],
+    *,
+    dedup: Deduplication | None = None,
+) -> Written:
+    rows = deduplicated(frame_of(context, data), columns_of(data), dedup)
+    counts: Counts | None = None
+    if counts_replaced(data):
+        # Delta skips a write that it has taken already, and then no count ever arrives.
+        done = history.find(context.spark, location, commit)
+        if done is not None:
+            return history.written(done)
+        rows, counts = observed(rows, {REPLACED: f"COALESCE(SUM({REPLACED}), 0)"})
+    prepared = writer(rows).format("delta").options(**identity_options(commit))
+    entry = execute(context.spark, context.interrupts, location, commit, lambda: location.save(prepared))
+    replaced = int(counts.get[REPLACED]) if counts is not None else None
+    return history.written(entry, values_replaced=replaced)
+
+
+def identity_options(commit: Commit) -> dict[str, str]:
+    """Return the options that give a write its identity: Delta skips a version that it has taken already."""
+    return {
+        "txnAppId": commit.app_id,
+        "txnVersion": str(commit.version),
+        "userMetadata": commit.user_metadata(),
+    }
+
+
+def _fitted(context: Context, location: Location, columns: tuple[PlannedColumn, ...]) -> list[str]:
+    found = tables.schema(context.spark, location)
+    fitted = fit(columns, {} if found is None else tables.types(found))
+    return [fitted.select(column) for column in columns]
+
+
+def _described(rows: DataFrame, found: StructType) -> DataFrame:
+    """Return the frame with the comments that its columns have at the target."""
+    comments = {field.name.casefold(): field.metadata.get("comment") for field in found.fields}
+    for name in rows.columns:
+        if comments.get(name.casefold()):
+            rows = rows.withMetadata(name, {"comment": comments[name.casefold()]})
+    return rows

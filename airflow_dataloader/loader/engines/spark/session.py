@@ -1,0 +1,162 @@
+"""Opens an engine: a Databricks runtime's session, a Spark Connect server's, or Spark in this process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from airflow_dataloader.loader.engines.spark.confs import SESSION, local_confs
+from airflow_dataloader.loader.engines.spark.context import Context
+from airflow_dataloader.loader.engines.spark.engine import SparkEngine
+from airflow_dataloader.loader.engines.spark.interrupts import Interrupts
+from airflow_dataloader.loader.engines.spark.names import CatalogNames, Names, WarehouseNames
+from airflow_dataloader.sources.registry import dialect
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+    from pyspark.sql.connect.session import SparkSession as ConnectSession
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineSettings:
+    """Where Spark is and where its tables are."""
+
+    #: ``DATALOADER_HOME``: jars and the local warehouse.
+    home: Path
+    #: ``sc://host:port/;…`` of a Spark Connect server, or None for Spark in this process.
+    remote: str | None = None
+    #: Whether this process runs on Databricks, where the session exists and the catalogue is Unity's.
+    databricks: bool = False
+    cores: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
+    #: Heap of a JVM of ours.
+    memory: str = "2g"
+    deletion_vectors: bool = True
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] | None = None) -> EngineSettings:
+        """Read ``DATALOADER_HOME``, ``SPARK_REMOTE`` and Databricks' own marks."""
+        values = os.environ if environ is None else environ
+        return cls(
+            home=Path(values.get("DATALOADER_HOME") or Path.home() / ".dataloader"),
+            remote=values.get("SPARK_REMOTE") or None,
+            databricks="DATABRICKS_RUNTIME_VERSION" in values,
+        )
+
+
+def open_engine(settings: EngineSettings) -> SparkEngine:
+    """Return an engine with a session of its own; the caller closes it."""
+    _silence()
+    spark, end = _open(settings)
+    for name, value in SESSION.items():
+        spark.conf.set(name, value)
+    names: Names = CatalogNames() if settings.databricks else WarehouseNames(settings.home / "warehouse")
+    context = Context(
+        spark=spark,
+        interrupts=Interrupts(lambda: bool(spark.interruptAll())),
+        names=names,
+        dialect=dialect,
+        deletion_vectors=settings.deletion_vectors,
+    )
+    return SparkEngine(context, end)
+
+
+def _open(settings: EngineSettings) -> tuple[SparkSession, Callable[[], None]]:
+    if settings.databricks:
+        return _databricks()
+    if settings.remote is not None:
+        return _connect(settings.remote)
+    return _classic(settings)
+
+
+def _silence() -> None:
+    # Python's Spark logs a JSON line with the whole Java stack for every SQL error, beside raising it.
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        logging.getLogger(name).disabled = True
+
+
+def _databricks() -> tuple[SparkSession, Callable[[], None]]:
+    from pyspark.sql import SparkSession
+
+    spark = SparkSession.getActiveSession() or SparkSession.builder.getOrCreate()
+    return spark, lambda: None
+
+
+def session_remote(remote: str, session_id: str | None = None) -> str:
+    """Return the address with a session id of its own, unless it has one.
+
+    Whoever knows it can stop the session when its client has died, which does not stop the work.
+    """
+    if re.search(r";session_id=", remote):
+        return remote
+    base = remote if "/" in remote.removeprefix("sc://") else f"{remote}/"
+    return f"{base.rstrip(';')};session_id={session_id or uuid.uuid4()}"
+
+
+def _connect(remote: str) -> tuple[SparkSession, Callable[[], None]]:
+    spark = _connect_session(remote)
+    return cast("SparkSession", spark), spark.stop
+
+
+def _connect_session(remote: str) -> ConnectSession:
+    # Connect's own class, not the common builder: that one switches the whole process to Connect.
+    from pyspark.sql.connect.client.retries import DefaultPolicy
+    from pyspark.sql.connect.session import SparkSession
+
+    spark = SparkSession.builder.remote(session_remote(remote)).create()
+    # The default waits ten minutes for a server that is gone; a load would outlive its lease.
+    spark.client.set_retry_policies([DefaultPolicy(max_retries=8, max_backoff=5_000)])
+    return spark
+
+
+def release(remote: str) -> None:
+    """Stop and release the session that ``remote`` names by its id, for a client that died.
+
+    Ending the client's process does not end its statement: the server would go on and commit.
+    """
+    spark = _connect_session(remote)
+    try:
+        spark.interruptAll()
+        spark.client.release_session()
+    except Exception as error:
+        if "operation" not in str(error).casefold() or "status" not in str(error).casefold():
+            raise
+        # The interrupted operation is still on its way out; the release holds all the same.
+        log.debug("Session was released while it ended an operation: %s", error)
+    finally:
+        spark.client.close()
+
+
+_classic_lock = threading.Lock()
+_classic_open = 0
+
+
+def _classic(settings: EngineSettings) -> tuple[SparkSession, Callable[[], None]]:
+    from pyspark.sql import SparkSession
+
+    global _classic_open  # noqa: PLW0603  the JVM is one a process, whoever asks
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    with _classic_lock:
+        builder = SparkSession.builder.appName("airflow_dataloader")
+        jars = sorted((settings.home / "jars").glob("*.jar"))
+        for name, value in local_confs(jars, cores=settings.cores, memory=settings.memory).items():
+            builder = builder.config(name, value)
+        spark = builder.getOrCreate()
+        _classic_open += 1
+    return spark.newSession(), lambda: _end_classic(spark)
+
+
+def _end_classic(spark: SparkSession) -> None:
+    global _classic_open  # noqa: PLW0603
+    with _classic_lock:
+        _classic_open -= 1
+        if _classic_open == 0:
+            spark.stop()

@@ -1,0 +1,34 @@
+"""Keeps what was read in a table of the load's own, counted in the same pass."""
+
+from __future__ import annotations
+
+from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.core.plan import ReadPlan
+from airflow_dataloader.loader.engines.protocol import Deduplication, Rows, Stage
+from airflow_dataloader.loader.engines.spark.context import Context
+from airflow_dataloader.loader.engines.spark.frames import frame_of
+from airflow_dataloader.loader.engines.spark.names import quoted
+from airflow_dataloader.loader.engines.spark.observe import observed
+from airflow_dataloader.loader.engines.spark.read import REPLACED
+
+
+def write_stage(context: Context, rows: Rows, name: TargetName, dedup: Deduplication | None) -> Stage:
+    """Write ``rows`` over whatever the stage holds, and return what was counted on the way."""
+    plan, location = rows.plan, context.names.locate(name)
+    frame, counts = observed(frame_of(context, rows), _counts(plan, dedup))
+    plain = frame.selectExpr(*(quoted(column.name) for column in plan.columns))
+    writer = plain.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
+    with context.interrupts.statement():
+        location.save(writer)
+    return Stage(name=name, columns=plan.columns, **{key: int(value) for key, value in counts.get.items()})
+
+
+def _counts(plan: ReadPlan, dedup: Deduplication | None) -> dict[str, str]:
+    counts = {"rows": "COUNT(1)"}
+    if dedup is not None and dedup.keys:
+        counts["null_keys"] = f"COUNT_IF({' OR '.join(f'{quoted(key)} IS NULL' for key in dedup.keys)})"
+    if dedup is not None and dedup.cursor is not None:
+        counts["null_cursors"] = f"COUNT_IF({quoted(dedup.cursor)} IS NULL)"
+    if plan.replaced is not None:
+        counts["values_replaced"] = f"COALESCE(SUM({REPLACED}), 0)"
+    return counts

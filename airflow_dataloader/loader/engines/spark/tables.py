@@ -1,0 +1,39 @@
+"""Questions to a table that exists, or certainly does not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_dataloader.exceptions import DataloaderError
+from airflow_dataloader.loader.engines.spark import errors
+from airflow_dataloader.loader.engines.spark.names import Location
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+    from pyspark.sql.types import StructType
+
+
+def schema(spark: SparkSession, location: Location) -> StructType | None:
+    """Return the table's schema, or None on the catalogue's positive answer that there is no such table.
+
+    Any other failure is raised: a table that cannot be seen for a moment must not be taken for absent, or
+    the next load would replace it.
+    """
+    try:
+        return spark.table(location.sql).schema
+    except DataloaderError:
+        raise
+    except Exception as error:
+        if errors.is_absent(errors.report(error)):
+            return None
+        raise errors.translate(error, f"looking at {location.sql}") from error
+
+
+def types(found: StructType) -> dict[str, str]:
+    """Return the columns in order, name to type, types in lower case."""
+    return {field.name: field.dataType.simpleString().lower() for field in found.fields}
+
+
+def is_filled(spark: SparkSession, location: Location) -> bool:
+    """Return whether the table holds a row."""
+    return bool(spark.table(location.sql).selectExpr("1").limit(1).collect())

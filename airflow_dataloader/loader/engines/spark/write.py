@@ -1,0 +1,83 @@
+"""Executes one write and finds out what became of it: every path ends knowing, or says that it does not."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from airflow_dataloader.core.commit import Commit
+from airflow_dataloader.exceptions import Fenced, OutcomeUnknown
+from airflow_dataloader.loader.engines.protocol import HistoryEntry
+from airflow_dataloader.loader.engines.spark import errors, history
+from airflow_dataloader.loader.engines.spark.interrupts import Interrupts
+from airflow_dataloader.loader.engines.spark.names import Location
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+log = logging.getLogger(__name__)
+
+#: Attempts against a foreign transaction (OPTIMIZE, a user's DELETE) that got in the way.
+_ATTEMPTS = 3
+
+
+def execute(
+    spark: SparkSession,
+    interrupts: Interrupts,
+    location: Location,
+    commit: Commit,
+    statement: Callable[[], object],
+) -> HistoryEntry:
+    """Run ``statement`` and return the commit that it made, or had made before.
+
+    Raises Fenced if the table has taken a later version, OutcomeUnknown if nobody can say what became of
+    the write, or what stopped it. A write that did nothing is never taken for one that had nothing to do.
+    """
+    for attempt in range(1, _ATTEMPTS + 1):
+        failure = _run(interrupts, statement)
+        entry = _own_commit(spark, interrupts, location, commit, failure)
+        if entry is not None:
+            return entry
+        if failure is None or errors.report(failure).has(errors.TRANSACTION_CONFLICT):
+            raise Fenced(f"A later load holds target {location.sql}; this one wrote nothing.") from failure
+        if attempt == _ATTEMPTS or not errors.is_conflict(failure):
+            raise errors.translate(failure, f"writing {location.sql}") from failure
+        log.info("Another transaction got in the way at %s; attempt %d failed.", location.sql, attempt)
+    raise AssertionError("unreachable")
+
+
+def _run(interrupts: Interrupts, statement: Callable[[], object]) -> Exception | None:
+    with interrupts.statement():
+        try:
+            statement()
+        except Exception as error:  # noqa: BLE001  whatever it is, the table's history decides what happened
+            return error
+    return None
+
+
+def _own_commit(
+    spark: SparkSession,
+    interrupts: Interrupts,
+    location: Location,
+    commit: Commit,
+    failure: Exception | None,
+) -> HistoryEntry | None:
+    """Look for the commit; raise OutcomeUnknown if the answer cannot be had."""
+    if failure is not None and errors.is_lost(errors.report(failure), failure):
+        raise _unknown(location, failure) from failure
+    # A second look, because an interrupt of the statement may still hit the first.
+    for last in (False, True):
+        try:
+            return history.find(spark, location, commit)
+        except Exception as error:
+            if last or not interrupts.stopping:
+                raise _unknown(location, failure or error) from error
+    raise AssertionError("unreachable")
+
+
+def _unknown(location: Location, error: Exception) -> OutcomeUnknown:
+    told = errors.translate(error, f"writing {location.sql}")
+    return OutcomeUnknown(
+        f"Whether the write to {location.sql} landed is unknown. {told.message}", sqlstate=told.sqlstate
+    )
