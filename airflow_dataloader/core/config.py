@@ -168,7 +168,7 @@ class LoadConfig:
     @property
     def label(self) -> str:
         """Name the row in a message: its id, its source and its target."""
-        return f"config_id {self.config_id} ({self.source or 'query'} → {self.target})"
+        return f"config_id {self.config_id} ({str(self.source) or 'query'} → {self.target})"
 
 
 def content_hash(snapshot: Mapping[str, Any]) -> str:

@@ -1,0 +1,34 @@
+"""How far a window reaches back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from airflow_dataloader.core.lookback import parse_lookback
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (None, None),
+        ("  ", None),
+        ("0", 0),
+        (" 1000 ", 1000),
+        ("15 minutes", timedelta(minutes=15)),
+        ("1 Day", timedelta(days=1)),
+        ("2weeks", timedelta(weeks=2)),
+        ("90 seconds", timedelta(seconds=90)),
+        ("36 hour", timedelta(hours=36)),
+    ],
+)
+def test_reads(text: str | None, expected: timedelta | int | None) -> None:
+    assert parse_lookback(text) == expected
+
+
+@pytest.mark.parametrize("text", ["-1", "1.5 days", "1 month", "a day", "1 day 2 hours", "minutes", "²"])
+def test_refuses_and_repeats_what_was_written(text: str) -> None:
+    with pytest.raises(ValueError, match="neither a span of time nor a whole number") as refused:
+        parse_lookback(text)
+    assert repr(text) in str(refused.value)

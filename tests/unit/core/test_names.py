@@ -1,0 +1,49 @@
+"""Names of targets and columns."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_dataloader.core.names import TargetName, collisions, column_name
+
+
+def test_a_target_reads_as_its_dotted_name() -> None:
+    assert str(TargetName(catalog="bronze", schema="shop", table="orders")) == "bronze.shop.orders"
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("order id", "order_id"),
+        ("a,b;c{d}e(f)g=h", "a_b_c_d_e_f_g_h"),
+        ("line\nbreak\ttab\x00", "line_break_tab_"),
+        ("Größe", "Größe"),
+        ('as.is-%`"', 'as.is-%`"'),
+    ],
+)
+def test_what_delta_forbids_becomes_an_underscore(source: str, target: str) -> None:
+    assert column_name(source) == target
+
+
+@given(st.text())
+def test_a_target_s_name_is_its_own_name(name: str) -> None:
+    assert column_name(column_name(name)) == column_name(name)
+
+
+def test_collisions_name_both_columns() -> None:
+    assert collisions(["id", "order id", "Order_ID", "note", "ORDER=ID"]) == [
+        ("order id", "Order_ID"),
+        ("order id", "ORDER=ID"),
+    ]
+
+
+def test_the_same_name_twice_collides() -> None:
+    first, second = "total", "".join(["to", "tal"])
+    assert collisions([first, second]) == [("total", "total")]
+
+
+@given(st.lists(st.text(alphabet="abcdefgh", min_size=1), unique=True))
+def test_distinct_plain_names_do_not_collide(names: list[str]) -> None:
+    assert collisions(names) == []
