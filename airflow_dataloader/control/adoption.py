@@ -1,0 +1,225 @@
+"""Taking over a database in the documents' original shape, and giving it back.
+
+The rule: keep all data, decide nothing in a person's place. What the new shape cannot hold stops the
+migration before anything has changed, with a sentence that names the rows; what it can hold but a load would
+refuse is left as it is and reported, and the claim will say so row by row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+from airflow_dataloader.exceptions import ConfigurationError
+
+Report = Callable[[str], None]
+
+#: Columns of the documents that hold a time, table by table.
+_TIMES = {
+    "table_control_dbconfig": ("created_at", "last_modified_at"),
+    "table_control": (
+        "last_load_date_time",
+        "next_load_date_time",
+        "last_status_date_time",
+        "created_at",
+        "last_modified_at",
+    ),
+    "historical_metadata": ("load_queued_time", "load_start_time", "load_end_time", "created_at"),
+    "table_control_history": ("changed_at",),
+}
+
+#: What is odd about old rows, and what becomes of them: a query of one number and a sentence for it.
+_ODDITIES = (
+    (
+        "SELECT count(*) FROM control.table_control"
+        " WHERE last_status NOT IN ('Queued', 'In Progress', 'Succeeded', 'Failed')",
+        "{} rows have a last_status that is none of the five; they keep it until their next claim.",
+    ),
+    (
+        "SELECT count(*) FROM control.table_control WHERE last_status IN ('Queued', 'In Progress')",
+        "{} rows are Queued or In Progress from the old system; no load of this one owns them. Make sure that"
+        " the old system is stopped; they are given up as stuck.",
+    ),
+    (
+        "SELECT count(*) FROM control.table_control t WHERE db_config_key IS NOT NULL AND NOT EXISTS"
+        " (SELECT FROM control.table_control_dbconfig s WHERE s.db_config_key = t.db_config_key)",
+        "{} rows name a source that does not exist; their claims will fail and say so.",
+    ),
+    (
+        "SELECT count(*) FROM control.historical_metadata h WHERE 1 <>"
+        " (SELECT count(*) FROM control.table_control t WHERE t.control_key = h.control_key)",
+        "{} records of loads belong to no row, or to one of several with the same source table; they keep"
+        " their control_key and get no config_id.",
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adopted:
+    """What :func:`finish` and :func:`regrant` need of the database as it was."""
+
+    #: The zone that its timestamps were read in; None if it held none.
+    zone: str | None
+    #: GRANT statements for the view, which is made anew.
+    grants: tuple[str, ...]
+
+
+def prepare(bind: Connection, *, zone: str | None, report: Report) -> Adopted:
+    """Bring the documents' tables to zoned timestamps, our control_key and a foreign key.
+
+    ``zone`` is the IANA zone that their zone-less timestamps were written in; it may be None where there are
+    no rows. Raises ConfigurationError where it is needed and missing, or unknown.
+    """
+    filled = any(
+        bind.execute(text(f"SELECT EXISTS (SELECT FROM control.{table})")).scalar()  # noqa: S608
+        for table in _TIMES
+    )
+    if filled:
+        zone = _checked_zone(bind, zone)
+        for query, sentence in _ODDITIES:
+            if count := bind.execute(text(query)).scalar_one():
+                report(sentence.format(count))
+        _report_triggers(bind, report)
+    grants = _grants_on_view(bind)
+    bind.execute(text("DROP VIEW control.table_control_history_vw"))
+    _convert_times(bind, "timestamp without time zone", "timestamptz", zone or "UTC")
+    _own_control_key(bind)
+    _ensure_foreign_key(bind)
+    return Adopted(zone=zone if filled else None, grants=grants)
+
+
+def finish(bind: Connection, adopted: Adopted) -> None:
+    """Refuse two active rows with one destination; remember the zone for a downgrade."""
+    query = """
+        SELECT resolved_destination, string_agg(config_id::text, ', ' ORDER BY config_id) AS rows
+        FROM control.table_control WHERE is_active AND resolved_destination IS NOT NULL
+        GROUP BY resolved_destination HAVING count(*) > 1 ORDER BY 1 LIMIT 20
+    """
+    doubles = bind.execute(text(query)).all()
+    if doubles:
+        listed = "; ".join(f"{row.resolved_destination} by config_id {row.rows}" for row in doubles)
+        raise ConfigurationError(
+            f"Active rows share a destination, each would undo the other's loads: {listed}.",
+            field="destination_table_name",
+            fix="decide which row stays, UPDATE the others with is_active = false, and migrate again.",
+        )
+    bind.execute(text("UPDATE control.installation SET timestamps_zone = :zone"), {"zone": adopted.zone})
+
+
+def regrant(bind: Connection, grants: tuple[str, ...]) -> None:
+    """Give back the rights on the view."""
+    for grant in grants:
+        bind.exec_driver_sql(grant)
+
+
+def release(bind: Connection) -> Adopted:
+    """Drop the view; return what :func:`give_back` and :func:`regrant` need once the rest is gone."""
+    zone = bind.execute(text("SELECT timestamps_zone FROM control.installation")).scalar_one()
+    grants = _grants_on_view(bind)
+    bind.execute(text("DROP VIEW control.table_control_history_vw"))
+    return Adopted(zone=zone, grants=grants)
+
+
+def give_back(bind: Connection, adopted: Adopted) -> None:
+    """Turn timestamps back to zone-less ones, in the zone they came from; UTC if they came from none."""
+    _convert_times(bind, "timestamp with time zone", "timestamp", adopted.zone or "UTC")
+
+
+def _grants_on_view(bind: Connection) -> tuple[str, ...]:
+    query = text(
+        "SELECT format('GRANT %s ON control.table_control_history_vw TO %s%s', privilege_type,"
+        " CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END,"
+        " CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)"
+        " FROM pg_class, aclexplode(relacl)"
+        " WHERE oid = 'control.table_control_history_vw'::regclass AND grantee <> relowner"
+    )
+    return tuple(bind.execute(query).scalars())
+
+
+def _checked_zone(bind: Connection, zone: str | None) -> str:
+    server = bind.execute(text("SHOW timezone")).scalar_one()
+    if zone is None:
+        raise ConfigurationError(
+            "This database holds rows whose timestamps have no zone.",
+            field="timestamps_zone",
+            fix=f"name the zone they were written in (the server's is {server}):"
+            f" dataloader db migrate --timestamps-zone {server}",
+        )
+    known = text("SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = :zone)")
+    if not bind.execute(known, {"zone": zone}).scalar():
+        raise ConfigurationError(
+            f"{zone!r} is not a time zone that this PostgreSQL knows.",
+            field="timestamps_zone",
+            fix="use an IANA name such as Europe/Berlin or UTC.",
+        )
+    return zone
+
+
+def _report_triggers(bind: Connection, report: Report) -> None:
+    query = text(
+        "SELECT tgrelid::regclass::text AS relation, tgname FROM pg_trigger"
+        " WHERE NOT tgisinternal AND tgrelid IN (SELECT oid FROM pg_class"
+        " WHERE relnamespace = 'control'::regnamespace)"
+    )
+    for row in bind.execute(query):
+        report(
+            f"{row.relation} has a trigger {row.tgname} of its own; it stays. If it writes"
+            " table_control_history, edits will be recorded twice: then drop it."
+        )
+
+
+def _convert_times(bind: Connection, old: str, new: str, zone: str) -> None:
+    columns = text(
+        "SELECT column_name FROM information_schema.columns WHERE table_schema = 'control'"
+        " AND table_name = :table AND data_type = :old AND column_name = ANY(:names)"
+    )
+    quoted = bind.execute(text("SELECT quote_literal(:zone)"), {"zone": zone}).scalar_one()
+    for table, names in _TIMES.items():
+        found = bind.execute(columns, {"table": table, "old": old, "names": list(names)}).scalars()
+        changes = [f"ALTER COLUMN {name} TYPE {new} USING {name} AT TIME ZONE {quoted}" for name in found]
+        if changes:
+            bind.exec_driver_sql(f"ALTER TABLE control.{table} {', '.join(changes)}")
+
+
+def _own_control_key(bind: Connection) -> None:
+    """Replace a control_key that pgcrypto computes; the values are the same, but NULL parts count as ''."""
+    generated = text(
+        "SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef JOIN pg_attribute"
+        " ON attrelid = adrelid AND attnum = adnum"
+        " WHERE adrelid = 'control.table_control'::regclass AND attname = 'control_key'"
+    )
+    if "source_key" in (bind.execute(generated).scalar() or ""):
+        return
+    bind.exec_driver_sql(
+        "ALTER TABLE control.table_control DROP COLUMN control_key,"
+        " ADD COLUMN control_key BYTEA GENERATED ALWAYS AS (control.source_key("
+        "source_table_catalog, source_table_schema, source_table_name)) STORED"
+    )
+    bind.exec_driver_sql("CREATE INDEX idx_table_control_control_key ON control.table_control (control_key)")
+
+
+def _ensure_foreign_key(bind: Connection) -> None:
+    """Add the documents' foreign key where it is missing; rows that break it keep what they say."""
+    present = text(
+        "SELECT EXISTS (SELECT FROM pg_constraint WHERE contype = 'f'"
+        " AND conrelid = 'control.table_control'::regclass"
+        " AND confrelid = 'control.table_control_dbconfig'::regclass)"
+    )
+    if bind.execute(present).scalar():
+        return
+    # NOT VALID: new and changed keys are checked, old ones are not.
+    bind.exec_driver_sql(
+        "ALTER TABLE control.table_control ADD CONSTRAINT table_control_db_config_key_fkey"
+        " FOREIGN KEY (db_config_key) REFERENCES control.table_control_dbconfig"
+        " ON DELETE SET NULL ON UPDATE CASCADE NOT VALID"
+    )
+    dangling = text(
+        "SELECT EXISTS (SELECT FROM control.table_control t WHERE db_config_key IS NOT NULL AND NOT EXISTS"
+        " (SELECT FROM control.table_control_dbconfig s WHERE s.db_config_key = t.db_config_key))"
+    )
+    if not bind.execute(dangling).scalar():
+        bind.exec_driver_sql(
+            "ALTER TABLE control.table_control VALIDATE CONSTRAINT table_control_db_config_key_fkey"
+        )

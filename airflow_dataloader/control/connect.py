@@ -1,0 +1,76 @@
+"""Connecting to the control database. The names that callers need are all here."""
+
+from __future__ import annotations
+
+import select
+from typing import Any
+
+import psycopg
+import sqlalchemy
+from sqlalchemy import URL, Engine, event
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+
+from airflow_dataloader.control.transaction import LAST, listen, round_trips, transaction
+from airflow_dataloader.control.url import Place, read_url, resolve_url
+
+__all__ = ["LAST", "create_engine", "place_of", "resolve_url", "round_trips", "transaction"]
+
+#: libpq's parameters where the URL says nothing. Times in seconds, tcp_user_timeout in milliseconds.
+_DEFAULTS = {
+    "application_name": "airflow_dataloader",
+    "connect_timeout": "10",
+    "keepalives": "1",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
+
+#: Seconds after which a pooled connection is replaced: below the hour that a Lakebase token lives.
+_RECYCLE = 1800
+
+
+def create_engine(url: str) -> Engine:
+    """Return an engine for the control database; nothing is connected yet.
+
+    ``url`` is in libpq's or SQLAlchemy's form. Neither the engine nor its errors show the password. Raises
+    ConfigurationError where the URL cannot be read, or would go without TLS to another machine.
+    """
+    read = read_url(url)
+    parameters = {**_DEFAULTS, **read.parameters}
+
+    def connect() -> psycopg.Connection[Any]:
+        # Prepared statements would live in a session that a transaction pooler gives to somebody else.
+        return psycopg.connect(**parameters, prepare_threshold=None)  # type: ignore[arg-type]
+
+    shown = URL.create(
+        "postgresql+psycopg",
+        host=read.place.host,
+        port=int(read.place.port) if read.place.port.isdecimal() else None,
+        database=read.place.database,
+    )
+    engine = sqlalchemy.create_engine(
+        shown, creator=connect, pool_recycle=_RECYCLE, hide_parameters=True, use_native_hstore=False
+    )
+    event.listen(engine, "checkout", _replace_if_closed)
+    listen(engine)
+    return engine
+
+
+def place_of(url: str) -> Place:
+    """Return where ``url`` leads, for messages."""
+    return read_url(url).place
+
+
+def _replace_if_closed(
+    connection: object, _entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection
+) -> None:
+    """Have the pool open a new connection in place of one that the server closed while it lay idle.
+
+    Costs no round trip: a server says nothing to an idle connection except good-bye, so one with something
+    to read is dead, or about to be.
+    """
+    assert isinstance(connection, psycopg.Connection), "the control database is opened with psycopg"
+    if connection.closed or select.select([connection.fileno()], [], [], 0)[0]:
+        raise DisconnectionError("the server closed the connection")

@@ -1,0 +1,158 @@
+"""``dataloader db migrate | status | downgrade``: bringing the schema to the version this package needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from airflow_dataloader.control.connect import create_engine, place_of
+from airflow_dataloader.control.refusal import explained
+from airflow_dataloader.control.tables import SCHEMA, VERSION_TABLE
+from airflow_dataloader.exceptions import ConfigurationError, ControlUnavailable, NotMigrated
+from airflow_dataloader.resources import sql_folder
+
+#: Any number that no other software is likely to lock; migrators of one database wait for each other on it.
+_LOCK = 0x6164_6C6D_6967
+
+#: How long a migrator waits for another, and then for readers and writers of a table that it changes.
+_TURN = "10min"
+_TABLE_LOCK = "30s"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MigrationStatus:
+    """Where a database stands. ``current`` is None before the first migration."""
+
+    current: str | None
+    #: The version that this package needs.
+    head: str
+    #: Revisions still to run, oldest first; empty also when the database is newer than the package.
+    pending: tuple[str, ...]
+
+
+def upgrade(url: str, *, timestamps_zone: str | None = None, report: Callable[[str], None] = print) -> None:
+    """Migrate to this package's version, in one transaction: either all of it happens or nothing.
+
+    A database in the documents' original shape is adopted with its data; ``timestamps_zone`` is then the
+    zone of its timestamps. ``report`` gets a sentence for each thing a person should know. Safe to call from
+    several processes at once. Raises ControlUnavailable, ConfigurationError and NotMigrated.
+    """
+    with _migrating(url) as connection:
+        _ensure_schema(connection)
+        config = _config(connection, timestamps_zone=timestamps_zone, report=report)
+        before = _current(connection)
+        _refuse_newer(config, before)
+        command.upgrade(config, "head")
+        after = _current(connection)
+    report(
+        f"Control database: version {after}, was {before or 'empty'}."
+        if before != after
+        else f"Control database: version {after}, nothing to do."
+    )
+
+
+def status(url: str) -> MigrationStatus:
+    """Return where the database stands, changing nothing."""
+    with _migrating(url) as connection:
+        current = _current(connection)
+        script = ScriptDirectory.from_config(_config(connection))
+        head = script.get_current_head()
+        assert head is not None, "the package has migrations"
+        known = [revision.revision for revision in script.walk_revisions()][::-1]
+        if current is not None and current not in known:
+            return MigrationStatus(current=current, head=head, pending=())
+        start = 0 if current is None else known.index(current) + 1
+        return MigrationStatus(current=current, head=head, pending=tuple(known[start:]))
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Go back to ``revision`` (``base``: remove everything), in one transaction.
+
+    What the older shape has no place for is lost. Refused while loads live, and refused to ``base`` while
+    there are rows. Raises what :func:`upgrade` raises.
+    """
+    with _migrating(url) as connection:
+        current = _current(connection)
+        if current is None:
+            raise NotMigrated("There is nothing to downgrade.", fix="dataloader db migrate")
+        config = _config(connection)
+        _refuse_newer(config, current)
+        command.downgrade(config, revision)
+
+
+@contextmanager
+def _migrating(url: str) -> Iterator[Connection]:
+    """Yield a connection in a transaction of its own that holds the migrators' lock."""
+    engine = create_engine(url)
+    try:
+        with engine.begin() as connection:
+            connection.execute(text(f"SET LOCAL lock_timeout = '{_TURN}'"))
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+            connection.execute(text(f"SET LOCAL lock_timeout = '{_TABLE_LOCK}'"))
+            yield connection
+    except (DBAPIError, psycopg.Error) as error:
+        raise _explained(error, url) from error
+    finally:
+        engine.dispose()
+
+
+def _explained(error: DBAPIError | psycopg.Error, url: str) -> Exception:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    meaning = explained(error, str(place_of(url)))
+    if isinstance(meaning, ControlUnavailable) and meaning.sqlstate != "55P03":
+        return meaning
+    diagnostic = cause.diag if isinstance(cause, psycopg.Error) else None
+    facts = [diagnostic.message_primary, diagnostic.message_detail] if diagnostic else [str(cause)]
+    said = ". ".join(fact.rstrip(".") for fact in facts if fact)
+    state = cause.sqlstate if isinstance(cause, psycopg.Error) else None
+    fix = {
+        "42501": "migrate as the role that owns the schema control and its tables",
+        "55P03": "stop what holds a lock on the schema's tables, and migrate again",
+        "0A000": "drop the view or trigger named above, migrate, and create it again",
+        "2BP01": "drop the object named above, migrate, and create it again",
+    }.get(state or "", "mend what the database says, and migrate again")
+    return ConfigurationError(
+        f"The migration was refused and nothing was changed: {said}.", fix=f"{fix}.", sqlstate=state
+    )
+
+
+def _ensure_schema(connection: Connection) -> None:
+    """Create the schema; where it exists, no right to create one is needed."""
+    there = text("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = :name)")
+    if not connection.execute(there, {"name": SCHEMA}).scalar():
+        connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
+
+
+def _config(connection: Connection, **attributes: object) -> Config:
+    config = Config(attributes={"connection": connection, **attributes})
+    # ConfigParser reads % as an interpolation.
+    config.set_main_option("script_location", str(sql_folder() / "migrations").replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _current(connection: Connection) -> str | None:
+    there = text("SELECT to_regclass(:name) IS NOT NULL")
+    if not connection.execute(there, {"name": f"{SCHEMA}.{VERSION_TABLE}"}).scalar():
+        return None
+    options = {"version_table": VERSION_TABLE, "version_table_schema": SCHEMA}
+    return MigrationContext.configure(connection, opts=options).get_current_revision()
+
+
+def _refuse_newer(config: Config, current: str | None) -> None:
+    known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
+    if current is not None and current not in known:
+        raise NotMigrated(
+            f"The control database is at version {current}, which this package does not know.",
+            fix="install the package version that migrated it, or a newer one.",
+        )

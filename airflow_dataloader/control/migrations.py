@@ -1,0 +1,53 @@
+"""What migration scripts share: running SQL files, and refusing to destroy what somebody needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from psycopg import sql
+from sqlalchemy import Connection, text
+
+from airflow_dataloader.exceptions import ConfigurationError
+
+_DOCUMENTS_TABLES = (
+    "table_control_dbconfig",
+    "table_control",
+    "historical_metadata",
+    "table_control_history",
+)
+
+
+def run_sql(bind: Connection, script: str, *names: str) -> None:
+    """Run SQL files from the folder beside ``script`` that bears its revision's number.
+
+    The files go to the driver as they are: without parameters it takes several statements at once, and
+    leaves ``%`` and ``:`` alone.
+    """
+    path = Path(script)
+    for name in names:
+        statements = (path.parent / path.name[:4] / name).read_text(encoding="utf-8")
+        driver = bind.connection.driver_connection
+        assert driver is not None, "a migration runs on an open connection"
+        driver.execute(sql.SQL(statements))
+
+
+def refuse_data(bind: Connection) -> None:
+    """Raise ConfigurationError unless the documents' tables are all empty."""
+    for table in _DOCUMENTS_TABLES:
+        if bind.execute(text(f"SELECT EXISTS (SELECT FROM control.{table})")).scalar():  # noqa: S608
+            raise ConfigurationError(
+                f"control.{table} holds rows, and the downgrade would drop it.",
+                fix="keep a copy, empty the four tables, and try again.",
+            )
+
+
+def refuse_live_loads(bind: Connection) -> None:
+    """Raise ConfigurationError while a row is Queued or In Progress: its load would lose its record."""
+    query = "SELECT count(*) FROM control.table_control WHERE last_status IN ('Queued', 'In Progress')"
+    live = bind.execute(text(query)).scalar_one()
+    if live:
+        raise ConfigurationError(
+            f"{live} loads are Queued or In Progress, and the downgrade would take their epochs away.",
+            field="last_status",
+            fix="set is_active = false on all rows, wait until nothing runs, and try again.",
+        )

@@ -1,0 +1,145 @@
+"""A transaction with the control database, in as few network round trips as it can be.
+
+A transaction of ``n`` statements takes ``n + 1`` round trips: BEGIN and the settings travel with its first
+statement. A statement that is marked ``LAST`` takes COMMIT with it, so that a transaction of one statement is
+one round trip::
+
+    with transaction(engine) as connection:
+        connection.execute(statement, execution_options=LAST)
+
+Settings are local to the transaction and nothing else is asked of the session, so that a transaction pooler
+may stand between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import psycopg
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine.interfaces import DBAPICursor, ExecutionContext
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from airflow_dataloader.control.refusal import explained
+from airflow_dataloader.control.tables import VERSION
+
+#: Execution options of the statement that ends its transaction: COMMIT goes with it.
+LAST: Mapping[str, Any] = {"dataloader_last": True}
+
+#: Limits of every transaction here, as PostgreSQL's settings.
+LIMITS = {
+    "statement_timeout": "30s",
+    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "30s",
+}
+
+_TURN = "dataloader_turn"
+_CHECKED = "dataloader_version_checked"
+
+
+@dataclass
+class _Turn:
+    """What one transaction still has to send, and how often it has waited for the server."""
+
+    settings: dict[str, str]
+    begun: bool = False
+    ended: bool = False
+    round_trips: int = 0
+
+
+_round_trips: WeakKeyDictionary[Engine, int] = WeakKeyDictionary()
+
+
+def round_trips(engine: Engine) -> int:
+    """Return how often transactions of ``engine`` have waited for an answer over the network so far."""
+    return _round_trips.get(engine, 0)
+
+
+@contextmanager
+def transaction(
+    engine: Engine,
+    *,
+    readonly: bool = False,
+    change_source: str | None = None,
+    changed_by: str | None = None,
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[Connection]:
+    """Yield a connection in a transaction that is committed at the end, or rolled back on an error.
+
+    ``change_source`` and ``changed_by`` are what ``table_control_history`` says of the edits made here;
+    ``settings`` are further settings of the transaction. Raises ControlUnavailable, NotMigrated, and
+    ConfigurationError where a constraint or trigger refuses a change.
+    """
+    chosen = {**LIMITS, **(settings or {})}
+    if readonly:
+        chosen["transaction_read_only"] = "on"
+    if change_source is not None:
+        chosen["dataloader.change_source"] = change_source
+    if changed_by is not None:
+        chosen["dataloader.changed_by"] = changed_by
+    turn = _Turn(settings=chosen)
+    try:
+        with engine.connect() as connection:
+            connection.execution_options(**{_TURN: turn})
+            try:
+                yield connection
+                connection.commit()
+            finally:
+                # COMMIT or ROLLBACK of their own, where the last statement did not take it along.
+                turn.round_trips += turn.begun and not turn.ended
+                _round_trips[engine] = _round_trips.get(engine, 0) + turn.round_trips
+    except (DBAPIError, PoolTimeout) as error:
+        place = f"{engine.url.database} at {engine.url.host}:{engine.url.port}"
+        if meaning := explained(error, place):
+            raise meaning from error
+        raise
+
+
+def listen(engine: Engine) -> None:
+    """Make the statements of ``engine`` obey :func:`transaction`; others go their usual way."""
+    event.listen(engine, "do_execute", _execute)
+
+
+def _execute(cursor: DBAPICursor, statement: str, parameters: Any, context: ExecutionContext | None) -> bool:
+    """Send one statement with what has to travel with it. True: it is done, SQLAlchemy need not."""
+    options = context.execution_options if context is not None else {}
+    turn = options.get(_TURN)
+    if not isinstance(turn, _Turn):
+        return False
+    if turn.ended:
+        raise RuntimeError("a statement follows the one that was marked as the transaction's last")
+    assert isinstance(cursor, psycopg.Cursor), "the control database is opened with psycopg"
+    last = bool(options.get("dataloader_last"))
+    turn.round_trips += 1
+    if turn.begun and not last:
+        return False
+    connection = cursor.connection
+    assert context is not None, "options come with a context"
+    # Commands of one pipeline() block travel together and are answered together, when the block ends.
+    with connection.pipeline():
+        if not turn.begun:
+            turn.begun = True
+            _send_settings(connection, turn.settings, context.root_connection.info)
+        cursor.execute(statement, parameters)
+        if last:
+            connection.execute("COMMIT")
+    turn.ended = last
+    return True
+
+
+def _send_settings(
+    connection: psycopg.Connection[Any], settings: Mapping[str, str], info: dict[Any, Any]
+) -> None:
+    calls = ", ".join(["set_config(%s, %s, true)"] * len(settings))
+    values = [part for pair in settings.items() for part in pair]
+    if not info.get(_CHECKED):
+        # Once a connection: a schema that this package cannot work with refuses the whole transaction.
+        calls += ", control.require_version(%s)"
+        values.append(VERSION)
+    connection.execute(f"SELECT {calls}", values)
+    info[_CHECKED] = True

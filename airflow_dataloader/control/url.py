@@ -1,0 +1,156 @@
+"""Where the control database is: reading a URL, and insisting on TLS.
+
+Nothing here ever puts a URL, or a part of one that could hold a password, into a message.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from airflow_dataloader.exceptions import ConfigurationError
+
+_DATABASES = {"npd": "dataloader_test", "prod": "dataloader"}
+
+#: Modes of libpq that would go on without encryption if the server offers none.
+_WITHOUT_TLS = frozenset({"disable", "allow", "prefer"})
+
+_FORM = "write postgresql://user:password@host:5432/database, with %XX for special characters in a part"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A control database, for messages."""
+
+    host: str
+    port: str
+    database: str
+
+    def __str__(self) -> str:
+        """Return ``database at host:port``."""
+        return f"{self.database} at {self.host}:{self.port}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlUrl:
+    """A control database's URL, read and checked."""
+
+    place: Place
+    #: libpq's parameters, the password among them.
+    parameters: Mapping[str, str] = field(repr=False)
+
+
+def resolve_url(environ: Mapping[str, str]) -> str:
+    """Return the control database's URL from ``DATALOADER_CONTROL_URL``, else from ``LAKEBASE_*``.
+
+    Where neither names a database, ``DATALOADER_ENVIRONMENT`` (``npd`` or ``prod``) does. Raises
+    ConfigurationError when there is no URL, or no database.
+    """
+    parameters = _given(environ)
+    if not parameters.get("dbname") and "service" not in parameters:
+        environment = environ.get("DATALOADER_ENVIRONMENT", "")
+        if environment not in _DATABASES:
+            raise ConfigurationError(
+                "The control database's URL names no database.",
+                field="DATALOADER_CONTROL_URL",
+                fix="add the database to the URL, or set DATALOADER_ENVIRONMENT to npd or prod.",
+            )
+        parameters["dbname"] = _DATABASES[environment]
+    return _as_url(parameters)
+
+
+def read_url(url: str) -> ControlUrl:
+    """Read a URL in libpq's or SQLAlchemy's form, or libpq's ``key=value`` form.
+
+    TLS is required unless every host is loopback or a unix socket. Raises ConfigurationError.
+    """
+    parameters = _parameters(url, setting="DATALOADER_CONTROL_URL")
+    hosts = _hosts(parameters)
+    mode = parameters.get("sslmode")
+    if not all(_is_local(host) for host in hosts):
+        if mode in _WITHOUT_TLS:
+            raise ConfigurationError(
+                f"sslmode={mode} would let the connection to {','.join(hosts)} go without TLS.",
+                field="sslmode",
+                fix="remove it, or use sslmode=require, verify-ca or verify-full.",
+            )
+        parameters.setdefault("sslmode", "require")
+    place = Place(
+        host=",".join(hosts) or "local socket",
+        port=parameters.get("port", "5432"),
+        database=parameters.get("dbname", "?"),
+    )
+    return ControlUrl(place=place, parameters=parameters)
+
+
+def _given(environ: Mapping[str, str]) -> dict[str, str]:
+    if url := environ.get("DATALOADER_CONTROL_URL"):
+        return _parameters(url, setting="DATALOADER_CONTROL_URL")
+    if not environ.get("LAKEBASE_HOST"):
+        raise ConfigurationError(
+            "No control database is configured.",
+            field="DATALOADER_CONTROL_URL",
+            fix="set DATALOADER_CONTROL_URL, or LAKEBASE_HOST, LAKEBASE_PORT, LAKEBASE_DATABASE, "
+            "LAKEBASE_USER and LAKEBASE_PASSWORD.",
+        )
+    names = {
+        "LAKEBASE_HOST": "host",
+        "LAKEBASE_PORT": "port",
+        "LAKEBASE_DATABASE": "dbname",
+        "LAKEBASE_USER": "user",
+        "LAKEBASE_PASSWORD": "password",
+    }
+    return {name: environ[variable] for variable, name in names.items() if environ.get(variable)}
+
+
+def _parameters(url: str, *, setting: str) -> dict[str, str]:
+    unreadable = ConfigurationError(
+        "The control database's URL cannot be read.", field=setting, fix=f"{_FORM}."
+    )
+    scheme, mark, rest = url.strip().partition("://")
+    if mark:
+        # An unescaped @ or / in a password would make a part of it look like a host or a database.
+        authority = rest.split("?", 1)[0]
+        if scheme.split("+")[0] not in {"postgresql", "postgres"} or "@" in authority.partition("@")[2]:
+            raise unreadable
+        if "/" in authority.partition("@")[0] and "@" in authority:
+            raise unreadable
+    try:
+        found = conninfo_to_dict(f"postgresql://{rest}" if mark else url)
+    except psycopg.Error:
+        raise unreadable from None
+    parameters = {name: str(value) for name, value in found.items() if value is not None and value != ""}
+    if not all(port.isdecimal() for port in parameters.get("port", "0").split(",") if port):
+        raise unreadable
+    return parameters
+
+
+def _hosts(parameters: Mapping[str, str]) -> list[str]:
+    """Return the hosts that a connection would go to; libpq takes an absent one from its own variable."""
+    given = parameters.get("hostaddr") or parameters.get("host") or os.environ.get("PGHOST", "")
+    if not given and "service" in parameters:
+        return [f"service {parameters['service']}"]
+    return [host.strip() for host in given.split(",")] if given else []
+
+
+def _is_local(host: str) -> bool:
+    if host == "localhost" or host.startswith(("/", "@")):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _as_url(parameters: Mapping[str, str]) -> str:
+    """Write parameters as one URL; everything but the database goes below ``?``, which libpq accepts."""
+    rest = dict(parameters)
+    database = quote(rest.pop("dbname", ""), safe="")
+    pairs = "&".join(f"{name}={quote(value, safe='')}" for name, value in rest.items())
+    return f"postgresql:///{database}?{pairs}" if pairs else f"postgresql:///{database}"

@@ -1,0 +1,22 @@
+-- Which versions of the package may work with this schema. A client sends the version it needs with the
+-- first transaction of each connection. A later migration that old clients can live with replaces the
+-- function with the same `oldest`, so that loads which run during the migration go on.
+CREATE FUNCTION control.require_version(needed text)
+RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, control
+AS $$
+DECLARE
+    oldest CONSTANT text := '0002';
+    present text;
+BEGIN
+    SELECT version_num INTO present FROM dataloader_version;
+    IF needed > present THEN
+        RAISE EXCEPTION 'its schema has version %, and this package needs %', present, needed
+            USING ERRCODE = 'DL001', HINT = 'dataloader db migrate';
+    ELSIF needed < oldest THEN
+        RAISE EXCEPTION 'its schema has version %, and this package only knows %', present, needed
+            USING ERRCODE = 'DL001', HINT = 'install the package version that migrated it, or a newer one.';
+    END IF;
+    RETURN true;
+END
+$$;

@@ -1,0 +1,44 @@
+-- Arming: a row that is activated, or gets another cron or zone, loses its slot, and the next claim gives it
+-- a new one; unless the statement itself says when.
+
+-- An UPDATE that names the column is only visible to a trigger of that column, also when it repeats the old
+-- value. This one fires first and leaves a note for the next; the note lives as long as this row's turn.
+CREATE FUNCTION control.note_given_slot()
+RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, control
+AS $$
+BEGIN
+    PERFORM set_config('dataloader.slot_given', NEW.config_id::text, true);
+    RETURN NEW;
+END
+$$;
+
+CREATE FUNCTION control.arm()
+RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, control
+AS $$
+BEGIN
+    IF current_setting('dataloader.slot_given', true) = NEW.config_id::text THEN
+        PERFORM set_config('dataloader.slot_given', '', true);
+    ELSE
+        NEW.next_load_date_time := NULL;
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER table_control_20_slot_given
+    BEFORE UPDATE OF next_load_date_time ON control.table_control
+    FOR EACH ROW WHEN (
+        (NEW.is_active AND NOT OLD.is_active)
+        OR NEW.load_cron IS DISTINCT FROM OLD.load_cron
+        OR NEW.load_timezone IS DISTINCT FROM OLD.load_timezone)
+    EXECUTE FUNCTION control.note_given_slot();
+
+CREATE TRIGGER table_control_21_arm
+    BEFORE UPDATE ON control.table_control
+    FOR EACH ROW WHEN (
+        (NEW.is_active AND NOT OLD.is_active)
+        OR NEW.load_cron IS DISTINCT FROM OLD.load_cron
+        OR NEW.load_timezone IS DISTINCT FROM OLD.load_timezone)
+    EXECUTE FUNCTION control.arm();

@@ -1,0 +1,82 @@
+-- One destination, one active row. The schema may come from the source's default, so the full name is kept
+-- in resolved_destination, by triggers on both tables; a partial unique index (40_indexes.sql) is the judge,
+-- and the trigger asks before it in order to name both rows.
+
+-- Lower-cased and quoted, because Unity Catalog compares names without case and a name may hold a dot.
+-- NULL while a part is missing: such a row cannot be loaded, and the claim says so.
+CREATE FUNCTION control.destination(catalog_name text, schema_name text, default_schema text, table_name text)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT '`' || replace(lower(nullif(btrim(catalog_name), '')), '`', '``')
+        || '`.`' || replace(lower(coalesce(nullif(btrim(schema_name), ''), nullif(btrim(default_schema), ''))), '`', '``')
+        || '`.`' || replace(lower(nullif(btrim(table_name), '')), '`', '``') || '`'
+$$;
+
+-- An index entry has 2,704 bytes; three names of 255 characters may have more.
+CREATE FUNCTION control.destination_key(destination text)
+RETURNS bytea
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT pg_catalog.sha256(pg_catalog.convert_to(destination, 'UTF8')) $$;
+
+-- Runs with the rights of the tables' owner: whoever may edit a row need not be allowed to lock its source.
+CREATE FUNCTION control.resolve_destination()
+RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, control
+AS $$
+DECLARE
+    default_schema text;
+    other control.table_control;
+BEGIN
+    -- Locked, so that the source's default cannot change between this look and the commit.
+    SELECT s.default_target_schema INTO default_schema
+    FROM table_control_dbconfig s WHERE s.db_config_key = NEW.db_config_key FOR SHARE;
+    NEW.resolved_destination := destination(
+        NEW.destination_table_catalog, NEW.destination_table_schema, default_schema, NEW.destination_table_name);
+    IF NOT NEW.is_active OR NEW.resolved_destination IS NULL THEN
+        RETURN NEW;
+    END IF;
+    SELECT t.* INTO other FROM table_control t
+    WHERE t.is_active AND t.config_id <> NEW.config_id
+        AND destination_key(t.resolved_destination) = destination_key(NEW.resolved_destination);
+    IF FOUND THEN
+        RAISE EXCEPTION 'config_id % (source %, table %) would load into %, which active config_id % (source %, table %) already loads',
+            NEW.config_id, coalesce(NEW.db_config_key, 'NULL'),
+            coalesce(concat_ws('.', NEW.source_table_schema, NEW.source_table_name), 'query'),
+            NEW.resolved_destination,
+            other.config_id, coalesce(other.db_config_key, 'NULL'),
+            coalesce(concat_ws('.', other.source_table_schema, other.source_table_name), 'query')
+            USING ERRCODE = 'unique_violation', COLUMN = 'destination_table_name',
+                CONSTRAINT = 'table_control_one_active_row_per_destination',
+                HINT = 'Give one of the two another destination_table_name, or set is_active = false on it.';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER table_control_30_destination_created
+    BEFORE INSERT ON control.table_control
+    FOR EACH ROW EXECUTE FUNCTION control.resolve_destination();
+
+CREATE TRIGGER table_control_30_destination_changed
+    BEFORE UPDATE OF is_active, db_config_key, destination_table_catalog, destination_table_schema,
+        destination_table_name, resolved_destination ON control.table_control
+    FOR EACH ROW EXECUTE FUNCTION control.resolve_destination();
+
+-- The column is the triggers' own: writing it makes the row's trigger compute it again.
+CREATE FUNCTION control.resolve_destinations_of_source()
+RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, control
+AS $$
+BEGIN
+    UPDATE table_control SET resolved_destination = NULL
+    WHERE db_config_key = NEW.db_config_key
+        AND nullif(btrim(destination_table_schema), '') IS NULL;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER table_control_dbconfig_30_default_changed
+    AFTER UPDATE ON control.table_control_dbconfig
+    FOR EACH ROW WHEN (OLD.default_target_schema IS DISTINCT FROM NEW.default_target_schema)
+    EXECUTE FUNCTION control.resolve_destinations_of_source();

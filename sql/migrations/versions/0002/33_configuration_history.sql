@@ -1,0 +1,156 @@
+-- Every edit of a row's configuration is recorded, whoever makes it and however.
+--
+-- Who and why come from settings of the transaction:
+--   SET LOCAL dataloader.changed_by    = 'anna@example.org'   (without it: the session's user)
+--   SET LOCAL dataloader.change_source = 'bulk_edit'          (without it: 'sql')
+-- 'loader' and 'status_reset' mean more than a name; see below.
+
+-- What a person decides about a row: every column but the ones that claims, loaders and triggers write. A
+-- column added later is configuration until it is listed here.
+CREATE FUNCTION control.configuration(row_of control.table_control)
+RETURNS jsonb
+LANGUAGE sql STABLE
+AS $$
+    SELECT to_jsonb(row_of) - ARRAY[
+        'config_id', 'control_key', 'last_status', 'last_load_date_time', 'next_load_date_time',
+        'last_status_date_time', 'last_status_message', 'last_airflow_run', 'last_databricks_run',
+        'created_at', 'last_modified_at', 'create_user', 'last_modified_user', 'retry_count',
+        'staging_model_processed', 'load_epoch', 'row_version', 'resolved_destination']
+$$;
+
+CREATE FUNCTION control.changed_by()
+RETURNS text
+LANGUAGE sql STABLE
+AS $$ SELECT left(coalesce(nullif(current_setting('dataloader.changed_by', true), ''), session_user), 255) $$;
+
+-- Only the loader writes Succeeded, so a statement that settles a load is the loader's, said or not.
+CREATE FUNCTION control.change_source(old_status text, new_status text)
+RETURNS text
+LANGUAGE sql STABLE
+AS $$
+    SELECT left(coalesce(
+        nullif(current_setting('dataloader.change_source', true), ''),
+        CASE WHEN old_status = 'In Progress' AND new_status = 'Succeeded' THEN 'loader' ELSE 'sql' END), 50)
+$$;
+
+-- row_version, last_modified_at and last_modified_user move with the configuration and with nothing else.
+-- A loader that moves the watermark edits nothing: that is its work, and historical_metadata tells of it. A
+-- strategy or a load_full that it changes is an edit like any other.
+CREATE FUNCTION control.count_edit()
+RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, control
+AS $$
+DECLARE
+    before jsonb := configuration(OLD);
+    after jsonb := configuration(NEW);
+BEGIN
+    IF before <> after AND change_source(OLD.last_status, NEW.last_status) = 'loader' THEN
+        before := before - 'incremental_value';
+        after := after - 'incremental_value';
+    END IF;
+    NEW.row_version := OLD.row_version;
+    IF before <> after THEN
+        NEW.row_version := OLD.row_version + 1;
+        NEW.last_modified_at := clock_timestamp();
+        IF NEW.last_modified_user IS NOT DISTINCT FROM OLD.last_modified_user THEN
+            NEW.last_modified_user := changed_by();
+        END IF;
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER table_control_40_edit
+    BEFORE UPDATE ON control.table_control
+    FOR EACH ROW EXECUTE FUNCTION control.count_edit();
+
+CREATE FUNCTION control.count_creation()
+RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, control
+AS $$
+BEGIN
+    NEW.row_version := 1;
+    NEW.create_user := coalesce(NEW.create_user, changed_by());
+    NEW.last_modified_user := coalesce(NEW.last_modified_user, NEW.create_user);
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER table_control_40_creation
+    BEFORE INSERT ON control.table_control
+    FOR EACH ROW EXECUTE FUNCTION control.count_creation();
+
+-- Runs with the rights of the tables' owner: whoever may edit a row need not be able to write its history.
+-- Old and new values are the whole configuration, so that a deleted row can be told by name and put back.
+CREATE FUNCTION control.record_change()
+RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, control
+AS $$
+DECLARE
+    source text;
+    before jsonb;
+    after jsonb;
+    fields text[];
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        source := change_source(NULL, NULL);
+        after := configuration(NEW);
+    ELSIF TG_OP = 'DELETE' THEN
+        source := change_source(NULL, NULL);
+        before := configuration(OLD);
+    ELSE
+        source := change_source(OLD.last_status, NEW.last_status);
+        before := configuration(OLD);
+        after := configuration(NEW);
+        -- A status is not configuration; it is recorded when a person moved it: past the rules, or as the
+        -- documents' status_reset.
+        IF NOT may_move(OLD.last_status, NEW.last_status) THEN
+            source := 'repair';
+        END IF;
+        IF source IN ('repair', 'status_reset') THEN
+            before := before || jsonb_build_object('last_status', OLD.last_status);
+            after := after || jsonb_build_object('last_status', NEW.last_status);
+        END IF;
+        SELECT array_agg(key ORDER BY key) INTO fields
+        FROM jsonb_each(after) WHERE value IS DISTINCT FROM before -> key;
+        IF fields IS NULL OR (source = 'loader' AND fields = ARRAY['incremental_value']) THEN
+            RETURN NULL;
+        END IF;
+    END IF;
+    INSERT INTO table_control_history
+        (control_key, config_id, changed_by, change_type, change_source, old_values, new_values, changed_fields)
+    VALUES (
+        CASE WHEN TG_OP = 'DELETE' THEN OLD.control_key ELSE NEW.control_key END,
+        CASE WHEN TG_OP = 'DELETE' THEN OLD.config_id ELSE NEW.config_id END,
+        changed_by(), TG_OP, source, before, after, fields);
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER table_control_50_history
+    AFTER INSERT OR DELETE ON control.table_control
+    FOR EACH ROW EXECUTE FUNCTION control.record_change();
+
+CREATE TRIGGER table_control_50_history_of_edits
+    AFTER UPDATE ON control.table_control
+    FOR EACH ROW WHEN (
+        OLD.row_version <> NEW.row_version OR OLD.last_status IS DISTINCT FROM NEW.last_status)
+    EXECUTE FUNCTION control.record_change();
+
+CREATE FUNCTION control.count_source_edit()
+RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, control
+AS $$
+BEGIN
+    NEW.last_modified_at := clock_timestamp();
+    IF NEW.last_modified_user IS NOT DISTINCT FROM OLD.last_modified_user THEN
+        NEW.last_modified_user := changed_by();
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER table_control_dbconfig_40_edit
+    BEFORE UPDATE ON control.table_control_dbconfig
+    FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.*)
+    EXECUTE FUNCTION control.count_source_edit();

@@ -1,0 +1,51 @@
+-- Every partial index repeats its query's condition word for word, because that is how the planner knows it.
+-- No heartbeat column (lease_until, reaping_until, progress_at) is in an index or in a condition of one.
+
+-- The documents' ready rows, by slot.
+CREATE INDEX table_control_ready ON control.table_control (next_load_date_time)
+    WHERE is_active AND (last_status IS NULL OR last_status NOT IN ('Queued', 'In Progress'));
+
+-- The claim's: the same rows source by source, so that a source at its limit costs nothing however long its
+-- backlog is, and within a source by priority, highest first.
+CREATE INDEX table_control_ready_by_source
+    ON control.table_control (db_config_key, priority DESC, next_load_date_time, config_id)
+    WHERE is_active AND (last_status IS NULL OR last_status NOT IN ('Queued', 'In Progress'));
+
+-- Rows with a cron that wait for their slot. A cron that cannot be read is kept out with slot 'infinity'.
+CREATE INDEX table_control_unarmed ON control.table_control (config_id)
+    WHERE is_active AND load_cron IS NOT NULL AND next_load_date_time IS NULL;
+
+-- What runs, source by source: a few rows, however large the table.
+CREATE INDEX table_control_live ON control.table_control (db_config_key)
+    WHERE last_status IN ('Queued', 'In Progress');
+
+CREATE INDEX table_control_failed ON control.table_control (last_status_date_time)
+    WHERE last_status = 'Failed';
+
+CREATE INDEX table_control_landing ON control.table_control (config_id)
+    WHERE last_status = 'Succeeded' AND staging_model_processed = false;
+
+-- All rows of a source: for the foreign key, and when a source's default schema changes.
+CREATE INDEX table_control_source ON control.table_control (db_config_key);
+
+CREATE UNIQUE INDEX table_control_one_active_row_per_destination
+    ON control.table_control (control.destination_key(resolved_destination))
+    WHERE is_active;
+
+-- One load an epoch. Old records have no epoch, and NULLs are all different.
+CREATE UNIQUE INDEX historical_metadata_one_load_per_epoch
+    ON control.historical_metadata (config_id, epoch);
+
+-- A row's loads, newest last.
+CREATE INDEX historical_metadata_loads ON control.historical_metadata (config_id, id);
+
+-- The documents' execution history.
+CREATE INDEX historical_metadata_control_key ON control.historical_metadata (control_key, load_start_time);
+
+-- What an Airflow run has claimed.
+CREATE INDEX historical_metadata_airflow_run ON control.historical_metadata (airflow_run, id)
+    WHERE airflow_run IS NOT NULL;
+
+-- Loads that live. Old records that were never ended have no epoch and belong to nobody.
+CREATE INDEX historical_metadata_live ON control.historical_metadata (config_id)
+    WHERE load_status IN ('Queued', 'In Progress') AND epoch IS NOT NULL;

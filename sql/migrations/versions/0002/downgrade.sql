@@ -1,0 +1,56 @@
+-- Back to the documents' columns. The view is gone already.
+
+DROP TRIGGER table_control_10_status_created ON control.table_control;
+DROP TRIGGER table_control_10_status_moved ON control.table_control;
+DROP TRIGGER table_control_20_slot_given ON control.table_control;
+DROP TRIGGER table_control_21_arm ON control.table_control;
+DROP TRIGGER table_control_30_destination_created ON control.table_control;
+DROP TRIGGER table_control_30_destination_changed ON control.table_control;
+DROP TRIGGER table_control_40_edit ON control.table_control;
+DROP TRIGGER table_control_40_creation ON control.table_control;
+DROP TRIGGER table_control_50_history ON control.table_control;
+DROP TRIGGER table_control_50_history_of_edits ON control.table_control;
+DROP TRIGGER table_control_dbconfig_30_default_changed ON control.table_control_dbconfig;
+DROP TRIGGER table_control_dbconfig_40_edit ON control.table_control_dbconfig;
+
+DROP INDEX control.table_control_ready, control.table_control_ready_by_source, control.table_control_unarmed,
+    control.table_control_live, control.table_control_failed, control.table_control_landing,
+    control.table_control_source, control.table_control_one_active_row_per_destination,
+    control.historical_metadata_one_load_per_epoch, control.historical_metadata_loads,
+    control.historical_metadata_control_key, control.historical_metadata_airflow_run,
+    control.historical_metadata_live;
+
+DROP FUNCTION control.check_status_move(), control.may_move(text, text), control.repairing(),
+    control.note_given_slot(), control.arm(), control.resolve_destination(),
+    control.resolve_destinations_of_source(), control.destination(text, text, text, text),
+    control.destination_key(text), control.record_change(), control.count_edit(), control.count_creation(),
+    control.count_source_edit(), control.change_source(text, text), control.changed_by(),
+    control.configuration(control.table_control), control.require_version(text);
+
+-- Epochs go with the installation's id: a later upgrade gets a new id, under which no target has seen any.
+DROP TABLE control.load_chunk, control.backfill, control.installation;
+
+-- retry_count and staging_model_processed stay: the documents' queries use them.
+ALTER TABLE control.table_control RENAME COLUMN last_airflow_run TO last_dagster_run;
+ALTER TABLE control.table_control
+    DROP COLUMN priority, DROP COLUMN load_timezone, DROP COLUMN max_runtime_minutes,
+    DROP COLUMN freshness_minutes, DROP COLUMN owner, DROP COLUMN tags, DROP COLUMN lookback,
+    DROP COLUMN null_cursor_policy, DROP COLUMN schema_policy, DROP COLUMN value_policy,
+    DROP COLUMN empty_source_policy, DROP COLUMN shrink_guard_percent, DROP COLUMN rolling_retention,
+    DROP COLUMN delete_policy, DROP COLUMN load_columns_policy, DROP COLUMN load_epoch,
+    DROP COLUMN row_version, DROP COLUMN resolved_destination;
+ALTER TABLE control.table_control_dbconfig
+    DROP COLUMN max_concurrent_loads, DROP COLUMN connection_options, DROP COLUMN paused_until,
+    DROP COLUMN pause_reason;
+ALTER TABLE control.historical_metadata
+    DROP COLUMN config_id, DROP COLUMN epoch, DROP COLUMN attempt, DROP COLUMN trigger, DROP COLUMN mode,
+    DROP COLUMN airflow_run, DROP COLUMN airflow_task, DROP COLUMN airflow_base_url,
+    DROP COLUMN databricks_run, DROP COLUMN workspace_host, DROP COLUMN submit_token,
+    DROP COLUMN start_nonce, DROP COLUMN lease_until, DROP COLUMN reaping_until, DROP COLUMN progress_at,
+    DROP COLUMN rows_read, DROP COLUMN rows_inserted, DROP COLUMN rows_updated, DROP COLUMN rows_deleted,
+    DROP COLUMN watermark_low, DROP COLUMN watermark_high, DROP COLUMN target_version,
+    DROP COLUMN config_snapshot, DROP COLUMN receipt, DROP COLUMN failure, DROP COLUMN verdict,
+    DROP COLUMN adopted_by;
+ALTER TABLE control.table_control RESET (fillfactor);
+ALTER TABLE control.historical_metadata RESET (fillfactor);
+COMMENT ON SCHEMA control IS NULL;
