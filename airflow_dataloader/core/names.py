@@ -33,7 +33,9 @@ def collisions(source_names: Iterable[str]) -> list[tuple[str, str]]:
     seen: dict[str, str] = {}
     pairs = []
     for name in source_names:
-        first = seen.setdefault(column_name(name).casefold(), name)
-        if first is not name:
-            pairs.append((first, name))
+        target = column_name(name).casefold()
+        if target in seen:
+            pairs.append((seen[target], name))
+        else:
+            seen[target] = name
     return pairs

@@ -106,7 +106,13 @@ class PostgresqlSession:
         try:
             yield
         except psycopg.Error as error:
-            raise explain(error.sqlstate, str(error), self._context) from None
+            raise explain(error.sqlstate, _said(error), self._context) from None
+
+
+def _said(error: psycopg.Error) -> str:
+    """Return the server's message, detail and hint without the statement; libpq's text where it spoke."""
+    parts = (error.diag.message_primary, error.diag.message_detail, error.diag.message_hint)
+    return ". ".join(part for part in parts if part) or str(error)
 
 
 def _columns(cursor: psycopg.Cursor[tuple[Any, ...]]) -> list[ResultColumn]:

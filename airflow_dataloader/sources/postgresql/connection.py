@@ -18,7 +18,7 @@ DRIVER = "org.postgresql.Driver"
 _NAME_LENGTH = 63
 
 #: A host that cannot smuggle anything into a JDBC URL: a name or an address.
-_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+(%[A-Za-z0-9]+)?")
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 

@@ -7,13 +7,15 @@ from itertools import pairwise
 
 from airflow_dataloader.core.config import LoadConfig, SourceTable
 from airflow_dataloader.core.plan import PlannedColumn
-from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.exceptions import ConfigurationError, DataloaderError
 from airflow_dataloader.sources.columns import find_column
 from airflow_dataloader.sources.dialect import Ask, DescribedColumn
 from airflow_dataloader.sources.postgresql.quoting import literal, quote
 from airflow_dataloader.sources.postgresql.types import keep
+from airflow_dataloader.sources.postgresql.window import DATA_EXCEPTION
 
-#: Less than this is read at once unless the row says num_partitions: 8 MiB of pages, or this many rows.
+#: Parts smaller than 8 MiB of pages, and windows of fewer rows, are not worth a connection of their own
+#: unless the row says num_partitions.
 SMALL_BLOCKS = 1_000
 SMALL_ROWS = 100_000
 
@@ -58,28 +60,31 @@ def partitions(
     if config.query is None:
         blocks = heap_blocks(ask, relation, config.source)
         if blocks is not None:
-            smallest = 1 if config.num_partitions else SMALL_BLOCKS
-            return block_ranges(blocks, min(wanted, blocks // smallest))
+            main, total = blocks
+            worthwhile = main if config.num_partitions else total // SMALL_BLOCKS
+            return block_ranges(main, min(wanted, worthwhile))
     if column is None:
         return ()
     return _column_ranges(ask, relation, column, config=config, parts=wanted, where=where)
 
 
-def heap_blocks(ask: Ask, relation: str, source: SourceTable) -> int | None:
-    """Return a table's pages if its rows' addresses can be scanned in ranges, else None.
+def heap_blocks(ask: Ask, relation: str, source: SourceTable) -> tuple[int, int] | None:
+    """Return a plain table's pages, alone and with what it keeps out of line; None for anything else.
 
-    The subquery reads nothing; it holds the table's lock to the end of the transaction, so that no rewrite of
-    the table moves its rows while other connections read them.
+    Views, partitioned and foreign tables have no row addresses that could be scanned in ranges. The inner
+    subquery reads nothing; it holds the table's lock to the end of the transaction, so that no rewrite of the
+    table moves its rows while other connections read them.
     """
     name = ".".join(quote(part) for part in (source.schema, source.name) if part)
     found = ask(
-        f"SELECT (pg_relation_size(c.oid) / current_setting('block_size')::int8)::int8 "
-        f"FROM pg_class AS c JOIN pg_am AS a ON a.oid = c.relam "
+        f"SELECT pg_relation_size(c.oid) / b.bytes, pg_table_size(c.oid) / b.bytes "
+        f"FROM (SELECT current_setting('block_size')::int8 AS bytes) AS b, "
+        f"pg_class AS c JOIN pg_am AS a ON a.oid = c.relam "
         f"WHERE c.oid = to_regclass({literal(name)}) AND c.relkind = 'r' AND a.amname = 'heap' "
         f"AND current_setting('server_version_num')::int4 >= {_TID_RANGE_SCAN} "
         f"AND NOT EXISTS (SELECT FROM (SELECT FROM {relation} LIMIT 0) AS locked)"
     )
-    return int(found[0][0]) if found else None
+    return (int(found[0][0]), int(found[0][1])) if found else None
 
 
 def block_ranges(blocks: int, parts: int) -> tuple[str, ...]:
@@ -97,7 +102,19 @@ def _column_ranges(
             field="partition_column",
             fix="name a number, date or timestamp column, or leave it empty",
         )
-    points = ask(_split_sql(relation, column, config=config, parts=parts, where=where))
+    try:
+        points = ask(_split_sql(relation, column, config=config, parts=parts, where=where))
+    except DataloaderError as error:
+        given = {"lower_bound": config.lower_bound, "upper_bound": config.upper_bound}
+        named = [field for field, text in given.items() if text]
+        if not named or not (error.sqlstate or "").startswith(DATA_EXCEPTION):
+            raise
+        raise ConfigurationError(
+            f"{' or '.join(named)} is not a {column.declared} that column {column.name!r} could hold.",
+            field=named[0],
+            fix="set it to a value of partition_column, or leave it empty: it is then asked for",
+            sqlstate=error.sqlstate,
+        ) from None
     bounds = list(dict.fromkeys(f"CAST({literal(text)} AS {column.base})" for (text,) in points if text))
     return _ranges(quote(column.name), bounds, nulls=True)
 

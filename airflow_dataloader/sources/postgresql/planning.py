@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from airflow_dataloader.core.names import column_name
 from airflow_dataloader.core.plan import PlannedColumn, Wire
 from airflow_dataloader.core.strategy import ValuePolicy
-from airflow_dataloader.exceptions import ValueRefused
+from airflow_dataloader.exceptions import ConfigurationError, ValueRefused
 from airflow_dataloader.sources.columns import refuse_collisions
 from airflow_dataloader.sources.dialect import Ask, ColumnPlan, DescribedColumn
 from airflow_dataloader.sources.postgresql.keeping import Keeping
@@ -20,6 +20,12 @@ def plan_columns(
     described: Sequence[DescribedColumn], value_policy: ValuePolicy, ordered: Collection[str] = ()
 ) -> ColumnPlan:
     """Return the plan of all columns; see :class:`airflow_dataloader.sources.dialect.Dialect`."""
+    if not described:
+        raise ConfigurationError(
+            "The source has no columns.",
+            field="source_table_name",
+            fix="name a table that has columns, or deactivate the row",
+        )
     refuse_collisions(column.name for column in described)
     columns, replaced = [], []
     for column in described:
@@ -36,7 +42,8 @@ def column_policy(
     column: DescribedColumn, value_policy: ValuePolicy, ordered: Collection[str]
 ) -> ValuePolicy:
     """Return the policy for one column: text has another order than numbers and dates."""
-    if value_policy is ValuePolicy.STRING and column.name in ordered:
+    names = {name.casefold() for name in ordered}
+    if value_policy is ValuePolicy.STRING and column.name.casefold() in names:
         return ValuePolicy.FAIL
     return value_policy
 

@@ -28,8 +28,8 @@ def raise_in_source(column: str, x: str, sql_type: str) -> str:
 
 
 def sample(x: str) -> str:
-    """Return the expression of a value's text as messages show it."""
-    return f"left({x}::text, {_SAMPLE})"
+    """Return the expression of a value's text as messages show it: short, and on one line."""
+    return f"translate(left({x}::text, {_SAMPLE}), chr(10) || chr(13), '  ')"
 
 
 def refused(column: str, value: str) -> ValueRefused:

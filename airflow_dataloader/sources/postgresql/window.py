@@ -10,7 +10,7 @@ from airflow_dataloader.sources.dialect import Ask, CursorPlan, Frozen
 from airflow_dataloader.sources.postgresql.quoting import literal
 
 #: SQLSTATE class "data exception": a text that is no value of the type it is cast to.
-_DATA_EXCEPTION = "22"
+DATA_EXCEPTION = "22"
 
 
 def freeze(ask: Ask, relation: str, cursor: CursorPlan, low: str | None) -> Frozen:
@@ -18,7 +18,7 @@ def freeze(ask: Ask, relation: str, cursor: CursorPlan, low: str | None) -> Froz
     try:
         high, watermark, low_is_kept = ask(freeze_sql(relation, cursor, low))[0]
     except DataloaderError as error:
-        if low is None or not (error.sqlstate or "").startswith(_DATA_EXCEPTION):
+        if low is None or not (error.sqlstate or "").startswith(DATA_EXCEPTION):
             raise
         raise _no_watermark(cursor, low, error.sqlstate) from None
     if low is not None and low_is_kept is False:
@@ -65,7 +65,10 @@ def window_predicate(
 
 def null_cursor_sql(relation: str, cursor: CursorPlan) -> str:
     """Return the query whether any row has no cursor."""
-    return f"SELECT EXISTS (SELECT FROM {relation} WHERE {cursor.quoted} IS NULL)"
+    missing = f"{cursor.quoted} IS NULL"
+    if cursor.kept is not None and not cursor.refuses:
+        missing += f" OR NOT ({cursor.kept})"
+    return f"SELECT EXISTS (SELECT FROM {relation} WHERE {missing})"
 
 
 def _between(cursor: CursorPlan, low: str | None, high: str, lookback: timedelta | int | None) -> str:

@@ -1,0 +1,186 @@
+"""What PostgreSQL's error codes, and its words where no code comes with them, mean to a load."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from airflow_dataloader.exceptions import (
+    ConfigurationError,
+    DataloaderError,
+    SourceRefused,
+    SourceUnavailable,
+)
+
+#: Placeholder for the field that holds the relation: the table's name, or the query.
+RELATION = "relation"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Meaning:
+    """What one SQLSTATE means to a load."""
+
+    kind: type[DataloaderError]
+    what: str
+    fix: str
+    field: str | None = None
+
+
+_LOGIN = Meaning(
+    kind=SourceRefused,
+    what="The source refused the login",
+    field="db_config_value.password",
+    fix="put a login that works into the secrets named by user and password, "
+    "and see that pg_hba.conf lets this machine in",
+)
+_UNREACHABLE = Meaning(
+    kind=SourceUnavailable,
+    what="The source cannot be reached",
+    field="db_config_value.host",
+    fix="see that host and port are right, that the server runs, and that a firewall lets this machine in",
+)
+_BROKEN_OFF = Meaning(
+    kind=SourceUnavailable,
+    what="The source broke off",
+    fix="nothing, if the source is back: the row is loaded again",
+)
+_TLS = Meaning(
+    kind=ConfigurationError,
+    what="The source and this machine do not agree on TLS",
+    field="connection_options.sslmode",
+    fix="set connection_options.sslmode, and sslrootcert for a private authority, to what the server offers",
+)
+_NO_RELATION = Meaning(
+    kind=SourceRefused,
+    what="The source does not have what the row reads",
+    field=RELATION,
+    fix="spell schema and table as the source does, or deactivate the row if the table is gone for good",
+)
+_NO_RIGHT = Meaning(
+    kind=SourceRefused,
+    what="The login may not read what the row reads",
+    field=RELATION,
+    fix="grant it USAGE on the schema and SELECT on the table, or list the columns it may read in query",
+)
+_CANCELLED = Meaning(
+    kind=SourceUnavailable,
+    what="The source ended the query",
+    fix="see who cancelled it, or which timeout of the role or the server is too short",
+)
+
+_MEANINGS: dict[str, Meaning] = {
+    "TLS": _TLS,
+    "28P01": _LOGIN,
+    "28000": _LOGIN,
+    "3D000": Meaning(
+        kind=SourceRefused,
+        what="The source's server does not have the database",
+        field="db_config_value.database",
+        fix="put the name of a database that exists into the secret",
+    ),
+    "42P01": _NO_RELATION,
+    "3F000": _NO_RELATION,
+    "42501": _NO_RIGHT,
+    "42703": Meaning(
+        kind=SourceRefused,
+        what="The source does not have a column",
+        field=RELATION,
+        fix="mend the query, or load again if a column was dropped during the load",
+    ),
+    "42601": Meaning(
+        kind=SourceRefused,
+        what="The source cannot read the SQL",
+        field=RELATION,
+        fix="run the query at the source and mend it",
+    ),
+    "CATALOG": Meaning(
+        kind=ConfigurationError,
+        what="The row names another database than the source connects to",
+        field="source_table_catalog",
+        fix="leave source_table_catalog empty, or name the database that the source connects to",
+    ),
+    "53300": Meaning(
+        kind=SourceUnavailable,
+        what="The source has no connection left",
+        fix="lower max_concurrent_loads or num_partitions, or raise max_connections at the source",
+    ),
+    "55P03": Meaning(
+        kind=SourceUnavailable,
+        what="The table is locked at the source",
+        fix="see who rebuilds it; the row is loaded again",
+    ),
+    "57014": _CANCELLED,
+    "25P03": _CANCELLED,
+    "25P04": _CANCELLED,
+    "08001": _UNREACHABLE,
+    "57P03": _UNREACHABLE,
+}
+
+#: First two characters of an SQLSTATE to its meaning, where the whole one is not listed.
+_CLASSES: dict[str, Meaning] = {
+    **dict.fromkeys(("08", "25", "40", "53", "55", "57", "58", "XX"), _BROKEN_OFF),
+    "42": _MEANINGS["42601"],
+}
+
+_OTHER = Meaning(
+    kind=SourceRefused,
+    what="The source refused",
+    field=RELATION,
+    fix="read the source's own words, and run the same SELECT there",
+)
+
+#: Words of PostgreSQL, libpq and pgjdbc where no SQLSTATE tells, in the order they are tried. Two of the
+#: meanings have no code of their own.
+_WORDS: tuple[tuple[str, str], ...] = (
+    (r"password authentication failed|no password supplied|no password was provided", "28P01"),
+    (
+        r"no pg_hba\.conf entry|authentication failed|role \".*\" does not exist|not permitted to log in",
+        "28000",
+    ),
+    (r"database \".*\" does not exist", "3D000"),
+    (r"does not support SSL|certificate verify failed|root certificate|SSL error|SSLHandshake|PKIX", "TLS"),
+    (r"too many clients|too many connections|connection slots are reserved", "53300"),
+    (r"the database system is (?:starting up|shutting down|in recovery)|not yet accepting", "57P03"),
+    (r"terminating connection due to (?:administrator|unexpected)", "57P01"),
+    (r"terminating connection due to (?:idle-in-transaction|transaction) timeout", "25P03"),
+    (r"canceling statement due to conflict with recovery", "40001"),
+    (r"canceling statement due to lock timeout", "55P03"),
+    (r"canceling statement due to", "57014"),
+    (
+        r"could not import the requested snapshot|invalid snapshot identifier|snapshot .* does not exist",
+        "55000",
+    ),
+    (r"relation \".*\" does not exist|invalid reference to FROM-clause", "42P01"),
+    (r"schema \".*\" does not exist", "3F000"),
+    (r"column .* does not exist", "42703"),
+    (r"permission denied for", "42501"),
+    (r"cross-database references", "CATALOG"),
+    (r"syntax error at", "42601"),
+    (r"[Cc]onnection refused|connection attempt failed|timeout expired|connect timed out", "08001"),
+    (r"could not translate host name|failed to resolve host|UnknownHostException", "08001"),
+    (r"No route to host|Network is unreachable", "08001"),
+    (r"server closed the connection|connection has been closed|connection is closed|EOFException", "08006"),
+    (r"Connection reset|Broken pipe|I/O error occurred|Read timed out|consuming input failed", "08006"),
+)
+
+#: Meanings without a code of PostgreSQL's own.
+OWN = frozenset({"TLS", "CATALOG"})
+
+#: Codes that say less than the words that come with them.
+_VAGUE = frozenset({None, "0A000"})
+
+
+def code_of(sqlstate: str | None, message: str) -> str | None:
+    """Return the code to go by: the SQLSTATE, or what the words say where it is missing or vague."""
+    if sqlstate in _VAGUE:
+        for words, code in _WORDS:
+            if re.search(words, message):
+                return code
+    return sqlstate
+
+
+def meaning_of(code: str | None) -> Meaning:
+    """Return what a code means; one that is not known means that the source refused."""
+    if code is None:
+        return _OTHER
+    return _MEANINGS.get(code) or _CLASSES.get(code[:2]) or _OTHER
