@@ -48,10 +48,10 @@ _SCHEMA = (
 _CONSTRAINTS = ("DELTA_NOT_NULL_CONSTRAINT_VIOLATED", "DELTA_VIOLATE_CONSTRAINT", "DELTA_EXCEED_CHAR_VARCHAR")
 _CONDITION = re.compile(r"\[([A-Z][A-Z0-9_]+(?:\.[A-Z0-9_]+)?)\]")
 _SQLSTATE = re.compile(r"SQLSTATE[:= ]+\(?([0-9A-Z]{5})\b", re.IGNORECASE)
-#: A driver's exception as Java prints it: class name, colon, the driver's own text up to the stack.
+#: A driver's exception as Java prints it (``class: text``) or Connect does (``(class) text``), up to the stack.
 _DRIVER = re.compile(
-    r"((?:[a-z]\w*\.)+(?:SQL\w*Exception|PSQLException|\w*SQLException|\w*SQLServerException)):\s*"
-    r"(.*?)(?=\n\s*at |\nDriver stacktrace|\nCaused by|\nJVM stacktrace|\Z)",
+    r"\(?\b((?:[a-z]\w*\.)+\w*SQL\w*Exception)(?::|\))\s*"
+    r"(.*?)(?=\n\s*at |\nDriver stacktrace|\n+Caused by|\n+JVM stacktrace|\Z)",
     re.DOTALL,
 )
 _EXTERNAL = re.compile(
@@ -147,10 +147,10 @@ def translate(error: BaseException, doing: str) -> DataloaderError:
 
 
 def _driver_text(seen: Report) -> str | None:
-    """Return the driver's own words, without class name and stack, or None if no driver spoke."""
+    """Return what the driver said, class name first, without stack; None if no driver spoke."""
     # The last one is the innermost cause.
     for match in reversed(list(_DRIVER.finditer(seen.text))):
-        return match[2].strip()
+        return f"{match[1].rpartition('.')[2]}: {match[2].strip()}"
     external = _EXTERNAL.search(seen.text)
     return external[1].strip() if external else None
 

@@ -10,13 +10,16 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Self, cast
 
+from airflow_dataloader.loader.engines.spark import jars
 from airflow_dataloader.loader.engines.spark.confs import SESSION, local_confs
 from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.engine import SparkEngine
 from airflow_dataloader.loader.engines.spark.interrupts import Interrupts
+from airflow_dataloader.loader.engines.spark.java import java_home
 from airflow_dataloader.loader.engines.spark.names import CatalogNames, Names, WarehouseNames
+from airflow_dataloader.settings import Settings
 from airflow_dataloader.sources.registry import dialect
 
 if TYPE_CHECKING:
@@ -33,27 +36,34 @@ class EngineSettings:
     #: ``DATALOADER_HOME``: jars and the local warehouse.
     home: Path
     #: ``sc://host:port/;…`` of a Spark Connect server, or None for Spark in this process.
-    remote: str | None = None
+    remote: str | None = field(default=None, repr=False)
     #: Whether this process runs on Databricks, where the session exists and the catalogue is Unity's.
     databricks: bool = False
     cores: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
-    #: Heap of a JVM of ours.
+    #: Heap of a JVM of ours, as Java spells it.
     memory: str = "2g"
     deletion_vectors: bool = True
 
     @classmethod
-    def from_environ(cls, environ: Mapping[str, str] | None = None) -> EngineSettings:
-        """Read ``DATALOADER_HOME``, ``SPARK_REMOTE`` and Databricks' own marks."""
-        values = os.environ if environ is None else environ
+    def of(cls, settings: Settings, environ: Mapping[str, str]) -> Self:
+        """Return what the process's settings and environment say.
+
+        ``SPARK_REMOTE`` names a Spark Connect server, ``SPARK_DRIVER_MEMORY`` the heap of a Spark in this
+        process; on Databricks the runtime's own session is taken.
+        """
+        databricks = "DATABRICKS_RUNTIME_VERSION" in environ
         return cls(
-            home=Path(values.get("DATALOADER_HOME") or Path.home() / ".dataloader"),
-            remote=values.get("SPARK_REMOTE") or None,
-            databricks="DATABRICKS_RUNTIME_VERSION" in values,
+            home=settings.home,
+            remote=None if databricks else environ.get("SPARK_REMOTE") or None,
+            databricks=databricks,
+            memory=environ.get("SPARK_DRIVER_MEMORY") or cls.memory,
         )
 
 
-def open_engine(settings: EngineSettings) -> SparkEngine:
+def open_engine(settings: Settings | EngineSettings) -> SparkEngine:
     """Return an engine with a session of its own; the caller closes it."""
+    if isinstance(settings, Settings):
+        settings = EngineSettings.of(settings, os.environ)
     _silence()
     spark, end = _open(settings)
     for name, value in SESSION.items():
@@ -144,14 +154,22 @@ def _classic(settings: EngineSettings) -> tuple[SparkSession, Callable[[], None]
 
     global _classic_open  # noqa: PLW0603  the JVM is one a process, whoever asks
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    os.environ["JAVA_HOME"] = str(java_home())
     with _classic_lock:
         builder = SparkSession.builder.appName("airflow_dataloader")
-        jars = sorted((settings.home / "jars").glob("*.jar"))
-        for name, value in local_confs(jars, cores=settings.cores, memory=settings.memory).items():
+        for name, value in local_confs(
+            _jars(settings.home), cores=settings.cores, memory=settings.memory
+        ).items():
             builder = builder.config(name, value)
         spark = builder.getOrCreate()
         _classic_open += 1
     return spark.newSession(), lambda: _end_classic(spark)
+
+
+def _jars(home: Path) -> list[Path]:
+    # What was fetched for other sources comes along; a JVM's class path cannot grow later.
+    jars.ensure(jars.DEFAULT, home)
+    return jars.present(home)
 
 
 def _end_classic(spark: SparkSession) -> None:

@@ -72,7 +72,7 @@ def _own_commit(
             return history.find(spark, location, commit)
         except Exception as error:
             if last or not interrupts.stopping:
-                raise _unknown(location, failure or error) from error
+                raise _unknown(location, error) from error
     raise AssertionError("unreachable")
 
 

@@ -1,0 +1,183 @@
+"""A warm Spark Connect server on this machine: for tests, the benchmark and the local workspace.
+
+``python -m airflow_dataloader.loader.engines.spark.server --port 15002`` runs one in the foreground.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO, Self
+
+import click
+
+from airflow_dataloader.exceptions import EngineFailed
+from airflow_dataloader.loader.engines.spark import jars
+from airflow_dataloader.loader.engines.spark.confs import local_confs
+from airflow_dataloader.loader.engines.spark.java import java_home
+from airflow_dataloader.settings import Settings
+
+_CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
+_START_SECONDS = 120.0
+_STOP_SECONDS = 15.0
+_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerSettings:
+    """What a server is started with."""
+
+    jars: tuple[Path, ...]
+    port: int
+    cores: int
+    #: Heap, as Java spells it.
+    memory: str = "2g"
+    #: Whoever connects must know it: the server runs what it is told, with the rights of its owner.
+    token: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
+
+    @property
+    def remote(self) -> str:
+        """Address for ``SPARK_REMOTE``; it contains the token."""
+        return f"sc://localhost:{self.port}/;token={self.token}"
+
+    def command(self) -> list[str]:
+        """Return the command line; it shows no token."""
+        confs = local_confs(self.jars, cores=self.cores, memory=self.memory) | {
+            "spark.connect.grpc.binding.address": "127.0.0.1",
+            "spark.connect.grpc.binding.port": str(self.port),
+            # Its log is read by people who look for what happened to a run.
+            "spark.log.level": "ERROR",
+        }
+        options = [part for name, value in confs.items() for part in ("--conf", f"{name}={value}")]
+        return [str(_spark_home() / "bin" / "spark-submit"), "--class", _CLASS, *options]
+
+    def environment(self, base: Mapping[str, str]) -> dict[str, str]:
+        """Return the environment of the server's process."""
+        return {
+            **base,
+            "SPARK_HOME": str(_spark_home()),
+            "SPARK_LOCAL_IP": "127.0.0.1",
+            "SPARK_CONNECT_AUTHENTICATE_TOKEN": self.token,
+        }
+
+
+def _spark_home() -> Path:
+    spec = find_spec("pyspark")
+    if spec is None or spec.origin is None:
+        raise EngineFailed("pyspark is not installed.", fix="pip install 'airflow-dataloader[local]'")
+    return Path(spec.origin).parent
+
+
+class ConnectServer:
+    """One server, in a process group of its own; its log is a file."""
+
+    def __init__(self, settings: ServerSettings, log: Path) -> None:
+        self.settings = settings
+        self.log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the server, or None if it does not run."""
+        alive = self._process is not None and self._process.poll() is None
+        return self._process.pid if alive and self._process is not None else None
+
+    def start(self, *, seconds: float = _START_SECONDS) -> Self:
+        """Start the server and return when it answers; raise EngineFailed with its last words if it ends."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self._process = _spawn(self.settings, log)
+        until = time.monotonic() + seconds
+        while not _listens(self.settings.port):
+            if self._process.poll() is not None or time.monotonic() > until:
+                self.stop()
+                raise EngineFailed(f"The Spark Connect server did not start: {_tail(self.log)}")
+            time.sleep(_POLL_SECONDS)
+        return self
+
+    def stop(self) -> None:
+        """End the server and whatever it started; what it was writing is not committed. Twice is fine."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_STOP_SECONDS)
+                return
+
+    def __enter__(self) -> Self:
+        """Start it."""
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        """Stop it."""
+        self.stop()
+
+
+def server_settings(
+    home: Path, *, port: int = 0, cores: int | None = None, memory: str = "2g"
+) -> ServerSettings:
+    """Return settings with the jars of ``home``, fetching what is missing; port 0 takes any free one."""
+    jars.ensure(jars.DEFAULT, home)
+    return ServerSettings(
+        jars=tuple(jars.present(home)),
+        port=port or _free_port(),
+        cores=cores or len(os.sched_getaffinity(0)),
+        memory=memory,
+    )
+
+
+def _spawn(settings: ServerSettings, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    environment = settings.environment(os.environ) | {"JAVA_HOME": str(java_home())}
+    return subprocess.Popen(
+        settings.command(),
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _tail(log: Path, lines: int = 10) -> str:
+    return " | ".join(log.read_text(errors="replace").splitlines()[-lines:])
+
+
+@click.command()
+@click.option("--port", type=int, default=0, help="Port on the loopback interface; 0 takes any free one.")
+@click.option("--memory", default="2g", show_default=True, help="Heap of the server.")
+def main(*, port: int, memory: str) -> None:
+    """Run a server in the foreground; its first line is the address for SPARK_REMOTE."""
+    home = Settings.from_environment(os.environ).home
+    settings = server_settings(home, port=port, memory=memory)
+    print(settings.remote, flush=True)
+    environment = settings.environment(os.environ) | {"JAVA_HOME": str(java_home())}
+    command = settings.command()
+    os.execvpe(command[0], command, environment)  # noqa: S606
+
+
+if __name__ == "__main__":
+    main()
