@@ -30,30 +30,20 @@ _TIMES = {
     "table_control_history": ("changed_at",),
 }
 
-#: What is odd about old rows, and what becomes of them: a query of one number and a sentence for it.
-_ODDITIES = (
-    (
+#: What is odd about old rows, and what becomes of them: a sentence, and the query of its number.
+_ODDITIES = {
+    "{} rows have a last_status that is none of the five; they keep it until their next claim.": (
         "SELECT count(*) FROM control.table_control"
-        " WHERE last_status NOT IN ('Queued', 'In Progress', 'Succeeded', 'Failed')",
-        "{} rows have a last_status that is none of the five; they keep it until their next claim.",
+        " WHERE last_status NOT IN ('Queued', 'In Progress', 'Succeeded', 'Failed')"
     ),
-    (
-        "SELECT count(*) FROM control.table_control WHERE last_status IN ('Queued', 'In Progress')",
-        "{} rows are Queued or In Progress from the old system; no load of this one owns them. Make sure that"
-        " the old system is stopped; they are given up as stuck.",
+    "{} rows are Queued or In Progress in the old system; stop it, and they will be given up as stuck.": (
+        "SELECT count(*) FROM control.table_control WHERE last_status IN ('Queued', 'In Progress')"
     ),
-    (
-        "SELECT count(*) FROM control.table_control t WHERE db_config_key IS NOT NULL AND NOT EXISTS"
-        " (SELECT FROM control.table_control_dbconfig s WHERE s.db_config_key = t.db_config_key)",
-        "{} rows name a source that does not exist; their claims will fail and say so.",
-    ),
-    (
+    "{} records of loads fit no row, or several rows of one source table; they get no config_id.": (
         "SELECT count(*) FROM control.historical_metadata h WHERE 1 <>"
-        " (SELECT count(*) FROM control.table_control t WHERE t.control_key = h.control_key)",
-        "{} records of loads belong to no row, or to one of several with the same source table; they keep"
-        " their control_key and get no config_id.",
+        " (SELECT count(*) FROM control.table_control t WHERE t.control_key = h.control_key)"
     ),
-)
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,15 +68,15 @@ def prepare(bind: Connection, *, zone: str | None, report: Report) -> Adopted:
     )
     if filled:
         zone = _checked_zone(bind, zone)
-        for query, sentence in _ODDITIES:
-            if count := bind.execute(text(query)).scalar_one():
-                report(sentence.format(count))
         _report_triggers(bind, report)
     grants = _grants_on_view(bind)
     bind.execute(text("DROP VIEW control.table_control_history_vw"))
     _convert_times(bind, "timestamp without time zone", "timestamptz", zone or "UTC")
     _own_control_key(bind)
     _ensure_foreign_key(bind)
+    for sentence, query in _ODDITIES.items():
+        if count := bind.execute(text(query)).scalar_one():
+            report(sentence.format(count))
     return Adopted(zone=zone if filled else None, grants=grants)
 
 
@@ -201,7 +191,7 @@ def _own_control_key(bind: Connection) -> None:
 
 
 def _ensure_foreign_key(bind: Connection) -> None:
-    """Add the documents' foreign key where it is missing; rows that break it keep what they say."""
+    """Add the documents' foreign key where it is missing; refuse rows that break it."""
     present = text(
         "SELECT EXISTS (SELECT FROM pg_constraint WHERE contype = 'f'"
         " AND conrelid = 'control.table_control'::regclass"
@@ -209,17 +199,21 @@ def _ensure_foreign_key(bind: Connection) -> None:
     )
     if bind.execute(present).scalar():
         return
-    # NOT VALID: new and changed keys are checked, old ones are not.
+    dangling = text(
+        "SELECT db_config_key FROM control.table_control t WHERE db_config_key IS NOT NULL AND NOT EXISTS"
+        " (SELECT FROM control.table_control_dbconfig s WHERE s.db_config_key = t.db_config_key)"
+        " GROUP BY 1 ORDER BY 1 LIMIT 20"
+    )
+    keys = list(bind.execute(dangling).scalars())
+    if keys:
+        raise ConfigurationError(
+            f"Rows of table_control name sources that do not exist: {', '.join(keys)}.",
+            field="db_config_key",
+            fix="add them to table_control_dbconfig, or set db_config_key to NULL on those rows,"
+            " and migrate again.",
+        )
     bind.exec_driver_sql(
         "ALTER TABLE control.table_control ADD CONSTRAINT table_control_db_config_key_fkey"
         " FOREIGN KEY (db_config_key) REFERENCES control.table_control_dbconfig"
-        " ON DELETE SET NULL ON UPDATE CASCADE NOT VALID"
+        " ON DELETE SET NULL ON UPDATE CASCADE"
     )
-    dangling = text(
-        "SELECT EXISTS (SELECT FROM control.table_control t WHERE db_config_key IS NOT NULL AND NOT EXISTS"
-        " (SELECT FROM control.table_control_dbconfig s WHERE s.db_config_key = t.db_config_key))"
-    )
-    if not bind.execute(dangling).scalar():
-        bind.exec_driver_sql(
-            "ALTER TABLE control.table_control VALIDATE CONSTRAINT table_control_db_config_key_fkey"
-        )

@@ -11,15 +11,16 @@ from airflow_dataloader.exceptions import ConfigurationError, ControlUnavailable
 #: The command that every schema error ends in.
 MIGRATE = "dataloader db migrate"
 
-#: Something of the schema is missing: table, column, function, schema.
-_SCHEMA = frozenset({"42P01", "42703", "42883", "3F000"})
+#: The schema, one of its tables, or control.require_version() is missing.
+_SCHEMA = frozenset({"42P01", "42883", "3F000"})
 
 #: Raised by control.require_version().
 _VERSION = "DL001"
 
 #: The server is there, but not for us now: shutting down, starting, full, or holding us up for too long.
-_BUSY_CLASSES = frozenset({"08", "28", "3D", "53", "57", "58"})
-_BUSY = frozenset({"40001", "40P01", "55P03", "25P03"})
+_AWAY_CLASSES = frozenset({"08", "28", "3D", "53", "57", "58"})
+_BUSY = frozenset({"25P03", "40001", "40P01", "55P03", "57014"})
+_FORBIDDEN = "42501"
 
 #: A constraint, or one of our triggers, refused an edit.
 _INTEGRITY = "23"
@@ -39,39 +40,50 @@ def explained(error: Exception, place: str) -> DataloaderError | None:
     if not isinstance(cause, psycopg.Error):
         return None
     state = cause.sqlstate or ""
-    said = " ".join((cause.diag.message_primary or str(cause)).split())
-    if not state or state[:2] in _BUSY_CLASSES or state in _BUSY:
-        return _unavailable(cause, state, said, place)
-    if state == _VERSION:
-        return NotMigrated(
-            f"The control database {place}: {said}.", fix=cause.diag.message_hint, sqlstate=state
-        )
-    if state in _SCHEMA:
-        return NotMigrated(
-            f"The control database {place} is not migrated to what this version needs: {said}.",
-            fix=f"{MIGRATE}.",
-            sqlstate=state,
-        )
-    if state[:2] == _INTEGRITY:
-        return ConfigurationError(
-            f"The control database refused the change: {said}.",
-            field=cause.diag.column_name or cause.diag.constraint_name,
-            fix=cause.diag.message_hint or cause.diag.message_detail,
-            sqlstate=state,
-        )
+    if state == _VERSION or state in _SCHEMA:
+        return _not_migrated(cause, place)
+    if state[:2] == _INTEGRITY or state == _FORBIDDEN:
+        return _refused(cause)
+    lost = not state and isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError)
+    if lost or state[:2] in _AWAY_CLASSES or state in _BUSY:
+        return _unavailable(cause, place)
     return None
 
 
-def _unavailable(cause: psycopg.Error, state: str, said: str, place: str) -> DataloaderError | None:
-    if not state and not isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
-        return None
-    fix = "see that the server runs, that host and port are open, and that user, password and database are right."
-    if state in _BUSY or state == "57014":
+def _said(cause: psycopg.Error) -> str:
+    """Return the first line of what the database said, without its full stop."""
+    return " ".join((cause.diag.message_primary or str(cause)).split()).rstrip(".")
+
+
+def _not_migrated(cause: psycopg.Error, place: str) -> NotMigrated:
+    said, fix = _said(cause), f"{MIGRATE}."
+    if cause.sqlstate == _VERSION:
+        fix = cause.diag.message_hint or fix
+    else:
+        said = f"its schema is missing or old ({said})"
+    return NotMigrated(f"The control database {place}: {said}.", fix=fix, sqlstate=cause.sqlstate)
+
+
+def _refused(cause: psycopg.Error) -> ConfigurationError:
+    fix = cause.diag.message_hint or cause.diag.message_detail
+    if cause.sqlstate == _FORBIDDEN:
+        fix = "grant the role of the URL that right."
+    return ConfigurationError(
+        f"The control database refused: {_said(cause)}.",
+        field=cause.diag.column_name or cause.diag.constraint_name,
+        fix=fix,
+        sqlstate=cause.sqlstate,
+    )
+
+
+def _unavailable(cause: psycopg.Error, place: str) -> ControlUnavailable:
+    state = cause.sqlstate or ""
+    what = "is busy" if state in _BUSY else "cannot be reached"
+    fix = "see that the server runs, host and port are open, and user, password and database are right."
+    if state in _BUSY:
         fix = "see what holds locks or loads the server; the same call may succeed later."
     elif state[:2] == "53":
         fix = "give the server more connections, memory or disk."
     return ControlUnavailable(
-        f"The control database {place} cannot be reached: {said.rstrip('.')}.",
-        fix=fix,
-        sqlstate=state or None,
+        f"The control database {place} {what}: {_said(cause)}.", fix=fix, sqlstate=cause.sqlstate
     )

@@ -13,7 +13,7 @@ may stand between.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +24,7 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine.interfaces import DBAPICursor, ExecutionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from airflow_dataloader.control.refusal import explained
 from airflow_dataloader.control.tables import VERSION
@@ -103,43 +104,66 @@ def transaction(
 def listen(engine: Engine) -> None:
     """Make the statements of ``engine`` obey :func:`transaction`; others go their usual way."""
     event.listen(engine, "do_execute", _execute)
+    event.listen(engine, "do_executemany", _execute_many)
+    event.listen(engine, "checkin", _return)
 
 
 def _execute(cursor: DBAPICursor, statement: str, parameters: Any, context: ExecutionContext | None) -> bool:
+    return _send(cursor, context, lambda own: own.execute(statement, parameters))
+
+
+def _execute_many(
+    cursor: DBAPICursor, statement: str, parameters: Any, context: ExecutionContext | None
+) -> bool:
+    return _send(cursor, context, lambda own: own.executemany(statement, parameters))
+
+
+def _send(
+    cursor: DBAPICursor, context: ExecutionContext | None, send: Callable[[psycopg.Cursor[Any]], object]
+) -> bool:
     """Send one statement with what has to travel with it. True: it is done, SQLAlchemy need not."""
-    options = context.execution_options if context is not None else {}
-    turn = options.get(_TURN)
-    if not isinstance(turn, _Turn):
+    turn = context.execution_options.get(_TURN) if context is not None else None
+    if context is None or not isinstance(turn, _Turn):
         return False
     if turn.ended:
         raise RuntimeError("a statement follows the one that was marked as the transaction's last")
     assert isinstance(cursor, psycopg.Cursor), "the control database is opened with psycopg"
-    last = bool(options.get("dataloader_last"))
+    last = bool(context.execution_options.get("dataloader_last"))
     turn.round_trips += 1
     if turn.begun and not last:
         return False
-    connection = cursor.connection
-    assert context is not None, "options come with a context"
+    connection, info = cursor.connection, context.root_connection.info
+    if not turn.begun:
+        # psycopg's own BEGIN waits for its answer; ours need not. Undone by _return.
+        connection.autocommit = True
     # Commands of one pipeline() block travel together and are answered together, when the block ends.
     with connection.pipeline():
         if not turn.begun:
             turn.begun = True
-            _send_settings(connection, turn.settings, context.root_connection.info)
-        cursor.execute(statement, parameters)
+            connection.execute("BEGIN")
+            _send_settings(connection, turn.settings, check_version=not info.get(_CHECKED))
+        send(cursor)
         if last:
             connection.execute("COMMIT")
+    # Known once a connection, and only after an answer.
+    info[_CHECKED] = True
     turn.ended = last
     return True
 
 
 def _send_settings(
-    connection: psycopg.Connection[Any], settings: Mapping[str, str], info: dict[Any, Any]
+    connection: psycopg.Connection[Any], settings: Mapping[str, str], *, check_version: bool
 ) -> None:
     calls = ", ".join(["set_config(%s, %s, true)"] * len(settings))
     values = [part for pair in settings.items() for part in pair]
-    if not info.get(_CHECKED):
-        # Once a connection: a schema that this package cannot work with refuses the whole transaction.
+    if check_version:
+        # A schema that this package cannot work with refuses the whole transaction.
         calls += ", control.require_version(%s)"
         values.append(VERSION)
     connection.execute(f"SELECT {calls}", values)
-    info[_CHECKED] = True
+
+
+def _return(connection: object, _entry: ConnectionPoolEntry) -> None:
+    """Give the pool its connection back as it was."""
+    if isinstance(connection, psycopg.Connection) and not connection.closed:
+        connection.autocommit = False

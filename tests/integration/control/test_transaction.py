@@ -1,0 +1,324 @@
+"""A transaction: its round trips on the wire, its limits, and what its errors become."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import Engine, TextClause, insert, select, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ProgrammingError
+
+from airflow_dataloader.control.connect import LAST, create_engine, round_trips, transaction
+from airflow_dataloader.control.tables import installation, table_control
+from airflow_dataloader.exceptions import ConfigurationError, ControlUnavailable, NotMigrated
+from tests.factories import add_row, add_source
+from tests.integration.control.counting_proxy import CountingProxy
+
+ONE = text("SELECT 1")
+
+
+@pytest.fixture
+def proxy(postgres: Any) -> Iterator[CountingProxy]:
+    with CountingProxy(postgres.port) as running:
+        yield running
+
+
+@pytest.fixture
+def far(proxy: CountingProxy, control_url: str) -> Iterator[Engine]:
+    """An engine behind the proxy, connected and known to be migrated."""
+    engine = create_engine(make_url(control_url).set(port=proxy.port).render_as_string(hide_password=False))
+    with transaction(engine) as connection:
+        connection.execute(ONE)
+    yield engine
+    engine.dispose()
+
+
+class Trips:
+    """Counts what happens inside it, on the wire and by the engine's own counter."""
+
+    def __init__(self, proxy: CountingProxy, engine: Engine) -> None:
+        self._proxy, self._engine = proxy, engine
+
+    def __enter__(self) -> Trips:
+        self._wire, self._own = self._proxy.round_trips, round_trips(self._engine)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.wire = self._proxy.round_trips - self._wire
+        self.own = round_trips(self._engine) - self._own
+
+
+def test_one_statement_is_one_round_trip(proxy: CountingProxy, far: Engine) -> None:
+    with Trips(proxy, far) as trips, transaction(far, changed_by="anna") as connection:
+        assert connection.execute(select(installation.c.only_row), execution_options=LAST).scalar_one()
+    assert (trips.wire, trips.own) == (1, 1)
+
+
+@pytest.mark.parametrize("statements", [1, 2, 5])
+def test_n_statements_are_n_plus_one(proxy: CountingProxy, far: Engine, statements: int) -> None:
+    with Trips(proxy, far) as trips, transaction(far) as connection:
+        for number in range(statements):
+            query = text("SELECT :number + 0")
+            assert connection.execute(query, {"number": number}).scalar_one() == number
+    assert (trips.wire, trips.own) == (statements + 1, statements + 1)
+
+
+def test_a_last_statement_takes_the_commit_along(proxy: CountingProxy, far: Engine, control: Engine) -> None:
+    add_source(control)
+    with Trips(proxy, far) as trips, transaction(far) as connection:
+        connection.execute(ONE)
+        values = {"is_active": False, "db_config_key": "shop"}
+        inserted = insert(table_control).values(values).returning(table_control.c.config_id)
+        config_id = connection.execute(inserted, execution_options=LAST).scalar_one()
+    assert (trips.wire, trips.own) == (2, 2)
+    with transaction(control) as connection:
+        assert connection.execute(select(table_control.c.config_id)).scalar_one() == config_id
+
+
+def test_no_statement_is_no_round_trip(proxy: CountingProxy, far: Engine) -> None:
+    with Trips(proxy, far) as trips, transaction(far):
+        pass
+    assert (trips.wire, trips.own) == (0, 0)
+
+
+def test_rowcount_survives_the_pipeline(control: Engine) -> None:
+    add_source(control)
+    add_row(control)
+    add_row(control)
+    with transaction(control) as connection:
+        update = text("UPDATE control.table_control SET priority = 1")
+        assert connection.execute(update, execution_options=LAST).rowcount == 2
+
+
+def test_many_rows_in_one_call(control: Engine) -> None:
+    add_source(control)
+    rows = [{"is_active": False, "source_table_name": f"t{number}"} for number in range(3)]
+    with transaction(control, change_source="bulk_edit") as connection:
+        connection.execute(insert(table_control), rows)
+        sources = connection.execute(text("SELECT DISTINCT change_source FROM control.table_control_history"))
+        assert list(sources.scalars()) == ["bulk_edit"]
+
+
+def test_a_statement_after_the_last_is_a_bug_that_shows(control: Engine) -> None:
+    with transaction(control) as connection:
+        connection.execute(ONE, execution_options=LAST)
+        with pytest.raises(RuntimeError, match="last"):
+            connection.execute(ONE)
+
+
+def test_an_error_rolls_back_whichever_statement_it_meets(proxy: CountingProxy, far: Engine) -> None:
+    add_source(far)
+    row = add_row(far)
+    bad = text("UPDATE control.table_control SET priority = 9, last_status = 'Succeeded'")
+    good = text("UPDATE control.table_control SET priority = 5")
+
+    def run(statements: list[TextClause], options: Mapping[str, Any]) -> None:
+        with transaction(far) as connection:
+            for statement in statements[:-1]:
+                connection.execute(statement)
+            connection.execute(statements[-1], execution_options=options)
+
+    for statements, options in product([[bad], [good, bad]], [{}, LAST]):
+        with pytest.raises(ConfigurationError):
+            run(statements, options)
+    with transaction(far) as connection:
+        found = connection.execute(select(table_control.c.config_id, table_control.c.priority))
+        assert found.all() == [(row, 0)]
+
+
+def test_an_exception_of_the_caller_rolls_back(control: Engine) -> None:
+    add_source(control)
+
+    def run() -> None:
+        with transaction(control) as connection:
+            connection.execute(insert(table_control).values(is_active=False))
+            raise KeyError("bug")
+
+    with pytest.raises(KeyError):
+        run()
+    with transaction(control) as connection:
+        assert connection.execute(select(table_control)).all() == []
+
+
+def test_limits_hold_inside_and_leave_the_session_as_it_was(control: Engine) -> None:
+    query = text(
+        "SELECT current_setting('statement_timeout'), current_setting('lock_timeout'),"
+        " current_setting('idle_in_transaction_session_timeout')"
+    )
+    with transaction(control) as connection:
+        assert connection.execute(query).one() == ("30s", "5s", "30s")
+    with control.connect() as connection:
+        assert connection.execute(query).one() == ("0", "0", "0")
+
+
+def test_a_readonly_transaction_writes_nothing(control: Engine) -> None:
+    with (
+        pytest.raises(Exception, match="read-only transaction"),
+        transaction(control, readonly=True) as connection,
+    ):
+        connection.execute(insert(table_control).values(is_active=False))
+
+
+def test_a_statement_that_takes_too_long_is_transient(control: Engine) -> None:
+    with (
+        pytest.raises(ControlUnavailable, match="is busy: canceling statement due to statement timeout"),
+        transaction(control, settings={"statement_timeout": "50ms"}) as connection,
+    ):
+        connection.execute(text("SELECT pg_sleep(5)"))
+
+
+def test_a_lock_that_is_not_given_is_transient(control: Engine) -> None:
+    add_source(control)
+    with transaction(control) as holder:
+        holder.execute(text("LOCK TABLE control.table_control"))
+        with (
+            pytest.raises(ControlUnavailable, match="lock timeout"),
+            transaction(control, settings={"lock_timeout": "50ms"}) as connection,
+        ):
+            connection.execute(select(table_control))
+
+
+def test_a_connection_that_the_server_closed_is_replaced_unseen(control_url: str, control: Engine) -> None:
+    def backend() -> int:
+        with transaction(control) as connection:
+            return int(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
+
+    first = backend()
+    with psycopg.connect(control_url, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [first])
+    assert backend() != first
+
+
+def test_a_connection_lost_in_a_transaction_is_unavailable(proxy: CountingProxy, far: Engine) -> None:
+    def run() -> None:
+        with transaction(far) as connection:
+            connection.execute(ONE)
+            proxy.cut()
+            connection.execute(ONE)
+
+    with pytest.raises(ControlUnavailable):
+        run()
+
+
+def test_all_connections_in_use(control_url: str) -> None:
+    engine = create_engine(control_url)
+    held = [engine.connect() for _ in range(15)]
+    engine.pool._timeout = 0.05
+    try:
+        with pytest.raises(ControlUnavailable, match="are in use"), transaction(engine) as connection:
+            connection.execute(ONE)
+    finally:
+        for connection in held:
+            connection.close()
+        engine.dispose()
+
+
+def test_a_server_that_is_not_there(postgres: Any) -> None:
+    with CountingProxy(postgres.port) as proxy:
+        port = proxy.port
+    engine = create_engine(f"postgresql://anna:canary-password@127.0.0.1:{port}/dataloader")
+    with pytest.raises(ControlUnavailable) as caught, transaction(engine) as connection:
+        connection.execute(ONE)
+    assert f"The control database dataloader at 127.0.0.1:{port} cannot be reached" in caught.value.message
+    assert "see that the server runs" in str(caught.value.fix)
+
+
+def test_a_wrong_password_is_said_without_it(control_url: str) -> None:
+    address = make_url(control_url).set(password="canary-password")
+    engine = create_engine(address.render_as_string(hide_password=False))
+    with (
+        pytest.raises(ControlUnavailable, match="password authentication failed") as caught,
+        transaction(engine) as connection,
+    ):
+        connection.execute(ONE)
+    shown: BaseException | None = caught.value
+    while shown is not None:
+        assert "canary-password" not in f"{shown} {shown!r}"
+        shown = shown.__cause__ or shown.__context__
+    assert "canary-password" not in f"{engine!r} {engine.url!r} {engine.url}"
+
+
+def test_a_database_without_schema_is_not_migrated(postgres: Any) -> None:
+    postgres.create("unmigrated")
+    engine = create_engine(postgres.url("unmigrated"))
+    try:
+        with pytest.raises(NotMigrated) as caught, transaction(engine) as connection:
+            connection.execute(ONE)
+        assert "unmigrated at 127.0.0.1" in caught.value.message
+        assert caught.value.fix == "dataloader db migrate."
+    finally:
+        engine.dispose()
+        postgres.drop("unmigrated")
+
+
+@pytest.mark.parametrize(
+    ("version", "fix"), [("0001", "dataloader db migrate"), ("0002", None), ("9999", None)]
+)
+def test_an_older_schema_is_refused_and_a_newer_one_decides_by_itself(
+    control_url: str, control: Engine, version: str, fix: str | None
+) -> None:
+    with psycopg.connect(control_url) as connection:
+        connection.execute("UPDATE control.dataloader_version SET version_num = %s", [version])
+    if fix is None:
+        with transaction(control) as connection:
+            assert connection.execute(ONE).scalar_one() == 1
+        return
+    for _ in range(2):
+        with (
+            pytest.raises(NotMigrated, match="has version 0001, and this package needs 0002") as caught,
+            transaction(control) as connection,
+        ):
+            connection.execute(insert(table_control).values(is_active=False), execution_options=LAST)
+        assert caught.value.fix == fix
+    with psycopg.connect(control_url) as connection:
+        assert connection.execute("SELECT count(*) FROM control.table_control").fetchone() == (0,)
+
+
+def test_a_schema_that_dropped_this_version_is_refused(control_url: str, control: Engine) -> None:
+    with psycopg.connect(control_url) as connection:
+        source = connection.execute(
+            "SELECT pg_get_functiondef('control.require_version(text)'::regprocedure)"
+        ).fetchone()
+        assert source is not None
+        connection.execute(source[0].replace("'0002'", "'0009'"))
+        connection.execute("UPDATE control.dataloader_version SET version_num = '0010'")
+    with (
+        pytest.raises(NotMigrated, match="has version 0010, and this package only knows 0002"),
+        transaction(control) as connection,
+    ):
+        connection.execute(ONE)
+
+
+def test_a_bug_stays_a_bug(control: Engine) -> None:
+    with pytest.raises(ProgrammingError, match="syntax error"), transaction(control) as connection:
+        connection.execute(text("SELEKT 1"))
+
+
+def test_parameters_stay_out_of_errors(control: Engine) -> None:
+    with pytest.raises(ProgrammingError) as caught, transaction(control) as connection:
+        connection.execute(text("SELEKT :secret"), {"secret": "canary-value"})
+    assert "canary-value" not in str(caught.value)
+
+
+def test_threads_do_not_share_a_turn(control: Engine) -> None:
+    wrong: list[str] = []
+
+    def work(number: int) -> None:
+        for _ in range(20):
+            with transaction(control, changed_by=f"thread-{number}") as connection:
+                query = text("SELECT current_setting('dataloader.changed_by')")
+                found = connection.execute(query, execution_options=LAST).scalar_one()
+            if found != f"thread-{number}":
+                wrong.append(found)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
