@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 
 from airflow_dataloader.core.plan import Endpoint
+from airflow_dataloader.exceptions import DataloaderError, SourceRefused
 from airflow_dataloader.loader.sessions.protocol import Snapshot, SnapshotKind
 from airflow_dataloader.sources.dialect import DescribedColumn, ErrorContext
 from airflow_dataloader.sources.postgresql import transaction
@@ -106,7 +107,15 @@ class PostgresqlSession:
         try:
             yield
         except psycopg.Error as error:
-            raise explain(error.sqlstate, _said(error), self._context) from None
+            raise self._ours(error) from None
+
+    def _ours(self, error: psycopg.Error) -> DataloaderError:
+        ours = explain(error.sqlstate, _said(error), self._context)
+        unknown = ours.sqlstate is None and isinstance(ours, SourceRefused)
+        if unknown and isinstance(error, psycopg.OperationalError):
+            # libpq spoke, in words that nobody here knows: it speaks about the connection.
+            return explain("08006", _said(error), self._context)
+        return ours
 
 
 def _said(error: psycopg.Error) -> str:

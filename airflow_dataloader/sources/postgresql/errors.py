@@ -29,12 +29,12 @@ def explain(sqlstate: str | None, message: str, context: ErrorContext) -> Datalo
         return refusal
     code = code_of(sqlstate, message)
     meaning = meaning_of(code)
-    said = scrub(" ".join(message.split()), [context.endpoint.password])[:_LONGEST]
+    said = scrub(" ".join(message.split()), [context.endpoint.password])[:_LONGEST].rstrip(".")
     field = meaning.field
     if field == RELATION:
         field = "query" if context.from_query else "source_table_name"
     return meaning.kind(
-        f"{meaning.what}: {said}",
+        f"{meaning.what}: {said}.",
         field=field,
         fix=meaning.fix,
         sqlstate=sqlstate or (code if code not in OWN else None),

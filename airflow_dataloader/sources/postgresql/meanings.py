@@ -93,6 +93,12 @@ _MEANINGS: dict[str, Meaning] = {
         field=RELATION,
         fix="run the query at the source and mend it",
     ),
+    "25006": Meaning(
+        kind=SourceRefused,
+        what="What the row reads would change the source",
+        field=RELATION,
+        fix="read from a query or view that changes nothing; loads read in read-only transactions",
+    ),
     "CATALOG": Meaning(
         kind=ConfigurationError,
         what="The row names another database than the source connects to",
@@ -110,6 +116,7 @@ _MEANINGS: dict[str, Meaning] = {
         fix="see who rebuilds it; the row is loaded again",
     ),
     "57014": _CANCELLED,
+    "25P02": _BROKEN_OFF,
     "25P03": _CANCELLED,
     "25P04": _CANCELLED,
     "08001": _UNREACHABLE,
@@ -118,7 +125,7 @@ _MEANINGS: dict[str, Meaning] = {
 
 #: First two characters of an SQLSTATE to its meaning, where the whole one is not listed.
 _CLASSES: dict[str, Meaning] = {
-    **dict.fromkeys(("08", "25", "40", "53", "55", "57", "58", "XX"), _BROKEN_OFF),
+    **dict.fromkeys(("08", "40", "53", "55", "57", "58", "XX"), _BROKEN_OFF),
     "42": _MEANINGS["42601"],
 }
 
@@ -156,7 +163,8 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (r"permission denied for", "42501"),
     (r"cross-database references", "CATALOG"),
     (r"syntax error at", "42601"),
-    (r"[Cc]onnection refused|connection attempt failed|timeout expired|connect timed out", "08001"),
+    (r"[Cc]onnection refused|Connection to \S+ refused|connection attempt failed", "08001"),
+    (r"timeout expired|connect timed out", "08001"),
     (r"could not translate host name|failed to resolve host|UnknownHostException", "08001"),
     (r"No route to host|Network is unreachable", "08001"),
     (r"server closed the connection|connection has been closed|connection is closed|EOFException", "08006"),

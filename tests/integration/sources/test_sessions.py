@@ -1,0 +1,360 @@
+"""The loader's own connection to a real PostgreSQL: snapshot, limits, errors, and how reads are ended."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from airflow_dataloader.exceptions import (
+    ConfigurationError,
+    DataloaderError,
+    SourceRefused,
+    SourceUnavailable,
+)
+from airflow_dataloader.loader.sessions.postgresql import PostgresqlSession
+from airflow_dataloader.loader.sessions.protocol import SnapshotKind
+from airflow_dataloader.loader.sessions.registry import open_session
+from airflow_dataloader.sources.registry import dialect
+from airflow_dataloader.workspace.free_port import free_port
+from tests.source_configs import endpoint_of
+
+if TYPE_CHECKING:
+    from airflow_dataloader.loader.sessions.protocol import SourceSession
+    from tests.conftest import Server
+
+POSTGRESQL = dialect("postgresql")
+
+
+def reader(source_db: psycopg.Connection, **options: object) -> psycopg.Connection:
+    """Connect as a reading engine does: a transaction of its own."""
+    info = source_db.info
+    return psycopg.connect(
+        host=info.host,
+        port=info.port,
+        dbname=info.dbname,
+        user=info.user,
+        password=info.password,
+        **options,  # type: ignore[arg-type]
+    )
+
+
+def test_a_snapshot_holds_for_the_session_and_for_whoever_names_it(
+    source_db: psycopg.Connection, session: SourceSession
+) -> None:
+    source_db.execute("CREATE TABLE t AS SELECT 1 AS id")
+    snapshot = session.open_snapshot()
+    assert snapshot.kind is SnapshotKind.EXPORTED
+    source_db.execute("INSERT INTO t VALUES (2)")
+    assert session.query("SELECT id FROM t") == [(1,)]
+    with reader(source_db) as other:
+        other.execute(POSTGRESQL.session_init(snapshot.id))
+        assert other.execute("SELECT id FROM t").fetchall() == [(1,)]
+    with reader(source_db) as other:
+        other.execute(POSTGRESQL.session_init(None))
+        assert other.execute("SELECT id FROM t").fetchall() == [(1,), (2,)]
+
+
+def test_a_snapshot_is_never_dropped_without_a_word(
+    source_db: psycopg.Connection, session: SourceSession
+) -> None:
+    """With autocommit on, SET TRANSACTION SNAPSHOT does nothing and says so to nobody."""
+    snapshot = session.open_snapshot()
+    with reader(source_db, autocommit=True) as other, pytest.raises(psycopg.Error) as refusal:
+        other.execute(POSTGRESQL.session_init(snapshot.id))
+    assert refusal.value.sqlstate == "25P01"
+
+
+def test_a_snapshot_ends_with_its_session(source_db: psycopg.Connection, session: SourceSession) -> None:
+    snapshot = session.open_snapshot()
+    session.close()
+    session.close()
+    with reader(source_db) as other, pytest.raises(psycopg.Error):
+        other.execute(POSTGRESQL.session_init(snapshot.id))
+
+
+def test_where_no_snapshot_can_be_shared_the_session_still_sees_one_state(
+    source_db: psycopg.Connection, session: SourceSession
+) -> None:
+    source_db.execute("REVOKE EXECUTE ON FUNCTION pg_export_snapshot() FROM public")
+    source_db.execute("CREATE TABLE t AS SELECT 1 AS id; GRANT SELECT ON t TO public")
+    role = f"reader_{uuid4().hex[:8]}"
+    source_db.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'x'")
+    try:
+        endpoint = endpoint_of(source_db, user=role, password="x")
+        with closing(PostgresqlSession(endpoint)) as plain:
+            snapshot = plain.open_snapshot()
+            assert (snapshot.kind, snapshot.id) == (SnapshotKind.NONE, None)
+            assert plain.query("SELECT id FROM t") == [(1,)]
+            source_db.execute("INSERT INTO t VALUES (2)")
+            assert plain.query("SELECT id FROM t") == [(1,)]
+            assert plain.query("SHOW transaction_isolation") == [("repeatable read",)]
+    finally:
+        source_db.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+def test_a_role_s_own_limits_do_not_end_a_load(source_db: psycopg.Connection) -> None:
+    role = f"reader_{uuid4().hex[:8]}"
+    source_db.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'x'")
+    for name in ("statement_timeout", "idle_in_transaction_session_timeout", "transaction_timeout"):
+        source_db.execute(f"ALTER ROLE {role} SET {name} = '300ms'")
+    try:
+        endpoint = endpoint_of(source_db, user=role, password="x")
+        with closing(PostgresqlSession(endpoint)) as limited:
+            snapshot = limited.open_snapshot()
+            time.sleep(0.5)
+            assert limited.query("SELECT 1 FROM pg_sleep(0.5)") == [(1,)]
+            init = POSTGRESQL.session_init(snapshot.id, statement_seconds=60)
+            with psycopg.connect(
+                host=endpoint.host,
+                port=endpoint.port,
+                dbname=endpoint.database,
+                user=role,
+                password="x",
+            ) as other:
+                other.execute(init)
+                time.sleep(0.5)
+                other.execute("SELECT pg_sleep(0.5)")
+                assert other.execute("SHOW statement_timeout").fetchone() == ("1min",)
+    finally:
+        source_db.execute(f"DROP ROLE {role}")
+
+
+@pytest.mark.parametrize("snapshot", [False, True])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE TABLE x (id int)",
+        "INSERT INTO t VALUES (9)",
+        "SELECT nextval('s')",
+        "SELECT id FROM t FOR UPDATE",
+    ],
+)
+def test_nothing_can_be_written_through_a_session(
+    source_db: psycopg.Connection, session: SourceSession, sql: str, snapshot: bool
+) -> None:
+    source_db.execute("CREATE TABLE t (id int); CREATE SEQUENCE s")
+    if snapshot:
+        session.open_snapshot()
+    with pytest.raises(SourceRefused, match="read-only transaction"):
+        session.query(sql)
+
+
+@pytest.mark.parametrize("text", ["SELECT 1) AS q; DROP TABLE t; SELECT (1", "SELECT 1; DROP TABLE t"])
+def test_a_second_statement_is_refused_by_the_server_itself(
+    source_db: psycopg.Connection, session: SourceSession, text: str
+) -> None:
+    source_db.execute("CREATE TABLE t (id int)")
+    with pytest.raises(SourceRefused) as refusal:
+        session.describe(f"({text}\n) AS q")
+    assert refusal.value.field == "query"
+    assert source_db.execute("SELECT count(*) FROM t").fetchone() == (0,)
+
+
+def test_a_query_s_columns_are_described_as_a_table_s(
+    source_db: psycopg.Connection, session: SourceSession
+) -> None:
+    source_db.execute('CREATE TABLE t (id int, "Total (€)" numeric(10,2), tags text[])')
+    table = session.describe('"t"')
+    assert session.describe("(SELECT * FROM t\n) AS q") == table
+    assert [(column.name, column.base, column.declared, column.array) for column in table] == [
+        ("id", "int4", "integer", False),
+        ("Total (€)", "numeric", "numeric(10,2)", False),
+        ("tags", "_text", "text[]", True),
+    ]
+
+
+def test_columns_cannot_change_once_they_were_described(
+    source_db: psycopg.Connection, session: SourceSession
+) -> None:
+    source_db.execute("CREATE TABLE t (id int); SET lock_timeout = '200ms'")
+    session.open_snapshot()
+    session.describe("t")
+    with pytest.raises(psycopg.errors.LockNotAvailable):
+        source_db.execute("ALTER TABLE t ADD COLUMN late int")
+
+
+def _wrong(**overrides: object) -> Callable[[psycopg.Connection], PostgresqlSession]:
+    return lambda source_db: PostgresqlSession(endpoint_of(source_db, **overrides))
+
+
+@pytest.mark.parametrize(
+    ("connect", "kind", "field", "sqlstate"),
+    [
+        (_wrong(password="canary-wrong"), SourceRefused, "db_config_value.password", "28P01"),
+        (_wrong(user="nobody"), SourceRefused, "db_config_value.password", "28P01"),
+        (_wrong(database="nowhere"), SourceRefused, "db_config_value.database", "3D000"),
+        (_wrong(host="no-such-host.invalid"), SourceUnavailable, "db_config_value.host", "08001"),
+        (_wrong(host="a b"), ConfigurationError, "db_config_value.host", None),
+        (
+            _wrong(options={"sslmode": "require"}),
+            ConfigurationError,
+            "connection_options.sslmode",
+            None,
+        ),
+    ],
+)
+def test_a_connection_that_fails_names_field_and_fix(
+    source_db: psycopg.Connection,
+    connect: Callable[[psycopg.Connection], PostgresqlSession],
+    kind: type[DataloaderError],
+    field: str,
+    sqlstate: str | None,
+) -> None:
+    with pytest.raises(kind) as refusal:
+        connect(source_db)
+    assert (refusal.value.field, refusal.value.sqlstate) == (field, sqlstate)
+    assert refusal.value.fix
+    assert "canary" not in str(refusal.value)
+
+
+def test_a_port_where_nobody_listens_is_worth_another_try(source_db: psycopg.Connection) -> None:
+    with pytest.raises(SourceUnavailable, match="cannot be reached") as refusal:
+        PostgresqlSession(endpoint_of(source_db, port=free_port()))
+    assert refusal.value.field == "db_config_value.host"
+
+
+@pytest.mark.parametrize(
+    ("relation", "field", "sqlstate"),
+    [
+        ('"public"."gone"', "source_table_name", "42P01"),
+        ('"gone"."t"', "source_table_name", "42P01"),
+        ("(SELECT * FROM gone) AS q", "query", "42P01"),
+        ("(SELECT nothing FROM t) AS q", "query", "42703"),
+        ("(SELECT FROM WHERE) AS q", "query", "42601"),
+        ("(SELECT id, id FROM t) AS q WHERE id = 1", "query", "42702"),
+        ("(SELECT 1/id AS x FROM t) AS q", None, None),
+    ],
+)
+def test_a_relation_that_cannot_be_read_names_its_field(
+    source_db: psycopg.Connection,
+    session: SourceSession,
+    relation: str,
+    field: str | None,
+    sqlstate: str | None,
+) -> None:
+    source_db.execute("CREATE TABLE t (id int)")
+    if field is None:
+        assert [column.name for column in session.describe(relation)] == ["x"]
+        return
+    with pytest.raises(SourceRefused) as refusal:
+        session.describe(relation)
+    assert (refusal.value.field, refusal.value.sqlstate) == (field, sqlstate)
+
+
+def test_another_database_in_the_row_is_the_catalog_s_fault(session: SourceSession) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        session.describe('"elsewhere"."public"."t"')
+    assert refusal.value.field == "source_table_catalog"
+
+
+def test_a_table_that_the_login_may_not_read_is_named(source_db: psycopg.Connection) -> None:
+    source_db.execute("CREATE TABLE t (id int)")
+    role = f"reader_{uuid4().hex[:8]}"
+    source_db.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'x'")
+    try:
+        plain = open_session(endpoint_of(source_db, user=role, password="x"))
+        with closing(plain), pytest.raises(SourceRefused, match="may not read") as refusal:
+            plain.describe("t")
+        assert (refusal.value.field, refusal.value.sqlstate) == ("source_table_name", "42501")
+    finally:
+        source_db.execute(f"DROP ROLE {role}")
+
+
+def test_a_session_that_an_administrator_ends_is_worth_another_try(
+    source_db: psycopg.Connection, session: SourceSession
+) -> None:
+    session.open_snapshot()
+    source_db.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'adl-test-1'"
+    )
+    with pytest.raises(SourceUnavailable):
+        session.query("SELECT 1")
+    with pytest.raises(SourceUnavailable):
+        session.query("SELECT 1")
+    session.close()
+
+
+def test_a_server_that_restarts_is_worth_another_try(
+    postgres: Server, source_db: psycopg.Connection, session: SourceSession
+) -> None:
+    endpoint = endpoint_of(source_db)
+    postgres.stop()
+    try:
+        with pytest.raises(SourceUnavailable):
+            session.query("SELECT 1")
+        with pytest.raises(SourceUnavailable, match="cannot be reached"):
+            PostgresqlSession(endpoint)
+    finally:
+        postgres.start()
+
+
+def _count(source_db: psycopg.Connection, condition: str) -> int:
+    row = source_db.execute(
+        f"SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND {condition}"
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _in_background(work: Callable[[], object]) -> tuple[threading.Thread, list[BaseException]]:
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001  handed to the test
+            raised.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread, raised
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def test_cancelling_ends_the_load_s_own_query_and_what_engines_still_run(
+    source_db: psycopg.Connection, session: SourceSession
+) -> None:
+    session.open_snapshot()
+    engine = reader(source_db, application_name="adl-test-1")
+    stranger = reader(source_db, application_name="adl-test-10")
+    stranger.execute("SELECT 1")
+    own, own_errors = _in_background(lambda: session.query("SELECT pg_sleep(600)"))
+    read, read_errors = _in_background(lambda: engine.execute("SELECT pg_sleep(600)"))
+    sleeping = "query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()"
+    _wait_for(lambda: _count(source_db, f"{sleeping} AND state = 'active'") == 2)
+    session.cancel_reads()
+    own.join(30)
+    read.join(30)
+    assert [type(error) for error in own_errors] == [SourceUnavailable]
+    assert len(read_errors) == 1
+    # The engine's connection sat idle in its transaction and was ended; the session's own is still there.
+    _wait_for(lambda: _count(source_db, "application_name = 'adl-test-1'") == 1)
+    assert stranger.execute("SELECT 2").fetchone() == (2,)
+    stranger.close()
+    engine.close()
+
+
+def test_cancelling_when_nothing_runs_does_no_harm(
+    source_db: psycopg.Connection, session: SourceSession
+) -> None:
+    session.open_snapshot()
+    session.cancel_reads()
+    assert session.query("SELECT 1") == [(1,)]
+
+
+def test_other_types_have_no_session(source_db: psycopg.Connection) -> None:
+    with pytest.raises(ConfigurationError, match="'oracle' cannot be loaded"):
+        open_session(endpoint_of(source_db, db_type="oracle"))

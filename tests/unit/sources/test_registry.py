@@ -1,0 +1,22 @@
+"""Which sources can be loaded."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_dataloader.core.config import DB_TYPES
+from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.sources.postgresql.dialect import PostgresqlDialect
+from airflow_dataloader.sources.registry import dialect
+
+
+def test_postgresql_can_be_loaded() -> None:
+    assert isinstance(dialect("postgresql"), PostgresqlDialect)
+
+
+@pytest.mark.parametrize("db_type", sorted(DB_TYPES - {"postgresql"}))
+def test_every_other_type_is_refused_by_name(db_type: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"'{db_type}' cannot be loaded") as refusal:
+        dialect(db_type)
+    assert refusal.value.field == "db_type"
+    assert "postgresql" in (refusal.value.fix or "")
