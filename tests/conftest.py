@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -16,6 +18,10 @@ from airflow_dataloader.workspace.postgres import EmbeddedPostgres
 if TYPE_CHECKING:
     import psycopg
     import sqlalchemy
+
+    from airflow_dataloader.loader.engines.spark.engine import SparkEngine
+    from airflow_dataloader.loader.engines.spark.server import ConnectServer
+    from tests.bench import Bench
 
 
 class Server(EmbeddedPostgres):
@@ -83,6 +89,56 @@ def source_db(postgres: Server) -> Iterator[psycopg.Connection]:
     with psycopg.connect(postgres.url(name), autocommit=True) as connection:
         yield connection
     _drop(postgres, name)
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A DATALOADER_HOME whose jars are this machine's and whose warehouse is the tests' own."""
+    folder = tmp_path_factory.mktemp("home")
+    jars = Path(os.environ.get("DATALOADER_HOME", Path.home() / ".dataloader")) / "jars"
+    jars.mkdir(parents=True, exist_ok=True)
+    (folder / "jars").symlink_to(jars)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def connect_server(home: Path) -> Iterator[ConnectServer]:
+    """One warm Spark Connect server for all tests; a test that kills a server starts its own."""
+    from airflow_dataloader.loader.engines.spark.server import ConnectServer, server_settings
+
+    with ConnectServer(server_settings(home, cores=2), home / "server.log") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def connect_engine(home: Path, connect_server: ConnectServer) -> Iterator[SparkEngine]:
+    """One Spark Connect session, used by load after load."""
+    from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine
+
+    with closing(open_engine(EngineSettings(home=home, remote=connect_server.settings.remote))) as engine:
+        yield engine
+
+
+@pytest.fixture
+def bench(
+    control: sqlalchemy.Engine,
+    source_db: psycopg.Connection,
+    connect_engine: SparkEngine,
+    connect_server: ConnectServer,
+    postgres: Server,
+    home: Path,
+) -> Bench:
+    """Everything that a load needs, with a source called ``shop``."""
+    from tests.bench import Bench
+
+    return Bench(
+        control=control,
+        source=source_db,
+        engine=connect_engine,
+        server=postgres,
+        home=home,
+        remote=connect_server.settings.remote,
+    )
 
 
 def _drop(postgres: Server, name: str) -> None:

@@ -21,7 +21,7 @@ def resolve_endpoint(config: LoadConfig, secrets: SecretChain, *, application_na
         port = int(values["port"])
     except ValueError:
         raise ConfigurationError(
-            f"Secret {config.secret_names['port']!r} of source {config.db_config_key!r} is not a port number.",
+            f"Secret {config.secret_names['port']!r} of {config.db_config_key!r} is not a port number.",
             field="db_config_value.port",
             fix="store the port as digits only",
         ) from None

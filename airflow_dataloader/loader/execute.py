@@ -15,7 +15,7 @@ from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.journal import Journal
 from airflow_dataloader.loader.keeper import LeaseKeeper
 from airflow_dataloader.loader.observer import Moment
-from airflow_dataloader.loader.reading import plan_columns
+from airflow_dataloader.loader.reading import open_snapshot, plan_columns
 from airflow_dataloader.loader.sessions.registry import open_session
 from airflow_dataloader.loader.strategies import full, incremental
 from airflow_dataloader.loader.strategies.outcome import Outcome
@@ -38,6 +38,7 @@ def execute(worker: Worker, started: Started, keeper: LeaseKeeper, journal: Jour
     with _job(worker, started, keeper, journal) as job:
         job.reached(Moment.CONNECTED)
         with journal.during(Phase.PLAN):
+            open_snapshot(job)
             plan_columns(job)
         take_target(job, worker.control)
         job.reached(Moment.PLANNED)

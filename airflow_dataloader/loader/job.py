@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_dataloader.control.lease import Started
@@ -15,17 +15,21 @@ from airflow_dataloader.loader.engines.protocol import Engine, Target
 from airflow_dataloader.loader.journal import Journal
 from airflow_dataloader.loader.keeper import LeaseKeeper
 from airflow_dataloader.loader.observer import Moment, Observer
-from airflow_dataloader.loader.sessions.protocol import SourceSession
+from airflow_dataloader.loader.sessions.protocol import Snapshot, SnapshotKind, SourceSession
 from airflow_dataloader.sources.dialect import DescribedColumn, Dialect
 
 
 @dataclass(kw_only=True)
 class Job:
-    """What a load works with. The first three fields below change as it goes on; the tools do not."""
+    """What a load works with. The first fields below are filled in as it goes on; the tools do not change."""
 
     started: Started
     #: The target as it stands after the fence, or None if it does not exist.
     target: Target | None = None
+    #: FROM item in the source's SQL; empty until planned.
+    relation: str = ""
+    #: What the load sees of the source.
+    snapshot: Snapshot = field(default_factory=lambda: Snapshot(id=None, kind=SnapshotKind.NONE))
     #: The source's columns, and what becomes of them; empty until planned.
     described: tuple[DescribedColumn, ...] = ()
     columns: tuple[PlannedColumn, ...] = ()
@@ -47,7 +51,7 @@ class Job:
 
     @property
     def app_id(self) -> str:
-        """This row's name as a writer at its target."""
+        """Name of the row as a writer at its target."""
         return app_id(self.started.installation, self.started.config_id)
 
     @property

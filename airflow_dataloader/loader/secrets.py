@@ -43,8 +43,8 @@ class DatabricksSecrets:
         """Return the secret's value; None when the scope or the name does not exist."""
         try:
             return self._lookup(scope, name)
-        except Exception as error:
-            # dbutils raises classes that depend on the runtime; only these two words are stable.
+        except Exception as error:  # noqa: BLE001  dbutils raises classes that depend on the runtime
+            # Only these two wordings are stable across runtimes.
             if "RESOURCE_DOES_NOT_EXIST" in str(error) or "does not exist" in str(error).casefold():
                 return None
             raise ConfigurationError(

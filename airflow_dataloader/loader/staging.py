@@ -7,23 +7,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from airflow_dataloader.core.failure import Phase
+from airflow_dataloader.core.plan import ReadPlan
 from airflow_dataloader.exceptions import DataloaderError, EngineFailed
-from airflow_dataloader.loader.engines.protocol import Deduplication, Rows, Stage
+from airflow_dataloader.loader.engines.protocol import Deduplication, Stage
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.observer import Moment
+from airflow_dataloader.loader.reading import explained
 
 log = logging.getLogger(__name__)
 
 
 @contextmanager
-def stage_rows(job: Job, rows: Rows, dedup: Deduplication | None) -> Iterator[Stage]:
+def stage_rows(job: Job, plan: ReadPlan, dedup: Deduplication | None) -> Iterator[Stage]:
     """Execute the read into the load's stage, count it, and remove it at the end, whatever happens.
 
     Raises EngineFailed if the source counted other rows in the same snapshot than arrived.
     """
     try:
-        with job.journal.during(Phase.STAGE):
-            stage = job.engine.stage(rows, job.stage_name, dedup)
+        with job.journal.during(Phase.STAGE), explained(job, plan.where):
+            stage = job.engine.stage(job.engine.read(plan), job.stage_name, dedup)
             job.journal.note(
                 rows_read=stage.rows,
                 null_keys=stage.null_keys,
@@ -43,7 +45,7 @@ def _compare_with_source(job: Job, stage: Stage) -> None:
     expected = job.journal.receipt.source_rows
     if expected is not None and job.journal.receipt.snapshot == "exported" and expected != stage.rows:
         raise EngineFailed(
-            f"The source counts {expected} rows in the window and {stage.rows} arrived from the same snapshot.",
+            f"The source counts {expected} rows in the window, {stage.rows} arrived from the same snapshot.",
             fix="load again; if it happens again, look for a proxy or driver that cuts results",
         )
 

@@ -1,4 +1,4 @@
-"""Before anything is read: is the target ours to write, and does it hold what nobody recorded?
+"""Takes the target before anything is read: it must be ours to write, and hold nothing unrecorded.
 
 A loader that died may have left a finished commit, or a write that still runs on a server. The fence stops
 the second; the repair finds the first.
@@ -7,8 +7,7 @@ the second; the repair finds the first.
 from __future__ import annotations
 
 from airflow_dataloader.control.lease import Attempt
-from airflow_dataloader.control.settle import Adopted, adopt
-from airflow_dataloader.control.transaction import ControlEngine
+from airflow_dataloader.control.settle import adopt
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.exceptions import TargetAhead
 from airflow_dataloader.loader.engines.protocol import HistoryEntry

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.publish import publish
-from airflow_dataloader.loader.reading import read_everything, refuse_empty_source
+from airflow_dataloader.loader.reading import explained, read_everything, refuse_empty_source
 from airflow_dataloader.loader.strategies.outcome import Outcome
 
 
@@ -13,6 +13,7 @@ def load(job: Job) -> Outcome:
     plan = read_everything(job)
     refuse_empty_source(job)
     rows = job.engine.read(plan)
-    written = publish(job, {}, lambda commit: job.engine.overwrite(job.config.target, rows, commit))
+    with explained(job, None):
+        written = publish(job, {}, lambda commit: job.engine.overwrite(job.config.target, rows, commit))
     job.journal.note(rows_read=written.rows_in, values_replaced=written.values_replaced)
     return Outcome(load_full_done=job.config.load_full)

@@ -26,7 +26,7 @@ def load(job: Job) -> Outcome:
     if job.config.load_full:
         refuse_empty_source(job)
     dedup = Deduplication(keys=key_columns(job), cursor=window.cursor.column.name)
-    with stage_rows(job, job.engine.read(read_window(job, window)), dedup) as stage:
+    with stage_rows(job, read_window(job, window), dedup) as stage:
         if stage.rows == 0 and not replaces:
             job.journal.note(rows_inserted=0, rows_updated=0)
             return Outcome(watermark=window.watermark)

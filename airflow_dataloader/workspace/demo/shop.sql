@@ -40,7 +40,7 @@ SELECT i,
        'SKU-' || lpad(i::text, 8, '0'),
        'Product ' || i,
        (99 + i * 31 % 99000)::numeric / 100,
-       CASE WHEN i % 13 = 0 THEN NULL ELSE i / 7.0 END,
+       CASE WHEN i % 13 = 0 THEN NULL ELSE i / 8.0 END,
        ARRAY['t' || i % 5, 'x "quoted" ' || i % 3],
        jsonb_build_object('colour', (ARRAY['red', 'green', 'blue'])[1 + i % 3], 'rank', i % 100)
 FROM generate_series(1, 5000) AS i;

@@ -66,7 +66,12 @@ def test_a_lost_row_interrupts_the_work_and_refuses_the_next_write() -> None:
 
 def test_an_outage_shorter_than_the_lease_is_survived() -> None:
     answers = iter([away, away, away])
-    control = Control(lambda: next(answers, lambda: None)())
+
+    def answer() -> None:
+        for fault in answers:
+            fault()
+
+    control = Control(answer)
     lost = threading.Event()
     with keep(control, lost=lost) as keeper:
         assert control.third.wait(10)

@@ -1,0 +1,26 @@
+"""What the command's exit code means."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from airflow_dataloader.exceptions import ControlUnavailable, DataloaderError, NotMigrated
+
+
+class ExitCode(IntEnum):
+    """Exit codes of ``dataloader``; 130 stands for an interrupt, as in every shell."""
+
+    DONE = 0
+    #: At least one load failed, or a check did not hold.
+    FAILED = 1
+    USAGE = 2
+    #: Somebody else changed or owns what the command wanted to change.
+    CONFLICT = 4
+    #: The control database cannot be reached, or is not migrated.
+    CONTROL = 5
+    INTERRUPTED = 130
+
+
+def exit_code(error: DataloaderError) -> ExitCode:
+    """Return the exit code for an error that a command ends with."""
+    return ExitCode.CONTROL if isinstance(error, (ControlUnavailable, NotMigrated)) else ExitCode.FAILED

@@ -1,0 +1,103 @@
+"""From a planned row to a planned read, all of it in one snapshot of the source where it can be had."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from airflow_dataloader.core.failure import Phase
+from airflow_dataloader.core.plan import ReadPlan
+from airflow_dataloader.core.strategy import EmptySourcePolicy
+from airflow_dataloader.exceptions import DataloaderError, EmptySource, SourceRefused
+from airflow_dataloader.loader.job import Job
+from airflow_dataloader.loader.window import Window
+from airflow_dataloader.sources.dialect import ErrorContext
+
+
+def plan_columns(job: Job) -> None:
+    """Describe the relation and decide what becomes of each column."""
+    config = job.config
+    job.relation = job.dialect.relation(config.source, config.query)
+    job.described = tuple(job.session.describe(job.relation))
+    ordered = (config.incremental_column,) if config.incremental_column else ()
+    plan = job.dialect.plan_columns(job.described, config.value_policy, ordered)
+    job.columns, job.replaced = plan.columns, plan.replaced
+
+
+def open_snapshot(job: Job) -> None:
+    """Freeze what the load sees of the source, from here to the end of its reads."""
+    job.snapshot = job.session.open_snapshot()
+    job.journal.note(snapshot=job.snapshot.kind)
+
+
+def read_everything(job: Job) -> ReadPlan:
+    """Plan a read of the whole relation."""
+    with job.journal.during(Phase.PLAN):
+        return _plan(job, None)
+
+
+def read_window(job: Job, window: Window) -> ReadPlan:
+    """Plan a read of the window, and have the source count it in the same snapshot."""
+    with job.journal.during(Phase.PLAN):
+        ((rows,),) = job.session.query(job.dialect.count_sql(job.relation, window.where))
+        job.journal.note(source_rows=int(rows))
+        return _plan(job, window.where, rows=int(rows))
+
+
+def _plan(job: Job, where: str | None, rows: int | None = None) -> ReadPlan:
+    partitions: tuple[str, ...] = ()
+    # Without a common snapshot, reads beside each other would see different states of the source.
+    if job.snapshot.id is not None:
+        partitions = job.dialect.partitions(
+            job.session.query,
+            relation=job.relation,
+            columns=job.columns,
+            described=job.described,
+            config=job.config,
+            parallelism=job.engine.parallelism,
+            where=where,
+            rows=rows,
+        )
+    job.journal.note(partitions=max(1, len(partitions)))
+    return ReadPlan(
+        endpoint=job.endpoint,
+        columns=job.columns,
+        relation=job.relation,
+        where=where,
+        partitions=partitions,
+        session_init=job.dialect.session_init(job.snapshot.id),
+        replaced=job.replaced,
+    )
+
+
+def refuse_empty_source(job: Job) -> None:
+    """Raise EmptySource if the source is empty, the target is not, and the row does not allow that."""
+    filled = job.target is not None and job.target.filled
+    if not filled or job.config.empty_source_policy is EmptySourcePolicy.ALLOW:
+        return
+    ((any_row,),) = job.session.query(job.dialect.probe_sql(job.relation, None))
+    if not any_row:
+        raise EmptySource(
+            f"The source of {job.config.label} is empty, and its target is not.",
+            field="empty_source_policy",
+            fix="fill the source, or set empty_source_policy to allow if the target shall be emptied",
+        )
+
+
+@contextmanager
+def explained(job: Job, where: str | None) -> Iterator[None]:
+    """Turn what the engine reports of a broken read into what the source meant by it.
+
+    An engine passes a driver's text on; the dialect knows the source's own errors in it, and can look for
+    the value that could not be kept, so that the message names its column.
+    """
+    try:
+        yield
+    except DataloaderError as error:
+        context = ErrorContext(endpoint=job.endpoint, from_query=job.config.query is not None)
+        known = job.dialect.recognise(error.message, context)
+        if known is None and isinstance(error, SourceRefused):
+            known = job.dialect.diagnose(job.session.query, job.described, job.relation, where)
+        if known is None:
+            raise
+        raise known from error

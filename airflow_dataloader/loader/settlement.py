@@ -1,0 +1,110 @@
+"""The end of a load in the control database: told once, patiently, and only by its own loader."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from functools import partial
+
+from airflow_dataloader.control import settle
+from airflow_dataloader.control.lease import Started
+from airflow_dataloader.core.failure import Failure, Phase
+from airflow_dataloader.core.receipt import Receipt
+from airflow_dataloader.core.status import LoadStatus
+from airflow_dataloader.exceptions import DataloaderError
+from airflow_dataloader.loader.journal import Journal
+from airflow_dataloader.loader.keeper import LeaseKeeper
+from airflow_dataloader.loader.observer import Moment
+from airflow_dataloader.loader.patience import patiently
+from airflow_dataloader.loader.strategies.outcome import Outcome
+from airflow_dataloader.loader.worker import Worker
+
+log = logging.getLogger(__name__)
+
+#: Phases in which a write may be on its way to the target.
+_WRITING = frozenset({Phase.FENCE, Phase.PUBLISH})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """How a load ended. ``status`` is None where somebody else took the row and decides."""
+
+    metadata_id: int
+    status: LoadStatus | None
+    message: str
+    receipt: Receipt
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settlement:
+    """Settles one started load, waiting out an outage for as long as the lease could last."""
+
+    worker: Worker
+    started: Started
+    nonce: str
+    keeper: LeaseKeeper
+    journal: Journal
+
+    def succeeded(self, outcome: Outcome) -> Result:
+        """Write Succeeded with the receipt and the row's new watermark."""
+        self.worker.observer.reached(self.started.config, Moment.SETTLING)
+        message = " ".join(self.journal.receipt.notes)
+        call = partial(
+            settle.succeed,
+            self.worker.control,
+            self.started,
+            self.nonce,
+            receipt=self.journal.receipt,
+            watermark=outcome.watermark,
+            strategy_after=outcome.next_strategy,
+            clear_load_full=outcome.load_full_done,
+            message=message,
+        )
+        try:
+            settled = patiently(call, until=self.keeper.deadline)
+        except DataloaderError as error:
+            # The commit stands and names this load; the row's next load finds and adopts it.
+            log.error("Load %s published but was not settled: %s", self.started.metadata_id, error)
+            return self._result(None, str(error))
+        self.worker.observer.reached(self.started.config, Moment.SETTLED)
+        if settled.kept_edits:
+            message = f"{message} Edited meanwhile, left as edited: {', '.join(settled.kept_edits)}.".strip()
+        return self._result(LoadStatus.SUCCEEDED, message)
+
+    def failed(self, error: BaseException) -> Result:
+        """Write Failed, or Cancelled for an interrupt of this process, with what is known of the reason."""
+        failure = describe(error, self.journal.phase)
+        cancelled = not isinstance(error, Exception)
+        message = f"{failure.message} Fix: {failure.fix}." if failure.fix else failure.message
+        log.error("%s failed in phase %s: %s", self.started.config.label, failure.phase, message)
+        call = partial(
+            settle.fail,
+            self.worker.control,
+            self.started,
+            self.nonce,
+            failure=failure,
+            receipt=self.journal.receipt,
+            cancelled=cancelled,
+        )
+        try:
+            patiently(call, until=self.keeper.deadline)
+        except DataloaderError as unsettled:
+            log.warning("Load %s was not settled by its loader: %s", self.started.metadata_id, unsettled)
+            return self._result(None, message)
+        return self._result(LoadStatus.CANCELLED if cancelled else LoadStatus.FAILED, message)
+
+    def _result(self, status: LoadStatus | None, message: str) -> Result:
+        return Result(
+            metadata_id=self.started.metadata_id,
+            status=status,
+            message=message,
+            receipt=self.journal.receipt,
+        )
+
+
+def describe(error: BaseException, phase: Phase) -> Failure:
+    """Return the failure to record. An error that nobody foresaw leaves a write's outcome open."""
+    failure = Failure.of(error, phase)
+    if phase in _WRITING and not isinstance(error, DataloaderError):
+        return replace(failure, outcome_unknown=True)
+    return failure

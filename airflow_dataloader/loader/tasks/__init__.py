@@ -1,0 +1,1 @@
+"""What a cluster's task files call, one module a task."""

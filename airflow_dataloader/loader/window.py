@@ -1,0 +1,59 @@
+"""The window of one load: which values of the cursor it reads, frozen at the source before reading."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_dataloader.core.failure import Phase
+from airflow_dataloader.core.strategy import NullCursorPolicy
+from airflow_dataloader.exceptions import ValueRefused
+from airflow_dataloader.loader.job import Job
+from airflow_dataloader.sources.dialect import CursorPlan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """What a load reads, and how far the row will have come when it has published that."""
+
+    cursor: CursorPlan
+    #: Lower end before the overlap, as the source's text; None: from the beginning.
+    low: str | None
+    #: Upper end, included; None: no row has a cursor value.
+    high: str | None
+    #: The row's next ``incremental_value``; None leaves it.
+    watermark: str | None
+    #: Predicate over the relation, in the source's SQL.
+    where: str
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a later load needs to adopt this window's commit."""
+        return {"low": self.low, "high": self.high, "watermark": self.watermark}
+
+
+def freeze_window(job: Job, low: str | None) -> Window:
+    """Ask the source for the upper end of the window that begins at ``low``, and write the bounds down."""
+    with job.journal.during(Phase.PLAN):
+        cursor = job.dialect.cursor(job.described, job.columns, job.config)
+        frozen = job.dialect.freeze(job.session.query, job.relation, cursor, low)
+        if job.config.null_cursor_policy is NullCursorPolicy.FAIL:
+            _refuse_null_cursors(job, cursor)
+        where = job.dialect.window_predicate(
+            cursor,
+            low,
+            frozen.high,
+            lookback=cursor.lookback,
+            null_policy=job.config.null_cursor_policy,
+        )
+    job.journal.note(low=low, high=frozen.high)
+    return Window(cursor=cursor, low=low, high=frozen.high, watermark=frozen.watermark, where=where)
+
+
+def _refuse_null_cursors(job: Job, cursor: CursorPlan) -> None:
+    ((found,),) = job.session.query(job.dialect.null_cursor_sql(job.relation, cursor))
+    if found:
+        raise ValueRefused(
+            f"Column {cursor.column.source_name!r} of {job.config.label} is NULL in at least one row.",
+            field="null_cursor_policy",
+            fix="fill the column at the source, or set null_cursor_policy to include or exclude",
+        )

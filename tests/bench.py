@@ -1,0 +1,161 @@
+"""What loader tests do over and over: make a source table and its row, load it, look at both ends."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from airflow_dataloader.control.claim import claim
+from sqlalchemy import select, text, update
+
+from airflow_dataloader.control.tables import historical_metadata, table_control
+from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.core.status import LoadStatus
+from airflow_dataloader.core.strategy import Trigger
+from airflow_dataloader.loader.engines.protocol import Engine
+from airflow_dataloader.loader.keeper import LeaseTimes
+from airflow_dataloader.loader.observer import LogObserver, Observer
+from airflow_dataloader.loader.run import LoadIds, run_load
+from airflow_dataloader.loader.secrets import EnvironmentSecrets, SecretChain
+from airflow_dataloader.loader.settlement import Result
+from airflow_dataloader.loader.worker import Worker
+from tests.factories import add_row, add_source
+
+if TYPE_CHECKING:
+    import psycopg
+    from sqlalchemy import Engine as ControlEngine
+
+    from tests.conftest import Server
+
+
+@dataclass
+class Bench:
+    """One control database, one source database, one engine."""
+
+    control: ControlEngine
+    source: psycopg.Connection
+    engine: Engine
+    server: Server
+    #: DATALOADER_HOME, with the warehouse that the engine writes to.
+    home: Path
+    #: ``SPARK_REMOTE`` for processes of their own; empty: each starts its own Spark.
+    remote: str = ""
+    observer: Observer = field(default_factory=LogObserver)
+    #: Each test writes to a schema of its own: the warehouse is shared by the session.
+    schema: str = field(default_factory=lambda: f"s_{uuid4().hex[:12]}")
+
+    def __post_init__(self) -> None:
+        add_source(self.control)
+
+    @property
+    def secret_environment(self) -> dict[str, str]:
+        """The source's login, as a process finds it in its environment."""
+        values = {
+            "host": "127.0.0.1",
+            "port": str(self.server.port),
+            "database": self.source.info.dbname,
+            "user": self.server.user,
+            "password": self.server.password,
+        }
+        return {f"DATALOADER_SECRET_TEST_SHOP_{name.upper()}": value for name, value in values.items()}
+
+    @property
+    def worker(self) -> Worker:
+        """A worker as a process makes one."""
+        return Worker(
+            control=self.control,
+            engine=self.engine,
+            secrets=SecretChain(EnvironmentSecrets(self.secret_environment)),
+            observer=self.observer,
+            times=LeaseTimes(beat=0.5),
+        )
+
+    def row(self, table: str = "items", **overrides: Any) -> int:
+        """Add an active row for the source table, target of the same name in this test's schema."""
+        values = {
+            "source_table_name": table,
+            "destination_table_schema": self.schema,
+            "destination_table_name": table,
+        }
+        return add_row(self.control, **(values | overrides))
+
+    def set(self, config_id: int, **values: Any) -> None:
+        """Change columns of a row, as a person would."""
+        with self.control.begin() as connection:
+            connection.execute(
+                update(table_control).where(table_control.c.config_id == config_id).values(**values)
+            )
+
+    def claim(self, config_id: int) -> LoadIds:
+        """Claim the row now."""
+        (claimed,) = claim(
+            self.control, airflow_run=f"test-{uuid4().hex}", only=[config_id], trigger=Trigger.MANUAL
+        )
+        return LoadIds(metadata_id=claimed.metadata_id, epoch=claimed.epoch)
+
+    def load(self, config_id: int) -> Result:
+        """Claim the row now and load it."""
+        return run_load(self.worker, self.claim(config_id))
+
+    def succeed(self, config_id: int) -> Result:
+        """Load the row and insist on success."""
+        result = self.load(config_id)
+        assert result.status is LoadStatus.SUCCEEDED, result.message
+        return result
+
+    def fail(self, config_id: int) -> Result:
+        """Load the row and insist on an orderly failure."""
+        result = self.load(config_id)
+        assert result.status is LoadStatus.FAILED, result
+        return result
+
+    def state(self, config_id: int) -> Any:
+        """Return the control row."""
+        statement = select(table_control).where(table_control.c.config_id == config_id)
+        with self.control.begin() as connection:
+            return connection.execute(statement).one()
+
+    def history(self, config_id: int) -> list[Any]:
+        """Return the row's loads, oldest first."""
+        table = historical_metadata
+        statement = select(table).where(table.c.config_id == config_id).order_by(table.c.id)
+        with self.control.begin() as connection:
+            return list(connection.execute(statement))
+
+    def target(self, table: str = "items") -> TargetName:
+        """Return the target's name."""
+        return TargetName(catalog="bronze", schema=self.schema, table=table)
+
+    def target_rows(self, table: str = "items") -> Counter[tuple[Any, ...]]:
+        """Return the target's rows, with multiplicity."""
+        return Counter(tuple(row) for row in self.engine.rows(self.target(table)))
+
+    def source_rows(self, query: str = "SELECT * FROM items") -> Counter[tuple[Any, ...]]:
+        """Return the source's rows, with multiplicity."""
+        return Counter(self.source.execute(query).fetchall())
+
+    @property
+    def installation(self) -> str:
+        """The control database's own id."""
+        with self.control.begin() as connection:
+            return str(connection.execute(text("SELECT id FROM control.installation")).scalar_one())
+
+    def stages(self) -> list[str]:
+        """Return the staging tables left in this test's schema."""
+        folder = self.home / "warehouse" / "bronze" / self.schema
+        return [path.name for path in folder.glob("_adl_stage_*")]
+
+    def pretend_lease_ended(self, config_id: int) -> None:
+        """Move the row's live load so far into the past that reap may give it up."""
+        with self.control.begin() as connection:
+            connection.execute(
+                text(
+                    "UPDATE control.historical_metadata SET lease_until = now() - interval '1 hour', "
+                    "progress_at = now() - interval '1 hour' "
+                    "WHERE config_id = :id AND load_end_time IS NULL"
+                ),
+                {"id": config_id},
+            )

@@ -1,0 +1,85 @@
+"""A loader in a process of its own that breaks off at a named moment.
+
+``python -m tests.faults.victim <json>`` with the keys of :class:`Orders`; the control database and the
+secrets come from the environment, as they do for every loader.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from airflow_dataloader.control.connect import create_engine, resolve_url
+from airflow_dataloader.core.config import LoadConfig
+from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine
+from airflow_dataloader.loader.keeper import LeaseTimes
+from airflow_dataloader.loader.observer import Moment
+from airflow_dataloader.loader.run import LoadIds, run_load
+from airflow_dataloader.loader.worker import Worker
+
+
+@dataclass(frozen=True, kw_only=True)
+class Orders:
+    """What to load, and how to break."""
+
+    metadata_id: int
+    epoch: int
+    home: str
+    #: Moment of the break; None: load to the end.
+    moment: str | None = None
+    #: ``SIGKILL`` ends the process, ``SIGSTOP`` freezes it until somebody continues it.
+    signal: str = "SIGKILL"
+    #: Seconds between the moment and the break: 0 breaks in the loader's own thread, at the moment itself.
+    delay: float = 0.0
+    #: Seconds of lease and grace.
+    lease: float = 60.0
+    grace: float = 300.0
+    margin: float = 15.0
+
+    def as_argument(self) -> str:
+        """Return the orders as one command line argument."""
+        return json.dumps(asdict(self))
+
+
+class Breaker:
+    """An observer that sends its own process a signal."""
+
+    def __init__(self, orders: Orders) -> None:
+        self._orders = orders
+
+    def reached(self, config: LoadConfig, moment: Moment) -> None:
+        """Break at the ordered moment, or a little later from another thread."""
+        print(f"moment {moment}", flush=True)
+        if moment != self._orders.moment:
+            return
+        if self._orders.delay:
+            threading.Timer(self._orders.delay, self._break).start()
+        else:
+            self._break()
+
+    def _break(self) -> None:
+        os.kill(os.getpid(), signal.Signals[self._orders.signal])
+
+
+def main(argument: str) -> None:
+    """Run the ordered load and print how it ended, if it comes to that."""
+    orders = Orders(**json.loads(argument))
+    worker = Worker(
+        control=create_engine(resolve_url(os.environ)),
+        engine=open_engine(
+            EngineSettings(home=Path(orders.home), remote=os.environ.get("SPARK_REMOTE") or None)
+        ),
+        observer=Breaker(orders),
+        times=LeaseTimes(beat=0.5, lease=orders.lease, grace=orders.grace, margin=orders.margin, retry=0.5),
+    )
+    result = run_load(worker, LoadIds(metadata_id=orders.metadata_id, epoch=orders.epoch))
+    print(f"ended {result.status} {result.message}", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
