@@ -1,0 +1,37 @@
+# Everything builds on `make env`, which needs Python 3.11 or newer with venv or pip, and nothing else.
+
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test faults check bench clean
+
+help: ## Say what there is
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '%-14s%s\n' "$$name" "$$text"; done
+
+env: ## Make .venv and fetch the jars; at once if that is done
+	@PYTHON="$(PYTHON)" .ci/env
+
+demo: env ## Load a shop's database into Delta tables and compare; EXIT=1 stops at the end
+	@$(BIN)/dataloader demo $(if $(EXIT),--exit)
+
+test: env ## Run every test but the long fault matrix
+	$(BIN)/python -m pytest -m "not faults"
+
+faults: env ## Run the long fault matrix
+	$(BIN)/python -m pytest -m faults
+
+check: env ## Lint, format, types, import arrows, unit tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest tests/unit
+
+bench: env ## Measure, into benchmarks/out; ONLY=name for one
+	$(BIN)/python -m benchmarks $(ONLY)
+
+clean: ## Leave a fresh checkout
+	rm -rf .venv .venv-tools dist build benchmarks/out
+	rm -rf .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis spark-warehouse metastore_db derby.log
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -name '*.egg-info' -type d -prune -exec rm -rf {} +
