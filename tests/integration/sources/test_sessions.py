@@ -102,7 +102,10 @@ def test_where_no_snapshot_can_be_shared_the_session_still_sees_one_state(
 def test_a_role_s_own_limits_do_not_end_a_load(source_db: psycopg.Connection) -> None:
     role = f"reader_{uuid4().hex[:8]}"
     source_db.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'x'")
-    for name in ("statement_timeout", "idle_in_transaction_session_timeout", "transaction_timeout"):
+    limits = ["statement_timeout", "idle_in_transaction_session_timeout"]
+    if source_db.info.server_version >= 170000:
+        limits.append("transaction_timeout")
+    for name in limits:
         source_db.execute(f"ALTER ROLE {role} SET {name} = '300ms'")
     try:
         endpoint = endpoint_of(source_db, user=role, password="x")

@@ -16,6 +16,7 @@ from airflow_dataloader.core.strategy import ValuePolicy
 from airflow_dataloader.exceptions import ValueRefused
 from airflow_dataloader.loader.sessions.registry import open_session
 from tests.integration.sources.reads import POSTGRESQL, decoded, plan, read
+from tests.integration.sources.values import KEPT, NOT_KEPT
 from tests.source_configs import endpoint_of
 
 if TYPE_CHECKING:
@@ -25,112 +26,6 @@ if TYPE_CHECKING:
     from tests.conftest import Server
 
 NUMBERS = count(1)
-
-#: SQL type, literal, type at the target, and what arrives.
-KEPT: list[tuple[str, str, str, Any]] = [
-    ("bool", "true", "boolean", True),
-    ("int2", "-32768", "smallint", -32768),
-    ("int4", "2147483647", "int", 2147483647),
-    ("int8", "-9223372036854775808", "bigint", -9223372036854775808),
-    ("oid", "4294967295", "bigint", 4294967295),
-    ("float4", "1.1", "float", 1.1),
-    ("float8", "5e-324", "double", 5e-324),
-    ("float8", "Infinity", "double", float("inf")),
-    ("numeric(10,2)", "12345678.90", "decimal(10,2)", Decimal("12345678.90")),
-    ("numeric(38,10)", "9" * 28 + "." + "9" * 10, "decimal(38,10)", Decimal("9" * 28 + "." + "9" * 10)),
-    ("numeric(5,-2)", "1234567", "decimal(7,0)", Decimal("1234600")),
-    ("numeric(2,4)", "0.0099", "decimal(4,4)", Decimal("0.0099")),
-    ("numeric(60,20)", "1234567890.123456789", "decimal(38,20)", Decimal("1234567890.123456789")),
-    ("numeric", "1e19", "decimal(38,18)", Decimal(10) ** 19),
-    ("numeric", "0." + "0" * 17 + "1", "decimal(38,18)", Decimal("1e-18")),
-    ("numeric", "1." + "0" * 30, "decimal(38,18)", Decimal(1)),
-    ("numeric", "-" + "9" * 20 + "." + "9" * 18, "decimal(38,18)", Decimal("-" + "9" * 20 + "." + "9" * 18)),
-    ("money", "-92233720368547758.08", "decimal(23,4)", Decimal("-92233720368547758.08")),
-    ("text", "", "string", ""),
-    ("text", "NULL", "string", "NULL"),
-    ("text", "a'b\"c\\N\r\n\t\x01 𝒳 Größe", "string", "a'b\"c\\N\r\n\t\x01 𝒳 Größe"),
-    ("varchar(3)", "abc", "string", "abc"),
-    ("char(5)", "ab", "string", "ab   "),
-    ("bytea", "\\x00ff", "binary", b"\x00\xff"),
-    ("date", "1970-01-01", "date", "1970-01-01"),
-    ("date", "1582-10-04", "date", "1582-10-04"),
-    ("date", "1582-10-05", "date", "1582-10-05"),
-    ("date", "1582-10-10", "date", "1582-10-10"),
-    ("date", "1582-10-14", "date", "1582-10-14"),
-    ("date", "1500-02-28", "date", "1500-02-28"),
-    ("date", "0001-01-01", "date", "0001-01-01"),
-    ("date", "9999-12-31", "date", "9999-12-31"),
-    ("timestamp", "1582-10-10 12:00:00.000001", "timestamp_ntz", "1582-10-10 12:00:00.000001"),
-    ("timestamp", "0001-01-01 00:00:00", "timestamp_ntz", "0001-01-01 00:00:00"),
-    ("timestamp", "9999-12-31 23:59:59.999999", "timestamp_ntz", "9999-12-31 23:59:59.999999"),
-    ("timestamp", "1969-12-31 23:59:59.999999", "timestamp_ntz", "1969-12-31 23:59:59.999999"),
-    # A wall clock's time that no clock in Berlin showed, and one that it showed twice.
-    ("timestamp", "2026-03-29 02:30:00", "timestamp_ntz", "2026-03-29 02:30:00"),
-    ("timestamp", "2026-10-25 02:30:00", "timestamp_ntz", "2026-10-25 02:30:00"),
-    ("timestamp(3)", "2026-01-01 00:00:00.123456", "timestamp_ntz", "2026-01-01 00:00:00.123"),
-    ("timestamptz", "1582-10-10 12:00:00.000001+00", "timestamp", "1582-10-10 12:00:00.000001+00"),
-    ("timestamptz", "2026-10-25 02:30:00+02", "timestamp", "2026-10-25 00:30:00+00"),
-    ("timestamptz", "0001-01-01 00:00:00+00", "timestamp", "0001-01-01 00:00:00+00"),
-    ("timestamptz", "9999-12-31 23:59:59.999999+00", "timestamp", "9999-12-31 23:59:59.999999+00"),
-    ("time", "23:59:59.999999", "string", "23:59:59.999999"),
-    ("time", "24:00", "string", "24:00:00"),
-    ("timetz", "12:30:00.5+05:30", "string", "12:30:00.5+05:30"),
-    ("interval", "1 year 2 days -03:04:05.6", "string", "P1Y2DT-3H-4M-5.6S"),
-    ("interval", "-1 month", "string", "P-1M"),
-    ("uuid", "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11", "string", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
-    ("json", '{"b":1,  "a": 1e400}', "string", '{"b":1,  "a": 1e400}'),
-    ("jsonb", '{"b":1,  "a": 1e5}', "string", '{"a": 100000, "b": 1}'),
-    ("inet", "10.0.0.1", "string", "10.0.0.1"),
-    ("inet", "10.1.2.3/8", "string", "10.1.2.3/8"),
-    ("cidr", "10.0.0.0/8", "string", "10.0.0.0/8"),
-    ("macaddr", "08:00:2B:01:02:03", "string", "08:00:2b:01:02:03"),
-    ("int4range", "[1,5]", "string", "[1,6)"),
-    ("tstzrange", "[2026-01-01 00:00+01,)", "string", '["2025-12-31 23:00:00+00",)'),
-    ("datemultirange", "{[2026-01-01,2026-01-03)}", "string", "{[2026-01-01,2026-01-03)}"),
-    ("bit(3)", "101", "string", "101"),
-    ("varbit", "", "string", ""),
-    ("point", "(1.5,2)", "string", "(1.5,2)"),
-    ("tsvector", "a b", "string", "'a' 'b'"),
-    ("regclass", "pg_class", "string", "pg_class"),
-    ("int2vector", "1 2", "string", "1 2"),
-    ('"char"', "a", "string", "a"),
-    ("name", "abc", "string", "abc"),
-    ("pg_lsn", "16/B374D848", "string", "16/B374D848"),
-    ("int4[]", "{}", "string", "[]"),
-    ("int4[]", "{1,NULL,3}", "string", "[1,null,3]"),
-    ("int4[]", "{{1,2},{3,4}}", "string", "[[1,2],[3,4]]"),
-    ("text[]", '{a,"b,c","\\"d\\\\",NULL,"NULL"}', "string", '["a","b,c","\\"d\\\\",null,"NULL"]'),
-    ("numeric[]", "{1.10,NaN,1e30}", "string", '[1.10,"NaN",1' + "0" * 30 + "]"),
-    ("date[]", "{infinity,1582-10-10}", "string", '["infinity","1582-10-10"]'),
-    ("timestamptz[]", "{2026-01-01 00:00+01}", "string", '["2025-12-31T23:00:00+00:00"]'),
-    ("bool[]", "{t,f}", "string", "[true,false]"),
-    ("bytea[]", '{"\\\\x00ff"}', "string", '["\\\\x00ff"]'),
-]
-
-#: SQL type, literal that cannot be kept, and the text under which it is refused or kept as a string.
-NOT_KEPT = [
-    ("date", "infinity", "infinity"),
-    ("date", "-infinity", "-infinity"),
-    ("date", "0044-03-15 BC", "0044-03-15 BC"),
-    ("date", "0001-12-31 BC", "0001-12-31 BC"),
-    ("date", "10000-01-01", "10000-01-01"),
-    ("timestamp", "infinity", "infinity"),
-    ("timestamp", "0001-12-31 23:59:59.999999 BC", "0001-12-31 23:59:59.999999 BC"),
-    ("timestamp", "10000-01-01", "10000-01-01 00:00:00"),
-    ("timestamp", "294276-12-31 23:59:59.999999", "294276-12-31 23:59:59.999999"),
-    ("timestamptz", "-infinity", "-infinity"),
-    ("timestamptz", "0001-01-01 00:00:00+01", "0001-12-31 23:00:00+00 BC"),
-    ("timestamptz", "9999-12-31 23:59:59-01", "10000-01-01 00:59:59+00"),
-    ("numeric", "NaN", "NaN"),
-    ("numeric", "Infinity", "Infinity"),
-    ("numeric", "1e20", "1" + "0" * 20),
-    ("numeric", "0." + "0" * 18 + "1", "0." + "0" * 18 + "1"),
-    ("numeric(60,20)", "1e18", "1" + "0" * 18 + "." + "0" * 20),
-    ("numeric(60,20)", "NaN", "NaN"),
-    ("numeric(45,40)", "0." + "1" * 40, "0." + "1" * 40),
-    ("int4[]", "[0:1]={1,2}", "[0:1]={1,2}"),
-    ("int4[]", "[1:1][-2:-1]={{1,2}}", "[1:1][-2:-1]={{1,2}}"),
-]
 
 
 @pytest.fixture(scope="module")
