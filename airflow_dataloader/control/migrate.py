@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,10 @@ _TURN = "10min"
 _TABLE_LOCK = "30s"
 
 
+#: Alembic's scripts reach their connection through a global. Only taken by who holds the database's lock.
+_ALEMBIC = threading.Lock()
+
+
 @dataclass(frozen=True, kw_only=True)
 class MigrationStatus:
     """Where a database stands. ``current`` is None before the first migration."""
@@ -51,7 +56,8 @@ def upgrade(url: str, *, timestamps_zone: str | None = None, report: Callable[[s
         config = _config(connection, timestamps_zone=timestamps_zone, report=report)
         before = _current(connection)
         _refuse_newer(config, before)
-        command.upgrade(config, "head")
+        with _ALEMBIC:
+            command.upgrade(config, "head")
         after = _current(connection)
     report(
         f"Control database: version {after}, was {before or 'empty'}."
@@ -61,17 +67,14 @@ def upgrade(url: str, *, timestamps_zone: str | None = None, report: Callable[[s
 
 
 def status(url: str) -> MigrationStatus:
-    """Return where the database stands, changing nothing."""
-    with _migrating(url) as connection:
+    """Return where the database stands, changing nothing and waiting for nobody."""
+    with _connected(url) as connection:
         current = _current(connection)
-        script = ScriptDirectory.from_config(_config(connection))
-        head = script.get_current_head()
-        assert head is not None, "the package has migrations"
-        known = [revision.revision for revision in script.walk_revisions()][::-1]
-        if current is not None and current not in known:
-            return MigrationStatus(current=current, head=head, pending=())
-        start = 0 if current is None else known.index(current) + 1
-        return MigrationStatus(current=current, head=head, pending=tuple(known[start:]))
+        known = _known(_config(connection))
+    if current is not None and current not in known:
+        return MigrationStatus(current=current, head=known[-1], pending=())
+    start = 0 if current is None else known.index(current) + 1
+    return MigrationStatus(current=current, head=known[-1], pending=tuple(known[start:]))
 
 
 def downgrade(url: str, revision: str) -> None:
@@ -86,24 +89,39 @@ def downgrade(url: str, revision: str) -> None:
             raise NotMigrated("There is nothing to downgrade.", fix="dataloader db migrate")
         config = _config(connection)
         _refuse_newer(config, current)
-        command.downgrade(config, revision)
+        targets = ["base", *_known(config)]
+        if revision not in targets:
+            raise ConfigurationError(
+                f"There is no version {revision!r}.",
+                field="revision",
+                fix=f"use one of {', '.join(targets)}.",
+            )
+        with _ALEMBIC:
+            command.downgrade(config, revision)
 
 
 @contextmanager
-def _migrating(url: str) -> Iterator[Connection]:
-    """Yield a connection in a transaction of its own that holds the migrators' lock."""
+def _connected(url: str) -> Iterator[Connection]:
+    """Yield a connection in a transaction of its own; errors leave it as ours."""
     engine = create_engine(url)
     try:
         with engine.begin() as connection:
-            connection.execute(text(f"SET LOCAL lock_timeout = '{_TURN}'"))
-            connection.execute(text("SET LOCAL statement_timeout = 0"))
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-            connection.execute(text(f"SET LOCAL lock_timeout = '{_TABLE_LOCK}'"))
             yield connection
     except (DBAPIError, psycopg.Error) as error:
         raise _explained(error, url) from error
     finally:
         engine.dispose()
+
+
+@contextmanager
+def _migrating(url: str) -> Iterator[Connection]:
+    """Yield a connection in a transaction that holds the migrators' lock until its end."""
+    with _connected(url) as connection:
+        connection.execute(text(f"SET LOCAL lock_timeout = '{_TURN}'"))
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        connection.execute(text(f"SET LOCAL lock_timeout = '{_TABLE_LOCK}'"))
+        yield connection
 
 
 def _explained(error: DBAPIError | psycopg.Error, url: str) -> Exception:
@@ -149,9 +167,13 @@ def _current(connection: Connection) -> str | None:
     return MigrationContext.configure(connection, opts=options).get_current_revision()
 
 
+def _known(config: Config) -> list[str]:
+    """Return the versions that this package can migrate to, oldest first."""
+    return [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()][::-1]
+
+
 def _refuse_newer(config: Config, current: str | None) -> None:
-    known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
-    if current is not None and current not in known:
+    if current is not None and current not in _known(config):
         raise NotMigrated(
             f"The control database is at version {current}, which this package does not know.",
             fix="install the package version that migrated it, or a newer one.",

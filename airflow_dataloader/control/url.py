@@ -149,8 +149,18 @@ def _is_local(host: str) -> bool:
 
 
 def _as_url(parameters: Mapping[str, str]) -> str:
-    """Write parameters as one URL; everything but the database goes below ``?``, which libpq accepts."""
+    """Write parameters as one URL that libpq and SQLAlchemy read alike."""
     rest = dict(parameters)
     database = quote(rest.pop("dbname", ""), safe="")
-    pairs = "&".join(f"{name}={quote(value, safe='')}" for name, value in rest.items())
-    return f"postgresql:///{database}?{pairs}" if pairs else f"postgresql:///{database}"
+    authority = ""
+    if rest.get("host") and "," not in rest["host"]:
+        host = rest.pop("host")
+        authority = f"[{host}]" if ":" in host else quote(host, safe="")
+        if port := rest.pop("port", ""):
+            authority += f":{port}"
+        if user := rest.pop("user", ""):
+            password = rest.pop("password", None)
+            secret = "" if password is None else f":{quote(password, safe='')}"
+            authority = f"{quote(user, safe='')}{secret}@{authority}"
+    query = "&".join(f"{name}={quote(value, safe='')}" for name, value in rest.items())
+    return f"postgresql://{authority}/{database}{'?' if query else ''}{query}"

@@ -13,6 +13,13 @@ AS $$
         || '`.`' || replace(lower(nullif(btrim(table_name), '')), '`', '``') || '`'
 $$;
 
+UPDATE control.table_control t
+SET resolved_destination = control.destination(
+    t.destination_table_catalog, t.destination_table_schema,
+    (SELECT s.default_target_schema FROM control.table_control_dbconfig s
+     WHERE s.db_config_key = t.db_config_key),
+    t.destination_table_name);
+
 -- An index entry has 2,704 bytes; three names of 255 characters may have more.
 CREATE FUNCTION control.destination_key(destination text)
 RETURNS bytea

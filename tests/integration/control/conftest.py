@@ -1,0 +1,47 @@
+"""Databases for the tests of migrations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+HERE = Path(__file__).parent
+
+#: What pgcrypto's digest() returns, for servers that come without pgcrypto.
+STAND_IN = """
+    CREATE FUNCTION public.digest(text, text) RETURNS bytea LANGUAGE sql IMMUTABLE
+    AS $$ SELECT sha256(convert_to($1, 'UTF8')) $$
+"""
+
+
+@pytest.fixture
+def empty_url(postgres: Any) -> Iterator[str]:
+    """URL of an empty database of this test's own."""
+    name = f"empty_{uuid4().hex}"
+    postgres.create(name)
+    yield postgres.url(name)
+    postgres.drop(name)
+
+
+@pytest.fixture
+def old_url(empty_url: str) -> str:
+    """URL of a database in the documents' original shape, with data."""
+    with psycopg.connect(empty_url) as connection:
+        offered = "SELECT FROM pg_available_extensions WHERE name = 'pgcrypto'"
+        there = connection.execute(offered).fetchone()
+        connection.execute("CREATE EXTENSION pgcrypto" if there is not None else STAND_IN)
+        for name in ("documents_schema.sql", "documents_data.sql"):
+            connection.execute((HERE / name).read_text(encoding="utf-8").encode())
+    return empty_url
+
+
+@pytest.fixture
+def said() -> tuple[list[str], Callable[[str], None]]:
+    """A list, and a function that a migration may report to."""
+    sentences: list[str] = []
+    return sentences, sentences.append

@@ -1,0 +1,235 @@
+"""Migrations: what they make, who may run them, and that they happen wholly or not at all."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine
+from sqlalchemy.engine import make_url
+
+from airflow_dataloader.control import migrate
+from airflow_dataloader.control.connect import create_engine
+from airflow_dataloader.control.migrate import MigrationStatus
+from airflow_dataloader.control.tables import METADATA, SCHEMA, VERSION, VERSION_TABLE
+from airflow_dataloader.exceptions import ConfigurationError, ControlUnavailable, DataloaderError, NotMigrated
+from tests.factories import add_row, add_source
+
+UP_TO_DATE = MigrationStatus(current=VERSION, head=VERSION, pending=())
+EMPTY = MigrationStatus(current=None, head=VERSION, pending=("0001", "0002"))
+
+#: Everything in the schema that a catalogue query can tell.
+OBJECTS = """
+    SELECT 'column', table_name, column_name, data_type || coalesce(character_maximum_length::text, '')
+        || is_nullable || coalesce(column_default, '')
+    FROM information_schema.columns WHERE table_schema = 'control'
+    UNION ALL SELECT 'index', tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'control'
+    UNION ALL SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid)
+    FROM pg_constraint WHERE connamespace = 'control'::regnamespace
+    UNION ALL SELECT 'trigger', tgrelid::regclass::text, tgname, pg_get_triggerdef(oid)
+    FROM pg_trigger WHERE NOT tgisinternal
+    UNION ALL SELECT 'function', '', proname, pg_get_functiondef(oid)
+    FROM pg_proc WHERE pronamespace = 'control'::regnamespace
+    UNION ALL SELECT 'view', viewname, '', definition FROM pg_views WHERE schemaname = 'control'
+"""
+
+
+def quiet(_: str) -> None:
+    """Take a report and say nothing."""
+
+
+def run(url: str, statement: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(url) as connection:
+        cursor = connection.execute(statement.encode())
+        return cursor.fetchall() if cursor.description else []
+
+
+def test_an_empty_database(empty_url: str) -> None:
+    assert migrate.status(empty_url) == EMPTY
+    said: list[str] = []
+    migrate.upgrade(empty_url, report=said.append)
+    assert migrate.status(empty_url) == UP_TO_DATE
+    migrate.upgrade(empty_url, report=said.append)
+    assert said == [
+        f"Control database: version {VERSION}, was empty.",
+        f"Control database: version {VERSION}, nothing to do.",
+    ]
+
+
+def test_the_tables_in_python_are_those_of_the_migrations(control: Engine) -> None:
+    with control.connect() as connection:
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "include_schemas": True,
+                "include_name": lambda name, kind, _: kind != "schema" or name == SCHEMA,
+                "include_object": lambda _object, _name, kind, *_: kind in {"table", "column"},
+                "version_table": VERSION_TABLE,
+                "version_table_schema": SCHEMA,
+                "compare_type": True,
+                "compare_server_default": False,
+            },
+        )
+        found = compare_metadata(context, METADATA)
+    # Changes of one column come as a list; what columns mean is said in the migrations alone.
+    changes = [change for group in found for change in (group if isinstance(group, list) else [group])]
+    assert [change for change in changes if not change[0].endswith("_comment")] == []
+
+
+def test_the_comparison_sees_a_difference(control_url: str, control: Engine) -> None:
+    run(control_url, "ALTER TABLE control.table_control DROP COLUMN owner, ADD COLUMN boss TEXT")
+    with pytest.raises(AssertionError):
+        test_the_tables_in_python_are_those_of_the_migrations(control)
+
+
+def test_no_extension_is_needed(control_url: str) -> None:
+    assert run(control_url, "SELECT extname FROM pg_extension") == [("plpgsql",)]
+
+
+def test_one_installation_with_an_id_of_its_own(control_url: str, empty_url: str) -> None:
+    ((first,),) = run(control_url, "SELECT id FROM control.installation WHERE id ~ '^[0-9a-f]{32}$'")
+    migrate.upgrade(empty_url, report=quiet)
+    ((second,),) = run(empty_url, "SELECT id FROM control.installation")
+    assert first != second
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        run(control_url, "INSERT INTO control.installation DEFAULT VALUES")
+
+
+def test_eight_at_once(empty_url: str) -> None:
+    said: list[str] = []
+    threads = [
+        threading.Thread(target=migrate.upgrade, args=(empty_url,), kwargs={"report": said.append})
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(said) == sorted(
+        [f"Control database: version {VERSION}, was empty."]
+        + [f"Control database: version {VERSION}, nothing to do."] * 7
+    )
+    assert run(empty_url, "SELECT count(*) FROM control.installation") == [(1,)]
+
+
+def test_down_and_up_again_is_the_same(empty_url: str) -> None:
+    migrate.upgrade(empty_url, report=quiet)
+    first = sorted(run(empty_url, OBJECTS))
+    migrate.downgrade(empty_url, "0001")
+    assert migrate.status(empty_url) == MigrationStatus(current="0001", head=VERSION, pending=("0002",))
+    migrate.upgrade(empty_url, report=quiet)
+    assert sorted(run(empty_url, OBJECTS)) == first
+    migrate.downgrade(empty_url, "base")
+    assert migrate.status(empty_url) == EMPTY
+    assert run(empty_url, "SELECT relname FROM pg_class WHERE relnamespace = 'control'::regnamespace") in (
+        [],
+        [("dataloader_version",), ("dataloader_version_pkc",)],
+    )
+    migrate.upgrade(empty_url, report=quiet)
+    assert sorted(run(empty_url, OBJECTS)) == first
+
+
+def test_a_downgrade_that_would_lose_a_load_is_refused(control_url: str, control: Engine) -> None:
+    add_source(control)
+    row = add_row(control)
+    run(control_url, "UPDATE control.table_control SET last_status = 'Queued'")
+    with pytest.raises(ConfigurationError, match="1 loads are Queued or In Progress"):
+        migrate.downgrade(control_url, "0001")
+    assert migrate.status(control_url) == UP_TO_DATE
+    run(control_url, "UPDATE control.table_control SET last_status = 'Failed'")
+    migrate.downgrade(control_url, "0001")
+    assert run(control_url, "SELECT config_id, last_status, last_dagster_run FROM control.table_control") == [
+        (row, "Failed", None)
+    ]
+
+
+def test_a_downgrade_that_would_drop_rows_is_refused(control_url: str, control: Engine) -> None:
+    add_source(control)
+    with pytest.raises(ConfigurationError, match="table_control_dbconfig holds rows"):
+        migrate.downgrade(control_url, "base")
+    assert migrate.status(control_url) == UP_TO_DATE
+
+
+def test_nothing_to_downgrade(empty_url: str) -> None:
+    with pytest.raises(NotMigrated, match="nothing to downgrade"):
+        migrate.downgrade(empty_url, "base")
+
+
+def test_an_unknown_revision_to_go_back_to(control_url: str) -> None:
+    with pytest.raises(ConfigurationError, match="'0000'") as caught:
+        migrate.downgrade(control_url, "0000")
+    assert "0001" in str(caught.value.fix)
+
+
+def test_a_database_of_a_newer_package(control_url: str) -> None:
+    run(control_url, "UPDATE control.dataloader_version SET version_num = '0099'")
+    for call in (migrate.upgrade, lambda url: migrate.downgrade(url, "0001")):
+        with pytest.raises(NotMigrated, match="version 0099, which this package does not know"):
+            call(control_url)
+    assert migrate.status(control_url) == MigrationStatus(current="0099", head=VERSION, pending=())
+
+
+def test_a_server_that_is_not_there() -> None:
+    with pytest.raises(ControlUnavailable, match=r"dataloader at 127\.0\.0\.1:1 cannot be reached"):
+        migrate.upgrade("postgresql://anna@127.0.0.1:1/dataloader", report=quiet)
+
+
+class Role:
+    """A role without superuser and without CREATE on its database, and the URL it logs in with."""
+
+    def __init__(self, url: str) -> None:
+        self.name = f"role_{make_url(url).database}"
+        self.url = make_url(url).set(username=self.name, password="secret").render_as_string(False)
+        self._admin = url
+
+    def __enter__(self) -> Role:
+        run(self._admin, f"CREATE ROLE {self.name} LOGIN PASSWORD 'secret'")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        run(self._admin, f"DROP OWNED BY {self.name} CASCADE")
+        run(self._admin, f"DROP ROLE {self.name}")
+
+
+def test_a_role_that_may_create_nothing_but_its_schema_was_made_for_it(empty_url: str) -> None:
+    with Role(empty_url) as role:
+        with pytest.raises(ConfigurationError, match="permission denied") as caught:
+            migrate.upgrade(role.url, report=quiet)
+        assert "owns the schema" in str(caught.value.fix)
+        run(empty_url, f"CREATE SCHEMA control AUTHORIZATION {role.name}")
+        migrate.upgrade(role.url, report=quiet)
+        assert migrate.status(role.url) == UP_TO_DATE
+        engine = create_engine(role.url)
+        try:
+            add_source(engine)
+            assert add_row(engine) == 1
+        finally:
+            engine.dispose()
+        migrate.downgrade(role.url, "0001")
+        migrate.upgrade(role.url, timestamps_zone="UTC", report=quiet)
+
+
+def test_a_lock_on_a_table_is_named_and_nothing_is_changed(
+    old_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate, "_TABLE_LOCK", "100ms")
+    with psycopg.connect(old_url) as holder:
+        holder.execute("LOCK TABLE control.table_control IN ACCESS SHARE MODE")
+        with pytest.raises(ConfigurationError, match=r"nothing was changed: .*lock timeout") as caught:
+            migrate.upgrade(old_url, timestamps_zone="UTC", report=quiet)
+    assert "holds a lock" in str(caught.value.fix)
+    assert migrate.status(old_url).current is None
+
+
+def test_errors_never_show_the_password(empty_url: str) -> None:
+    url = make_url(empty_url).set(password="canary-password").render_as_string(False)
+    with pytest.raises(DataloaderError) as caught:
+        migrate.upgrade(url, report=quiet)
+    shown: BaseException | None = caught.value
+    while shown is not None:
+        assert "canary-password" not in f"{shown} {shown!r}"
+        shown = shown.__cause__ or shown.__context__

@@ -1,0 +1,147 @@
+"""Where the control database is, and that nothing goes there without TLS or tells the password."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_dataloader.control.url import read_url, resolve_url
+from airflow_dataloader.exceptions import ConfigurationError
+
+CANARY = "canary-p4ss"
+REMOTE = f"postgresql://anna:{CANARY}@db.example.org:6432/dataloader"
+
+LAKEBASE = {
+    "LAKEBASE_HOST": "lake.example.org",
+    "LAKEBASE_PORT": "5433",
+    "LAKEBASE_DATABASE": "dataloader",
+    "LAKEBASE_USER": "anna@example.org",
+    "LAKEBASE_PASSWORD": "p@ss/word#%:?",
+}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        REMOTE,
+        REMOTE.replace("postgresql://", "postgres://"),
+        REMOTE.replace("postgresql://", "postgresql+psycopg://"),
+        f"host=db.example.org port=6432 dbname=dataloader user=anna password={CANARY}",
+        f"postgresql:///dataloader?host=db.example.org&port=6432&user=anna&password={CANARY}",
+    ],
+)
+def test_every_form_is_read(url: str) -> None:
+    read = read_url(url)
+    assert str(read.place) == "dataloader at db.example.org:6432"
+    assert read.parameters["user"] == "anna"
+    assert read.parameters["password"] == CANARY
+    assert read.parameters["sslmode"] == "require"
+    assert CANARY not in repr(read)
+
+
+@pytest.mark.parametrize("mode", ["disable", "allow", "prefer"])
+@pytest.mark.parametrize(
+    "host", ["db.example.org", "10.0.0.1", "localhost,db.example.org", "localhost.evil.org"]
+)
+def test_another_machine_needs_tls(host: str, mode: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"sslmode={mode} would let .* go without TLS") as caught:
+        read_url(f"postgresql://anna:{CANARY}@{host}/dataloader?sslmode={mode}")
+    assert caught.value.field == "sslmode"
+    assert CANARY not in str(caught.value)
+
+
+@pytest.mark.parametrize("mode", ["require", "verify-ca", "verify-full"])
+def test_stricter_modes_stay(mode: str) -> None:
+    assert read_url(f"{REMOTE}?sslmode={mode}").parameters["sslmode"] == mode
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "127.0.0.1", "127.8.8.8", "[::1]", "%2Fvar%2Frun%2Fpostgresql"]
+)
+def test_this_machine_needs_none(host: str) -> None:
+    assert "sslmode" not in read_url(f"postgresql://anna@{host}/dataloader").parameters
+    assert read_url(f"postgresql://anna@{host}/dataloader?sslmode=disable").parameters["sslmode"] == "disable"
+
+
+def test_the_address_counts_not_the_name_beside_it() -> None:
+    with pytest.raises(ConfigurationError, match="without TLS"):
+        read_url("host=localhost hostaddr=10.0.0.1 dbname=d sslmode=disable")
+
+
+def test_an_absent_host_is_the_one_that_libpq_would_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PGHOST", raising=False)
+    assert "sslmode" not in read_url("postgresql:///dataloader").parameters
+    monkeypatch.setenv("PGHOST", "db.example.org")
+    assert read_url("postgresql:///dataloader").parameters["sslmode"] == "require"
+
+
+def test_a_service_may_lead_anywhere() -> None:
+    assert read_url("service=control").parameters["sslmode"] == "require"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://anna:p4@ss-canary@db.example.org/dataloader",
+        "postgresql://anna:12/ss-canary@db.example.org/dataloader",
+        "postgresql://anna:pa/ss-canary@db.example.org/dataloader",
+        "postgresql://anna:ss-canary@db.example.org:port/dataloader",
+        "postgresql://anna:%zzss-canary@db.example.org/dataloader",
+        "postgresql://anna:ss-canary@db.example.org/dataloader?nonsense=ss-canary",
+        "mysql://anna:ss-canary@db.example.org/dataloader",
+        "password=ss-canary host",
+        "ss-canary",
+    ],
+)
+def test_what_cannot_be_read_is_not_repeated(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be read") as caught:
+        read_url(url)
+    assert "canary" not in f"{caught.value!s} {caught.value!r} {caught.value.__cause__}"
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+    assert "%XX" in str(caught.value.fix)
+
+
+def test_the_url_comes_before_lakebase() -> None:
+    url = resolve_url({"DATALOADER_CONTROL_URL": REMOTE, **LAKEBASE})
+    assert str(read_url(url).place) == "dataloader at db.example.org:6432"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        REMOTE,
+        f"{REMOTE}?sslmode=verify-full&application_name=a%20b",
+        "postgresql://[::1]:6432/dataloader",
+        "postgresql://anna@%2Frun%2Fpg/dataloader",
+        "host=a.example.org,b.example.org port=1,2 user=anna password='x y' dbname=dataloader",
+    ],
+)
+def test_a_resolved_url_says_the_same(url: str) -> None:
+    assert read_url(resolve_url({"DATALOADER_CONTROL_URL": url})) == read_url(url)
+
+
+def test_lakebase_variables_with_any_password() -> None:
+    read = read_url(resolve_url(LAKEBASE))
+    assert str(read.place) == "dataloader at lake.example.org:5433"
+    assert read.parameters["password"] == LAKEBASE["LAKEBASE_PASSWORD"]
+    assert read.parameters["user"] == LAKEBASE["LAKEBASE_USER"]
+
+
+@pytest.mark.parametrize(("environment", "database"), [("npd", "dataloader_test"), ("prod", "dataloader")])
+def test_the_environment_names_a_database_that_nothing_else_names(environment: str, database: str) -> None:
+    without = REMOTE.removesuffix("/dataloader")
+    chosen = resolve_url({"DATALOADER_CONTROL_URL": without, "DATALOADER_ENVIRONMENT": environment})
+    assert read_url(chosen).place.database == database
+    named = resolve_url({"DATALOADER_CONTROL_URL": f"{without}/mine", "DATALOADER_ENVIRONMENT": environment})
+    assert read_url(named).place.database == "mine"
+
+
+def test_no_database_is_an_error() -> None:
+    with pytest.raises(ConfigurationError, match="names no database") as caught:
+        resolve_url({"DATALOADER_CONTROL_URL": REMOTE.removesuffix("/dataloader")})
+    assert "DATALOADER_ENVIRONMENT" in str(caught.value.fix)
+
+
+def test_nothing_configured_says_what_to_set() -> None:
+    with pytest.raises(ConfigurationError, match="No control database is configured") as caught:
+        resolve_url({})
+    assert "DATALOADER_CONTROL_URL" in str(caught.value.fix)
