@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ssl
+import warnings
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from airflow_dataloader.loader.engines.spark.java import is_from_package_index
@@ -19,26 +22,32 @@ def trust_options(java: Path, work: Path) -> list[str]:
     """
     if not is_from_package_index(java):
         return []
-    try:
-        from cryptography import x509
-        from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
-        from cryptography.hazmat.primitives.serialization.pkcs12 import (
-            PKCS12Certificate,
-            serialize_java_truststore,
-        )
-    except ImportError:
-        return []
     authorities = ssl.create_default_context().get_ca_certs(binary_form=True)
-    if not authorities:
-        return []
-    entries = [
-        PKCS12Certificate(x509.load_der_x509_certificate(der), f"ca-{number}".encode())
-        for number, der in enumerate(authorities)
-    ]
     store = work / "trust.p12"
-    store.write_bytes(serialize_java_truststore(entries, BestAvailableEncryption(_PASSWORD.encode())))
+    if not authorities or not _write(store, authorities):
+        return []
     return [
         f"-Djavax.net.ssl.trustStore={store}",
         "-Djavax.net.ssl.trustStoreType=PKCS12",
         f"-Djavax.net.ssl.trustStorePassword={_PASSWORD}",
     ]
+
+
+def _write(store: Path, authorities: Sequence[bytes]) -> bool:
+    """Write certificates (DER) as Java reads them; return False where cryptography is not installed."""
+    try:
+        from cryptography import x509
+        from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
+    except ImportError:
+        return False
+    entries = []
+    with warnings.catch_warnings():
+        # Old authorities bend the rules of certificates; one that cannot be read cannot be trusted either.
+        warnings.simplefilter("ignore")
+        for number, der in enumerate(authorities):
+            with suppress(ValueError):
+                certificate = x509.load_der_x509_certificate(der)
+                entries.append(pkcs12.PKCS12Certificate(certificate, f"ca-{number}".encode()))
+    password = BestAvailableEncryption(_PASSWORD.encode())
+    store.write_bytes(pkcs12.serialize_java_truststore(entries, password))
+    return True
