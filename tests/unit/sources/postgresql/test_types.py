@@ -1,0 +1,38 @@
+"""Which types travel as they are; exact values are tested on a real server."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_dataloader.core.plan import Wire
+from airflow_dataloader.sources.dialect import DescribedColumn
+from airflow_dataloader.sources.postgresql.types import keep
+
+
+def rule(base: str, *, array: bool = False) -> tuple[str, str, Wire]:
+    found = keep(DescribedColumn(name="x", base=base, declared=base, array=array), "x")
+    return found.value, found.type, found.wire
+
+
+@pytest.mark.parametrize(
+    ("base", "kind"),
+    [("bool", "boolean"), ("int2", "smallint"), ("int8", "bigint"), ("float4", "float"), ("bytea", "binary")],
+)
+def test_what_all_agree_on_is_selected_bare(base: str, kind: str) -> None:
+    assert rule(base) == ("x", kind, Wire.NATIVE)
+
+
+def test_padding_is_not_cast_away() -> None:
+    assert rule("bpchar") == ("x", "string", Wire.NATIVE)
+
+
+@pytest.mark.parametrize(
+    "base", ["interval", "uuid", "jsonb", "xml", "geometry", "shop.mood", "a type of 2031"]
+)
+def test_what_nobody_knows_is_kept_as_its_text(base: str) -> None:
+    assert rule(base) == ("x::text", "string", Wire.NATIVE)
+
+
+def test_an_array_is_json_whatever_it_holds() -> None:
+    assert rule("_int4", array=True) == ("to_json(x)::text", "string", Wire.NATIVE)
+    assert rule("_shop.mood", array=True)[0] == "to_json(x)::text"
