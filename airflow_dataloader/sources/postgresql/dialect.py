@@ -18,7 +18,7 @@ from airflow_dataloader.sources.postgresql import (
 
 
 class PostgresqlDialect:
-    """PostgreSQL 12 and later. Stateless."""
+    """PostgreSQL, tested with 15 and 18. Stateless."""
 
     quote = staticmethod(quoting.quote)
     literal = staticmethod(quoting.literal)
