@@ -11,6 +11,7 @@ from sqlalchemy import URL, Engine, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
+from airflow_dataloader.control.infinity import read_infinity
 from airflow_dataloader.control.transaction import LAST, listen, round_trips, transaction
 from airflow_dataloader.control.url import Place, read_url, resolve_url
 
@@ -42,7 +43,7 @@ def create_engine(url: str) -> Engine:
 
     def connect() -> psycopg.Connection[Any]:
         # Prepared statements would live in a session that a transaction pooler gives to somebody else.
-        return psycopg.connect(**parameters, prepare_threshold=None)  # type: ignore[arg-type]
+        return read_infinity(psycopg.connect(**parameters, prepare_threshold=None))  # type: ignore[arg-type]
 
     shown = URL.create(
         "postgresql+psycopg",

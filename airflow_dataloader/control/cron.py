@@ -74,7 +74,7 @@ def read_zone(name: str) -> ZoneInfo:
 
 def _bad_cron(text: str, reason: str) -> ConfigurationError:
     return ConfigurationError(
-        f"load_cron {text!r} cannot be used: {reason}.",
+        f"load_cron {text!r} cannot be used: {reason.rstrip('.')}.",
         field="load_cron",
         fix="write five fields (minute hour day month weekday), such as '30 2 * * *', or leave it empty",
     )

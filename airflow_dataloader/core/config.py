@@ -168,7 +168,17 @@ class LoadConfig:
     @property
     def label(self) -> str:
         """Name the row in a message: its id, its source and its target."""
-        return f"config_id {self.config_id} ({str(self.source) or 'query'} → {self.target})"
+        return row_label(self.snapshot)
+
+
+def row_label(snapshot: Mapping[str, Any]) -> str:
+    """Name a row in a message, whether or not it can be loaded: its id, its source and its target."""
+    source = [_text(snapshot, f"source_table_{part}") for part in ("catalog", "schema", "name")]
+    target = [_text(snapshot, f"target_{part}") or "?" for part in ("catalog", "schema", "table")]
+    return (
+        f"config_id {snapshot.get('config_id')} "
+        f"({'.'.join(part for part in source if part) or 'query'} → {'.'.join(target)})"
+    )
 
 
 def content_hash(snapshot: Mapping[str, Any]) -> str:

@@ -59,6 +59,11 @@ class Failure:
             vendor_code=error.vendor_code,
         )
 
+    @property
+    def sentence(self) -> str:
+        """What a person reads: the message, and the fix where one is known."""
+        return f"{self.message} Fix: {self.fix.rstrip('.')}." if self.fix else self.message
+
     def as_json(self) -> dict[str, Any]:
         """Return the facts that are known, for a JSON column."""
         return {key: value for key, value in asdict(self).items() if value is not None}

@@ -1,0 +1,226 @@
+"""The claim: what is due becomes loads, each row's exactly once, however many ask at the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, select, text
+
+from airflow_dataloader.control.arm import NEVER, arm
+from airflow_dataloader.control.cron import next_slot
+from airflow_dataloader.control.due import Candidate, take
+from airflow_dataloader.control.ending import Ending, SettledBy, end
+from airflow_dataloader.control.queueing import Claimant, Entry, queue
+from airflow_dataloader.control.selection import condition
+from airflow_dataloader.control.tables import table_control
+from airflow_dataloader.control.transaction import transaction
+from airflow_dataloader.core.config import Problem, problems, row_label
+from airflow_dataloader.core.failure import Failure, Phase
+from airflow_dataloader.core.selector import Selector
+from airflow_dataloader.core.status import LoadStatus
+from airflow_dataloader.core.strategy import Trigger
+from airflow_dataloader.exceptions import ConfigurationError
+
+#: Any number that no other software is likely to lock; claims of one database wait for each other on it.
+_LOCK = 0x6164_6C63_6C61
+
+#: Rows that cannot be loaded and that one claim settles; more are left to the next.
+_SETTLED_AT_ONCE = 1_000
+
+_WAIT = text("SELECT pg_advisory_xact_lock(:key)")
+
+_OF_RUN = text("""
+SELECT id, epoch, config_id, config_snapshot, load_status, log_message
+FROM control.historical_metadata
+WHERE airflow_run = :airflow_run AND airflow_base_url IS NOT DISTINCT FROM :airflow_base_url
+ORDER BY id""")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claimed:
+    """A load that a run has claimed. ``load_status`` may be anything by now; a fresh one is Queued."""
+
+    metadata_id: int
+    epoch: int
+    config_id: int
+    #: ``historical_metadata.config_snapshot``: the configuration, frozen, with its names resolved.
+    config: Mapping[str, Any]
+    load_status: str
+    #: How it ended, where it has.
+    message: str | None
+    max_runtime_minutes: int
+
+    @property
+    def label(self) -> str:
+        """Name the row in a message."""
+        return row_label(self.config)
+
+
+def claim(
+    engine: Engine,
+    *,
+    airflow_run: str,
+    batch_size: int = 10,
+    max_concurrent: int = 32,
+    selector: Selector | None = None,
+    only: Sequence[int] | None = None,
+    trigger: Trigger = Trigger.SCHEDULE,
+    airflow_task: str | None = None,
+    airflow_base_url: str | None = None,
+) -> list[Claimed]:
+    """Claim what is due, at most ``batch_size`` rows; return the run's loads in order of id.
+
+    A run that has claimed before gets the same loads again, ended ones too, and claims nothing. With a
+    ``selector`` or ids in ``only``, those rows are claimed whatever their slot, where they are active and not
+    live. Limits hold in any case: at most ``max_concurrent`` loads in all, a source's own limit, nothing from
+    a paused source. Rows that cannot be loaded are settled Failed on the spot, are in the answer, and take
+    nobody's place.
+    """
+    claimant = Claimant(airflow_run=airflow_run, airflow_task=airflow_task, airflow_base_url=airflow_base_url)
+    with transaction(engine) as connection:
+        connection.execute(_WAIT, {"key": _LOCK})
+        earlier = _of_run(connection, claimant)
+        if earlier:
+            return earlier
+        arm(connection)
+        wanted_ids = _ids(connection, selector, only)
+        claiming = _Claiming(connection, claimant, trigger, wanted_ids)
+        claiming.fill(batch_size, max_concurrent)
+        return claiming.claimed
+
+
+class _Claiming:
+    """One claim under way: takes rows, queues them, and settles those that cannot be loaded."""
+
+    def __init__(
+        self, connection: Connection, claimant: Claimant, trigger: Trigger, only: Sequence[int] | None
+    ) -> None:
+        self._connection = connection
+        self._claimant = claimant
+        self._trigger = trigger
+        self._only = only
+        self.claimed: list[Claimed] = []
+
+    def fill(self, batch_size: int, max_concurrent: int) -> None:
+        """Take rows until ``batch_size`` can be loaded, or there are no more."""
+        handled: list[int] = []
+        settled = 0
+        while settled < _SETTLED_AT_ONCE:
+            taken = take(
+                self._connection,
+                wanted=batch_size + settled - len(self.claimed),
+                max_concurrent=max_concurrent,
+                only=self._only,
+                handled=handled,
+            )
+            refused = self._queue(taken.rows)
+            if not refused and not taken.busy:
+                # All that were wanted, or all that there are.
+                return
+            # Others take the places of those that cannot be loaded, or that somebody else holds just now.
+            settled += refused
+            handled += [row.config_id for row in taken.rows] + list(taken.busy)
+
+    def _queue(self, rows: Sequence[Candidate]) -> int:
+        """Queue ``rows``; settle those that cannot be loaded and return how many they are."""
+        if not rows:
+            return 0
+        found = {row.config_id: (row, *_plan(row)) for row in rows}
+        entries = [
+            Entry(
+                config_id=row.config_id,
+                slot=slot,
+                trigger=self._why(row),
+                snapshot=row.snapshot,
+            )
+            for row, slot, _ in found.values()
+        ]
+        ids = queue(self._connection, entries, self._claimant)
+        endings = [
+            _refusal(ids[config_id], row, wrong) for config_id, (row, _, wrong) in found.items() if wrong
+        ]
+        if endings:
+            end(self._connection, endings)
+        refused = {ending.metadata_id: ending.failure.sentence for ending in endings}
+        self.claimed += [
+            _claimed(*ids[config_id], row, refused.get(ids[config_id][0]))
+            for config_id, (row, _, _) in found.items()
+        ]
+        return len(endings)
+
+    def _why(self, row: Candidate) -> Trigger:
+        return Trigger.RETRY if row.is_retry and self._trigger is Trigger.SCHEDULE else self._trigger
+
+
+def _of_run(connection: Connection, claimant: Claimant) -> list[Claimed]:
+    values = {"airflow_run": claimant.airflow_run, "airflow_base_url": claimant.airflow_base_url}
+    return [
+        Claimed(
+            metadata_id=row.id,
+            epoch=row.epoch,
+            config_id=row.config_id,
+            config=row.config_snapshot,
+            load_status=row.load_status,
+            message=row.log_message,
+            max_runtime_minutes=row.config_snapshot["max_runtime_minutes"],
+        )
+        for row in connection.execute(_OF_RUN, values)
+    ]
+
+
+def _ids(connection: Connection, selector: Selector | None, only: Sequence[int] | None) -> list[int] | None:
+    """Return the ids that were asked for, or None where whatever is due was."""
+    if selector is None:
+        return None if only is None else list(only)
+    chosen = select(table_control.c.config_id).where(table_control.c.is_active, condition(selector))
+    if only is not None:
+        chosen = chosen.where(table_control.c.config_id.in_(only))
+    return list(connection.execute(chosen).scalars())
+
+
+def _plan(row: Candidate) -> tuple[str | None, list[Problem]]:
+    """Return the row's next slot as PostgreSQL reads it, and what stops it from being loaded."""
+    wrong = problems(row.snapshot)
+    if not (row.load_cron and row.load_cron.strip()):
+        return None, wrong
+    try:
+        return next_slot(row.load_cron, row.load_timezone, row.at).isoformat(), wrong
+    except ConfigurationError as error:
+        field = error.field or "load_cron"
+        what = error.message.removeprefix(f"{field} ").removesuffix(".")
+        return NEVER, [*wrong, Problem(field=field, what=what, fix=error.fix or "")]
+
+
+def _refusal(ids: tuple[int, int], row: Candidate, wrong: Sequence[Problem]) -> Ending:
+    first, *others = wrong
+    also = f" Also {'; '.join(f'{other.field}: {other.what}' for other in others)}." if others else ""
+    failure = Failure(
+        phase=Phase.CLAIM,
+        error=ConfigurationError.__name__,
+        message=f"{row_label(row.snapshot)} cannot be loaded: {first.field}: {first.what}.{also}",
+        transient=False,
+        field=first.field,
+        fix=first.fix,
+    )
+    metadata_id, epoch = ids
+    return Ending(
+        metadata_id=metadata_id,
+        epoch=epoch,
+        status=LoadStatus.FAILED,
+        failure=failure,
+        settled_by=SettledBy.CLAIM,
+    )
+
+
+def _claimed(metadata_id: int, epoch: int, row: Candidate, refused: str | None) -> Claimed:
+    return Claimed(
+        metadata_id=metadata_id,
+        epoch=epoch,
+        config_id=row.config_id,
+        config=row.snapshot,
+        load_status=LoadStatus.QUEUED if refused is None else LoadStatus.FAILED,
+        message=refused,
+        max_runtime_minutes=row.snapshot["max_runtime_minutes"],
+    )

@@ -1,0 +1,89 @@
+"""Why a load's write hit nothing, in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from airflow_dataloader.control.transaction import LAST
+from airflow_dataloader.core.status import LIVE, LoadStatus, RowStatus
+from airflow_dataloader.exceptions import Fenced
+
+_LOOK = text("""
+SELECT h.config_id, h.epoch, h.load_status, h.start_nonce, h.log_message, h.receipt, h.reaping_until,
+    h.failure ->> 'settled_by' AS settled_by,
+    t.config_id IS NOT NULL AS row_there, t.load_epoch, t.last_status
+FROM control.historical_metadata h LEFT JOIN control.table_control t ON t.config_id = h.config_id
+WHERE h.id = :metadata_id""")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """A load and its row as they are now."""
+
+    metadata_id: int
+    config_id: int | None
+    epoch: int | None
+    load_status: str | None
+    start_nonce: str | None
+    message: str | None
+    receipt: Mapping[str, Any] | None
+    row_there: bool
+    row_epoch: int | None
+    row_status: str | None
+    reaped: bool
+    #: Who ended it, where it did not succeed.
+    settled_by: str | None
+
+    def is_own(self, nonce: str, status: LoadStatus) -> bool:
+        """Say whether the loader with ``nonce`` has ended it so; its answer may have been lost."""
+        by_loader = status == LoadStatus.SUCCEEDED or self.settled_by == "loader"
+        return self.start_nonce == nonce and self.load_status == status and by_loader
+
+
+def look(connection: Connection, metadata_id: int) -> Standing | None:
+    """Return how a load stands, or None if there is no such load. Ends the transaction."""
+    row = connection.execute(_LOOK, {"metadata_id": metadata_id}, execution_options=LAST).one_or_none()
+    if row is None:
+        return None
+    return Standing(
+        metadata_id=metadata_id,
+        config_id=row.config_id,
+        epoch=row.epoch,
+        load_status=row.load_status,
+        start_nonce=row.start_nonce,
+        message=row.log_message,
+        receipt=row.receipt,
+        row_there=row.row_there,
+        row_epoch=row.load_epoch,
+        row_status=row.last_status,
+        reaped=row.reaping_until is not None,
+        settled_by=row.settled_by,
+    )
+
+
+def fenced(metadata_id: int, epoch: int, standing: Standing | None) -> Fenced:
+    """Return the error for a load that thought to hold ``epoch``."""
+    if standing is None:
+        return Fenced(f"There is no load {metadata_id} in this control database.")
+    return Fenced(f"Load {metadata_id} of config_id {standing.config_id} {_reason(epoch, standing)}")
+
+
+def _reason(epoch: int, standing: Standing) -> str:
+    if standing.load_status not in LIVE:
+        return f"is over: {standing.load_status}. {standing.message or ''}".rstrip()
+    reasons = {
+        "has lost its row, which was deleted.": not standing.row_there,
+        "is being given up.": standing.reaped,
+        f"held epoch {epoch}, and the row is at epoch {standing.row_epoch} by now.": (
+            standing.row_epoch != epoch
+        ),
+        "was never started.": standing.load_status == RowStatus.QUEUED,
+        f"is {standing.load_status}, and its row was set to {standing.row_status or 'NULL'} by hand.": (
+            standing.row_status != standing.load_status
+        ),
+    }
+    return next((text for text, holds in reasons.items() if holds), "was started by another loader.")

@@ -1,0 +1,103 @@
+"""What people and monitors may do to a row past its loader: end its load, set it back, lift its epoch."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine, text
+
+from airflow_dataloader.control.ending import Ending, SettledBy, end
+from airflow_dataloader.control.transaction import LAST, transaction
+from airflow_dataloader.core.failure import Failure, Phase
+from airflow_dataloader.core.status import LoadStatus, RowStatus
+from airflow_dataloader.exceptions import ConfigurationError
+
+_LIVE_LOAD = text("""
+SELECT h.id, h.epoch FROM control.historical_metadata h
+JOIN control.table_control t ON t.config_id = h.config_id AND t.load_epoch = h.epoch
+WHERE h.load_status IN ('Queued', 'In Progress') AND h.epoch IS NOT NULL
+    AND (h.id = :metadata_id OR t.config_id = :config_id)""")
+
+_SAY = text("""
+UPDATE control.table_control t SET last_status = :status, last_status_message = :message
+WHERE t.config_id = :config_id AND t.last_status = ANY (:allowed)""")
+
+_ADVANCE = text("""
+UPDATE control.table_control t SET load_epoch = greatest(t.load_epoch, :epoch)
+WHERE t.config_id = :config_id AND (t.last_status IS NULL OR t.last_status NOT IN ('Queued', 'In Progress'))
+RETURNING t.load_epoch""")
+
+
+def cancel(
+    engine: Engine,
+    metadata_id: int,
+    reason: str,
+    *,
+    settled_by: SettledBy = SettledBy.CANCEL,
+    status: LoadStatus = LoadStatus.CANCELLED,
+) -> bool:
+    """End a live load as Cancelled (or Failed), its row as Failed; False when it was over already.
+
+    Its loader is refused from then on. Whoever calls this also cancels the run.
+    """
+    with transaction(engine) as connection:
+        live = connection.execute(_LIVE_LOAD, {"metadata_id": metadata_id, "config_id": None}).one_or_none()
+        if live is None:
+            return False
+        ending = _cancellation(live.id, live.epoch, reason, settled_by, status)
+        return bool(end(connection, [ending], last=True))
+
+
+def update_control_status(
+    engine: Engine, config_id: int, status: RowStatus | None, message: str, *, changed_by: str | None = None
+) -> None:
+    """Set a row to Failed or NULL with a message; a live load of the row is cancelled first.
+
+    Queued, In Progress and Succeeded are written by claims and loaders alone. Raises ConfigurationError when
+    the row may not move there.
+    """
+    if status not in {None, RowStatus.FAILED}:
+        writer = "a claim" if status is RowStatus.QUEUED else "a loader"
+        raise ConfigurationError(
+            f"last_status {status} is written by {writer} alone.",
+            field="last_status",
+            fix="set Failed or NULL",
+        )
+    allowed = [RowStatus.FAILED] if status else [RowStatus.FAILED, RowStatus.SUCCEEDED]
+    with transaction(engine, change_source="status_reset", changed_by=changed_by) as connection:
+        live = connection.execute(_LIVE_LOAD, {"config_id": config_id, "metadata_id": None}).one_or_none()
+        if live is not None:
+            end(connection, [_cancellation(live.id, live.epoch, message, SettledBy.CANCEL)])
+        values = {"config_id": config_id, "status": status, "message": message, "allowed": allowed}
+        if connection.execute(_SAY, values).rowcount == 0:
+            raise ConfigurationError(
+                f"config_id {config_id} does not exist, or cannot go to {status or 'NULL'} from where it is.",
+                field="last_status",
+                fix="look at the row",
+            )
+
+
+def advance_epoch(engine: Engine, config_id: int, epoch: int) -> int:
+    """Lift a row's epoch to ``epoch`` at least, after a restore from a backup; return what it is now.
+
+    Raises ConfigurationError when the row does not exist or is being loaded.
+    """
+    with transaction(engine) as connection:
+        values = {"config_id": config_id, "epoch": epoch}
+        now = connection.execute(_ADVANCE, values, execution_options=LAST).scalar_one_or_none()
+    if now is None:
+        raise ConfigurationError(
+            f"config_id {config_id} does not exist, or is being loaded.",
+            field="config_id",
+            fix="look at the row; wait for its load, or cancel it",
+        )
+    return int(now)
+
+
+def _cancellation(
+    metadata_id: int,
+    epoch: int,
+    reason: str,
+    settled_by: SettledBy,
+    status: LoadStatus = LoadStatus.CANCELLED,
+) -> Ending:
+    failure = Failure(phase=Phase.SETTLE, error=str(status), message=reason, transient=False)
+    return Ending(metadata_id=metadata_id, epoch=epoch, status=status, failure=failure, settled_by=settled_by)

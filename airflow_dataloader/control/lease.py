@@ -1,0 +1,222 @@
+"""A loader takes its load, and keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine, Row, text
+
+from airflow_dataloader.control.ending import Ending, SettledBy, end
+from airflow_dataloader.control.fenced import fenced, look
+from airflow_dataloader.control.transaction import LAST, transaction
+from airflow_dataloader.core.config import LoadConfig, content_hash
+from airflow_dataloader.core.failure import Failure, Phase
+from airflow_dataloader.core.status import LoadStatus
+from airflow_dataloader.exceptions import ConfigurationError
+
+#: Seconds that a start or a heartbeat is good for.
+LEASE = 60
+
+#: The load and its row move together. ``held`` locks the row first, as every statement here does. A second
+#: start with the same nonce finds the load In Progress and changes nothing but the lease.
+#:
+#: ``unsettled``: earlier loads that started and whose writes nobody knows for certain, as far back as the
+#: last load that fenced the target or published to it; see docs/adr/0004.
+_START = text("""
+WITH held AS MATERIALIZED (
+    SELECT t.config_id, t.incremental_value FROM control.table_control t
+    WHERE t.config_id = (SELECT config_id FROM control.historical_metadata WHERE id = :metadata_id)
+        AND t.load_epoch = :epoch AND t.last_status IN ('Queued', 'In Progress')
+    FOR UPDATE
+),
+started AS (
+    UPDATE control.historical_metadata h SET
+        load_status = 'In Progress',
+        load_start_time = coalesce(h.load_start_time, clock_timestamp()),
+        start_nonce = :nonce,
+        lease_until = clock_timestamp() + make_interval(secs => :lease),
+        progress_at = coalesce(h.progress_at, clock_timestamp()),
+        databricks_run = coalesce(:databricks_run, h.databricks_run),
+        workspace_host = coalesce(:workspace_host, h.workspace_host)
+    FROM held
+    WHERE h.id = :metadata_id AND h.epoch = :epoch
+        AND (h.load_status = 'Queued' OR (h.load_status = 'In Progress' AND h.start_nonce = :nonce))
+    RETURNING h.*
+),
+moved AS (
+    UPDATE control.table_control t SET
+        last_status = 'In Progress',
+        last_status_date_time = s.load_start_time,
+        last_load_date_time = s.load_start_time,
+        last_databricks_run = coalesce(t.last_databricks_run, s.databricks_run)
+    FROM started s WHERE t.config_id = s.config_id
+    RETURNING t.config_id
+),
+paid AS (
+    SELECT h.id FROM control.historical_metadata h JOIN started s ON s.config_id = h.config_id
+    WHERE h.id < s.id AND (h.target_version IS NOT NULL OR h.receipt ->> 'fence_version' IS NOT NULL)
+    ORDER BY h.id DESC LIMIT 1
+)
+SELECT s.id, s.config_id, s.epoch, s.attempt, s.trigger, s.mode, s.config_snapshot, held.incremental_value,
+    (SELECT id FROM control.installation) AS installation,
+    (SELECT jsonb_agg(jsonb_build_object(
+            'metadata_id', h.id, 'epoch', h.epoch, 'low', h.watermark_low, 'snapshot', h.config_snapshot)
+            ORDER BY h.id)
+        FROM control.historical_metadata h
+        WHERE h.config_id = s.config_id AND h.id < s.id AND h.id >= coalesce((SELECT id FROM paid), 0)
+            AND h.start_nonce IS NOT NULL AND h.load_status <> 'Succeeded'
+            AND (h.failure ->> 'settled_by' IS DISTINCT FROM 'loader'
+                OR h.failure -> 'outcome_unknown' = 'true')) AS unsettled,
+    (SELECT h.receipt FROM control.historical_metadata h
+        WHERE h.config_id = s.config_id AND h.id < s.id AND h.load_status = 'Succeeded'
+            AND h.receipt IS NOT NULL
+        ORDER BY h.id DESC LIMIT 1) AS last_receipt
+FROM started s JOIN moved ON moved.config_id = s.config_id JOIN held ON held.config_id = s.config_id""")
+
+_HEARTBEAT = text("""
+UPDATE control.historical_metadata h SET
+    lease_until = clock_timestamp() + make_interval(secs => :lease),
+    progress_at = CASE WHEN :progressed THEN clock_timestamp() ELSE h.progress_at END
+FROM control.table_control t
+WHERE h.id = :metadata_id AND h.epoch = :epoch AND h.start_nonce = :nonce AND h.load_status = 'In Progress'
+    AND t.config_id = h.config_id AND t.load_epoch = :epoch AND t.last_status = 'In Progress'""")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """An earlier load of the row whose writes to the target may have landed unrecorded, or may land yet."""
+
+    metadata_id: int
+    epoch: int
+    #: Watermark at its claim.
+    low: str | None
+    #: :func:`airflow_dataloader.core.config.content_hash` of its configuration.
+    content_hash: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Started:
+    """A load that is this loader's own until it settles, or is fenced."""
+
+    metadata_id: int
+    config_id: int
+    epoch: int
+    #: The control database's own id, 32 hexadecimal digits: part of the writer's name at the target.
+    installation: str
+    #: 1, and one more for each retry.
+    attempt: int
+    trigger: str
+    mode: str
+    config: LoadConfig
+    #: The row's watermark now; ``config.incremental_value`` is the one at the claim.
+    incremental_value: str | None
+    #: Oldest first; empty: the target needs no fence.
+    unsettled: tuple[Attempt, ...]
+    #: Seconds that a heartbeat has to arrive in.
+    lease_seconds: int
+    #: Receipt of the row's last load that succeeded.
+    last_receipt: Mapping[str, Any] | None
+
+
+def start(
+    engine: Engine,
+    metadata_id: int,
+    epoch: int,
+    *,
+    nonce: str,
+    databricks_run: str | None = None,
+    workspace_host: str | None = None,
+    lease_seconds: int = LEASE,
+) -> Started:
+    """Move a queued load to In Progress for the loader that made ``nonce`` up; repeatable with that nonce.
+
+    Accepted also after the claim's lease, as long as nobody gave the load up. Raises Fenced when the load is
+    over or another loader's, ConfigurationError when this version cannot read its configuration.
+    """
+    values = {
+        "metadata_id": metadata_id,
+        "epoch": epoch,
+        "nonce": nonce,
+        "databricks_run": databricks_run,
+        "workspace_host": workspace_host,
+        "lease": lease_seconds,
+    }
+    with transaction(engine) as connection:
+        row = connection.execute(_START, values, execution_options=LAST).one_or_none()
+    if row is None:
+        with transaction(engine, readonly=True) as connection:
+            raise fenced(metadata_id, epoch, look(connection, metadata_id))
+    try:
+        return _started(row, lease_seconds)
+    except ValueError as error:
+        raise _unreadable(engine, row, nonce, str(error)) from None
+
+
+def _started(row: Row[Any], lease_seconds: int) -> Started:
+    return Started(
+        metadata_id=row.id,
+        config_id=row.config_id,
+        epoch=row.epoch,
+        installation=row.installation,
+        attempt=row.attempt,
+        trigger=row.trigger,
+        mode=row.mode or "",
+        config=LoadConfig.from_snapshot(row.config_snapshot),
+        incremental_value=row.incremental_value,
+        unsettled=tuple(
+            Attempt(
+                metadata_id=attempt["metadata_id"],
+                epoch=attempt["epoch"],
+                low=attempt["low"],
+                content_hash=content_hash(attempt["snapshot"] or {}),
+            )
+            for attempt in row.unsettled or ()
+        ),
+        lease_seconds=lease_seconds,
+        last_receipt=row.last_receipt,
+    )
+
+
+def _unreadable(engine: Engine, row: Row[Any], nonce: str, problems: str) -> ConfigurationError:
+    """Fail a load that another version of this package claimed and this one cannot run."""
+    error = ConfigurationError(
+        f"config_id {row.config_id} was claimed by a version that accepts what this one refuses: {problems}",
+        fix="run the same version of the package in Airflow and on the cluster",
+    )
+    ending = Ending(
+        metadata_id=row.id,
+        epoch=row.epoch,
+        status=LoadStatus.FAILED,
+        failure=Failure.of(error, Phase.START),
+        settled_by=SettledBy.LOADER,
+        nonce=nonce,
+    )
+    with transaction(engine) as connection:
+        end(connection, [ending], last=True)
+    return error
+
+
+def heartbeat(
+    engine: Engine,
+    metadata_id: int,
+    epoch: int,
+    nonce: str,
+    *,
+    progressed: bool,
+    lease_seconds: int = LEASE,
+) -> None:
+    """Renew the lease, and the time of the last progress if there was any. Raises Fenced when it is lost."""
+    values = {
+        "metadata_id": metadata_id,
+        "epoch": epoch,
+        "nonce": nonce,
+        "progressed": progressed,
+        "lease": lease_seconds,
+    }
+    with transaction(engine) as connection:
+        hit = connection.execute(_HEARTBEAT, values, execution_options=LAST).rowcount
+    if hit == 0:
+        with transaction(engine, readonly=True) as connection:
+            raise fenced(metadata_id, epoch, look(connection, metadata_id))

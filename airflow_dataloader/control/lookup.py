@@ -1,0 +1,98 @@
+"""Reading rows of the control table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine, select, text
+
+from airflow_dataloader.control.selection import condition
+from airflow_dataloader.control.tables import dbconfig, table_control
+from airflow_dataloader.control.transaction import LAST, transaction
+from airflow_dataloader.core.config import row_label
+from airflow_dataloader.core.selector import Selector
+from airflow_dataloader.exceptions import ConfigurationError
+
+#: The documents' query, literally.
+_READY = text("""
+SELECT *
+FROM control.table_control
+WHERE is_active = true
+  AND next_load_date_time <= CURRENT_TIMESTAMP
+  AND (last_status IS NULL OR last_status NOT IN ('Queued', 'In Progress'))
+ORDER BY next_load_date_time
+LIMIT :limit""")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelectedRow:
+    """An active row that a selector matches."""
+
+    config_id: int
+    label: str
+
+
+def get_control_tables(engine: Engine, *, limit: int = 10) -> list[dict[str, Any]]:
+    """Return rows that are due, by the documents' own query; for looking only, a claim does more."""
+    with transaction(engine, readonly=True) as connection:
+        found = connection.execute(_READY, {"limit": limit}, execution_options=LAST)
+        return [dict(row) for row in found.mappings()]
+
+
+def get_table_details(
+    engine: Engine, *, config_id: int | None = None, control_key: bytes | str | None = None
+) -> dict[str, Any] | None:
+    """Return a row with its source's columns, or None; ``control_key`` as bytes or hexadecimal.
+
+    Raises ConfigurationError when several rows have that control key: only ``config_id`` is unique.
+    """
+    source = [column for column in dbconfig.c if column.name not in table_control.c]
+    query = select(table_control, *source).outerjoin_from(
+        table_control, dbconfig, dbconfig.c.db_config_key == table_control.c.db_config_key
+    )
+    if config_id is not None:
+        query = query.where(table_control.c.config_id == config_id)
+    else:
+        key = bytes.fromhex(control_key) if isinstance(control_key, str) else control_key
+        query = query.where(table_control.c.control_key == key)
+    with transaction(engine, readonly=True) as connection:
+        found = connection.execute(query, execution_options=LAST).mappings().all()
+    if len(found) > 1:
+        raise ConfigurationError(
+            f"{len(found)} rows have this control_key: {', '.join(str(row['config_id']) for row in found)}.",
+            field="control_key",
+            fix="ask by config_id",
+        )
+    return dict(found[0]) if found else None
+
+
+def select_rows(engine: Engine, selector: Selector) -> list[SelectedRow]:
+    """Return the active rows that ``selector`` matches, in the order of a claim."""
+    columns = table_control.c
+    query = (
+        select(
+            columns.config_id,
+            columns.source_table_catalog,
+            columns.source_table_schema,
+            columns.source_table_name,
+            columns.destination_table_catalog.label("target_catalog"),
+            columns.destination_table_schema,
+            dbconfig.c.default_target_schema,
+            columns.destination_table_name.label("target_table"),
+        )
+        .outerjoin_from(table_control, dbconfig, dbconfig.c.db_config_key == columns.db_config_key)
+        .where(columns.is_active, condition(selector))
+        .order_by(columns.priority.desc(), columns.next_load_date_time, columns.config_id)
+    )
+    with transaction(engine, readonly=True) as connection:
+        found = connection.execute(query, execution_options=LAST).mappings().all()
+    return [
+        SelectedRow(
+            config_id=row["config_id"],
+            label=row_label(
+                {**row, "target_schema": row["destination_table_schema"] or row["default_target_schema"]}
+            ),
+        )
+        for row in found
+    ]

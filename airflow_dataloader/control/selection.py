@@ -1,0 +1,67 @@
+"""A selector as a condition on ``table_control``."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, and_, func, literal, or_, select
+
+from airflow_dataloader.control.tables import dbconfig, table_control
+from airflow_dataloader.core.selector import NO_STATUS, Field, Selector, Term, like
+
+_COLUMNS = table_control.c
+
+
+def condition(selector: Selector) -> ColumnElement[bool]:
+    """Return the condition that holds for the selected rows, active or not."""
+    return and_(*(_term(term) for term in selector.terms))
+
+
+def _term(term: Term) -> ColumnElement[bool]:
+    return or_(*(_matches(term.field, pattern) for pattern in term.patterns))
+
+
+def _matches(field: Field, pattern: str) -> ColumnElement[bool]:
+    match field:
+        case Field.NAME:
+            return _name(pattern)
+        case Field.TAG:
+            tag = func.unnest(_COLUMNS.tags).table_valued("value").render_derived()
+            return select(1).select_from(tag).where(_like(tag.c.value, pattern)).exists()
+        case Field.STATUS:
+            return _like(func.coalesce(_COLUMNS.last_status, NO_STATUS), pattern)
+        case Field.SOURCE:
+            return _like(_COLUMNS.db_config_key, pattern)
+        case Field.STRATEGY:
+            return _like(_COLUMNS.load_strategy, pattern)
+        case Field.OWNER:
+            return _like(_COLUMNS.owner, pattern)
+
+
+def _name(pattern: str) -> ColumnElement[bool]:
+    """Match the table's name at its target or its source, alone or dotted."""
+    default = (
+        select(dbconfig.c.default_target_schema)
+        .where(dbconfig.c.db_config_key == _COLUMNS.db_config_key)
+        .correlate(table_control)
+        .scalar_subquery()
+    )
+    target = (
+        _COLUMNS.destination_table_catalog,
+        func.coalesce(_COLUMNS.destination_table_schema, default),
+        _COLUMNS.destination_table_name,
+    )
+    source = (_COLUMNS.source_table_catalog, _COLUMNS.source_table_schema, _COLUMNS.source_table_name)
+    names = [name for parts in (target, source) for name in _dotted(*parts)]
+    return or_(*(_like(name, pattern) for name in names))
+
+
+def _dotted(
+    catalog: ColumnElement[str | None], schema: ColumnElement[str | None], table: ColumnElement[str | None]
+) -> list[ColumnElement[str | None]]:
+    """Return the name alone, with its schema, and with its catalog too; NULL where a part is missing."""
+    with_schema = schema + literal(".") + table
+    return [table, with_schema, catalog + literal(".") + with_schema]
+
+
+def _like(value: ColumnElement[str | None], pattern: str) -> ColumnElement[bool]:
+    # NULL is like nothing, and a condition that is NULL would spoil an OR.
+    return func.coalesce(func.lower(value).like(like(pattern), escape="\\"), False)

@@ -1,0 +1,276 @@
+"""A loader's word about the end of its load. Row and history change in one statement, or nothing does."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from sqlalchemy import Engine, text
+
+from airflow_dataloader.control.ending import Ending, SettledBy, counts, end
+from airflow_dataloader.control.fenced import fenced, look
+from airflow_dataloader.control.lease import Attempt, Started
+from airflow_dataloader.control.transaction import LAST, transaction
+from airflow_dataloader.core.config import LoadConfig
+from airflow_dataloader.core.failure import Failure
+from airflow_dataloader.core.receipt import Receipt
+from airflow_dataloader.core.status import LoadStatus, RowStatus
+
+#: What a load may change of its row, and what a person's edit keeps it from changing.
+KEPT_EDITS = "kept_edits"
+
+#: ``kept``: fields that this load would set, that it does not find as it was claimed with, and that do not
+#: happen to say the same already.
+_SUCCEED = text("""
+WITH held AS MATERIALIZED (
+    SELECT t.config_id, array_remove(ARRAY[
+        CASE WHEN CAST(:watermark AS text) IS NOT NULL AND t.incremental_value IS DISTINCT FROM :was_value
+            AND t.incremental_value IS DISTINCT FROM :watermark THEN 'incremental_value' END,
+        CASE WHEN CAST(:strategy AS text) IS NOT NULL AND t.load_strategy IS DISTINCT FROM :was_strategy
+            AND t.load_strategy IS DISTINCT FROM :strategy THEN 'load_strategy' END,
+        CASE WHEN :clear_load_full AND t.load_full IS DISTINCT FROM :was_load_full
+            AND t.load_full IS NOT NULL THEN 'load_full' END], NULL) AS kept
+    FROM control.table_control t
+    WHERE t.config_id = :config_id AND t.load_epoch = :epoch AND t.last_status = 'In Progress'
+    FOR UPDATE
+),
+ended AS (
+    UPDATE control.historical_metadata h SET
+        load_status = 'Succeeded',
+        load_end_time = clock_timestamp(),
+        total_duration = round(extract(epoch FROM clock_timestamp() - h.load_queued_time)),
+        log_message = concat_ws(' ', nullif(:message, ''), CASE WHEN cardinality(held.kept) > 0
+            THEN 'Edited meanwhile, left as edited: ' || array_to_string(held.kept, ', ') || '.' END),
+        receipt = CAST(:receipt AS jsonb) || CASE WHEN cardinality(held.kept) > 0
+            THEN jsonb_build_object('kept_edits', held.kept) ELSE '{}' END,
+        rows_processed = :rows_processed,
+        rows_read = :rows_read,
+        rows_inserted = :rows_inserted,
+        rows_updated = :rows_updated,
+        rows_deleted = :rows_deleted,
+        watermark_high = :watermark_high,
+        target_version = :target_version,
+        failure = NULL,
+        lease_until = NULL,
+        reaping_until = NULL
+    FROM held
+    WHERE h.id = :metadata_id AND h.epoch = :epoch AND h.start_nonce = :nonce
+        AND h.load_status = 'In Progress'
+    RETURNING h.config_id, h.log_message, held.kept
+),
+moved AS (
+    UPDATE control.table_control t SET
+        last_status = 'Succeeded',
+        last_status_date_time = clock_timestamp(),
+        last_status_message = nullif(e.log_message, ''),
+        retry_count = 0,
+        incremental_value = CASE WHEN CAST(:watermark AS text) IS NULL OR 'incremental_value' = ANY (e.kept)
+            THEN t.incremental_value ELSE :watermark END,
+        load_strategy = CASE WHEN CAST(:strategy AS text) IS NULL OR 'load_strategy' = ANY (e.kept)
+            THEN t.load_strategy ELSE :strategy END,
+        load_full = CASE WHEN NOT :clear_load_full OR 'load_full' = ANY (e.kept)
+            THEN t.load_full END,
+        staging_model_processed = t.staging_model_processed AND NOT :staging_changed
+    FROM ended e WHERE t.config_id = e.config_id
+    RETURNING t.config_id
+)
+SELECT ended.kept FROM ended JOIN moved ON moved.config_id = ended.config_id""")
+
+#: The attempt's own status stays: a final status never changes. Where the row's watermark is still the one
+#: that the attempt began with, it moves on, and this load counts as claimed with the new one.
+_ADOPT = text("""
+WITH held AS MATERIALIZED (
+    SELECT t.config_id, t.incremental_value FROM control.table_control t
+    WHERE t.config_id = :config_id AND t.load_epoch = :epoch AND t.last_status = 'In Progress'
+    FOR UPDATE
+),
+adopted AS (
+    UPDATE control.historical_metadata h SET
+        adopted_by = :metadata_id,
+        receipt = coalesce(CAST(:receipt AS jsonb), h.receipt),
+        rows_processed = :rows_processed,
+        rows_read = coalesce(:rows_read, h.rows_read),
+        rows_inserted = :rows_inserted,
+        rows_updated = :rows_updated,
+        rows_deleted = :rows_deleted,
+        watermark_high = coalesce(:watermark, h.watermark_high),
+        target_version = :target_version
+    FROM held
+    WHERE h.id = :attempt_id AND h.config_id = held.config_id AND h.id <> :metadata_id
+    RETURNING h.config_id
+),
+own AS (
+    UPDATE control.historical_metadata h SET
+        watermark_low = :watermark,
+        config_snapshot = h.config_snapshot
+            || jsonb_build_object('incremental_value', CAST(:watermark AS text))
+    FROM held JOIN adopted ON adopted.config_id = held.config_id
+    WHERE h.id = :metadata_id AND h.epoch = :epoch AND h.load_status = 'In Progress'
+        AND CAST(:watermark AS text) IS NOT NULL
+        AND (held.incremental_value IS NOT DISTINCT FROM :low OR held.incremental_value = :watermark)
+    RETURNING h.config_id
+),
+moved AS (
+    UPDATE control.table_control t SET incremental_value = :watermark
+    FROM own WHERE t.config_id = own.config_id AND t.incremental_value IS DISTINCT FROM :watermark
+    RETURNING t.config_id
+)
+SELECT held.incremental_value, EXISTS (SELECT FROM own) AS moved, (SELECT count(*) FROM moved) AS _
+FROM held JOIN adopted ON adopted.config_id = held.config_id""")
+
+
+class LoadIds(Protocol):
+    """A load, named by what a loader was told."""
+
+    @property
+    def metadata_id(self) -> int:
+        """``historical_metadata.id``."""
+
+    @property
+    def epoch(self) -> int:
+        """The row's epoch at the claim."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settled:
+    """A load that succeeded, on record."""
+
+    #: Columns of the row that somebody edited while the load ran; they were left as edited.
+    kept_edits: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adopted:
+    """An earlier attempt's commit, on record."""
+
+    #: This load, with the watermark to go on from.
+    started: Started
+    #: Whether the row's watermark follows from the commit; not where it was edited, or is further on.
+    moved: bool
+
+
+def succeed(
+    engine: Engine,
+    started: Started,
+    nonce: str,
+    *,
+    receipt: Receipt,
+    watermark: str | None,
+    strategy_after: str | None = None,
+    clear_load_full: bool = False,
+    staging_changed: bool = False,
+    message: str = "",
+) -> Settled:
+    """Write Succeeded, the receipt, and what follows for the row; repeatable.
+
+    ``watermark`` None leaves ``incremental_value``. ``staging_changed``: the target's columns changed, so
+    schema files are due again. Raises Fenced when the load is not this loader's any more.
+    """
+    snapshot = started.config.snapshot
+    values = {
+        "metadata_id": started.metadata_id,
+        "config_id": started.config_id,
+        "epoch": started.epoch,
+        "nonce": nonce,
+        "message": message,
+        "receipt": json.dumps(receipt.as_json()),
+        "watermark": watermark,
+        "was_value": snapshot.get("incremental_value"),
+        "strategy": strategy_after,
+        "was_strategy": snapshot.get("load_strategy"),
+        "clear_load_full": clear_load_full,
+        "was_load_full": snapshot.get("load_full"),
+        "staging_changed": staging_changed,
+        **counts(receipt),
+    }
+    with transaction(engine, change_source="loader") as connection:
+        kept = connection.execute(_SUCCEED, values, execution_options=LAST).scalar_one_or_none()
+    if kept is None:
+        kept = _own_word(engine, started, nonce, LoadStatus.SUCCEEDED)
+    return Settled(kept_edits=tuple(kept))
+
+
+def fail(
+    engine: Engine,
+    load: LoadIds,
+    nonce: str,
+    *,
+    failure: Failure,
+    receipt: Receipt | None,
+    cancelled: bool = False,
+) -> None:
+    """Write Failed (``cancelled``: Cancelled, and the row Failed); repeatable. Raises Fenced.
+
+    The receipt matters also here: it says whether the load fenced the target, or published.
+    """
+    status = LoadStatus.CANCELLED if cancelled else LoadStatus.FAILED
+    ending = Ending(
+        metadata_id=load.metadata_id,
+        epoch=load.epoch,
+        status=status,
+        failure=failure,
+        settled_by=SettledBy.LOADER,
+        receipt=receipt,
+        nonce=nonce,
+        while_in=frozenset({RowStatus.IN_PROGRESS}),
+    )
+    with transaction(engine, change_source="loader") as connection:
+        ended = end(connection, [ending], last=True)
+    if not ended:
+        _own_word(engine, load, nonce, status)
+
+
+def adopt(
+    engine: Engine,
+    started: Started,
+    attempt: Attempt,
+    *,
+    table_version: int,
+    watermark: str | None,
+    rows_read: int | None = None,
+    rows_inserted: int | None = None,
+    rows_updated: int | None = None,
+    rows_deleted: int | None = None,
+    receipt: Receipt | None = None,
+) -> Adopted:
+    """Record a commit that ``attempt`` made and never settled; repeatable. Raises Fenced.
+
+    ``watermark`` is the upper bound of the attempt's window, and moves the row's only where that is still the
+    ``attempt.low``; None where the commit says nothing about it (another configuration, no cursor).
+    """
+    told = Receipt(
+        rows_read=rows_read,
+        rows_inserted=rows_inserted,
+        rows_updated=rows_updated,
+        rows_deleted=rows_deleted,
+        target_version=table_version,
+    )
+    values: dict[str, Any] = {
+        "metadata_id": started.metadata_id,
+        "config_id": started.config_id,
+        "epoch": started.epoch,
+        "attempt_id": attempt.metadata_id,
+        "low": attempt.low,
+        "watermark": watermark,
+        "receipt": json.dumps(receipt.as_json()) if receipt else None,
+        **counts(told),
+    }
+    with transaction(engine, change_source="loader") as connection:
+        row = connection.execute(_ADOPT, values, execution_options=LAST).one_or_none()
+    if row is None:
+        with transaction(engine, readonly=True) as connection:
+            raise fenced(started.metadata_id, started.epoch, look(connection, started.metadata_id))
+    if not row.moved:
+        return Adopted(started=started, moved=False)
+    config = LoadConfig.from_snapshot({**started.config.snapshot, "incremental_value": watermark})
+    return Adopted(started=replace(started, config=config, incremental_value=watermark), moved=True)
+
+
+def _own_word(engine: Engine, load: LoadIds, nonce: str, status: LoadStatus) -> tuple[str, ...]:
+    """Return the edits that this loader's own settlement kept, if its answer was lost; else raise Fenced."""
+    with transaction(engine, readonly=True) as connection:
+        standing = look(connection, load.metadata_id)
+    if standing is None or not standing.is_own(nonce, status):
+        raise fenced(load.metadata_id, load.epoch, standing)
+    return tuple((standing.receipt or {}).get(KEPT_EDITS, ()))

@@ -1,0 +1,117 @@
+"""Recording where a load runs, and how far it has come, while it lives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Engine, TextClause, text
+
+from airflow_dataloader.control.claim import Claimed, claim
+from airflow_dataloader.control.fenced import fenced, look
+from airflow_dataloader.control.transaction import LAST, transaction
+from airflow_dataloader.core.strategy import Trigger
+
+_TRACK = text("""
+WITH load AS (
+    UPDATE control.historical_metadata h SET
+        databricks_run = coalesce(:databricks_run, h.databricks_run),
+        workspace_host = coalesce(:workspace_host, h.workspace_host),
+        submit_token = coalesce(:submit_token, h.submit_token),
+        airflow_task = coalesce(:airflow_task, h.airflow_task)
+    FROM control.table_control t
+    WHERE h.id = :metadata_id AND h.epoch = :epoch AND h.load_status IN ('Queued', 'In Progress')
+        AND t.config_id = h.config_id AND t.load_epoch = :epoch
+    RETURNING h.config_id
+)
+UPDATE control.table_control t SET
+    last_airflow_run = coalesce(:airflow_url, t.last_airflow_run),
+    last_databricks_run = coalesce(:databricks_url, t.last_databricks_run)
+FROM load WHERE t.config_id = load.config_id AND t.load_epoch = :epoch""")
+
+_COUNT = text("""
+UPDATE control.historical_metadata h SET
+    mode = coalesce(:mode, h.mode),
+    rows_read = coalesce(:rows_read, h.rows_read),
+    rows_inserted = coalesce(:rows_inserted, h.rows_inserted),
+    rows_updated = coalesce(:rows_updated, h.rows_updated),
+    rows_deleted = coalesce(:rows_deleted, h.rows_deleted)
+FROM control.table_control t
+WHERE h.id = :metadata_id AND h.epoch = :epoch AND h.start_nonce = :nonce AND h.load_status = 'In Progress'
+    AND t.config_id = h.config_id AND t.load_epoch = :epoch AND t.last_status = 'In Progress'""")
+
+
+def insert_initial_metadata(
+    engine: Engine, config_id: int, *, airflow_run: str, airflow_base_url: str | None = None
+) -> Claimed | None:
+    """Queue one row now, with its record in the history; None where it may not be loaded now."""
+    claimed = claim(
+        engine,
+        airflow_run=airflow_run,
+        airflow_base_url=airflow_base_url,
+        only=[config_id],
+        trigger=Trigger.MANUAL,
+    )
+    return claimed[0] if claimed else None
+
+
+def update_run_tracking(
+    engine: Engine,
+    metadata_id: int,
+    epoch: int,
+    *,
+    airflow_url: str | None = None,
+    databricks_url: str | None = None,
+    databricks_run: str | None = None,
+    workspace_host: str | None = None,
+    submit_token: str | None = None,
+    airflow_task: str | None = None,
+) -> None:
+    """Record where a live load runs; what is None stays. Raises Fenced when the load is over."""
+    values = {
+        "metadata_id": metadata_id,
+        "epoch": epoch,
+        "airflow_url": airflow_url,
+        "databricks_url": databricks_url,
+        "databricks_run": databricks_run,
+        "workspace_host": workspace_host,
+        "submit_token": submit_token,
+        "airflow_task": airflow_task,
+    }
+    _write_live(engine, _TRACK, metadata_id, epoch, values)
+
+
+def update_metadata(
+    engine: Engine,
+    metadata_id: int,
+    epoch: int,
+    nonce: str,
+    *,
+    mode: str | None = None,
+    rows_read: int | None = None,
+    rows_inserted: int | None = None,
+    rows_updated: int | None = None,
+    rows_deleted: int | None = None,
+) -> None:
+    """Record how far a running load has come; what is None stays. Raises Fenced."""
+    values = {
+        "metadata_id": metadata_id,
+        "epoch": epoch,
+        "nonce": nonce,
+        "mode": mode,
+        "rows_read": rows_read,
+        "rows_inserted": rows_inserted,
+        "rows_updated": rows_updated,
+        "rows_deleted": rows_deleted,
+    }
+    _write_live(engine, _COUNT, metadata_id, epoch, values)
+
+
+def _write_live(
+    engine: Engine, statement: TextClause, metadata_id: int, epoch: int, values: Mapping[str, Any]
+) -> None:
+    with transaction(engine) as connection:
+        hit = connection.execute(statement, values, execution_options=LAST).rowcount
+    if hit == 0:
+        with transaction(engine, readonly=True) as connection:
+            raise fenced(metadata_id, epoch, look(connection, metadata_id))
