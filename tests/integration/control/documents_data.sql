@@ -28,7 +28,7 @@ INSERT INTO control.historical_metadata
      source_schema, source_table, rows_processed, load_status, log_message, created_at)
 SELECT control_key, 'run-' || config_id, '2024-07-01 01:59', '2024-07-01 02:00', '2024-07-01 02:10', 660,
     source_table_catalog, source_table_schema, source_table_name, 1000, 'Succeeded', 'done', '2024-07-01 01:59'
-FROM control.table_control WHERE control_key IS NOT NULL;
+FROM control.table_control WHERE control_key IS NOT NULL ORDER BY config_id;
 INSERT INTO control.historical_metadata (control_key, load_status) VALUES ('\x00', 'Weird');
 
 INSERT INTO control.table_control_history

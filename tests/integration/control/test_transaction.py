@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from itertools import product
 from typing import Any
 
@@ -14,7 +15,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ProgrammingError
 
 from airflow_dataloader.control.connect import LAST, create_engine, round_trips, transaction
-from airflow_dataloader.control.tables import installation, table_control
+from airflow_dataloader.control.tables import dbconfig, installation, table_control
 from airflow_dataloader.exceptions import ConfigurationError, ControlUnavailable, NotMigrated
 from tests.factories import add_row, add_source
 from tests.integration.control.counting_proxy import CountingProxy
@@ -322,3 +323,14 @@ def test_threads_do_not_share_a_turn(control: Engine) -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_an_endless_pause_can_be_read(control: Engine) -> None:
+    add_source(control, paused_until="infinity")
+    add_source(control, key="other", paused_until="-infinity")
+    add_source(control, key="third", paused_until="2030-01-01T00:00:00+02:00")
+    with transaction(control) as connection:
+        query = select(dbconfig.c.paused_until).order_by(dbconfig.c.paused_until)
+        lowest, some, highest = connection.execute(query).scalars()
+    assert (lowest, highest) == (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+    assert some == datetime(2029, 12, 31, 22, tzinfo=UTC)

@@ -58,6 +58,10 @@ COMMENT ON COLUMN control.historical_metadata.start_nonce IS 'Known to the one l
 COMMENT ON COLUMN control.historical_metadata.lease_until IS 'Alive until then at least.';
 COMMENT ON COLUMN control.historical_metadata.reaping_until IS 'Somebody is ending it; after that time somebody else may.';
 COMMENT ON COLUMN control.historical_metadata.progress_at IS 'When it last got anywhere.';
+COMMENT ON COLUMN control.historical_metadata.rows_read IS 'Rows read from the source.';
+COMMENT ON COLUMN control.historical_metadata.rows_inserted IS 'Rows new in the target; for full and rolling, rows of the new version.';
+COMMENT ON COLUMN control.historical_metadata.rows_updated IS 'Rows of the target that were replaced.';
+COMMENT ON COLUMN control.historical_metadata.rows_deleted IS 'Rows of the target that are gone.';
 COMMENT ON COLUMN control.historical_metadata.watermark_low IS 'incremental_value when it was claimed.';
 COMMENT ON COLUMN control.historical_metadata.watermark_high IS 'Upper bound of its window, as the source''s own text.';
 COMMENT ON COLUMN control.historical_metadata.target_version IS 'Delta version of its commit.';
