@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from airflow_dataloader.control.claim import claim
 from sqlalchemy import select, text, update
 
+from airflow_dataloader.control.claim import claim
 from airflow_dataloader.control.tables import historical_metadata, table_control
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.status import LoadStatus

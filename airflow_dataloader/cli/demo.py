@@ -21,7 +21,7 @@ from rich.text import Text
 from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.control import migrate
 from airflow_dataloader.control.connect import create_engine
-from airflow_dataloader.control.rows import select_rows
+from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.selector import parse
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.loader.engines.spark.names import WarehouseNames
@@ -94,18 +94,15 @@ class Show:
         self.status.console.print(Text(f"  {load.label}: {load.status or 'not loaded'}, {rows} rows"))
 
     def _line(self, load: Loaded) -> Line:
-        row = next(
-            row
-            for row in select_rows(self.worker.control, parse(SELECTOR))
-            if row.config_id == load.config_id
-        )
-        self.status.update(f"Comparing {row.target}")
-        relation = f"({row.query}) AS q" if row.query else f'"{row.source.schema}"."{row.source.name}"'
-        location = WarehouseNames(self.warehouse).locate(row.target)
+        config = LoadConfig.from_snapshot(load.config)
+        self.status.update(f"Comparing {config.target}")
+        table = f'"{config.source.schema}"."{config.source.name}"'
+        relation = f"({config.query}) AS q" if config.query else table
+        location = WarehouseNames(self.warehouse).locate(config.target)
         equal = load.status is LoadStatus.SUCCEEDED and (
             compare.source_digest(self.source, relation) == compare.target_digest(self.spark, location.sql)
         )
-        return Line(table=str(row.target), strategy=row.strategy, load=load, equal=equal)
+        return Line(table=str(config.target), strategy=config.strategy, load=load, equal=equal)
 
 
 @contextmanager

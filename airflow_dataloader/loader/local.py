@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from airflow_dataloader.control.claim import Claimed, claim
 from airflow_dataloader.control.reap import reap
-from airflow_dataloader.control.rows import select_rows
+from airflow_dataloader.control.rows import SelectedRow, select_rows
 from airflow_dataloader.core.receipt import Receipt
 from airflow_dataloader.core.selector import Selector
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.core.strategy import Trigger
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.loader.run import LoadIds, run_load
+from airflow_dataloader.loader.settlement import Result
 from airflow_dataloader.loader.worker import Worker
 
 
@@ -27,6 +29,8 @@ class Loaded:
     status: LoadStatus | None
     message: str
     receipt: Receipt
+    #: The configuration that it was claimed with; empty where it was not claimed.
+    config: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 def load_locally(
@@ -41,7 +45,7 @@ def load_locally(
     reap(worker.control, run_api=None)
     ended = []
     for claimed in _claims(worker, selector):
-        loaded = _load(worker, claimed)
+        loaded = claimed if isinstance(claimed, Loaded) else _load(worker, claimed)
         report(loaded)
         ended.append(loaded)
     return ended
@@ -69,23 +73,34 @@ def _claims(worker: Worker, selector: Selector | None) -> Iterator[Claimed | Loa
             only=[row.config_id],
             trigger=Trigger.MANUAL,
         )
-        yield from claimed or [_busy(row.config_id, row.label)]
+        if claimed:
+            yield from claimed
+        else:
+            yield _busy(row)
 
 
-def _busy(config_id: int, label: str) -> Loaded:
+def _busy(row: SelectedRow) -> Loaded:
     message = "Not claimed: another load holds the row, or its source is paused or at its limit."
-    return Loaded(config_id=config_id, label=label, status=None, message=message, receipt=Receipt())
+    return Loaded(config_id=row.config_id, label=row.label, status=None, message=message, receipt=Receipt())
 
 
-def _load(worker: Worker, claimed: Claimed | Loaded) -> Loaded:
-    if isinstance(claimed, Loaded):
-        return claimed
-    if claimed.load_status != LoadStatus.QUEUED:
-        # The claim itself found that the row cannot be loaded, and settled it.
-        status, message, receipt = LoadStatus(claimed.load_status), claimed.message or "", Receipt()
+def _load(worker: Worker, claimed: Claimed) -> Loaded:
+    if claimed.load_status == LoadStatus.QUEUED:
+        ids = LoadIds(metadata_id=claimed.metadata_id, epoch=claimed.epoch)
+        result = run_load(worker, ids)
     else:
-        result = run_load(worker, LoadIds(metadata_id=claimed.metadata_id, epoch=claimed.epoch))
-        status, message, receipt = result.status, result.message, result.receipt  # type: ignore[assignment]
+        # The claim itself found that the row cannot be loaded, and settled it.
+        result = Result(
+            metadata_id=claimed.metadata_id,
+            status=LoadStatus(claimed.load_status),
+            message=claimed.message or "",
+            receipt=Receipt(),
+        )
     return Loaded(
-        config_id=claimed.config_id, label=claimed.label, status=status, message=message, receipt=receipt
+        config_id=claimed.config_id,
+        label=claimed.label,
+        status=result.status,
+        message=result.message,
+        receipt=result.receipt,
+        config=claimed.config,
     )

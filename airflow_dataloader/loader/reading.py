@@ -65,7 +65,9 @@ def _plan(job: Job, where: str | None, rows: int | None = None) -> ReadPlan:
         relation=job.relation,
         where=where,
         partitions=partitions,
-        session_init=job.dialect.session_init(job.snapshot.id),
+        session_init=job.dialect.session_init(
+            job.snapshot.id, statement_seconds=job.config.max_runtime_minutes * 60
+        ),
         replaced=job.replaced,
     )
 

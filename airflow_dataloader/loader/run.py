@@ -64,7 +64,7 @@ def _run_started(worker: Worker, started: Started, nonce: str) -> Result:
         started.metadata_id,
         started.epoch,
         nonce,
-        lease_seconds=worker.times.lease,
+        lease_seconds=round(worker.times.lease),
     )
     keeper = LeaseKeeper(
         lambda progressed: beat(progressed=progressed),

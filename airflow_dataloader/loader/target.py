@@ -6,11 +6,13 @@ the second; the repair finds the first.
 
 from __future__ import annotations
 
+from sqlalchemy import Engine as ControlEngine
+
 from airflow_dataloader.control.lease import Attempt
 from airflow_dataloader.control.settle import adopt
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.exceptions import TargetAhead
-from airflow_dataloader.loader.engines.protocol import HistoryEntry
+from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.observer import Moment
 
@@ -24,55 +26,68 @@ def take_target(job: Job, control: ControlEngine) -> None:
     Leaves ``job.target`` as it stands afterwards. Raises TargetAhead if the target has seen a later epoch
     than the control database ever gave out.
     """
+    unsettled = job.started.unsettled
     with job.journal.during(Phase.FENCE):
-        job.target = job.engine.inspect(job.config.target, job.app_id)
-        _refuse_later_epochs(job)
-        if not job.started.unsettled:
+        job.target = _inspect(job)
+        if not unsettled:
             return
         version = job.engine.fence(job.config.target, job.columns, job.commit(FENCE_STEP, {}))
         job.journal.note(fence_version=version)
         job.reached(Moment.FENCED)
-        job.target = job.engine.inspect(job.config.target, job.app_id)
-        _refuse_later_epochs(job)
-        _repair(job, control)
+        job.target = _inspect(job)
+        for attempt in sorted(unsettled, key=lambda one: one.epoch):
+            _repair(job, control, attempt)
 
 
-def _refuse_later_epochs(job: Job) -> None:
-    commits = job.target.commits if job.target else ()
-    latest = max((entry.commit.epoch for entry in commits), default=0)
-    if latest <= job.started.epoch:
+def _inspect(job: Job) -> Target | None:
+    """Look at the target, and refuse one whose history is ahead of the control database."""
+    oldest = min((attempt.epoch for attempt in job.started.unsettled), default=job.started.epoch)
+    target = job.engine.inspect(job.config.target, job.app_id, back_to=oldest)
+    latest = max((entry.commit.epoch for entry in target.commits), default=0) if target else 0
+    if latest > job.started.epoch:
+        # A loader that was overtaken sees the same; for it the row is lost, and that is what it must say.
+        job.keeper.renew_now()
+        raise TargetAhead(
+            f"Target {job.config.target} holds epoch {latest}, and the control database has only given out "
+            f"{job.started.epoch}: it was restored from a backup that is older than the target.",
+            field="load_epoch",
+            fix=f"see that no other control database loads this target, run `dataloader db advance-epoch "
+            f"{job.started.config_id} {latest}`, and load again",
+        )
+    return target
+
+
+def _repair(job: Job, control: ControlEngine, attempt: Attempt) -> None:
+    """Adopt what the attempt committed, if it did; the load then goes on from the attempt's watermark.
+
+    Called oldest attempt first, so that each finds the watermark that it began with.
+    """
+    entry = _last_commit_of(job, attempt)
+    if entry is None:
         return
-    # A loader that was overtaken sees the same; for it the row is lost, and that is what it must say.
-    job.keeper.renew_now()
-    raise TargetAhead(
-        f"Target {job.config.target} holds epoch {latest}, and the control database has only given out "
-        f"{job.started.epoch}: it was restored from a backup that is older than the target.",
-        field="load_epoch",
-        fix=f"see that no other control database loads this target, then run "
-        f"`dataloader db advance-epoch {job.started.config_id} {latest}` and load again",
+    facts = entry.commit.facts
+    same = facts.get("content_hash") == job.config.content_hash and facts.get("low") == attempt.low
+    done = job.engine.outcome(entry)
+    adopted = adopt(
+        control,
+        job.started,
+        attempt,
+        table_version=entry.table_version,
+        watermark=facts.get("watermark") if same else None,
+        rows_inserted=done.rows_inserted,
+        rows_updated=done.rows_updated,
+        rows_deleted=done.rows_deleted,
     )
-
-
-def _repair(job: Job, control: ControlEngine) -> None:
-    """Adopt what unrecorded attempts committed, oldest first, so that each finds the window it began with."""
-    for attempt in sorted(job.started.unsettled, key=lambda attempt: attempt.epoch):
-        entry = _last_commit_of(job, attempt)
-        if entry is None:
-            continue
-        adopted = adopt(control, job.started, attempt, entry.table_version, _record(job, attempt, entry))
-        job.started = adopted.started
-        job.journal.note(adopted=attempt.metadata_id)
-        job.journal.remark(_sentence(attempt, entry, adopted))
+    job.started = adopted.started
+    job.journal.note(adopted=attempt.metadata_id)
+    job.journal.remark(
+        f"Load {attempt.metadata_id} had committed version {entry.table_version} without settling; "
+        + ("adopted with its watermark." if adopted.moved else "recorded, the watermark stays.")
+    )
 
 
 def _last_commit_of(job: Job, attempt: Attempt) -> HistoryEntry | None:
     """Return the attempt's newest publishing commit; its own fence published nothing."""
     commits = job.target.commits if job.target else ()
-    return next(
-        (
-            entry
-            for entry in commits
-            if entry.commit.metadata_id == attempt.metadata_id and entry.commit.step != FENCE_STEP
-        ),
-        None,
-    )
+    own = (entry for entry in commits if entry.commit.metadata_id == attempt.metadata_id)
+    return next((entry for entry in own if entry.commit.step != FENCE_STEP), None)

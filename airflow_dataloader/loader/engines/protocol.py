@@ -92,8 +92,14 @@ class Engine(Protocol):
     def parallelism(self) -> int:
         """Reads that can run at the same time."""
 
-    def inspect(self, target: TargetName, app_id: str) -> Target | None:
-        """Return the target as it stands, or None if it certainly does not exist."""
+    def inspect(self, target: TargetName, app_id: str, *, back_to: int | None = None) -> Target | None:
+        """Return the target as it stands, or None if it certainly does not exist.
+
+        Its commits reach back to epoch ``back_to`` at least, or as far as they are kept.
+        """
+
+    def outcome(self, entry: HistoryEntry) -> Written:
+        """Return what a commit in a target's history did."""
 
     def read(self, plan: ReadPlan) -> Rows:
         """Prepare a read. Nothing is sent to the source before a write or a stage asks for it."""

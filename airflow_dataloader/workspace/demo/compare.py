@@ -44,7 +44,8 @@ def open_spark(remote: str | None) -> SparkSession:
     from pyspark.sql import SparkSession
 
     if remote is not None:
-        return SparkSession.builder.remote(remote).create()
+        spark: SparkSession = SparkSession.builder.remote(remote).create()
+        return spark
     return SparkSession.active().newSession()
 
 

@@ -11,7 +11,14 @@ from typing import Any
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.plan import PlannedColumn, ReadPlan
-from airflow_dataloader.loader.engines.protocol import Deduplication, Rows, Stage, Target, Written
+from airflow_dataloader.loader.engines.protocol import (
+    Deduplication,
+    HistoryEntry,
+    Rows,
+    Stage,
+    Target,
+    Written,
+)
 from airflow_dataloader.loader.engines.spark import errors, history, publish, tables
 from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.fence import fence
@@ -56,6 +63,10 @@ class SparkEngine:
                 commits=past.entries,
                 filled=tables.is_filled(spark, location),
             )
+
+    def outcome(self, entry: HistoryEntry) -> Written:
+        """Return what a commit in a target's history did."""
+        return history.written(entry)
 
     def read(self, plan: ReadPlan) -> Rows:
         """Prepare a read. Nothing is sent to the source before a write or a stage asks for it."""

@@ -48,7 +48,7 @@ _SCHEMA = (
 _CONSTRAINTS = ("DELTA_NOT_NULL_CONSTRAINT_VIOLATED", "DELTA_VIOLATE_CONSTRAINT", "DELTA_EXCEED_CHAR_VARCHAR")
 _CONDITION = re.compile(r"\[([A-Z][A-Z0-9_]+(?:\.[A-Z0-9_]+)?)\]")
 _SQLSTATE = re.compile(r"SQLSTATE[:= ]+\(?([0-9A-Z]{5})\b", re.IGNORECASE)
-#: A driver's exception as Java prints it (``class: text``) or Connect does (``(class) text``), up to the stack.
+#: A driver's exception, as Java prints it (``class: text``) or Connect (``(class) text``), up to the stack.
 _DRIVER = re.compile(
     r"\(?\b((?:[a-z]\w*\.)+\w*SQL\w*Exception)(?::|\))\s*"
     r"(.*?)(?=\n\s*at |\nDriver stacktrace|\n+Caused by|\n+JVM stacktrace|\Z)",

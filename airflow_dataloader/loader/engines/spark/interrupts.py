@@ -56,6 +56,11 @@ class Interrupts:
         """Whether the verb under way has been told to stop."""
         return self._stopping
 
+    @property
+    def busy(self) -> bool:
+        """Whether a statement runs that may still commit something."""
+        return self._statements > 0
+
     def interrupt(self) -> None:
         """Stop the verb under way and return when its statement has ended, so that nothing lands later."""
         with self._changed:

@@ -28,21 +28,34 @@ def overwrite(
 ) -> Written:
     """Write ``data`` in one pass over whatever the target holds, and its columns where they differ."""
     location = context.names.locate(target)
-    columns = columns_of(data)
+    names = [quoted(column.name) for column in columns_of(data)]
+    prepare = _replacement(context, location, columns_of(data), merged=dedup is not None)
+    return _publish(
+        context,
+        location,
+        data,
+        commit,
+        lambda rows: prepare(rows.selectExpr(*names)).mode("overwrite"),
+        dedup=dedup,
+    )
+
+
+def _replacement(
+    context: Context, location: Location, columns: tuple[PlannedColumn, ...], *, merged: bool
+) -> Callable[[DataFrame], DataFrameWriter]:
+    """Return how to replace everything in the table and nothing that people put on it."""
     found = tables.schema(context.spark, location)
-    # Same columns: nothing but data is replaced, and whatever people put on the table stays.
-    same = found is not None and tables.types(found) == {column.name: column.type for column in columns}
-
-    def writer(rows: DataFrame) -> DataFrameWriter:
-        plain = rows.selectExpr(*(quoted(column.name) for column in columns))
-        if found is None:
-            options = context.creation_options(merged=dedup is not None)
-            return plain.write.options(**options).mode("overwrite")
-        if same:
-            return plain.write.mode("overwrite")
-        return _described(plain, found).write.mode("overwrite").option("overwriteSchema", "true")
-
-    return _publish(context, location, data, commit, writer, dedup=dedup)
+    if found is None:
+        options = context.creation_options(merged=merged)
+        return lambda rows: rows.write.options(**options)
+    layout = tables.layout(context.spark, location)
+    if tables.types(found) != {column.name: column.type for column in columns}:
+        kept = [name for name in layout.partitioned_by if name in {column.name for column in columns}]
+        return lambda rows: _described(rows, found).write.partitionBy(*kept).option("overwriteSchema", "true")
+    if layout.clustered_by:
+        # A plain overwrite takes the clustering away; replacing every row does not.
+        return lambda rows: rows.write.option("replaceWhere", "true")
+    return lambda rows: rows.write
 
 
 def append(context: Context, target: TargetName, data: Rows | Stage, commit: Commit) -> Written:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_dataloader.exceptions import DataloaderError
@@ -32,6 +33,25 @@ def schema(spark: SparkSession, location: Location) -> StructType | None:
 def types(found: StructType) -> dict[str, str]:
     """Return the columns in order, name to type, types in lower case."""
     return {field.name: field.dataType.simpleString().lower() for field in found.fields}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """How people want a table's files to be laid out."""
+
+    clustered_by: tuple[str, ...]
+    partitioned_by: tuple[str, ...]
+
+
+def layout(spark: SparkSession, location: Location) -> Layout:
+    """Return the layout of an existing table."""
+    (detail,) = (
+        spark.sql(f"DESCRIBE DETAIL {location.sql}").select("clusteringColumns", "partitionColumns").collect()
+    )
+    return Layout(
+        clustered_by=tuple(detail.clusteringColumns or ()),
+        partitioned_by=tuple(detail.partitionColumns or ()),
+    )
 
 
 def is_filled(spark: SparkSession, location: Location) -> bool:
