@@ -99,5 +99,5 @@ def _cancellation(
     settled_by: SettledBy,
     status: LoadStatus = LoadStatus.CANCELLED,
 ) -> Ending:
-    failure = Failure(phase=Phase.SETTLE, error=str(status), message=reason, transient=False)
+    failure = Failure(phase=Phase.RUN, error=str(status), message=reason, transient=False)
     return Ending(metadata_id=metadata_id, epoch=epoch, status=status, failure=failure, settled_by=settled_by)

@@ -21,6 +21,8 @@ class Phase(StrEnum):
     STAGE = "stage"
     PUBLISH = "publish"
     SETTLE = "settle"
+    #: Somewhere after the claim: whoever ended the load was not its loader, and cannot know.
+    RUN = "run"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,76 @@
+"""Taking a load away from its loader, so that it can be ended in peace."""
+
+from __future__ import annotations
+
+import json
+
+from sqlalchemy import Engine, text
+
+from airflow_dataloader.control.ending import SettledBy
+from airflow_dataloader.control.live import Seen
+from airflow_dataloader.control.transaction import LAST, transaction
+from airflow_dataloader.core.failure import Failure
+from airflow_dataloader.core.reaping import Reason
+
+#: The new epoch is the fence. The end is said already, for whoever has to finish this.
+_FENCE = text("""
+WITH held AS MATERIALIZED (
+    SELECT t.config_id FROM control.table_control t
+    WHERE t.config_id = :config_id AND t.load_epoch = :epoch AND t.last_status = 'In Progress'
+    FOR UPDATE
+),
+load AS (
+    UPDATE control.historical_metadata h SET
+        epoch = h.epoch + 1,
+        reaping_until = clock_timestamp() + make_interval(secs => :seconds),
+        failure = CAST(:failure AS jsonb),
+        log_message = :message
+    FROM held
+    WHERE h.id = :metadata_id AND h.epoch = :epoch AND h.load_status = 'In Progress'
+        AND h.reaping_until IS NULL
+        AND (CAST(:lease_until AS timestamptz) IS NULL OR h.lease_until = :lease_until)
+        AND (CAST(:progress_at AS timestamptz) IS NULL OR h.progress_at = :progress_at)
+    RETURNING h.config_id, h.epoch
+)
+UPDATE control.table_control t SET load_epoch = load.epoch
+FROM load WHERE t.config_id = load.config_id
+RETURNING t.load_epoch""")
+
+_TAKE_OVER = text("""
+UPDATE control.historical_metadata SET
+    reaping_until = clock_timestamp() + make_interval(secs => :seconds)
+WHERE id = :metadata_id AND epoch = :epoch AND load_status = 'In Progress' AND reaping_until = :seen
+RETURNING epoch""")
+
+
+def fence(engine: Engine, seen: Seen, reason: Reason, failure: Failure, *, seconds: float) -> int | None:
+    """Give the row a new epoch that its loader does not have, for ``seconds`` ours; return that epoch.
+
+    None: the loader is back, the load is over, or somebody else is ending it.
+    """
+    values = {
+        "metadata_id": seen.metadata_id,
+        "config_id": seen.config_id,
+        "epoch": seen.epoch,
+        "seconds": seconds,
+        "failure": json.dumps(failure.as_json() | {"settled_by": SettledBy.REAP}),
+        "message": failure.sentence,
+        "lease_until": seen.lease_until if reason is Reason.LEASE_EXPIRED else None,
+        "progress_at": seen.progress_at if reason is Reason.NO_PROGRESS else None,
+    }
+    with transaction(engine) as connection:
+        epoch = connection.execute(_FENCE, values, execution_options=LAST).scalar_one_or_none()
+    return None if epoch is None else int(epoch)
+
+
+def take_over(engine: Engine, seen: Seen, *, seconds: float) -> int | None:
+    """Go on with what another reap began and did not finish; return the epoch, or None if it is done."""
+    values = {
+        "metadata_id": seen.metadata_id,
+        "epoch": seen.epoch,
+        "seconds": seconds,
+        "seen": seen.reaping_until,
+    }
+    with transaction(engine) as connection:
+        epoch = connection.execute(_TAKE_OVER, values, execution_options=LAST).scalar_one_or_none()
+    return None if epoch is None else int(epoch)

@@ -1,0 +1,209 @@
+"""The one place that gives up on loads; :mod:`airflow_dataloader.core.reaping` has the rules.
+
+No transaction is open while an API is asked. What was decided may be out of date when it is written, so every
+write names what it was decided by: the epoch, and the lease or the progress that was seen.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, text
+
+from airflow_dataloader.control.ending import Ending, SettledBy, end
+from airflow_dataloader.control.fencing import fence, take_over
+from airflow_dataloader.control.live import Seen, live_loads
+from airflow_dataloader.control.strays import end_lost_loads, end_rows_without_load
+from airflow_dataloader.control.transaction import LAST, transaction
+from airflow_dataloader.core.failure import Failure, Phase
+from airflow_dataloader.core.reaping import Action, Decision, ReapLimits, Reason, decide, must_ask
+from airflow_dataloader.core.run_api import Run, RunApi, RunApiUnavailable, RunState
+from airflow_dataloader.core.status import LoadStatus
+
+__all__ = ["ReapLimits", "Reaped", "reap"]
+
+log = logging.getLogger(__name__)
+
+_UP = text("SELECT extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())::float")
+
+_EXTEND = text("""
+UPDATE control.historical_metadata SET lease_until = clock_timestamp() + make_interval(secs => :extension)
+WHERE id = ANY (:ids) AND load_status = 'Queued'""")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reaped:
+    """A load that was given up; ``metadata_id`` is None for a live row that had none."""
+
+    metadata_id: int | None
+    config_id: int | None
+    status: LoadStatus
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Doomed:
+    """A load to be ended, and the epoch that its end has to name."""
+
+    seen: Seen
+    epoch: int
+    reason: Reason
+    failure: Failure
+
+    def ending(self) -> Ending:
+        unstarted = self.reason is Reason.NOT_STARTED
+        return Ending(
+            metadata_id=self.seen.metadata_id,
+            epoch=self.epoch,
+            status=self.reason.status,
+            failure=self.failure,
+            settled_by=SettledBy.REAP,
+            while_in=frozenset({self.seen.load.status}),
+            lease_until=self.seen.lease_until if unstarted else None,
+        )
+
+
+def reap(engine: Engine, *, run_api: RunApi | None, limits: ReapLimits | None = None) -> list[Reaped]:
+    """Give up on loads whose time is over, and return them. ``run_api`` None: no run can be asked about.
+
+    Safe to call from anywhere at any time: several at once share the work, and what one leaves undone the
+    next takes over. Waits up to ``limits.wait`` seconds where runs have to be cancelled.
+    """
+    return _Reaper(engine, run_api, limits or ReapLimits()).work()
+
+
+class _Reaper:
+    """One reap under way."""
+
+    def __init__(self, engine: Engine, api: RunApi | None, limits: ReapLimits) -> None:
+        self._engine = engine
+        self._api = api
+        self._limits = limits
+
+    def work(self) -> list[Reaped]:
+        with transaction(self._engine, readonly=True) as connection:
+            if connection.execute(_UP).scalar_one() < self._limits.startup:
+                return []
+            loads = live_loads(connection)
+        decided = [(seen, decide(seen.load, self._ask(seen), self._limits)) for seen in loads]
+        self._extend([seen.metadata_id for seen, decision in decided if decision.action is Action.EXTEND])
+        ended = self._end([_doomed(seen, made) for seen, made in decided if made.action is Action.END])
+        fenced = [doomed for seen, made in decided if (doomed := self._fence(seen, made))]
+        runs = _runs_to_cancel(loads, ended + fenced)
+        self._cancel(runs)
+        self._wait({doomed.seen.run for doomed in fenced if doomed.seen.run} & runs)
+        return [_reaped(doomed) for doomed in ended + self._end(fenced)] + self._strays()
+
+    def _ask(self, seen: Seen) -> Run | None:
+        """Return the load's run, None if it has none; where nothing depends on it, say that it is running."""
+        if seen.run is None:
+            return None
+        if not must_ask(seen.load, self._limits):
+            return Run(state=RunState.RUNNING)
+        return self._state(seen.run)
+
+    def _state(self, run: tuple[str | None, str]) -> Run:
+        if self._api is None:
+            return Run(state=RunState.UNKNOWN)
+        try:
+            return self._api.state(*run)
+        except RunApiUnavailable as error:
+            log.warning("Run %s could not be asked about: %s", run[1], error)
+            return Run(state=RunState.UNKNOWN)
+
+    def _extend(self, ids: Sequence[int]) -> None:
+        if ids:
+            with transaction(self._engine) as connection:
+                values = {"ids": list(ids), "extension": self._limits.extension}
+                connection.execute(_EXTEND, values, execution_options=LAST)
+
+    def _fence(self, seen: Seen, decision: Decision) -> _Doomed | None:
+        seconds = self._limits.reaping
+        if decision.action is Action.TAKE_OVER:
+            epoch, doomed = take_over(self._engine, seen, seconds=seconds), _left_behind(seen)
+        elif decision.action is Action.FENCE:
+            doomed = _doomed(seen, decision)
+            epoch = fence(self._engine, seen, doomed.reason, doomed.failure, seconds=seconds)
+        else:
+            return None
+        return (
+            None
+            if epoch is None
+            else _Doomed(seen=seen, epoch=epoch, reason=doomed.reason, failure=doomed.failure)
+        )
+
+    def _end(self, doomed: Sequence[_Doomed]) -> list[_Doomed]:
+        """Write the ends; return the loads that this reap ended."""
+        if not doomed:
+            return []
+        with transaction(self._engine) as connection:
+            ids = end(connection, [load.ending() for load in doomed], last=True)
+        return [load for load in doomed if load.seen.metadata_id in ids]
+
+    def _cancel(self, runs: Iterable[tuple[str | None, str]]) -> None:
+        for run in runs:
+            try:
+                if self._api is not None:
+                    self._api.cancel(*run)
+            except RunApiUnavailable as error:
+                # Its loads are fenced or over; whatever it still does is refused.
+                log.warning("Run %s could not be cancelled: %s", run[1], error)
+
+    def _wait(self, runs: set[tuple[str | None, str]]) -> None:
+        """Wait until the runs are over, or nobody can tell, or for long enough."""
+        until = time.monotonic() + self._limits.wait
+        while runs and time.monotonic() < until:
+            runs = {run for run in runs if self._state(run).state in {RunState.PENDING, RunState.RUNNING}}
+            if runs:
+                time.sleep(min(self._limits.poll, max(0.0, until - time.monotonic())))
+
+    def _strays(self) -> list[Reaped]:
+        with transaction(self._engine) as connection:
+            loads = end_lost_loads(connection)
+            rows = end_rows_without_load(connection, expiry=self._limits.expiry)
+        failed = LoadStatus.FAILED
+        return [
+            Reaped(metadata_id=metadata_id, config_id=config_id, status=failed, message=message)
+            for metadata_id, (config_id, message) in loads.items()
+        ] + [
+            Reaped(metadata_id=None, config_id=config_id, status=failed, message=message)
+            for config_id, message in rows.items()
+        ]
+
+
+def _doomed(seen: Seen, decision: Decision) -> _Doomed:
+    assert decision.reason is not None, "an end has a reason"
+    failure = Failure(
+        phase=Phase.RUN,
+        error=decision.reason,
+        message=decision.message,
+        transient=decision.reason.transient,
+        termination_code=decision.termination_code,
+    )
+    return _Doomed(seen=seen, epoch=seen.epoch, reason=decision.reason, failure=failure)
+
+
+def _left_behind(seen: Seen) -> _Doomed:
+    """Return the end that the reap before us had already decided and recorded."""
+    said = {key: value for key, value in (seen.failure or {}).items() if key != "settled_by"}
+    failure = Failure(**{**said, "phase": Phase(said["phase"])})
+    return _Doomed(seen=seen, epoch=seen.epoch, reason=Reason(failure.error), failure=failure)
+
+
+def _runs_to_cancel(loads: Sequence[Seen], doomed: Sequence[_Doomed]) -> set[tuple[str | None, str]]:
+    """Return the runs of ended loads, but not one that still has another load to do."""
+    over = {load.seen.metadata_id for load in doomed}
+    busy = {seen.run for seen in loads if seen.metadata_id not in over}
+    return {load.seen.run for load in doomed if load.seen.run and load.seen.run not in busy}
+
+
+def _reaped(doomed: _Doomed) -> Reaped:
+    return Reaped(
+        metadata_id=doomed.seen.metadata_id,
+        config_id=doomed.seen.config_id,
+        status=doomed.reason.status,
+        message=doomed.failure.sentence,
+    )

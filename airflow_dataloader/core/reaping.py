@@ -1,0 +1,187 @@
+"""When a load is given up, and what is said about it: rules, without a database or an API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from airflow_dataloader.core.run_api import Run, RunState
+from airflow_dataloader.core.status import LoadStatus, RowStatus
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReapLimits:
+    """All in seconds; tests shorten them."""
+
+    #: After a start of the database, loaders get this long to renew what they could not.
+    startup: float = 90
+    #: In all, from the claim, for a run that waits.
+    queue: float = 3_600
+    #: What a waiting run is given at a time.
+    extension: float = 600
+    #: How long a lease must have been out. Its loader has stopped its own work by then.
+    grace: float = 300
+    #: Without a sign of progress.
+    progress: float = 600
+    #: Beyond the row's maximum runtime, from the claim: the end of a load whose run nobody can ask about.
+    expiry: float = 3_600
+    #: How long to wait for the end of cancelled runs, in all.
+    wait: float = 60
+    #: Between two questions to the API.
+    poll: float = 2
+    #: After which another reap may go on with what one has begun.
+    reaping: float = 120
+
+
+class Reason(StrEnum):
+    """Why a load was given up; ``failure.error``."""
+
+    NOT_STARTED = "NotStarted"
+    STUCK_IN_QUEUE = "StuckInQueue"
+    RUN_ENDED = "RunEnded"
+    LEASE_EXPIRED = "LeaseExpired"
+    NO_PROGRESS = "NoProgress"
+    TIMED_OUT = "TimedOut"
+    EXPIRED = "Expired"
+
+    @property
+    def status(self) -> LoadStatus:
+        """What the load ends as: a limit that somebody set cancels it, everything else is a failure."""
+        limits = {Reason.STUCK_IN_QUEUE, Reason.TIMED_OUT, Reason.EXPIRED}
+        return LoadStatus.CANCELLED if self in limits else LoadStatus.FAILED
+
+    @property
+    def transient(self) -> bool:
+        """Whether the same load may succeed later without anybody changing anything."""
+        return self is not Reason.TIMED_OUT
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveLoad:
+    """A load that owns its row, with the ages that the database's clock gives it, in seconds."""
+
+    status: RowStatus
+    #: Whether a run is recorded.
+    has_run: bool
+    max_runtime_minutes: int
+    since_claim: float
+    since_start: float
+    since_progress: float
+    #: Negative while the lease holds.
+    lease_over: float
+    #: Negative while somebody else is ending it; None: nobody is.
+    reaping_over: float | None = None
+
+
+class Action(StrEnum):
+    """What to do about a load."""
+
+    LEAVE = "leave"
+    #: Give it more time to start.
+    EXTEND = "extend"
+    #: Write its end; nothing of it is running, or what is will find itself refused.
+    END = "end"
+    #: Fence it first, end its run, then write its end.
+    FENCE = "fence"
+    #: Go on with what another reap has begun.
+    TAKE_OVER = "take over"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """An action, and for an end its reason in a word and in a sentence."""
+
+    action: Action
+    reason: Reason | None = None
+    message: str = ""
+    termination_code: str | None = None
+
+
+_LEAVE = Decision(action=Action.LEAVE)
+
+
+def must_ask(load: LiveLoad, limits: ReapLimits) -> bool:
+    """Say whether the decision depends on the load's run."""
+    if not load.has_run or load.reaping_over is not None:
+        return False
+    return load.status is RowStatus.QUEUED or load.lease_over > 0 or _overdue(load, limits) is not None
+
+
+def decide(load: LiveLoad, run: Run | None, limits: ReapLimits) -> Decision:
+    """Return what to do. ``run`` is None where none is recorded, UNKNOWN where it cannot be asked about."""
+    if load.reaping_over is not None:
+        return Decision(action=Action.TAKE_OVER) if load.reaping_over > 0 else _LEAVE
+    if run is not None and run.state is RunState.UNKNOWN:
+        return _unseen(load, limits)
+    if load.status is RowStatus.QUEUED:
+        return _queued(load, run, limits)
+    if run is not None and run.state is RunState.ENDED:
+        return _run_ended(run, "before its loader settled the load")
+    return _overdue(load, limits) or _LEAVE
+
+
+def _unseen(load: LiveLoad, limits: ReapLimits) -> Decision:
+    if load.since_claim <= load.max_runtime_minutes * 60 + limits.expiry:
+        return _LEAVE
+    return Decision(
+        action=Action.FENCE if load.status is RowStatus.IN_PROGRESS else Action.END,
+        reason=Reason.EXPIRED,
+        message=f"Cancelled - not settled {_minutes(load.since_claim)} after its claim, "
+        "and its run could not be asked about",
+    )
+
+
+def _queued(load: LiveLoad, run: Run | None, limits: ReapLimits) -> Decision:
+    if run is None:
+        if load.lease_over <= 0:
+            return _LEAVE
+        return Decision(
+            action=Action.END,
+            reason=Reason.NOT_STARTED,
+            message=f"Nothing started this load within {_minutes(load.since_claim)} of its claim.",
+        )
+    if run.state is RunState.ENDED:
+        return _run_ended(run, "before its loader started")
+    if load.since_claim > limits.queue:
+        return Decision(
+            action=Action.END,
+            reason=Reason.STUCK_IN_QUEUE,
+            message=f"Cancelled - stuck in queue for >{_minutes(limits.queue)}",
+        )
+    return Decision(action=Action.EXTEND)
+
+
+def _run_ended(run: Run, when: str) -> Decision:
+    said = run.reason.strip().rstrip(".") or "no reason given"
+    return Decision(
+        action=Action.END,
+        reason=Reason.RUN_ENDED,
+        message=f"The run ended {when}: {said}.",
+        termination_code=run.termination_code,
+    )
+
+
+def _overdue(load: LiveLoad, limits: ReapLimits) -> Decision | None:
+    if load.status is not RowStatus.IN_PROGRESS:
+        return None
+    runtime = load.max_runtime_minutes * 60
+    if load.lease_over > limits.grace:
+        reason, message = (
+            Reason.LEASE_EXPIRED,
+            f"Its loader has not been heard of since its lease ended {_minutes(load.lease_over)} ago.",
+        )
+    elif load.since_start > runtime:
+        reason, message = (
+            Reason.TIMED_OUT,
+            f"Cancelled - exceeded {load.max_runtime_minutes} minute timeout",
+        )
+    elif load.since_progress > limits.progress:
+        reason, message = Reason.NO_PROGRESS, f"No progress for {_minutes(load.since_progress)}."
+    else:
+        return None
+    return Decision(action=Action.FENCE, reason=reason, message=message)
+
+
+def _minutes(seconds: float) -> str:
+    count = int(seconds // 60)
+    return f"{count} minute{'' if count == 1 else 's'}"
