@@ -35,6 +35,9 @@ METADATA = MetaData(schema=SCHEMA)
 _TIME = DateTime(timezone=True)
 _FILLED = FetchedValue()
 
+#: None is SQL's NULL, not JSON's null.
+_JSON = JSONB(none_as_null=True)
+
 
 def _audit() -> list[Column[object]]:
     return [
@@ -49,13 +52,13 @@ dbconfig = Table(
     "table_control_dbconfig",
     METADATA,
     Column("db_config_key", String(100), primary_key=True),
-    Column("db_config_value", JSONB, nullable=False),
+    Column("db_config_value", _JSON, nullable=False),
     Column("db_type", String(50), nullable=False),
     Column("db_kv_scope", String(100), server_default=_FILLED),
     Column("default_target_schema", String(255)),
     *_audit(),
     Column("max_concurrent_loads", Integer, nullable=False, server_default=_FILLED),
-    Column("connection_options", JSONB, nullable=False, server_default=_FILLED),
+    Column("connection_options", _JSON, nullable=False, server_default=_FILLED),
     Column("paused_until", _TIME),
     Column("pause_reason", Text),
 )
@@ -159,10 +162,10 @@ historical_metadata = Table(
     Column("watermark_low", Text),
     Column("watermark_high", Text),
     Column("target_version", BigInteger),
-    Column("config_snapshot", JSONB),
-    Column("receipt", JSONB),
-    Column("failure", JSONB),
-    Column("verdict", JSONB),
+    Column("config_snapshot", _JSON),
+    Column("receipt", _JSON),
+    Column("failure", _JSON),
+    Column("verdict", _JSON),
     Column("adopted_by", BigInteger),
 )
 
@@ -176,8 +179,8 @@ table_control_history = Table(
     Column("changed_by", String(255)),
     Column("change_type", String(20), nullable=False),
     Column("change_source", String(50)),
-    Column("old_values", JSONB),
-    Column("new_values", JSONB),
+    Column("old_values", _JSON),
+    Column("new_values", _JSON),
     Column("changed_fields", ARRAY(Text)),
 )
 
