@@ -32,6 +32,18 @@ _STOP_SECONDS = 15.0
 _POLL_SECONDS = 0.05
 
 
+# Becomes the server, beside a watcher that ends the whole group when our process has gone, however it went:
+# only our process holds the other end of its standard input. The group outlives its leader as long as the
+# watcher is in it, so that its number cannot be somebody else's by then.
+_WITH_PARENT = """
+exec 3<&0
+( trap "" TERM
+  while read -r _; do :; done
+  kill -TERM -- -$$; sleep 10; kill -KILL -- -$$ ) <&3 >/dev/null 2>&1 &
+exec "$@" </dev/null 3<&-
+"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ServerSettings:
     """What a server is started with."""
@@ -78,7 +90,7 @@ def _spark_home() -> Path:
 
 
 class ConnectServer:
-    """One server, in a process group of its own; its log is a file."""
+    """One server in a process group of its own, with its log in a file; it does not outlive this process."""
 
     def __init__(self, settings: ServerSettings, log: Path) -> None:
         self.settings = settings
@@ -109,12 +121,16 @@ class ConnectServer:
         process, self._process = self._process, None
         if process is None:
             return
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, number)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_STOP_SECONDS)
-                return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_STOP_SECONDS)
+        # What is left of the group: its watcher, or a server that does not listen.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
 
     def __enter__(self) -> Self:
         """Start it."""
@@ -141,9 +157,9 @@ def server_settings(
 def _spawn(settings: ServerSettings, log: IO[bytes]) -> subprocess.Popen[bytes]:
     environment = settings.environment(os.environ) | {"JAVA_HOME": str(java_home())}
     return subprocess.Popen(
-        settings.command(),
+        ["/bin/sh", "-c", _WITH_PARENT, "spark-connect", *settings.command()],
         env=environment,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=log,
         stderr=subprocess.STDOUT,
         start_new_session=True,

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import threading
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,9 +22,6 @@ from airflow_dataloader.sources.registry import dialect
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-    from pyspark.sql.connect.session import SparkSession as ConnectSession
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,49 +95,11 @@ def _databricks() -> tuple[SparkSession, Callable[[], None]]:
     return spark, lambda: None
 
 
-def session_remote(remote: str, session_id: str | None = None) -> str:
-    """Return the address with a session id of its own, unless it has one.
-
-    Whoever knows it can stop the session when its client has died, which does not stop the work.
-    """
-    if re.search(r";session_id=", remote):
-        return remote
-    base = remote if "/" in remote.removeprefix("sc://") else f"{remote}/"
-    return f"{base.rstrip(';')};session_id={session_id or uuid.uuid4()}"
-
-
 def _connect(remote: str) -> tuple[SparkSession, Callable[[], None]]:
-    spark = _connect_session(remote)
+    from airflow_dataloader.loader.engines.spark.connect import connect
+
+    spark = connect(remote)
     return cast("SparkSession", spark), spark.stop
-
-
-def _connect_session(remote: str) -> ConnectSession:
-    # Connect's own class, not the common builder: that one switches the whole process to Connect.
-    from pyspark.sql.connect.client.retries import DefaultPolicy
-    from pyspark.sql.connect.session import SparkSession
-
-    spark = SparkSession.builder.remote(session_remote(remote)).create()
-    # The default waits ten minutes for a server that is gone; a load would outlive its lease.
-    spark.client.set_retry_policies([DefaultPolicy(max_retries=8, max_backoff=5_000)])
-    return spark
-
-
-def release(remote: str) -> None:
-    """Stop and release the session that ``remote`` names by its id, for a client that died.
-
-    Ending the client's process does not end its statement: the server would go on and commit.
-    """
-    spark = _connect_session(remote)
-    try:
-        spark.interruptAll()
-        spark.client.release_session()
-    except Exception as error:
-        if "operation" not in str(error).casefold() or "status" not in str(error).casefold():
-            raise
-        # The interrupted operation is still on its way out; the release holds all the same.
-        log.debug("Session was released while it ended an operation: %s", error)
-    finally:
-        spark.client.close()
 
 
 _classic_lock = threading.Lock()
