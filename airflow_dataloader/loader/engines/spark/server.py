@@ -39,7 +39,7 @@ _WITH_PARENT = """
 exec 3<&0
 ( trap "" TERM
   while read -r _; do :; done
-  kill -TERM -- -$$; sleep 10; kill -KILL -- -$$ ) <&3 >/dev/null 2>&1 &
+  kill -TERM -$$; sleep 10; kill -KILL -$$ ) <&3 >/dev/null 2>&1 &
 exec "$@" </dev/null 3<&-
 """
 
