@@ -31,6 +31,8 @@ _DEFAULTS = {
 #: Seconds after which a pooled connection is replaced: below the hour that a Lakebase token lives.
 _RECYCLE = 1800
 
+_LAY_IDLE = "dataloader_lay_idle"
+
 
 def create_engine(url: str) -> Engine:
     """Return an engine for the control database; nothing is connected yet.
@@ -54,6 +56,7 @@ def create_engine(url: str) -> Engine:
     engine = sqlalchemy.create_engine(
         shown, creator=connect, pool_recycle=_RECYCLE, hide_parameters=True, use_native_hstore=False
     )
+    event.listen(engine, "checkin", _lay_down)
     event.listen(engine, "checkout", _replace_if_closed)
     listen(engine)
     return engine
@@ -64,14 +67,18 @@ def place_of(url: str) -> Place:
     return read_url(url).place
 
 
-def _replace_if_closed(
-    connection: object, _entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection
-) -> None:
+def _lay_down(_connection: object, entry: ConnectionPoolEntry) -> None:
+    entry.info[_LAY_IDLE] = True
+
+
+def _replace_if_closed(connection: object, entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
     """Have the pool open a new connection in place of one that the server closed while it lay idle.
 
     Costs no round trip: a server says nothing to an idle connection except good-bye, so one with something
     to read is dead, or about to be.
     """
     assert isinstance(connection, psycopg.Connection), "the control database is opened with psycopg"
+    if not entry.info.pop(_LAY_IDLE, False):
+        return
     if connection.closed or select.select([connection.fileno()], [], [], 0)[0]:
         raise DisconnectionError("the server closed the connection")

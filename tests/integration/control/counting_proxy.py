@@ -8,11 +8,11 @@ from typing import Self
 
 
 class CountingProxy:
-    """Forwards 127.0.0.1:``port`` to ``target`` and counts each answer that follows a question."""
+    """Forwards ``host``:``port`` to 127.0.0.1:``target`` and counts each answer that follows a question."""
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int, host: str = "127.0.0.1") -> None:
         self._target = target
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((host, 0))
         self.port: int = self._listener.getsockname()[1]
         self.round_trips = 0
         self.connections = 0
