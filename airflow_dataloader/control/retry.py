@@ -19,13 +19,14 @@ UPDATE control.table_control t SET
     next_load_date_time = CASE WHEN t.retry_count < :max_retries
         THEN clock_timestamp() ELSE t.next_load_date_time END,
     last_status_message = concat_ws(' ', CASE WHEN t.retry_count < :max_retries
-        THEN :retry ELSE :review || ' Retries exhausted.' END, :reason, t.last_status_message)
+        THEN CAST(:retry AS text) ELSE CAST(:review AS text) || ' Retries exhausted.' END,
+        CAST(:reason AS text), t.last_status_message)
 WHERE t.config_id = :config_id AND t.last_status = 'Failed'
 RETURNING t.last_status""")
 
 _REVIEW = text("""
 UPDATE control.table_control t SET
-    last_status_message = concat_ws(' ', :review, :reason, t.last_status_message)
+    last_status_message = concat_ws(' ', CAST(:review AS text), CAST(:reason AS text), t.last_status_message)
 WHERE t.config_id = :config_id AND t.last_status = 'Failed'""")
 
 

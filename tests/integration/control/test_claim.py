@@ -1,0 +1,234 @@
+"""The claim as a whole: each row once, the same answer to the same question, no row stops another."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import Engine
+
+from airflow_dataloader.control.claim import claim
+from airflow_dataloader.control.connect import create_engine, round_trips, transaction
+from airflow_dataloader.control.intervene import cancel
+from airflow_dataloader.core.selector import parse
+from airflow_dataloader.core.strategy import Trigger
+from tests.factories import add_row, add_source
+from tests.integration.control.drive import due_row, edit, load, loads_of, repair, row, sql
+
+
+@pytest.fixture(autouse=True)
+def shop(control: Engine) -> str:
+    return add_source(control, "shop", max_concurrent_loads=100)
+
+
+def test_takes_what_is_due_and_nothing_else(control: Engine) -> None:
+    due = due_row(control)
+    add_row(control)
+    add_row(control, next_load_date_time="2999-01-01")
+    due_row(control, is_active=False)
+    (claimed,) = claim(control, airflow_run="run")
+    assert (claimed.config_id, claimed.epoch, claimed.load_status) == (due, 1, "Queued")
+    assert row(control, due)["last_status"] == "Queued"
+    assert load(control, claimed.metadata_id)["load_status"] == "Queued"
+
+
+def test_the_same_run_gets_the_same_loads(control: Engine) -> None:
+    for _ in range(15):
+        due_row(control)
+    first = claim(control, airflow_run="run")
+    assert len(first) == 10
+    cancel(control, first[3].metadata_id, "enough")
+    again = claim(control, airflow_run="run")
+    assert [load.metadata_id for load in again] == [load.metadata_id for load in first]
+    assert [load.metadata_id for load in again] == sorted(load.metadata_id for load in again)
+    assert (again[3].load_status, again[3].message) == ("Cancelled", "enough")
+    assert [load.config for load in again] == [load.config for load in first]
+    assert len(claim(control, airflow_run="another run")) == 5
+
+
+def test_an_answer_that_was_lost_after_the_commit(control: Engine, control_url: str) -> None:
+    rows = {due_row(control) for _ in range(3)}
+    # The claim is committed and its client gone before it could tell anybody.
+    lost = create_engine(control_url)
+    claim(lost, airflow_run="run")
+    lost.dispose()
+    assert {claimed.config_id for claimed in claim(control, airflow_run="run")} == rows
+    assert all(len(loads_of(control, config_id)) == 1 for config_id in rows)
+
+
+def test_two_airflows_may_have_the_same_run_ids(control: Engine) -> None:
+    due_row(control), due_row(control)
+    (here,) = claim(control, airflow_run="scheduled", airflow_base_url="https://a", batch_size=1)
+    (there,) = claim(control, airflow_run="scheduled", airflow_base_url="https://b", batch_size=1)
+    assert here.config_id != there.config_id
+    assert claim(control, airflow_run="scheduled", airflow_base_url="https://a") == [here]
+
+
+def test_two_claimers_with_32_threads_share_the_rows(control: Engine, control_url: str) -> None:
+    rows = {due_row(control) for _ in range(150)}
+    engines = [create_engine(control_url), create_engine(control_url)]
+
+    def take(number: int) -> list[int]:
+        claimed = claim(engines[number % 2], airflow_run=f"run-{number}", batch_size=5, max_concurrent=1000)
+        return [load.config_id for load in claimed]
+
+    with ThreadPoolExecutor(32) as pool:
+        taken = Counter(config_id for ids in pool.map(take, range(40)) for config_id in ids)
+    for engine in engines:
+        engine.dispose()
+    assert set(taken) <= rows
+    assert len(taken) == 100, "a source bears 100 loads at once"
+    assert set(taken.values()) == {1}
+    assert sql(control, "SELECT count(*), count(DISTINCT config_id) FROM control.historical_metadata") == [
+        (100, 100)
+    ]
+
+
+def test_threads_of_one_run_get_one_answer(control: Engine) -> None:
+    for _ in range(30):
+        due_row(control)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: claim(control, airflow_run="run"), range(8)))
+    assert all(answer == answers[0] for answer in answers)
+    assert len(answers[0]) == 10
+
+
+@pytest.mark.parametrize(
+    ("overrides", "field", "fix"),
+    [
+        ({"load_strategy": "upsert"}, "load_strategy", "use one of full"),
+        ({"load_strategy": "incremental"}, "incremental_column", "name the column"),
+        ({"db_config_key": None}, "db_config_key", "name a row of table_control_dbconfig"),
+        ({"destination_table_catalog": " "}, "destination_table_catalog", "name the catalog"),
+        ({"load_cron": "every day"}, "load_cron", "write five fields"),
+        ({"load_cron": "0 3 * * *", "load_timezone": "Mars/Phobos"}, "load_timezone", "IANA"),
+    ],
+)
+def test_a_row_that_cannot_be_loaded_fails_and_says_why(
+    control: Engine, overrides: dict[str, str], field: str, fix: str
+) -> None:
+    bad = due_row(control, **overrides)
+    good = due_row(control)
+    refused, claimed = claim(control, airflow_run="run")
+    assert (refused.config_id, refused.load_status) == (bad, "Failed")
+    assert (claimed.config_id, claimed.load_status) == (good, "Queued")
+    message = row(control, bad)["last_status_message"]
+    assert message == refused.message
+    assert f"config_id {bad} " in message
+    assert f" {field}: " in message
+    assert fix in message
+    record = load(control, refused.metadata_id)
+    assert record["failure"]["settled_by"] == "claim"
+    assert record["failure"]["field"] == field
+    assert record["failure"]["transient"] is False
+    assert row(control, bad)["last_status"] == "Failed"
+    assert record["lease_until"] is None
+
+
+def test_refused_rows_take_nobody_s_place(control: Engine) -> None:
+    for _ in range(25):
+        due_row(control, load_strategy="upsert", priority=9)
+    good = [due_row(control) for _ in range(12)]
+    claimed = claim(control, airflow_run="run")
+    queued = [load.config_id for load in claimed if load.load_status == "Queued"]
+    assert queued == good[:10]
+    assert len(claimed) == 35
+
+
+def test_a_refused_row_waits_for_its_next_slot(control: Engine) -> None:
+    with_cron = due_row(control, load_strategy="upsert", load_cron="0 0 1 1 *")
+    without = due_row(control, load_strategy="upsert")
+    bad_cron = due_row(control, load_cron="nonsense")
+    claim(control, airflow_run="run")
+    assert row(control, with_cron)["next_load_date_time"].month == 1
+    assert row(control, without)["next_load_date_time"] is None
+    assert sql(
+        control,
+        "SELECT next_load_date_time = 'infinity' FROM control.table_control WHERE config_id = :id",
+        id=bad_cron,
+    ) == [(True,)]
+    assert claim(control, airflow_run="next") == []
+    edit(control, bad_cron, load_cron="0 0 1 1 *")
+    assert claim(control, airflow_run="after the edit") == []
+    assert row(control, bad_cron)["next_load_date_time"].month == 1
+
+
+def test_the_slot_moves_to_the_next_after_now(control: Engine) -> None:
+    ids = [due_row(control, load_cron="*/5 * * * *"), due_row(control)]
+    claim(control, airflow_run="run")
+    (later,) = sql(
+        control,
+        "SELECT next_load_date_time - clock_timestamp() BETWEEN '0' AND '5 minutes' "
+        "FROM control.table_control WHERE config_id = :id",
+        id=ids[0],
+    )
+    assert later == (True,)
+    assert row(control, ids[1])["next_load_date_time"] is None
+
+
+def test_a_row_in_somebody_s_hands_is_left_and_another_taken(control: Engine) -> None:
+    held, free = due_row(control, priority=1), due_row(control)
+    with transaction(control) as connection:
+        connection.exec_driver_sql(
+            f"SELECT FROM control.table_control WHERE config_id = {held} FOR UPDATE"
+        )
+        (claimed,) = claim(control, airflow_run="run", batch_size=1)
+    assert claimed.config_id == free
+    assert [load.config_id for load in claim(control, airflow_run="next")] == [held]
+
+
+def test_asked_rows_are_claimed_whatever_their_slot(control: Engine) -> None:
+    rows = [add_row(control, tags=["night"]) for _ in range(3)]
+    off = add_row(control, tags=["night"], is_active=False)
+    add_row(control)
+    (first,) = claim(control, airflow_run="one", only=[rows[1], off], trigger=Trigger.MANUAL)
+    assert first.config_id == rows[1]
+    assert load(control, first.metadata_id)["trigger"] == "manual"
+    rest = claim(control, airflow_run="rest", selector=parse("tag:night"), trigger=Trigger.MANUAL)
+    assert [load.config_id for load in rest] == [rows[0], rows[2]], "a live row is left out"
+    assert claim(control, airflow_run="none", only=[]) == []
+
+
+def test_asked_rows_that_cannot_be_loaded_are_told_once(control: Engine) -> None:
+    bad = add_row(control, load_strategy="upsert")
+    good = add_row(control)
+    claimed = claim(control, airflow_run="run", only=[bad, good], batch_size=1)
+    assert [(load.config_id, load.load_status) for load in claimed] == [(bad, "Failed"), (good, "Queued")]
+
+
+def test_a_selector_and_ids_are_both_obeyed(control: Engine) -> None:
+    rows = [add_row(control, owner="anna"), add_row(control, owner="anna"), add_row(control, owner="ben")]
+    claimed = claim(control, airflow_run="run", selector=parse("owner:anna"), only=rows[1:])
+    assert [load.config_id for load in claimed] == [rows[1]]
+
+
+def test_each_claim_has_a_new_epoch(control: Engine) -> None:
+    config_id = due_row(control)
+    epochs = []
+    for number in range(3):
+        (claimed,) = claim(control, airflow_run=f"run-{number}", only=[config_id])
+        epochs.append(claimed.epoch)
+        cancel(control, claimed.metadata_id, "again")
+    assert epochs == [1, 2, 3]
+
+
+def test_a_row_that_a_person_set_free_is_claimed_over_its_load(control: Engine) -> None:
+    config_id = due_row(control)
+    (stuck,) = claim(control, airflow_run="run")
+    repair(control, config_id, last_status=None)
+    (claimed,) = claim(control, airflow_run="next", only=[config_id])
+    assert claimed.epoch == stuck.epoch + 1
+
+
+def test_a_row_gets_its_name_in_messages(control: Engine) -> None:
+    config_id = due_row(control, source_table_name="orders", destination_table_name="orders")
+    (claimed,) = claim(control, airflow_run="run")
+    assert claimed.label == f"config_id {config_id} (public.orders → bronze.shop.orders)"
+
+
+def test_a_claim_of_one_row_takes_few_round_trips(control: Engine) -> None:
+    due_row(control)
+    before = round_trips(control)
+    claim(control, airflow_run="run")
+    assert round_trips(control) - before <= 6
