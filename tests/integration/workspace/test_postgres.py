@@ -29,8 +29,9 @@ PATIENCE = 30.0
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Return a folder whose parents every user may enter, but which is ours alone."""
+    """Return a folder that every user may enter, as root without user namespaces needs it."""
     home = Path(tempfile.mkdtemp(prefix="dataloader-postgres-"))
+    home.chmod(0o755)
     yield home
     shutil.rmtree(home)
 
@@ -219,7 +220,6 @@ def test_makes_the_cluster_anew_when_the_first_try_was_interrupted(server: Embed
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_root_without_user_namespaces_runs_it_as_another_user_from_a_copy(folder: Path) -> None:
-    folder.chmod(0o755)
     nobody = pwd.getpwnam("nobody")
     with EmbeddedPostgres(folder / "postgres", fsync=False, identity=Identity(account=nobody)) as server:
         process = psutil.Process(server.pid)
@@ -233,6 +233,7 @@ def test_root_without_user_namespaces_runs_it_as_another_user_from_a_copy(folder
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_says_which_folder_another_user_cannot_enter(folder: Path) -> None:
+    folder.chmod(0o700)
     server = EmbeddedPostgres(folder / "postgres", identity=Identity(account=pwd.getpwnam("nobody")))
     with pytest.raises(ConfigurationError, match=f"cannot enter {folder}"):
         server.start()
@@ -243,7 +244,6 @@ def test_an_ordinary_user_runs_it_directly(folder: Path) -> None:
     """The whole life of a server below a home of that user's own, with the machine's own accounts."""
     binaries = copy_readable(folder)
     account = pwd.getpwnam("nobody")
-    folder.chmod(0o755)
     home = folder / "home"
     home.mkdir(mode=0o700)
     os.chown(home, account.pw_uid, account.pw_gid)
