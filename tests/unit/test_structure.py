@@ -1,0 +1,203 @@
+"""Rules about the shape of the code that no linter knows. Every number and list here may only fall."""
+
+from __future__ import annotations
+
+import ast
+import re
+import statistics
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+PACKAGE = REPOSITORY / "airflow_dataloader"
+TESTS = REPOSITORY / "tests"
+ROOMS = ("airflow_dataloader", "benchmarks", "spark_tasks", "sql", "tests")
+
+LONGEST_FILE = 500
+MEDIAN_FILE = 100
+#: Lines of a function's body, its docstring not counted.
+LONGEST_FUNCTION = 39
+LONGER_FUNCTIONS = {
+    "airflow_dataloader/core/config.py:from_snapshot",
+    "airflow_dataloader/core/config.py:_source_problems",
+}
+LONGEST_TASK_FILE = 15
+
+#: Suppressions of the type checker and the linter, in the package and outside of it.
+MOST_SUPPRESSIONS = {"airflow_dataloader": 26, "elsewhere": 22}
+
+#: Modules whose test has another name than theirs, because it tests a behaviour that several of them make
+#: together. The test must exist.
+TESTED_BY = {
+    "loader/engines/spark/confs.py": "integration/engines/test_merge.py",
+    "loader/engines/spark/connect.py": "integration/engines/test_interrupt.py",
+    "loader/engines/spark/context.py": "integration/engines/test_inspect.py",
+    "loader/engines/spark/engine.py": "integration/engines/test_inspect.py",
+    "loader/engines/spark/errors.py": "integration/engines/test_postgresql.py",
+    "loader/engines/spark/fence.py": "integration/engines/test_exactly_once.py",
+    "loader/engines/spark/frames.py": "integration/engines/test_overwrite.py",
+    "loader/engines/spark/history.py": "integration/engines/test_exactly_once.py",
+    "loader/engines/spark/interrupts.py": "integration/engines/test_interrupt.py",
+    "loader/engines/spark/observe.py": "integration/engines/test_overwrite.py",
+    "loader/engines/spark/publish.py": "integration/engines/test_overwrite.py",
+    "loader/engines/spark/read.py": "integration/engines/test_postgresql.py",
+    "loader/engines/spark/rows.py": "integration/engines/test_inspect.py",
+    "loader/engines/spark/session.py": "integration/engines/test_interrupt.py",
+    "loader/engines/spark/stage.py": "integration/engines/test_stage.py",
+    "loader/engines/spark/tables.py": "integration/engines/test_inspect.py",
+    "loader/engines/spark/write.py": "integration/engines/test_exactly_once.py",
+    "loader/sessions/postgresql.py": "integration/sources/test_sessions.py",
+    "workspace/postgres_pid_file.py": "integration/workspace/test_postgres.py",
+}
+
+#: Modules without a test of their own. An entry whose test was written since must go.
+WITHOUT_TEST: set[str] = {
+    "cli/console.py",
+    "cli/control.py",
+    "cli/db.py",
+    "cli/demo.py",
+    "cli/doctor.py",
+    "cli/exit_codes.py",
+    "cli/load.py",
+    "cli/local_engine.py",
+    "cli/main.py",
+    "control/connect.py",
+    "control/ending.py",
+    "control/fenced.py",
+    "control/fencing.py",
+    "control/infinity.py",
+    "control/intervene.py",
+    "control/live.py",
+    "control/lookup.py",
+    "control/migrations.py",
+    "control/reap.py",
+    "control/refusal.py",
+    "control/retry.py",
+    "control/selection.py",
+    "control/strays.py",
+    "control/tracking.py",
+    "core/reaping.py",
+    "loader/control_url.py",
+    "loader/endpoint.py",
+    "loader/engines/spark/jvm.py",
+    "loader/engines/spark/server.py",
+    "loader/window.py",
+    "workspace/demo/compare.py",
+    "workspace/demo/shop.py",
+}
+
+
+def modules() -> Iterator[str]:
+    """Yield the package's modules that do something, as paths below it; types alone need no test."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if any(body_lines(function) for function in functions(path)):
+            yield str(path.relative_to(PACKAGE))
+
+
+def mirrored(module: str) -> list[Path]:
+    """Return where the test of ``module`` may lie."""
+    path = Path(module)
+    return [TESTS / kind / path.with_name(f"test_{path.name}") for kind in ("unit", "integration")]
+
+
+def python_files() -> Iterator[Path]:
+    for room in ROOMS:
+        yield from sorted((REPOSITORY / room).rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(REPOSITORY))
+
+
+@pytest.mark.parametrize("module", list(modules()))
+def test_every_module_has_its_test(module: str) -> None:
+    there = any(path.is_file() for path in mirrored(module))
+    if module in TESTED_BY:
+        assert (TESTS / TESTED_BY[module]).is_file(), f"{TESTED_BY[module]} does not exist"
+        assert not there, f"{module} has a test of its own name now: take it out of TESTED_BY"
+    elif module in WITHOUT_TEST:
+        assert not there, f"{module} has a test now: take it out of WITHOUT_TEST"
+    else:
+        assert there, f"{module} has no test; expected {' or '.join(map(name_of, mirrored(module)))}"
+
+
+def test_the_lists_name_modules_that_exist() -> None:
+    assert (TESTED_BY.keys() | WITHOUT_TEST) <= set(modules())
+
+
+def test_files_are_short() -> None:
+    lengths = {name_of(path): len(path.read_text().splitlines()) for path in python_files()}
+    assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}
+    package = [length for name, length in lengths.items() if name.startswith("airflow_dataloader/")]
+    assert statistics.median(package) < MEDIAN_FILE
+
+
+def test_functions_are_short() -> None:
+    longer = {
+        f"{name_of(path)}:{function.name}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for function in functions(path)
+        if body_lines(function) > LONGEST_FUNCTION
+    }
+    assert longer == LONGER_FUNCTIONS
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    body = function.body[1:] if ast.get_docstring(function) is not None else function.body
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "spark_tasks").glob("*.py")), ids=name_of)
+def test_task_files_only_call_the_package(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= LONGEST_TASK_FILE
+
+
+# Put together, so that this file does not find itself.
+SUPPRESSION = re.compile("#" + r" *(type: *ignore|noqa|pyright:|mypy:)([^#]*)")
+
+
+def test_a_suppression_names_its_code() -> None:
+    bare = [
+        f"{name_of(path)}:{number}"
+        for path in python_files()
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        for kind, rest in SUPPRESSION.findall(line)
+        if not re.match(r"\[[a-z-]+(,[a-z-]+)*\]" if "ignore" in kind else r": [A-Z]+\d+", rest)
+    ]
+    assert bare == []
+
+
+def test_suppressions_do_not_grow() -> None:
+    found = dict.fromkeys(MOST_SUPPRESSIONS, 0)
+    for path in python_files():
+        room = "airflow_dataloader" if path.is_relative_to(PACKAGE) else "elsewhere"
+        found[room] += len(SUPPRESSION.findall(path.read_text()))
+    assert all(found[room] <= most for room, most in MOST_SUPPRESSIONS.items()), found
+
+
+def test_core_needs_the_standard_library_only() -> None:
+    ours = ("airflow_dataloader.core", "airflow_dataloader.exceptions")
+    foreign = {
+        f"{name_of(path)}: {name}"
+        for path in sorted((PACKAGE / "core").rglob("*.py"))
+        for name in imported(ast.parse(path.read_text()))
+        if name.split(".")[0] not in sys.stdlib_module_names and not name.startswith(ours)
+    }
+    assert foreign == set()
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or "."
