@@ -90,6 +90,17 @@ WITHOUT_TEST: set[str] = {
 }
 
 
+def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    body = function.body[1:] if ast.get_docstring(function) is not None else function.body
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
 def modules() -> Iterator[str]:
     """Yield the package's modules that do something, as paths below it; types alone need no test."""
     for path in sorted(PACKAGE.rglob("*.py")):
@@ -143,17 +154,6 @@ def test_functions_are_short() -> None:
         if body_lines(function) > LONGEST_FUNCTION
     }
     assert longer == LONGER_FUNCTIONS
-
-
-def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node
-
-
-def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    body = function.body[1:] if ast.get_docstring(function) is not None else function.body
-    return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
 
 
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "spark_tasks").glob("*.py")), ids=name_of)
