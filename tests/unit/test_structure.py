@@ -32,20 +32,14 @@ MOST_SUPPRESSIONS = {"airflow_dataloader": 26, "elsewhere": 22}
 #: Modules whose test has another name than theirs, because it tests a behaviour that several of them make
 #: together. The test must exist.
 TESTED_BY = {
-    "loader/engines/spark/confs.py": "integration/engines/test_merge.py",
-    "loader/engines/spark/connect.py": "integration/engines/test_interrupt.py",
     "loader/engines/spark/context.py": "integration/engines/test_inspect.py",
     "loader/engines/spark/engine.py": "integration/engines/test_inspect.py",
-    "loader/engines/spark/errors.py": "integration/engines/test_postgresql.py",
     "loader/engines/spark/fence.py": "integration/engines/test_exactly_once.py",
     "loader/engines/spark/frames.py": "integration/engines/test_overwrite.py",
-    "loader/engines/spark/history.py": "integration/engines/test_exactly_once.py",
-    "loader/engines/spark/interrupts.py": "integration/engines/test_interrupt.py",
     "loader/engines/spark/observe.py": "integration/engines/test_overwrite.py",
     "loader/engines/spark/publish.py": "integration/engines/test_overwrite.py",
     "loader/engines/spark/read.py": "integration/engines/test_postgresql.py",
     "loader/engines/spark/rows.py": "integration/engines/test_inspect.py",
-    "loader/engines/spark/session.py": "integration/engines/test_interrupt.py",
     "loader/engines/spark/stage.py": "integration/engines/test_stage.py",
     "loader/engines/spark/tables.py": "integration/engines/test_inspect.py",
     "loader/engines/spark/write.py": "integration/engines/test_exactly_once.py",
@@ -83,7 +77,6 @@ WITHOUT_TEST: set[str] = {
     "loader/control_url.py",
     "loader/endpoint.py",
     "loader/engines/spark/jvm.py",
-    "loader/engines/spark/server.py",
     "loader/window.py",
     "workspace/demo/compare.py",
     "workspace/demo/shop.py",
