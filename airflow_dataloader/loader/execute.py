@@ -31,8 +31,13 @@ STRATEGIES: Mapping[Strategy, Callable[[Job], Outcome]] = {
 }
 
 
-def execute(worker: Worker, started: Started, keeper: LeaseKeeper, journal: Journal) -> Outcome:
-    """Connect, plan, take the target, and run the row's strategy. Settles nothing."""
+def execute(
+    worker: Worker, started: Started, keeper: LeaseKeeper, journal: Journal
+) -> tuple[Started, Outcome]:
+    """Connect, plan, take the target, and run the row's strategy. Settles nothing.
+
+    Returns the load as a repair left it, with an adopted watermark in its configuration, and its outcome.
+    """
     strategy = _strategy(started)
     worker.observer.reached(started.config, Moment.STARTED)
     with _job(worker, started, keeper, journal) as job:
@@ -42,7 +47,8 @@ def execute(worker: Worker, started: Started, keeper: LeaseKeeper, journal: Jour
             plan_columns(job)
         take_target(job, worker.control)
         job.reached(Moment.PLANNED)
-        return strategy(job)
+        outcome = strategy(job)
+        return job.started, outcome
 
 
 def _strategy(started: Started) -> Callable[[Job], Outcome]:

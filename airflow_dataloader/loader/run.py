@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from airflow_dataloader.control import lease
@@ -75,10 +75,10 @@ def _run_started(worker: Worker, started: Started, nonce: str) -> Result:
     settlement = Settlement(worker=worker, started=started, nonce=nonce, keeper=keeper, journal=journal)
     with keeper:
         try:
-            outcome = execute(worker, started, keeper, journal)
+            repaired, outcome = execute(worker, started, keeper, journal)
         except Exception as error:  # noqa: BLE001  whatever broke the load is what its row must say
             return settlement.failed(error)
         except BaseException as interrupt:
             settlement.failed(interrupt)
             raise
-        return settlement.succeeded(outcome)
+        return replace(settlement, started=repaired).succeeded(outcome)

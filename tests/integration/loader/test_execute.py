@@ -1,0 +1,43 @@
+"""A load's work between its start and its settlement: what it leaves behind when it breaks."""
+
+from __future__ import annotations
+
+from airflow_dataloader.core.config import LoadConfig
+from airflow_dataloader.loader.observer import Moment
+from tests.bench import Bench
+
+
+def test_a_strategy_that_this_version_lacks_is_named(bench: Bench) -> None:
+    bench.source.execute("CREATE TABLE items AS SELECT 1 AS id, now() AS at")
+    row = bench.row(load_strategy="rolling", rolling_column="at", rolling_days=3)
+    failed = bench.fail(row)
+    assert "rolling" in failed.message
+    failure = bench.history(row)[0].failure
+    assert (failure["field"], failure["settled_by"]) == ("load_strategy", "loader")
+
+
+def test_a_load_that_breaks_leaves_no_connection_and_no_stage(bench: Bench) -> None:
+    class Breaking:
+        def reached(self, config: LoadConfig, moment: Moment) -> None:
+            if moment is Moment.STAGED:
+                raise RuntimeError("the machine is on fire")
+
+    bench.source.execute("CREATE TABLE items (id integer PRIMARY KEY, at timestamptz)")
+    bench.source.execute("INSERT INTO items VALUES (1, now())")
+    bench.observer = Breaking()
+    row = bench.row(load_strategy="incremental", primary_key_cols="id", incremental_column="at")
+    failed = bench.fail(row)
+    assert "the machine is on fire" in failed.message
+    assert bench.stages() == []
+    ((left,),) = bench.source.execute(
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE application_name LIKE 'adl-%' AND datname = current_database()"
+    ).fetchall()
+    assert left == 0
+
+
+def test_the_failure_says_in_which_phase(bench: Bench) -> None:
+    row = bench.row("never_made")
+    bench.fail(row)
+    failure = bench.history(row)[0].failure
+    assert (failure["phase"], failure["sqlstate"]) == ("plan", "42P01")

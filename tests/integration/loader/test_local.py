@@ -1,0 +1,62 @@
+"""Claims, loads and settles in one process."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_dataloader.core.selector import parse
+from airflow_dataloader.core.status import LoadStatus
+from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.loader.local import Loaded, load_locally
+from tests.bench import Bench
+
+
+def fill(bench: Bench, *tables: str) -> None:
+    for table in tables:
+        bench.source.execute(f"CREATE TABLE {table} AS SELECT 1 AS id")
+
+
+def test_selected_rows_are_loaded_whatever_their_slot(bench: Bench) -> None:
+    fill(bench, "a", "b")
+    chosen, other = bench.row("a", load_cron="0 0 1 1 *"), bench.row("b")
+    told: list[Loaded] = []
+    ended = load_locally(bench.worker, selector=parse("name:a"), report=told.append)
+    assert [load.config_id for load in ended] == [chosen]
+    assert ended == told
+    assert bench.state(chosen).last_status == "Succeeded"
+    assert bench.state(other).last_status is None
+
+
+def test_without_a_selector_what_is_due_is_loaded_and_no_more(bench: Bench) -> None:
+    fill(bench, "a", "b")
+    due, not_due = bench.row("a"), bench.row("b", load_cron="0 0 1 1 *")
+    bench.set(due, next_load_date_time="2020-01-01 00:00:00+00")
+    assert [load.config_id for load in load_locally(bench.worker, selector=None)] == [due]
+    assert bench.state(not_due).last_status is None
+    assert load_locally(bench.worker, selector=None) == []
+
+
+def test_a_failed_table_never_stops_the_next(bench: Bench) -> None:
+    fill(bench, "b")
+    bench.row("gone", priority=9)
+    bench.row("b")
+    bench.row("c", load_strategy="sideways")
+    ended = {load.label: load for load in load_locally(bench.worker, selector=parse("source:shop"))}
+    assert sorted(load.status or "" for load in ended.values()) == ["Failed", "Failed", "Succeeded"]
+    (unknown,) = (load for load in ended.values() if "sideways" in load.message)
+    assert "load_strategy" in unknown.message
+
+
+def test_a_row_that_another_load_holds_is_named_and_left_alone(bench: Bench) -> None:
+    fill(bench, "a")
+    row = bench.row("a")
+    bench.claim(row)
+    (ended,) = load_locally(bench.worker, selector=parse("name:a"))
+    assert ended.status is None
+    assert "Not claimed" in ended.message
+    assert bench.history(row)[-1].load_status == LoadStatus.QUEUED
+
+
+def test_a_selector_that_matches_nothing_says_so(bench: Bench) -> None:
+    with pytest.raises(ConfigurationError, match="No active row matches name:nothing"):
+        load_locally(bench.worker, selector=parse("name:nothing"))

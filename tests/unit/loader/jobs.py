@@ -1,0 +1,89 @@
+"""A job whose tools are small objects that remember what they hold, for tests of one building block."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from airflow_dataloader.control.lease import Started
+from airflow_dataloader.core.config import LoadConfig
+from airflow_dataloader.core.plan import Endpoint
+from airflow_dataloader.loader.job import Job
+from airflow_dataloader.loader.journal import Journal
+from airflow_dataloader.loader.keeper import LeaseKeeper, LeaseTimes
+from airflow_dataloader.loader.observer import Moment
+from airflow_dataloader.sources.registry import dialect
+
+SNAPSHOT = {
+    "config_id": 7,
+    "db_config_key": "shop",
+    "db_type": "postgresql",
+    "db_config_value": {key: key for key in ("host", "port", "database", "user", "password")},
+    "source_table_schema": "public",
+    "source_table_name": "items",
+    "target_catalog": "bronze",
+    "target_schema": "shop",
+    "target_table": "items",
+    "load_strategy": "incremental",
+    "primary_key_cols": "id",
+    "incremental_column": "updated_at",
+    "max_runtime_minutes": 180,
+}
+
+
+class Moments:
+    """An observer that keeps the moments."""
+
+    def __init__(self) -> None:
+        self.seen: list[Moment] = []
+
+    def reached(self, config: LoadConfig, moment: Moment) -> None:
+        self.seen.append(moment)
+
+
+class Answers:
+    """A source session that answers each query with the next of the given results."""
+
+    def __init__(self, *results: Sequence[tuple[Any, ...]]) -> None:
+        self._results = list(results)
+        self.asked: list[str] = []
+
+    def query(self, sql: str) -> Sequence[tuple[Any, ...]]:
+        self.asked.append(sql)
+        return self._results.pop(0)
+
+
+def keeper(*, lost: bool = False) -> LeaseKeeper:
+    """A keeper that nobody started; ``lost``: its lease is over."""
+    times = LeaseTimes(lease=0, grace=0, margin=1) if lost else LeaseTimes()
+    return LeaseKeeper(lambda _: None, progressed=lambda: True, on_lost=lambda: None, times=times)
+
+
+def job(*, engine: Any = None, session: Any = None, lost: bool = False, **snapshot: Any) -> Job:
+    """A job of one incremental row; keywords override the snapshot's columns."""
+    config = LoadConfig.from_snapshot(SNAPSHOT | snapshot)
+    started = Started(
+        metadata_id=41,
+        config_id=7,
+        epoch=3,
+        installation="f" * 32,
+        attempt=1,
+        trigger="schedule",
+        mode="normal",
+        config=config,
+        incremental_value=config.incremental_value,
+        unsettled=(),
+        lease_seconds=60,
+        last_receipt=None,
+    )
+    endpoint = Endpoint(db_type="postgresql", host="h", port=5432, database="d", user="u", password="hunter2")
+    return Job(
+        started=started,
+        engine=engine,
+        session=cast("Any", session),
+        dialect=dialect("postgresql"),
+        endpoint=endpoint,
+        keeper=keeper(lost=lost),
+        journal=Journal(),
+        observer=Moments(),
+    )

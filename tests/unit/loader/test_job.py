@@ -1,0 +1,32 @@
+"""What a load under way knows of itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_dataloader.core.commit import txn_version
+from airflow_dataloader.exceptions import LeaseLost
+from airflow_dataloader.loader.observer import Moment
+from tests.unit.loader.jobs import job
+
+
+def test_a_commit_carries_row_epoch_step_and_facts() -> None:
+    commit = job().commit(1, {"low": "a"})
+    assert commit.app_id == f"adl:{'f' * 32}:7"
+    assert commit.version == txn_version(3, 1)
+    assert commit.metadata_id == 41
+    assert commit.facts["low"] == "a"
+    assert commit.facts["content_hash"] == job().config.content_hash
+
+
+def test_a_stage_is_the_load_s_own_and_beside_the_target() -> None:
+    assert str(job().stage_name) == "bronze.shop._adl_stage_41"
+
+
+def test_a_lost_row_is_noticed_at_every_moment() -> None:
+    with pytest.raises(LeaseLost):
+        job(lost=True).reached(Moment.STAGED)
+
+
+def test_no_password_in_a_job_s_own_description() -> None:
+    assert "hunter2" not in repr(job())

@@ -1,0 +1,22 @@
+"""Who is told how far a load has come."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from airflow_dataloader.loader.observer import LogObserver, Moment
+from tests.unit.loader.jobs import job
+
+
+def test_the_log_names_row_and_moment(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        LogObserver().reached(job().config, Moment.STAGED)
+    assert "config_id 7" in caplog.text
+    assert "staged" in caplog.text
+
+
+def test_moments_stand_in_their_order() -> None:
+    moments = list(Moment)
+    assert moments.index(Moment.STAGED) < moments.index(Moment.PUBLISHING) < moments.index(Moment.PUBLISHED)

@@ -1,0 +1,51 @@
+"""One write to the target."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_dataloader.core.commit import Commit
+from airflow_dataloader.core.failure import Phase
+from airflow_dataloader.exceptions import LeaseLost
+from airflow_dataloader.loader.engines.protocol import Written
+from airflow_dataloader.loader.publish import publish
+from tests.unit.loader.jobs import job
+
+
+def test_what_was_written_is_in_the_receipt() -> None:
+    load = job()
+    commits: list[Commit] = []
+
+    def write(commit: Commit) -> Written:
+        commits.append(commit)
+        return Written(version=12, rows_inserted=3, rows_updated=2, rows_deleted=1)
+
+    publish(load, {"watermark": "9"}, write)
+    receipt = load.journal.receipt
+    assert (receipt.target_version, receipt.rows_published, receipt.rows_deleted) == (12, 5, 1)
+    assert [commit.facts["watermark"] for commit in commits] == ["9"]
+
+
+def test_nothing_is_written_once_the_lease_is_lost() -> None:
+    load = job(lost=True)
+    written: list[Commit] = []
+
+    def write(commit: Commit) -> Written:
+        written.append(commit)
+        return Written(version=0)
+
+    with pytest.raises(LeaseLost):
+        publish(load, {}, write)
+    assert not written
+    assert load.journal.receipt.target_version is None
+
+
+def test_a_write_that_breaks_leaves_the_load_in_its_phase() -> None:
+    load = job()
+
+    def write(commit: Commit) -> Written:
+        raise RuntimeError("disk full")
+
+    with pytest.raises(RuntimeError):
+        publish(load, {}, write)
+    assert load.journal.phase is Phase.PUBLISH

@@ -1,0 +1,56 @@
+"""From a planned row to a planned read."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_dataloader.core.failure import Phase
+from airflow_dataloader.exceptions import EmptySource, EngineFailed, SourceRefused, ValueRefused
+from airflow_dataloader.loader.engines.protocol import Target
+from airflow_dataloader.loader.reading import explained, read_everything, refuse_empty_source
+from tests.unit.loader.jobs import Answers, job
+
+FILLED = Target(version=3, columns={}, commits=(), filled=True)
+
+
+def test_without_a_common_snapshot_a_read_is_not_split() -> None:
+    load = job(num_partitions=4)
+    load.relation = '"public"."items"'
+    plan = read_everything(load)
+    assert plan.partitions == ()
+    assert load.journal.receipt.partitions == 1
+    assert load.journal.phase is Phase.START
+
+
+def test_an_empty_source_over_a_filled_target_is_refused() -> None:
+    load = job(session=Answers([(False,)]))
+    load.target = FILLED
+    with pytest.raises(EmptySource) as caught:
+        refuse_empty_source(load)
+    assert caught.value.field == "empty_source_policy"
+
+
+@pytest.mark.parametrize(
+    ("target", "policy"), [(None, "fail"), (FILLED, "allow")], ids=["nothing to lose", "allowed"]
+)
+def test_an_empty_source_is_not_even_looked_for(target: Target | None, policy: str) -> None:
+    session = Answers()
+    load = job(session=session, empty_source_policy=policy)
+    load.target = target
+    refuse_empty_source(load)
+    assert session.asked == []
+
+
+def test_a_refusal_of_the_source_is_told_in_our_words() -> None:
+    load = job()
+    error = SourceRefused(
+        'The source said: ERROR: invalid input syntax for type integer: "dataloader refuses column '
+        '"born": 0044-03-15 BC (value_policy)"'
+    )
+    with pytest.raises(ValueRefused, match="born"), explained(load, None):
+        raise error
+
+
+def test_an_engine_s_own_error_stays_its_own() -> None:
+    with pytest.raises(EngineFailed, match="disk full"), explained(job(), None):
+        raise EngineFailed("disk full")

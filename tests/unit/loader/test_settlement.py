@@ -1,0 +1,27 @@
+"""What is recorded of a load that broke."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_dataloader.core.failure import Phase
+from airflow_dataloader.exceptions import EngineFailed, OutcomeUnknown, SourceRefused
+from airflow_dataloader.loader.settlement import describe
+
+
+@pytest.mark.parametrize("phase", [Phase.FENCE, Phase.PUBLISH])
+def test_an_error_that_nobody_foresaw_leaves_a_write_s_outcome_open(phase: Phase) -> None:
+    assert describe(ValueError("?"), phase).outcome_unknown
+    assert describe(KeyboardInterrupt(), phase).outcome_unknown
+
+
+@pytest.mark.parametrize("phase", [Phase.CONNECT, Phase.PLAN, Phase.STAGE])
+def test_before_any_write_nothing_is_open(phase: Phase) -> None:
+    assert not describe(ValueError("?"), phase).outcome_unknown
+
+
+def test_our_own_errors_say_themselves_what_they_know() -> None:
+    assert not describe(EngineFailed("stopped"), Phase.PUBLISH).outcome_unknown
+    assert describe(OutcomeUnknown("lost"), Phase.PUBLISH).outcome_unknown
+    failure = describe(SourceRefused("no", field="query", sqlstate="42P01"), Phase.PLAN)
+    assert (failure.field, failure.sqlstate, failure.transient) == ("query", "42P01", False)

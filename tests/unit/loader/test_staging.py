@@ -1,0 +1,79 @@
+"""Rows between reading and publishing."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.core.plan import ReadPlan
+from airflow_dataloader.exceptions import EngineFailed
+from airflow_dataloader.loader.engines.protocol import Deduplication, Stage
+from airflow_dataloader.loader.job import Job
+from airflow_dataloader.loader.staging import stage_rows
+from tests.unit.loader.jobs import job
+
+DEDUP = Deduplication(keys=("id",), cursor="updated_at")
+
+
+class Shelf:
+    """An engine that keeps stages by name; ``stubborn``: it cannot remove them."""
+
+    def __init__(self, rows: int, null_keys: int = 0, *, stubborn: bool = False) -> None:
+        self.stages: dict[TargetName, Stage] = {}
+        self._rows, self._null_keys, self._stubborn = rows, null_keys, stubborn
+
+    def read(self, plan: ReadPlan) -> ReadPlan:
+        return plan
+
+    def stage(self, rows: ReadPlan, name: TargetName, dedup: Deduplication | None) -> Stage:
+        self.stages[name] = Stage(name=name, columns=(), rows=self._rows, null_keys=self._null_keys)
+        return self.stages[name]
+
+    def drop_stage(self, name: TargetName) -> None:
+        if self._stubborn:
+            raise EngineFailed("The warehouse is away.")
+        self.stages.pop(name, None)
+
+
+def plan(load: Job) -> ReadPlan:
+    return ReadPlan(endpoint=load.endpoint, columns=(), relation="items")
+
+
+def test_a_stage_is_counted_and_then_removed() -> None:
+    shelf = Shelf(5, null_keys=2)
+    load = job(engine=shelf)
+    with stage_rows(load, plan(load), DEDUP) as stage:
+        assert shelf.stages == {load.stage_name: stage}
+    assert not shelf.stages
+    assert (load.journal.receipt.rows_read, load.journal.receipt.null_keys) == (5, 2)
+    assert "2 rows with NULL in the key" in load.journal.receipt.notes[0]
+
+
+def test_a_stage_is_removed_when_the_load_breaks() -> None:
+    shelf = Shelf(5)
+    load = job(engine=shelf)
+    with pytest.raises(RuntimeError), stage_rows(load, plan(load), DEDUP):
+        raise RuntimeError("merge failed")
+    assert not shelf.stages
+
+
+def test_a_stage_that_stays_does_not_spoil_the_load() -> None:
+    load = job(engine=Shelf(5, stubborn=True))
+    with stage_rows(load, plan(load), DEDUP) as stage:
+        assert stage.rows == 5
+
+
+def test_rows_that_got_lost_on_the_way_fail_the_load() -> None:
+    shelf = Shelf(5)
+    load = job(engine=shelf)
+    load.journal.note(source_rows=6, snapshot="exported")
+    with pytest.raises(EngineFailed, match=r"6 rows .* 5 arrived"), stage_rows(load, plan(load), DEDUP):
+        pass
+    assert not shelf.stages
+
+
+def test_without_a_common_snapshot_counts_may_differ() -> None:
+    load = job(engine=Shelf(5))
+    load.journal.note(source_rows=6, snapshot="none")
+    with stage_rows(load, plan(load), DEDUP) as stage:
+        assert stage.rows == 5
