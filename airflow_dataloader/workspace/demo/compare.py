@@ -6,7 +6,10 @@ Equal counts and sums mean equal multisets of rows, whatever their order.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -29,24 +32,37 @@ _SOURCE_TEXT = {
     "timestamptz": "to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')",
     "timestamp": "to_char({0}, 'YYYY-MM-DD HH24:MI:SS.US')",
     "float8": "{0}::numeric(20, 6)::text",
+    "numeric": "trim_scale({0})::text",
 }
 
-#: How Spark writes a value as text, by the type it has there.
+#: How Spark writes a value as text, by the type it has there. Others are cast to a string.
 _TARGET_TEXT = {
     "timestamp": "date_format({0}, 'yyyy-MM-dd HH:mm:ss.SSSSSS')",
     "timestamp_ntz": "date_format({0}, 'yyyy-MM-dd HH:mm:ss.SSSSSS')",
     "double": "cast(cast({0} AS decimal(20, 6)) AS string)",
 }
 
+#: Of a decimal with digits behind its point, zeros at the end mean nothing; nor does a point before nothing.
+_FRACTION = "trim(TRAILING '.' FROM trim(TRAILING '0' FROM cast({0} AS string)))"
 
-def open_spark(remote: str | None) -> SparkSession:
-    """Return a session of the comparison's own, in the Spark that the loads use."""
+
+@contextmanager
+def open_spark(remote: str | None) -> Iterator[SparkSession]:
+    """Yield a session of the comparison's own: at ``remote``, else in the Spark of this process."""
     from pyspark.sql import SparkSession
 
-    if remote is not None:
-        spark: SparkSession = SparkSession.builder.remote(remote).create()
-        return spark
-    return SparkSession.active().newSession()
+    if not remote:
+        # It ends with the Spark that it is a part of.
+        spark = SparkSession.active().newSession()
+        spark.conf.set("spark.sql.session.timeZone", "UTC")
+        yield spark
+        return
+    client: SparkSession = SparkSession.builder.remote(remote).create()
+    try:
+        client.conf.set("spark.sql.session.timeZone", "UTC")
+        yield client
+    finally:
+        client.stop()
 
 
 def source_digest(source: psycopg.Connection[Any], relation: str) -> Digest:
@@ -54,17 +70,16 @@ def source_digest(source: psycopg.Connection[Any], relation: str) -> Digest:
     columns = source_columns(source, relation)
     texts = [_source_text(sql.Identifier(name).as_string(source), kind) for name, kind in columns.items()]
     row = " || ".join(f"coalesce(length({text}) || ':' || {text}, '~')" for text in texts)
-    query = (
-        f"SELECT count(*), coalesce(sum(('x' || substr(md5({row}), 1, 15))::bit(60)::bigint), 0) "  # noqa: S608
-        f"FROM {relation}"
+    query = sql.SQL(
+        "SELECT count(*), coalesce(sum(('x' || substr(md5({}), 1, 15))::bit(60)::bigint), 0) FROM {}"
     )
-    ((rows, total),) = source.execute(query.encode()).fetchall()
+    ((rows, total),) = source.execute(query.format(_raw(row), _raw(relation))).fetchall()
     return Digest(rows=int(rows), total=int(total))
 
 
 def source_columns(source: psycopg.Connection[Any], relation: str) -> dict[str, str]:
     """Return the columns of a FROM item in order, name to type name."""
-    described = source.execute(f"SELECT * FROM {relation} LIMIT 0".encode()).description or ()  # noqa: S608
+    described = source.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(_raw(relation))).description or ()
     names = dict(source.execute("SELECT oid, typname FROM pg_type").fetchall())
     return {column.name: names[column.type_code] for column in described}
 
@@ -75,14 +90,25 @@ def _source_text(quoted: str, kind: str) -> str:
     return _SOURCE_TEXT.get(kind, "{0}::text").format(quoted)
 
 
-def target_digest(spark: SparkSession, table: str) -> Digest:
-    """Return the digest of a Delta table, computed by Spark; ``table`` is a quoted identifier."""
+def _raw(text: str) -> sql.Composable:
+    # psycopg would have every query written down in the code; the demo's tables are.
+    return sql.SQL(text)
+
+
+def target_digest(spark: SparkSession, folder: Path) -> Digest:
+    """Return the digest of the Delta table in ``folder``, computed by Spark."""
+    frame = spark.read.format("delta").load(str(folder))
     texts = []
-    for name, kind in spark.sql(f"SELECT * FROM {table}").dtypes:  # noqa: S608
+    for name, kind in frame.dtypes:
         quoted = "`" + name.replace("`", "``") + "`"
-        texts.append(_TARGET_TEXT.get(kind, "cast({0} AS string)").format(quoted))
+        texts.append(_target_text(quoted, kind))
     row = " || ".join(f"coalesce(cast(length({text}) AS string) || ':' || {text}, '~')" for text in texts)
     hashed = f"cast(conv(substr(md5(cast({row} AS binary)), 1, 15), 16, 10) AS decimal(20, 0))"
-    query = f"SELECT count(*), cast(coalesce(sum({hashed}), 0) AS string) FROM {table}"  # noqa: S608
-    rows, total = spark.sql(query).collect()[0]
+    ((rows, total),) = frame.selectExpr("count(*)", f"cast(coalesce(sum({hashed}), 0) AS string)").collect()
     return Digest(rows=int(rows), total=int(total))
+
+
+def _target_text(quoted: str, kind: str) -> str:
+    if kind.startswith("decimal(") and not kind.endswith(",0)"):
+        return _FRACTION.format(quoted)
+    return _TARGET_TEXT.get(kind, "cast({0} AS string)").format(quoted)

@@ -11,6 +11,8 @@ from airflow_dataloader.workspace.postgres import EmbeddedPostgres
 
 #: Databases of the demo's server.
 CONTROL, SHOP = "dataloader", "shop"
+#: Catalog that ``control.sql`` loads into: the demo's own, made anew each time.
+CATALOG = "dataloader_demo"
 #: Scope that ``control.sql`` names.
 SCOPE = "DEMO"
 

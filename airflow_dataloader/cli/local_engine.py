@@ -1,0 +1,56 @@
+"""The engine of a command that loads in its own process."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from airflow_dataloader.loader.engines.spark import jars
+from airflow_dataloader.loader.engines.spark.engine import SparkEngine
+from airflow_dataloader.loader.engines.spark.java import java_home
+from airflow_dataloader.loader.engines.spark.jvm import end_jvm
+from airflow_dataloader.loader.engines.spark.session import open_engine
+from airflow_dataloader.settings import Settings
+
+
+def check_engine(settings: Settings) -> None:
+    """Fetch jars that are missing; raise ConfigurationError or EngineFailed if no Spark could start here."""
+    if not os.environ.get("SPARK_REMOTE"):
+        java_home()
+        jars.ensure(jars.DEFAULT, settings.home)
+
+
+@contextmanager
+def local_engine(settings: Settings) -> Iterator[SparkEngine]:
+    """Yield an engine: ``SPARK_REMOTE``'s, else Spark of our own, which has ended when this returns.
+
+    What a Java of ours says while it starts goes to ``spark.log`` below ``DATALOADER_HOME``.
+    """
+    try:
+        with _stderr_to(settings.home / "spark.log"):
+            engine = open_engine(settings)
+        try:
+            yield engine
+        finally:
+            engine.close()
+    finally:
+        end_jvm()
+
+
+@contextmanager
+def _stderr_to(log: Path) -> Iterator[None]:
+    """Let child processes that start meanwhile write their stderr to ``log``, for as long as they live."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    sys.stderr.flush()
+    ours = os.dup(2)
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+    try:
+        os.dup2(file, 2)
+        yield
+    finally:
+        os.dup2(ours, 2)
+        os.close(file)
+        os.close(ours)
