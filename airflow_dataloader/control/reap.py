@@ -194,10 +194,11 @@ def _left_behind(seen: Seen) -> _Doomed:
 
 
 def _runs_to_cancel(loads: Sequence[Seen], doomed: Sequence[_Doomed]) -> set[tuple[str | None, str]]:
-    """Return the runs of ended loads, but not one that still has another load to do."""
-    over = {load.seen.metadata_id for load in doomed}
-    busy = {seen.run for seen in loads if seen.metadata_id not in over}
-    return {load.seen.run for load in doomed if load.seen.run and load.seen.run not in busy}
+    """Return the runs of ended loads that go on, but not one that still has another load to do."""
+    ended = {load.seen.metadata_id for load in doomed}
+    spared = {seen.run for seen in loads if seen.metadata_id not in ended}
+    spared |= {load.seen.run for load in doomed if load.reason is Reason.RUN_ENDED}
+    return {load.seen.run for load in doomed if load.seen.run and load.seen.run not in spared}
 
 
 def _reaped(doomed: _Doomed) -> Reaped:

@@ -46,7 +46,12 @@ def loads_of(engine: Engine, config_id: int) -> list[dict[str, Any]]:
 def edit(engine: Engine, config_id: int, **columns: Any) -> None:
     """Do what a person does: an UPDATE of one row."""
     assignments = ", ".join(f"{name} = :{name}" for name in columns)
-    sql(engine, f"UPDATE control.table_control SET {assignments} WHERE config_id = :id", id=config_id, **columns)
+    sql(
+        engine,
+        f"UPDATE control.table_control SET {assignments} WHERE config_id = :id",
+        id=config_id,
+        **columns,
+    )
 
 
 def repair(engine: Engine, config_id: int, **columns: Any) -> None:

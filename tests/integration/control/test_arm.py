@@ -32,8 +32,12 @@ def test_a_new_row_with_a_cron_waits_for_its_next_slot(control: Engine) -> None:
     assert slot > datetime.now(UTC)
 
 
-@pytest.mark.parametrize("overrides", [{}, {"load_cron": "  "}, {"load_cron": "0 3 * * *", "is_active": False}])
-def test_rows_without_a_cron_or_inactive_stay_as_they_are(control: Engine, overrides: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "overrides", [{}, {"load_cron": "  "}, {"load_cron": "0 3 * * *", "is_active": False}]
+)
+def test_rows_without_a_cron_or_inactive_stay_as_they_are(
+    control: Engine, overrides: dict[str, object]
+) -> None:
     config_id = add_row(control, **overrides)
     assert armed(control) == 0
     assert row(control, config_id)["next_load_date_time"] is None
@@ -66,7 +70,9 @@ def test_arming_is_no_edit(control: Engine) -> None:
     assert row(control, config_id)["row_version"] == 1
 
 
-@pytest.mark.parametrize("wrong", [{"load_cron": "often"}, {"load_cron": "@daily", "load_timezone": "Berlin"}])
+@pytest.mark.parametrize(
+    "wrong", [{"load_cron": "often"}, {"load_cron": "@daily", "load_timezone": "Berlin"}]
+)
 def test_what_cannot_be_read_is_made_due_and_told_once(control: Engine, wrong: dict[str, str]) -> None:
     config_id = add_row(control, **wrong)
     (refused,) = claim(control, airflow_run="run")

@@ -170,9 +170,7 @@ def test_the_slot_moves_to_the_next_after_now(control: Engine) -> None:
 def test_a_row_in_somebody_s_hands_is_left_and_another_taken(control: Engine) -> None:
     held, free = due_row(control, priority=1), due_row(control)
     with transaction(control) as connection:
-        connection.exec_driver_sql(
-            f"SELECT FROM control.table_control WHERE config_id = {held} FOR UPDATE"
-        )
+        connection.exec_driver_sql(f"SELECT FROM control.table_control WHERE config_id = {held} FOR UPDATE")
         (claimed,) = claim(control, airflow_run="run", batch_size=1)
     assert claimed.config_id == free
     assert [load.config_id for load in claim(control, airflow_run="next")] == [held]

@@ -20,7 +20,10 @@ def claimed(engine: Engine, run: str = "run", **limits: Any) -> list[int]:
 
 
 def test_priority_first_then_the_earliest_slot(control: Engine) -> None:
-    add_source(control, "shop", max_concurrent_loads=100), add_source(control, "crm", max_concurrent_loads=100)
+    (
+        add_source(control, "shop", max_concurrent_loads=100),
+        add_source(control, "crm", max_concurrent_loads=100),
+    )
     late = due_row(control, next_load_date_time="2021-01-01")
     early = due_row(control, next_load_date_time="2020-01-01", db_config_key="crm")
     urgent = due_row(control, next_load_date_time="2022-01-01", priority=5)
@@ -54,7 +57,10 @@ def test_the_limit_holds_across_priorities(control: Engine) -> None:
 
 
 def test_the_limit_over_all_counts_what_runs_anywhere(control: Engine) -> None:
-    add_source(control, "shop", max_concurrent_loads=100), add_source(control, "crm", max_concurrent_loads=100)
+    (
+        add_source(control, "shop", max_concurrent_loads=100),
+        add_source(control, "crm", max_concurrent_loads=100),
+    )
     for key in ("shop", "crm"):
         for _ in range(4):
             due_row(control, db_config_key=key)
@@ -90,7 +96,11 @@ def test_a_row_without_source_is_taken_to_be_refused(control: Engine) -> None:
 def test_the_snapshot_is_the_whole_configuration_with_names_resolved(control: Engine) -> None:
     add_source(control, default_target_schema="landing", connection_options={"connectTimeout": "5"})
     config_id = due_row(
-        control, destination_table_schema=None, destination_table_name=" orders ", tags=["a"], lookback="1 day"
+        control,
+        destination_table_schema=None,
+        destination_table_name=" orders ",
+        tags=["a"],
+        lookback="1 day",
     )
     snapshot = claim_now(control, config_id).config
     assert (snapshot["target_catalog"], snapshot["target_schema"], snapshot["target_table"]) == (
@@ -140,9 +150,18 @@ def test_a_look_reads_a_few_rows_of_many(control: Engine) -> None:
     for source, is_due in (("shop", False), ("full", True), ("paused", True)):
         sql(control, BACKLOG, source=source, rows=10_000, due=is_due)
     due_rows = [due_row(control, priority=1) for _ in range(12)]
-    claim(control, airflow_run="fills the small source", only=[
-        config_id for (config_id,) in sql(control, "SELECT config_id FROM control.table_control WHERE "
-            "db_config_key = 'full' ORDER BY config_id LIMIT 2")])
+    claim(
+        control,
+        airflow_run="fills the small source",
+        only=[
+            config_id
+            for (config_id,) in sql(
+                control,
+                "SELECT config_id FROM control.table_control WHERE "
+                "db_config_key = 'full' ORDER BY config_id LIMIT 2",
+            )
+        ],
+    )
     sql(control, "ANALYZE control.table_control")
     plan = plan_of(control)
     scans = [node for node in nodes(plan) if node.get("Relation Name") == "table_control"]

@@ -72,7 +72,11 @@ def test_start_moves_row_and_load_together(control: Engine, config_id: int) -> N
     record, current = load(control, claimed.metadata_id), row(control, config_id)
     assert (record["load_status"], current["last_status"]) == ("In Progress", "In Progress")
     assert record["load_start_time"] == current["last_load_date_time"] == current["last_status_date_time"]
-    assert (record["databricks_run"], record["workspace_host"], record["start_nonce"]) == ("7", "https://w", "n")
+    assert (record["databricks_run"], record["workspace_host"], record["start_nonce"]) == (
+        "7",
+        "https://w",
+        "n",
+    )
     assert current["last_databricks_run"] == "7"
     assert (record["lease_until"] - record["progress_at"]).total_seconds() == pytest.approx(60, abs=1)
     assert (started.metadata_id, started.config_id, started.epoch) == (claimed.metadata_id, config_id, 1)

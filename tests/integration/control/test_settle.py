@@ -94,7 +94,8 @@ def test_a_moved_watermark_is_no_edit_and_a_new_strategy_is_one(control: Engine,
     assert row(control, config_id)["row_version"] == 2
     assert sql(
         control,
-        "SELECT change_source, changed_fields FROM control.table_control_history WHERE change_type = 'UPDATE'",
+        "SELECT change_source, changed_fields FROM control.table_control_history "
+        "WHERE change_type = 'UPDATE'",
     ) == [("loader", ["load_strategy"])]
 
 
@@ -194,11 +195,9 @@ def test_a_late_word_is_refused_and_changes_nothing(
         case "other epoch":
             started = replace(started, epoch=started.epoch - 1)
     before = everything(control)
+    facts: dict[str, Any] = {"watermark": "9"} if word == "succeed" else {"failure": FAILURE}
     with pytest.raises(Fenced):
-        if word == "succeed":
-            settle.succeed(control, started, nonce, receipt=RECEIPT, watermark="9")
-        else:
-            settle.fail(control, started, nonce, failure=FAILURE, receipt=RECEIPT)
+        getattr(settle, word)(control, started, nonce, receipt=RECEIPT, **facts)
     assert everything(control) == before
 
 

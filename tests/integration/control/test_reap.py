@@ -1,0 +1,291 @@
+"""Reap, line by line of its table."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from airflow_dataloader.control import lease, settle
+from airflow_dataloader.control.connect import create_engine
+from airflow_dataloader.control.lease import Started
+from airflow_dataloader.control.reap import Reaped, ReapLimits, reap
+from airflow_dataloader.control.tracking import update_run_tracking
+from airflow_dataloader.core.receipt import Receipt
+from airflow_dataloader.core.run_api import Run, RunState
+from airflow_dataloader.core.status import LoadStatus
+from airflow_dataloader.exceptions import Fenced
+from tests.factories import add_source
+from tests.integration.control.drive import (
+    ago,
+    claim_now,
+    due_row,
+    edit,
+    load,
+    row,
+    sql,
+    start_now,
+)
+from tests.integration.control.jobs import Jobs
+
+#: The server of a test session is young, and nobody wants to wait for a run that will not end.
+LIMITS = ReapLimits(startup=0, wait=0.2, poll=0.02)
+
+
+@pytest.fixture
+def config_id(control: Engine) -> int:
+    add_source(control, "shop")
+    return due_row(control)
+
+
+def queue(engine: Engine, config_id: int, run: str | None = None) -> int:
+    claimed = claim_now(engine, config_id)
+    if run:
+        update_run_tracking(engine, claimed.metadata_id, claimed.epoch, databricks_run=run)
+    return claimed.metadata_id
+
+
+def begin(engine: Engine, config_id: int, run: str | None = None, **past: float) -> Started:
+    claimed = claim_now(engine, config_id)
+    started = lease.start(engine, claimed.metadata_id, claimed.epoch, nonce="nonce", databricks_run=run)
+    if past:
+        ago(engine, started.metadata_id, **past)
+    return started
+
+
+def gone(engine: Engine, api: Jobs | None = None, limits: ReapLimits = LIMITS) -> list[Reaped]:
+    return reap(engine, run_api=api, limits=limits)
+
+
+def status(engine: Engine, metadata_id: int) -> tuple[Any, Any]:
+    record = load(engine, metadata_id)
+    return record["load_status"], row(engine, record["config_id"])["last_status"]
+
+
+def test_nothing_happens_right_after_the_database_came_up(control: Engine, config_id: int) -> None:
+    metadata_id = queue(control, config_id)
+    ago(control, metadata_id, lease_until=5)
+    a_day = replace(LIMITS, startup=86_400)
+    assert gone(control, limits=a_day) == []
+    assert status(control, metadata_id) == ("Queued", "Queued")
+    assert ReapLimits().startup == 90
+
+
+@pytest.mark.parametrize("state", [RunState.PENDING, RunState.RUNNING])
+def test_a_waiting_run_is_given_more_time(control: Engine, config_id: int, state: RunState) -> None:
+    metadata_id = queue(control, config_id, "7")
+    ago(control, metadata_id, lease_until=100, load_queued_time=3_500)
+    assert gone(control, Jobs(**{"7": state})) == []
+    assert sql(
+        control,
+        "SELECT lease_until > clock_timestamp() + interval '9 minutes' FROM control.historical_metadata",
+    ) == [(True,)]
+    assert status(control, metadata_id) == ("Queued", "Queued")
+
+
+def test_a_run_that_waits_for_over_an_hour_is_cancelled(control: Engine, config_id: int) -> None:
+    metadata_id = queue(control, config_id, "7")
+    ago(control, metadata_id, load_queued_time=3_601)
+    api = Jobs(**{"7": RunState.PENDING})
+    (reaped,) = gone(control, api)
+    message = "Cancelled - stuck in queue for >60 minutes"
+    assert reaped == Reaped(
+        metadata_id=metadata_id, config_id=config_id, status=LoadStatus.CANCELLED, message=message
+    )
+    assert status(control, metadata_id) == ("Cancelled", "Failed")
+    assert row(control, config_id)["last_status_message"] == message
+    assert api.cancelled == ["7"]
+    with pytest.raises(Fenced):
+        lease.start(control, metadata_id, 1, nonce="late")
+
+
+def test_a_queued_load_without_run_ends_with_its_lease(control: Engine, config_id: int) -> None:
+    metadata_id = queue(control, config_id)
+    assert gone(control, Jobs()) == []
+    ago(control, metadata_id, lease_until=1, load_queued_time=601)
+    (reaped,) = gone(control, Jobs())
+    assert (reaped.status, reaped.metadata_id) == (LoadStatus.FAILED, metadata_id)
+    assert status(control, metadata_id) == ("Failed", "Failed")
+    assert load(control, metadata_id)["failure"]["settled_by"] == "reap"
+    with pytest.raises(Fenced, match="Nothing started this load within 10 minutes"):
+        lease.start(control, metadata_id, 1, nonce="orphan")
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_an_ended_run_fails_its_load_with_its_own_reason(
+    control: Engine, config_id: int, started: bool
+) -> None:
+    if started:
+        metadata_id = begin(control, config_id, "7", lease_until=1).metadata_id
+    else:
+        metadata_id = queue(control, config_id, "7")
+    api = Jobs()
+    api.runs["7"] = Run(state=RunState.ENDED, reason="Spot instance lost.", termination_code="CLUSTER_ERROR")
+    (reaped,) = gone(control, api)
+    assert reaped.status is LoadStatus.FAILED
+    assert "Spot instance lost." in row(control, config_id)["last_status_message"]
+    assert load(control, metadata_id)["failure"]["termination_code"] == "CLUSTER_ERROR"
+    assert api.cancelled == [], "it is over"
+
+
+@pytest.mark.parametrize("run", [None, "7"])
+def test_a_silent_loader_is_left_for_five_minutes(control: Engine, config_id: int, run: str | None) -> None:
+    started = begin(control, config_id, run, lease_until=290)
+    assert gone(control, Jobs(**{"7": RunState.RUNNING})) == []
+    lease.heartbeat(control, started.metadata_id, started.epoch, "nonce", progressed=True)
+    assert status(control, started.metadata_id) == ("In Progress", "In Progress")
+
+
+@pytest.mark.parametrize("run", [None, "7"])
+@pytest.mark.parametrize(
+    ("past", "expected", "said"),
+    [
+        ({"lease_until": 301}, LoadStatus.FAILED, "has not been heard of"),
+        ({"progress_at": 601}, LoadStatus.FAILED, "No progress for 10 minutes."),
+        ({"load_start_time": 10_801}, LoadStatus.CANCELLED, "Cancelled - exceeded 180 minute timeout"),
+    ],
+)
+def test_a_loader_that_is_past_help_is_fenced_then_cancelled_then_ended(
+    control: Engine, config_id: int, run: str | None, past: dict[str, float], expected: LoadStatus, said: str
+) -> None:
+    started = begin(control, config_id, run, **past)
+    api = Jobs(**{"7": RunState.RUNNING})
+
+    def loader_hears_of_it(_: str) -> None:
+        record = load(control, started.metadata_id)
+        assert record["reaping_until"] is not None
+        assert record["epoch"] == row(control, config_id)["load_epoch"] == started.epoch + 1
+        assert said in record["log_message"]
+        with pytest.raises(Fenced, match="is being given up"):
+            lease.heartbeat(control, started.metadata_id, started.epoch, "nonce", progressed=True)
+        with pytest.raises(Fenced):
+            settle.succeed(control, started, "nonce", receipt=Receipt(), watermark=None)
+
+    api.on_cancel = loader_hears_of_it
+    (reaped,) = gone(control, api)
+    assert (reaped.status, reaped.metadata_id) == (expected, started.metadata_id)
+    assert said in reaped.message
+    assert status(control, started.metadata_id) == (expected, "Failed")
+    assert said in row(control, config_id)["last_status_message"]
+    assert api.cancelled == ([run] if run else [])
+    record = load(control, started.metadata_id)
+    assert (record["failure"]["settled_by"], record["reaping_until"]) == ("reap", None)
+    later = start_now(control, config_id)
+    assert later.epoch == started.epoch + 2
+    assert [attempt.metadata_id for attempt in later.unsettled] == [started.metadata_id]
+
+
+def test_a_run_that_does_not_end_is_not_waited_for_for_ever(control: Engine, config_id: int) -> None:
+    started = begin(control, config_id, "7", lease_until=301)
+    api = Jobs(**{"7": RunState.RUNNING})
+    api.obeys = False
+    assert len(gone(control, api)) == 1
+    assert api.asked.count("7") > 2
+    assert status(control, started.metadata_id) == ("Failed", "Failed")
+
+
+def test_a_row_s_own_maximum_counts_as_it_is_now(control: Engine, config_id: int) -> None:
+    started = begin(control, config_id, load_start_time=10_801)
+    edit(control, config_id, max_runtime_minutes=600)
+    assert gone(control) == []
+    edit(control, config_id, max_runtime_minutes=30)
+    (reaped,) = gone(control)
+    assert reaped.message == "Cancelled - exceeded 30 minute timeout"
+    assert reaped.metadata_id == started.metadata_id
+
+
+@pytest.mark.parametrize("why", ["unreachable", "another workspace", "no api"])
+def test_what_cannot_be_asked_about_is_left_until_it_expires(
+    control: Engine, config_id: int, why: str
+) -> None:
+    started = begin(control, config_id, "7", lease_until=3_000, progress_at=3_000)
+    api = None if why == "no api" else Jobs()
+    if api and why == "unreachable":
+        api.reachable = False
+    assert gone(control, api) == []
+    ago(control, started.metadata_id, load_queued_time=240 * 60 + 1)
+    (reaped,) = gone(control, api)
+    assert reaped.status is LoadStatus.CANCELLED
+    assert status(control, started.metadata_id) == ("Cancelled", "Failed")
+
+
+def test_a_queued_load_of_another_workspace_is_left_too(control: Engine, config_id: int) -> None:
+    metadata_id = queue(control, config_id, "7")
+    ago(control, metadata_id, lease_until=3_000)
+    assert gone(control, None) == []
+    ago(control, metadata_id, load_queued_time=240 * 60 + 1)
+    assert len(gone(control, Jobs())) == 1
+
+
+def test_what_a_dead_reap_began_is_finished_by_the_next(control: Engine, config_id: int) -> None:
+    started = begin(control, config_id, "7", lease_until=301)
+    api = Jobs(**{"7": RunState.RUNNING})
+
+    class Died(Exception):
+        pass
+
+    def die(_: str) -> None:
+        raise Died
+
+    api.on_cancel = die
+    with pytest.raises(Died):
+        gone(control, api)
+    api.on_cancel = lambda _: None
+    record = load(control, started.metadata_id)
+    assert (record["load_status"], record["epoch"]) == ("In Progress", started.epoch + 1)
+    assert gone(control, api) == [], "somebody may still be at it"
+    ago(control, started.metadata_id, reaping_until=1)
+    (reaped,) = gone(control, api)
+    assert (reaped.status, reaped.message) == (LoadStatus.FAILED, record["log_message"])
+    assert status(control, started.metadata_id) == ("Failed", "Failed")
+    assert load(control, started.metadata_id)["failure"]["error"] == "LeaseExpired"
+    assert row(control, config_id)["load_epoch"] == started.epoch + 1
+
+
+def test_a_loader_that_comes_back_before_the_fence_keeps_its_load(control: Engine, config_id: int) -> None:
+    started = begin(control, config_id, "7", lease_until=301)
+    api = Jobs(**{"7": RunState.RUNNING})
+    ask = api.state
+
+    def comes_back(host: str | None, run: str) -> Run:
+        lease.heartbeat(control, started.metadata_id, started.epoch, "nonce", progressed=True)
+        return ask(host, run)
+
+    api.state = comes_back  # type: ignore[method-assign]
+    assert gone(control, api) == []
+    assert api.cancelled == []
+    settle.succeed(control, started, "nonce", receipt=Receipt(), watermark=None)
+    assert status(control, started.metadata_id) == ("Succeeded", "Succeeded")
+
+
+def test_a_run_with_other_loads_to_do_is_not_cancelled(control: Engine, config_id: int) -> None:
+    stalled = begin(control, config_id, "7", progress_at=601)
+    waiting = queue(control, due_row(control), "7")
+    api = Jobs(**{"7": RunState.RUNNING})
+    (reaped,) = gone(control, api)
+    assert reaped.metadata_id == stalled.metadata_id
+    assert api.cancelled == []
+    assert status(control, waiting) == ("Queued", "Queued")
+
+
+def test_two_reaps_at_once_share_the_work(control: Engine, control_url: str) -> None:
+    add_source(control, "shop", max_concurrent_loads=100)
+    loads = {begin(control, due_row(control), lease_until=301).metadata_id for _ in range(12)}
+    engines = [create_engine(control_url) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(gone, engines))
+    for engine in engines:
+        engine.dispose()
+    ended = [reaped.metadata_id for answer in answers for reaped in answer]
+    assert sorted(ended) == sorted(loads)
+    assert sql(control, "SELECT DISTINCT load_epoch FROM control.table_control") == [(2,)]
+
+
+def test_a_healthy_load_is_nobody_s_business(control: Engine, config_id: int) -> None:
+    begin(control, config_id, "7", load_start_time=3_000)
+    api = Jobs(**{"7": RunState.RUNNING})
+    assert gone(control, api) == []
+    assert api.asked == []

@@ -1,0 +1,94 @@
+"""A failed row, tried again or left to a person."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Engine
+
+from airflow_dataloader.control import settle
+from airflow_dataloader.control.claim import claim
+from airflow_dataloader.control.intervene import cancel
+from airflow_dataloader.control.retry import Reset, mark_for_review, reset_for_retry
+from airflow_dataloader.core.receipt import Receipt
+from tests.factories import add_source
+from tests.integration.control.drive import claim_now, due_row, load, new_run, row, sql, start_now
+
+
+@pytest.fixture
+def config_id(control: Engine) -> int:
+    add_source(control, "shop")
+    return due_row(control, load_cron="0 0 1 1 *")
+
+
+def fail(engine: Engine, config_id: int) -> None:
+    cancel(engine, claim_now(engine, config_id).metadata_id, "oops")
+
+
+def test_a_reset_row_is_due_at_once_and_counted(control: Engine, config_id: int) -> None:
+    fail(control, config_id)
+    assert claim(control, airflow_run="too early") == []
+    assert reset_for_retry(control, config_id, "looks like a network fault", changed_by="anna") is Reset.RETRY
+    current = row(control, config_id)
+    assert (current["last_status"], current["retry_count"], current["row_version"]) == (None, 1, 1)
+    assert current["last_status_message"] == (
+        "[AI Analysis - Retry Recommended] looks like a network fault oops"
+    )
+    (claimed,) = claim(control, airflow_run="now")
+    assert (claimed.config_id, load(control, claimed.metadata_id)["attempt"]) == (config_id, 2)
+
+
+def test_the_reset_is_on_record(control: Engine, config_id: int) -> None:
+    fail(control, config_id)
+    reset_for_retry(control, config_id, "again", changed_by="anna")
+    assert sql(
+        control,
+        "SELECT changed_by, change_source, old_values ->> 'last_status', new_values ->> 'last_status' "
+        "FROM control.table_control_history WHERE change_type = 'UPDATE'",
+    ) == [("anna", "status_reset", "Failed", None)]
+
+
+def test_three_retries_and_then_a_person(control: Engine, config_id: int) -> None:
+    told = []
+    for _ in range(4):
+        fail(control, config_id)
+        told.append(reset_for_retry(control, config_id, "again"))
+    assert told == [Reset.RETRY, Reset.RETRY, Reset.RETRY, Reset.REVIEW]
+    current = row(control, config_id)
+    assert (current["last_status"], current["retry_count"]) == ("Failed", 3)
+    assert current["last_status_message"].startswith("[AI Analysis - Requires Review] Retries exhausted.")
+    assert claim(control, airflow_run="waits for its slot") == []
+
+
+def test_another_number_of_retries(control: Engine, config_id: int) -> None:
+    fail(control, config_id)
+    assert reset_for_retry(control, config_id, "again", max_retries=0) is Reset.REVIEW
+    assert row(control, config_id)["retry_count"] == 0
+    assert reset_for_retry(control, config_id, "again", max_retries=9) is Reset.RETRY
+
+
+def test_success_gives_all_retries_back(control: Engine, config_id: int) -> None:
+    fail(control, config_id)
+    reset_for_retry(control, config_id, "again")
+    settle.succeed(control, start_now(control, config_id), "nonce", receipt=Receipt(), watermark=None)
+    assert row(control, config_id)["retry_count"] == 0
+
+
+def test_only_a_failed_row_is_reset_or_marked(control: Engine, config_id: int) -> None:
+    assert reset_for_retry(control, config_id, "never ran") is Reset.UNCHANGED
+    started = start_now(control, config_id)
+    assert reset_for_retry(control, config_id, "runs") is Reset.UNCHANGED
+    assert not mark_for_review(control, config_id, "runs")
+    settle.succeed(control, started, "nonce", receipt=Receipt(), watermark=None)
+    assert reset_for_retry(control, config_id, "went well") is Reset.UNCHANGED
+    assert reset_for_retry(control, 999, "is not there") is Reset.UNCHANGED
+    assert row(control, config_id)["last_status"] == "Succeeded"
+
+
+def test_a_marked_row_stays_failed_and_its_next_slot_still_tries_it(control: Engine, config_id: int) -> None:
+    fail(control, config_id)
+    assert mark_for_review(control, config_id, "the password is wrong.")
+    current = row(control, config_id)
+    assert (current["last_status"], current["retry_count"]) == ("Failed", 0)
+    assert current["last_status_message"] == "[AI Analysis - Requires Review] the password is wrong. oops"
+    sql(control, "UPDATE control.table_control SET next_load_date_time = '2020-01-01'")
+    assert [load.config_id for load in claim(control, airflow_run=new_run())] == [config_id]

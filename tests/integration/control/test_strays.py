@@ -1,0 +1,73 @@
+"""What hand-made changes leave behind."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Engine
+
+from airflow_dataloader.control.connect import transaction
+from airflow_dataloader.control.reap import ReapLimits, reap
+from airflow_dataloader.control.strays import end_lost_loads, end_rows_without_load
+from tests.factories import add_source
+from tests.integration.control.drive import claim_now, due_row, load, repair, row, sql, start_now
+
+
+@pytest.fixture
+def config_id(control: Engine) -> int:
+    add_source(control, "shop")
+    return due_row(control)
+
+
+@pytest.mark.parametrize("loss", ["deleted", "set free", "claimed over"])
+def test_a_load_whose_row_is_gone_is_failed(control: Engine, config_id: int, loss: str) -> None:
+    started = start_now(control, config_id)
+    if loss == "deleted":
+        sql(control, "DELETE FROM control.table_control")
+    else:
+        repair(control, config_id, last_status=None)
+    later = claim_now(control, config_id) if loss == "claimed over" else None
+    with transaction(control) as connection:
+        assert list(end_lost_loads(connection)) == [started.metadata_id]
+    record = load(control, started.metadata_id)
+    assert (record["load_status"], record["failure"]["error"]) == ("Failed", "RowLost")
+    if later:
+        assert load(control, later.metadata_id)["load_status"] == "Queued"
+
+
+def test_loads_that_have_their_rows_stay(control: Engine, config_id: int) -> None:
+    start_now(control, config_id), claim_now(control, due_row(control))
+    with transaction(control) as connection:
+        assert end_lost_loads(connection) == {}
+        assert end_rows_without_load(connection, expiry=-1e9) == {}
+
+
+def test_records_of_an_older_system_stay(control: Engine) -> None:
+    sql(
+        control,
+        "INSERT INTO control.historical_metadata (control_key, load_status) VALUES ('\\x00', 'In Progress')",
+    )
+    with transaction(control) as connection:
+        assert end_lost_loads(connection) == {}
+
+
+def test_a_live_row_without_load_is_failed_after_its_time(control: Engine, config_id: int) -> None:
+    repair(control, config_id, last_status="In Progress")
+    with transaction(control) as connection:
+        assert end_rows_without_load(connection, expiry=3600) == {}
+    sql(
+        control,
+        "UPDATE control.table_control SET last_status_date_time = clock_timestamp() - interval '241 minutes'",
+    )
+    with transaction(control) as connection:
+        assert list(end_rows_without_load(connection, expiry=3600)) == [config_id]
+    assert row(control, config_id)["last_status"] == "Failed"
+
+
+def test_reap_ends_both_kinds(control: Engine, config_id: int) -> None:
+    started = start_now(control, config_id)
+    repair(control, config_id, last_status="Queued", last_status_date_time="2020-01-01")
+    reaped = reap(control, run_api=None, limits=ReapLimits(startup=0))
+    assert {(end.metadata_id, end.config_id) for end in reaped} == {
+        (started.metadata_id, config_id),
+        (None, config_id),
+    }

@@ -1,0 +1,70 @@
+"""Where a load runs and how far it has come."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Engine
+
+from airflow_dataloader.control.intervene import cancel
+from airflow_dataloader.control.tracking import (
+    insert_initial_metadata,
+    update_metadata,
+    update_run_tracking,
+)
+from airflow_dataloader.exceptions import Fenced
+from tests.factories import add_row, add_source
+from tests.integration.control.drive import claim_now, load, row, start_now
+
+
+@pytest.fixture
+def config_id(control: Engine) -> int:
+    add_source(control, "shop")
+    return add_row(control)
+
+
+def test_runs_are_recorded_on_both_sides(control: Engine, config_id: int) -> None:
+    claimed = claim_now(control, config_id)
+    ids = (claimed.metadata_id, claimed.epoch)
+    update_run_tracking(control, *ids, submit_token="adl-1-1", airflow_task="ti/1")
+    update_run_tracking(
+        control,
+        *ids,
+        airflow_url="https://a/runs/1",
+        databricks_url="https://w/runs/7",
+        databricks_run="7",
+        workspace_host="https://w",
+    )
+    record, current = load(control, claimed.metadata_id), row(control, config_id)
+    assert (record["submit_token"], record["airflow_task"]) == ("adl-1-1", "ti/1")
+    assert (record["databricks_run"], record["workspace_host"]) == ("7", "https://w")
+    assert current["last_airflow_run"] == "https://a/runs/1"
+    assert current["last_databricks_run"] == "https://w/runs/7"
+
+
+def test_progress_is_recorded_while_it_lasts(control: Engine, config_id: int) -> None:
+    started = start_now(control, config_id)
+    update_metadata(control, started.metadata_id, 1, "nonce", rows_read=5, mode="direct")
+    update_metadata(control, started.metadata_id, 1, "nonce", rows_inserted=3)
+    record = load(control, started.metadata_id)
+    assert (record["rows_read"], record["rows_inserted"], record["mode"]) == (5, 3, "direct")
+
+
+def test_a_load_that_is_over_takes_no_more_words(control: Engine, config_id: int) -> None:
+    started = start_now(control, config_id)
+    with pytest.raises(Fenced, match="another loader"):
+        update_metadata(control, started.metadata_id, 1, "guessed", rows_read=5)
+    cancel(control, started.metadata_id, "enough")
+    before = load(control, started.metadata_id), row(control, config_id)
+    with pytest.raises(Fenced, match="is over: Cancelled"):
+        update_metadata(control, started.metadata_id, 1, "nonce", rows_read=5)
+    with pytest.raises(Fenced, match="is over: Cancelled"):
+        update_run_tracking(control, started.metadata_id, 1, databricks_run="7", airflow_url="x")
+    assert (load(control, started.metadata_id), row(control, config_id)) == before
+
+
+def test_one_row_is_queued_on_demand(control: Engine, config_id: int) -> None:
+    claimed = insert_initial_metadata(control, config_id, airflow_run="by hand")
+    assert claimed is not None
+    assert load(control, claimed.metadata_id)["trigger"] == "manual"
+    assert insert_initial_metadata(control, config_id, airflow_run="by hand") == claimed
+    assert insert_initial_metadata(control, config_id, airflow_run="another") is None

@@ -1,0 +1,185 @@
+"""When a load is given up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_dataloader.core.reaping import (
+    Action,
+    Decision,
+    LiveLoad,
+    ReapLimits,
+    Reason,
+    decide,
+    must_ask,
+)
+from airflow_dataloader.core.run_api import Run, RunState
+from airflow_dataloader.core.status import LoadStatus, RowStatus
+
+LIMITS = ReapLimits()
+MINUTE = 60.0
+
+
+def queued(**overrides: Any) -> LiveLoad:
+    values = {
+        "status": RowStatus.QUEUED,
+        "has_run": False,
+        "max_runtime_minutes": 180,
+        "since_claim": 60.0,
+        "since_start": 0.0,
+        "since_progress": 0.0,
+        "lease_over": -540.0,
+    }
+    return LiveLoad(**(values | overrides))
+
+
+def running(**overrides: Any) -> LiveLoad:
+    values = {
+        "status": RowStatus.IN_PROGRESS,
+        "has_run": True,
+        "since_claim": 300.0,
+        "since_start": 240.0,
+        "since_progress": 5.0,
+        "lease_over": -55.0,
+    }
+    return queued(**(values | overrides))
+
+
+def run(state: RunState, reason: str = "") -> Run:
+    return Run(state=state, reason=reason)
+
+
+RUNNING, UNKNOWN = run(RunState.RUNNING), run(RunState.UNKNOWN)
+
+
+@pytest.mark.parametrize("state", [RunState.PENDING, RunState.RUNNING])
+def test_a_queued_load_whose_run_waits_is_extended_to_an_hour(state: RunState) -> None:
+    assert decide(queued(has_run=True), run(state), LIMITS).action is Action.EXTEND
+    late = queued(has_run=True, since_claim=60 * MINUTE, lease_over=5.0)
+    assert decide(late, run(state), LIMITS).action is Action.EXTEND
+    decision = decide(queued(has_run=True, since_claim=60 * MINUTE + 1), run(state), LIMITS)
+    assert (decision.action, decision.reason) == (Action.END, Reason.STUCK_IN_QUEUE)
+    assert decision.message == "Cancelled - stuck in queue for >60 minutes"
+
+
+def test_a_queued_load_without_run_ends_with_its_lease() -> None:
+    assert decide(queued(lease_over=-1.0), None, LIMITS).action is Action.LEAVE
+    decision = decide(queued(lease_over=1.0, since_claim=601.0), None, LIMITS)
+    assert (decision.action, decision.reason) == (Action.END, Reason.NOT_STARTED)
+    assert decision.message == "Nothing started this load within 10 minutes of its claim."
+
+
+@pytest.mark.parametrize("load", [queued(has_run=True), running(lease_over=1.0), running(lease_over=999.0)])
+def test_an_ended_run_gives_its_own_reason(load: LiveLoad) -> None:
+    ended = Run(state=RunState.ENDED, reason="Library failed.", termination_code="LIBRARY_INSTALLATION_ERROR")
+    decision = decide(load, ended, LIMITS)
+    assert (decision.action, decision.reason) == (Action.END, Reason.RUN_ENDED)
+    assert "Library failed." in decision.message
+    assert decision.termination_code == "LIBRARY_INSTALLATION_ERROR"
+
+
+@pytest.mark.parametrize("known", [RUNNING, run(RunState.PENDING), None])
+def test_a_short_silence_kills_nothing(known: Run | None) -> None:
+    assert decide(running(lease_over=300.0), known, LIMITS).action is Action.LEAVE
+    decision = decide(running(lease_over=301.0), known, LIMITS)
+    assert (decision.action, decision.reason) == (Action.FENCE, Reason.LEASE_EXPIRED)
+
+
+def test_a_load_without_progress_is_fenced() -> None:
+    assert decide(running(since_progress=600.0), RUNNING, LIMITS).action is Action.LEAVE
+    decision = decide(running(since_progress=660.0), RUNNING, LIMITS)
+    assert (decision.action, decision.reason) == (Action.FENCE, Reason.NO_PROGRESS)
+    assert decision.message == "No progress for 11 minutes."
+
+
+def test_a_load_beyond_its_maximum_is_cancelled() -> None:
+    assert decide(running(since_start=180 * MINUTE), RUNNING, LIMITS).action is Action.LEAVE
+    decision = decide(running(since_start=180 * MINUTE + 1), RUNNING, LIMITS)
+    assert (decision.action, decision.reason) == (Action.FENCE, Reason.TIMED_OUT)
+    assert decision.message == "Cancelled - exceeded 180 minute timeout"
+    own = decide(running(since_start=31 * MINUTE, max_runtime_minutes=30), RUNNING, LIMITS)
+    assert own.message == "Cancelled - exceeded 30 minute timeout"
+
+
+@pytest.mark.parametrize(
+    "load",
+    [
+        queued(has_run=True, lease_over=999.0, since_claim=61 * MINUTE),
+        running(lease_over=3600.0),
+        running(since_progress=3600.0),
+        running(since_start=190 * MINUTE),
+    ],
+)
+def test_what_nobody_can_ask_about_is_left_until_it_expires(load: LiveLoad) -> None:
+    assert decide(load, UNKNOWN, LIMITS).action is Action.LEAVE
+    old = LiveLoad(**{**vars(load), "since_claim": 240 * MINUTE + 1})
+    decision = decide(old, UNKNOWN, LIMITS)
+    assert decision.reason is Reason.EXPIRED
+    assert decision.action is (Action.END if load.status is RowStatus.QUEUED else Action.FENCE)
+
+
+def test_what_somebody_else_is_ending_is_left_until_that_expires() -> None:
+    assert decide(running(reaping_over=-1.0, lease_over=999.0), RUNNING, LIMITS) == Decision(
+        action=Action.LEAVE
+    )
+    assert decide(running(reaping_over=1.0, lease_over=999.0), None, LIMITS).action is Action.TAKE_OVER
+
+
+def test_the_api_is_asked_only_where_it_matters() -> None:
+    assert must_ask(queued(has_run=True), LIMITS)
+    assert not must_ask(queued(), LIMITS)
+    assert not must_ask(running(), LIMITS)
+    assert must_ask(running(lease_over=1.0), LIMITS)
+    assert must_ask(running(since_progress=999.0), LIMITS)
+    assert must_ask(running(since_start=999 * MINUTE), LIMITS)
+    assert not must_ask(running(has_run=False, lease_over=999.0), LIMITS)
+    assert not must_ask(running(reaping_over=1.0, lease_over=999.0), LIMITS)
+
+
+def test_limits_cancel_and_accidents_fail() -> None:
+    cancelled = {reason for reason in Reason if reason.status is LoadStatus.CANCELLED}
+    assert cancelled == {Reason.STUCK_IN_QUEUE, Reason.TIMED_OUT, Reason.EXPIRED}
+    assert {reason for reason in Reason if not reason.transient} == {Reason.TIMED_OUT}
+
+
+SECONDS = st.floats(-1_000, 100_000)
+LOADS = st.builds(
+    LiveLoad,
+    status=st.sampled_from([RowStatus.QUEUED, RowStatus.IN_PROGRESS]),
+    has_run=st.booleans(),
+    max_runtime_minutes=st.integers(1, 1_000),
+    since_claim=SECONDS,
+    since_start=SECONDS,
+    since_progress=SECONDS,
+    lease_over=SECONDS,
+    reaping_over=st.none() | SECONDS,
+)
+
+
+@given(LOADS, st.none() | st.builds(Run, state=st.sampled_from(list(RunState)), reason=st.text()))
+def test_every_decision_can_be_carried_out(load: LiveLoad, known: Run | None) -> None:
+    decision = decide(load, known, LIMITS)
+    ends = decision.action in {Action.END, Action.FENCE}
+    assert (decision.reason is not None) == ends
+    assert bool(decision.message) == ends
+    if load.status is RowStatus.QUEUED and load.reaping_over is None:
+        assert decision.action in {Action.LEAVE, Action.EXTEND, Action.END}
+
+
+@given(LOADS)
+def test_a_load_that_renews_and_progresses_in_time_is_left(load: LiveLoad) -> None:
+    healthy = LiveLoad(
+        **{
+            **vars(load),
+            "status": RowStatus.IN_PROGRESS,
+            "reaping_over": None,
+            "lease_over": -1.0,
+            "since_progress": 10.0,
+            "since_start": load.max_runtime_minutes * 60 - 1,
+        }
+    )
+    assert decide(healthy, RUNNING if healthy.has_run else None, LIMITS).action is Action.LEAVE
