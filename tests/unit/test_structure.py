@@ -22,7 +22,6 @@ MEDIAN_FILE = 100
 LONGEST_FUNCTION = 39
 LONGER_FUNCTIONS = {
     "airflow_dataloader/core/config.py:from_snapshot",
-    "airflow_dataloader/core/config.py:_source_problems",
 }
 LONGEST_TASK_FILE = 15
 
@@ -59,18 +58,8 @@ WITHOUT_TEST: set[str] = {
     "cli/local_engine.py",
     "cli/main.py",
     "control/connect.py",
-    "control/ending.py",
-    "control/fenced.py",
-    "control/fencing.py",
-    "control/infinity.py",
-    "control/intervene.py",
-    "control/live.py",
-    "control/lookup.py",
     "control/migrations.py",
     "control/refusal.py",
-    "control/retry.py",
-    "control/selection.py",
-    "control/tracking.py",
     "loader/control_url.py",
     "loader/endpoint.py",
     "loader/engines/spark/jvm.py",
