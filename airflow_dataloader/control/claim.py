@@ -16,8 +16,9 @@ from airflow_dataloader.control.queueing import Claimant, Entry, queue
 from airflow_dataloader.control.selection import condition
 from airflow_dataloader.control.tables import table_control
 from airflow_dataloader.control.transaction import transaction
-from airflow_dataloader.core.config import Problem, problems, row_label
+from airflow_dataloader.core.config import row_label
 from airflow_dataloader.core.failure import Failure, Phase
+from airflow_dataloader.core.problems import Problem, problems
 from airflow_dataloader.core.selector import Selector
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.core.strategy import Trigger

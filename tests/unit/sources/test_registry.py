@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_dataloader.core.config import DB_TYPES
+from airflow_dataloader.core.problems import DB_TYPES
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.sources.postgresql.dialect import PostgresqlDialect
 from airflow_dataloader.sources.registry import dialect

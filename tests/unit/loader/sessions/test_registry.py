@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_dataloader.core.config import DB_TYPES
+from airflow_dataloader.core.problems import DB_TYPES
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.loader.sessions.registry import open_session
 from tests.source_configs import endpoint

@@ -1,0 +1,186 @@
+"""What is wrong with a row, so that it cannot be loaded: the column, the fault and the fix."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from airflow_dataloader.core.lookback import parse_lookback
+from airflow_dataloader.core.snapshot import split_columns, text
+from airflow_dataloader.core.strategy import (
+    NEEDS_CURSOR,
+    NEEDS_KEY,
+    CursorType,
+    EmptySourcePolicy,
+    NullCursorPolicy,
+    SchemaPolicy,
+    Strategy,
+    ValuePolicy,
+)
+
+#: Source types that the documents name; ``sources`` says which of them can be loaded.
+DB_TYPES = frozenset({"mssql", "oracle", "postgresql", "snowflake", "snowflake_pem", "clickhouse"})
+
+#: Keys of ``db_config_value`` that every source needs; each value is the name of a secret.
+CONNECTION_KEYS = ("host", "port", "database", "user", "password")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with a row: the column, what is wrong, and what to do about it."""
+
+    field: str
+    what: str
+    fix: str
+
+    def __str__(self) -> str:
+        """Return one sentence naming field, fault and fix."""
+        return f"{self.field}: {self.what}. Fix: {self.fix}"
+
+
+def problems(snapshot: Mapping[str, Any]) -> list[Problem]:
+    """Return what stops this row from being loaded, in the order a person would mend it."""
+    found = _source_problems(snapshot) + _target_problems(snapshot)
+    found += _strategy_problems(snapshot) + _policy_problems(snapshot)
+    return found
+
+
+def _source_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
+    key, db_type = text(snapshot, "db_config_key"), text(snapshot, "db_type")
+    if key is None:
+        return [Problem("db_config_key", "is empty", "name a row of table_control_dbconfig")]
+    if db_type is None:
+        return [
+            Problem(
+                "db_config_key",
+                f"no source is called {key!r}",
+                "add it to table_control_dbconfig, or name one that is there",
+            )
+        ]
+    if db_type not in DB_TYPES:
+        return [
+            Problem(
+                "db_type",
+                f"source {key!r} has the unknown type {db_type!r}",
+                f"use one of {', '.join(sorted(DB_TYPES))}",
+            )
+        ]
+    found = []
+    value = snapshot.get("db_config_value")
+    names = value if isinstance(value, Mapping) else {}
+    for item in CONNECTION_KEYS:
+        if db_type != "snowflake_pem" and not isinstance(names.get(item), str):
+            found.append(
+                Problem(
+                    f"db_config_value.{item}",
+                    f"source {key!r} names no secret for it",
+                    "set it to the name of a secret",
+                )
+            )
+    if not text(snapshot, "source_table_name") and not text(snapshot, "query"):
+        found.append(
+            Problem(
+                "source_table_name", "is empty, and so is query", "name the source table, or give a query"
+            )
+        )
+    return found
+
+
+def _target_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
+    columns = {
+        "target_catalog": ("destination_table_catalog", "name the catalog"),
+        "target_schema": (
+            "destination_table_schema",
+            "name the schema, or give the source a default_target_schema",
+        ),
+        "target_table": ("destination_table_name", "name the table"),
+    }
+    return [
+        Problem(column, "is empty", fix)
+        for resolved, (column, fix) in columns.items()
+        if not text(snapshot, resolved)
+    ]
+
+
+def _strategy_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
+    strategy = text(snapshot, "load_strategy")
+    if strategy not in set(Strategy):
+        what = "is empty" if strategy is None else f"{strategy!r} is not a strategy"
+        return [Problem("load_strategy", what, f"use one of {', '.join(Strategy)}")]
+    found = []
+    if strategy in NEEDS_CURSOR and not text(snapshot, "incremental_column"):
+        found.append(
+            Problem(
+                "incremental_column",
+                f"is empty, and {strategy} needs it",
+                "name the column that grows with every change",
+            )
+        )
+    if strategy in NEEDS_KEY and not split_columns(snapshot.get("primary_key_cols")):
+        found.append(
+            Problem(
+                "primary_key_cols",
+                f"is empty, and {strategy} needs it",
+                "name the key columns, separated by commas",
+            )
+        )
+    cursor_type = snapshot.get("incremental_type")
+    if cursor_type and cursor_type not in set(CursorType):
+        found.append(
+            Problem(
+                "incremental_type",
+                f"{cursor_type!r} is not a cursor type",
+                f"use one of {', '.join(CursorType)}, or leave it empty",
+            )
+        )
+    if strategy == Strategy.ROLLING:
+        found += _rolling_problems(snapshot)
+    return found
+
+
+def _rolling_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
+    found = []
+    if not text(snapshot, "rolling_column"):
+        found.append(
+            Problem("rolling_column", "is empty, and rolling needs it", "name the date or timestamp column")
+        )
+    days = snapshot.get("rolling_days")
+    if days is None or days <= 0:
+        found.append(
+            Problem(
+                "rolling_days",
+                f"is {days}, and rolling needs at least 1",
+                "set the number of days to keep fresh",
+            )
+        )
+    return found
+
+
+def _policy_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
+    choices: dict[str, type[StrEnum]] = {
+        "null_cursor_policy": NullCursorPolicy,
+        "schema_policy": SchemaPolicy,
+        "value_policy": ValuePolicy,
+        "empty_source_policy": EmptySourcePolicy,
+    }
+    found = [
+        Problem(name, f"{snapshot[name]!r} is not a choice", f"use one of {', '.join(choice)}")
+        for name, choice in choices.items()
+        if snapshot.get(name) and snapshot[name] not in set(choice)
+    ]
+    try:
+        parse_lookback(text(snapshot, "lookback"))
+    except ValueError as error:
+        found.append(Problem("lookback", str(error), "write '15 minutes', '2 days' or '1000'"))
+    number = snapshot.get("num_partitions")
+    if number is not None and not 1 <= number <= 256:
+        found.append(
+            Problem(
+                "num_partitions",
+                f"{number} is not between 1 and 256",
+                "set it to the number of parallel reads, or leave it empty",
+            )
+        )
+    return found

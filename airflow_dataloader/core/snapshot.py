@@ -1,0 +1,34 @@
+"""Reading a snapshot of a row: loose values of a control table, of which an empty text is none."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, TypeVar
+
+_Choice = TypeVar("_Choice", bound=StrEnum)
+
+
+def text(snapshot: Mapping[str, Any], name: str) -> str | None:
+    """Return a column's text, or None where it is missing, blank, or no text."""
+    value = snapshot.get(name)
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def flag(value: Any) -> bool:
+    """Return whether a column of the documents' that holds a word means yes."""
+    return str(value).strip().casefold() in {"true", "1", "yes", "y"} if value is not None else False
+
+
+def choice(kind: type[_Choice], snapshot: Mapping[str, Any], name: str, default: str) -> _Choice:
+    """Return a policy; the default where the column is empty."""
+    return kind(snapshot.get(name) or default)
+
+
+def split_columns(listed: str | None) -> tuple[str, ...]:
+    """Split a column list: commas between names, double quotes around a name that holds a comma."""
+    if not listed or not listed.strip():
+        return ()
+    row = next(csv.reader([listed.replace("\n", " ")], skipinitialspace=True))
+    return tuple(name for name in (part.strip() for part in row) if name)

@@ -1,0 +1,59 @@
+"""What stops a row from being loaded: the column, the fault, the fix."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_dataloader.core.problems import problems
+from tests.unit.core.snapshots import snapshot
+
+
+def faults(**overrides: Any) -> list[str]:
+    found = problems(snapshot(**overrides))
+    assert all(problem.fix and problem.what for problem in found)
+    return [problem.field for problem in found]
+
+
+def test_a_row_with_a_query_needs_no_source_table() -> None:
+    config = LoadConfig.from_snapshot(
+        snapshot(source_table_schema=None, source_table_name=" ", query="SELECT 1")
+    )
+    assert config.query == "SELECT 1"
+    assert "query" in config.label
+
+
+@pytest.mark.parametrize(
+    ("overrides", "fields"),
+    [
+        ({}, []),
+        ({"db_config_key": None}, ["db_config_key"]),
+        ({"db_type": None, "db_config_value": None}, ["db_config_key"]),
+        ({"db_type": "mysql"}, ["db_type"]),
+        (
+            {"db_config_value": {"host": "h", "port": 5432, "database": "d", "user": "u"}},
+            ["db_config_value.port", "db_config_value.password"],
+        ),
+        ({"source_table_name": " "}, ["source_table_name"]),
+        (
+            {"target_catalog": None, "target_table": ""},
+            ["destination_table_catalog", "destination_table_name"],
+        ),
+        ({"target_schema": None}, ["destination_table_schema"]),
+        ({"load_strategy": None}, ["load_strategy"]),
+        ({"load_strategy": "upsert"}, ["load_strategy"]),
+        ({"incremental_column": "", "primary_key_cols": " , "}, ["incremental_column", "primary_key_cols"]),
+        ({"load_strategy": "append_only", "primary_key_cols": None}, []),
+        ({"load_strategy": "full", "incremental_column": None, "primary_key_cols": None}, []),
+        ({"load_strategy": "rolling"}, ["rolling_column", "rolling_days"]),
+        ({"load_strategy": "rolling", "rolling_column": "day", "rolling_days": 0}, ["rolling_days"]),
+        ({"incremental_type": "datetime"}, ["incremental_type"]),
+        ({"value_policy": "round"}, ["value_policy"]),
+        ({"lookback": "a while"}, ["lookback"]),
+        ({"num_partitions": 0}, ["num_partitions"]),
+        ({"num_partitions": 257}, ["num_partitions"]),
+    ],
+)
+def test_problems_name_the_field(overrides: dict[str, Any], fields: list[str]) -> None:
+    assert faults(**overrides) == fields
