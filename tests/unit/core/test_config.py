@@ -53,3 +53,11 @@ def test_the_content_hash_changes_with_what_decides_content(override: dict[str, 
 )
 def test_the_content_hash_stays_for_everything_else(override: dict[str, Any]) -> None:
     assert content_hash(snapshot(**override)) == content_hash(SNAPSHOT)
+
+
+def test_a_row_with_a_query_needs_no_source_table() -> None:
+    config = LoadConfig.from_snapshot(
+        snapshot(source_table_schema=None, source_table_name=" ", query="SELECT 1")
+    )
+    assert config.query == "SELECT 1"
+    assert "query" in config.label

@@ -16,14 +16,6 @@ def faults(**overrides: Any) -> list[str]:
     return [problem.field for problem in found]
 
 
-def test_a_row_with_a_query_needs_no_source_table() -> None:
-    config = LoadConfig.from_snapshot(
-        snapshot(source_table_schema=None, source_table_name=" ", query="SELECT 1")
-    )
-    assert config.query == "SELECT 1"
-    assert "query" in config.label
-
-
 @pytest.mark.parametrize(
     ("overrides", "fields"),
     [
