@@ -3,7 +3,7 @@
 Every look goes through a partial index and stops as soon as it has enough. What a source may still run is
 known before its waiting rows are looked at, so a source that is paused or at its limit costs nothing,
 however long its backlog is; and from one with room, at most that many rows are read for each priority that
-its waiting rows have. Those priorities are found one after another, each by one look at the index.
+waiting rows have. Those priorities are found one after another, each by one look at the index.
 
 The condition on ``is_active`` and ``last_status`` stands word for word as in sql/migrations: the
 planner only knows a partial index by it.
@@ -37,39 +37,36 @@ source AS MATERIALIZED (
         AND s.max_concurrent_loads > coalesce(live.loads, 0) AND total.room > 0
 )"""
 
-#: What is due, source by source and priority by priority.
+#: What is due, priority by priority and source by source, as the index table_control_ready_by_source goes.
 _DUE = """
 level AS (
-    SELECT s.db_config_key, s.room, (
-        SELECT t.priority FROM control.table_control t
-        WHERE t.db_config_key = s.db_config_key
-            AND t.is_active AND (t.last_status IS NULL OR t.last_status NOT IN ('Queued', 'In Progress'))
-        ORDER BY t.priority DESC LIMIT 1) AS priority
-    FROM source s
+    (SELECT t.priority FROM control.table_control t
+        WHERE t.is_active AND (t.last_status IS NULL OR t.last_status NOT IN ('Queued', 'In Progress'))
+        ORDER BY t.priority DESC LIMIT 1)
     UNION ALL
-    SELECT l.db_config_key, l.room, (
+    SELECT (
         SELECT t.priority FROM control.table_control t
-        WHERE t.db_config_key = l.db_config_key AND t.priority < l.priority
+        WHERE t.priority < l.priority
             AND t.is_active AND (t.last_status IS NULL OR t.last_status NOT IN ('Queued', 'In Progress'))
         ORDER BY t.priority DESC LIMIT 1)
     FROM level l WHERE l.priority IS NOT NULL
 ),
 candidate AS (
-    SELECT l.db_config_key, l.room, c.*
-    FROM level l CROSS JOIN LATERAL (
+    SELECT s.db_config_key, s.room, c.*
+    FROM level l CROSS JOIN source s CROSS JOIN LATERAL (
         SELECT t.config_id, t.priority, t.next_load_date_time FROM control.table_control t
-        WHERE t.db_config_key = l.db_config_key AND t.priority = l.priority
+        WHERE t.db_config_key = s.db_config_key AND t.priority = l.priority
             AND t.is_active AND (t.last_status IS NULL OR t.last_status NOT IN ('Queued', 'In Progress'))
             AND t.next_load_date_time <= (SELECT at FROM moment) AND t.config_id <> ALL (:handled)
-        ORDER BY t.next_load_date_time, t.config_id LIMIT l.room) c
+        ORDER BY t.next_load_date_time, t.config_id LIMIT s.room) c
     UNION ALL
     SELECT NULL, total.room, c.*
-    FROM total CROSS JOIN LATERAL (
+    FROM level l CROSS JOIN total CROSS JOIN LATERAL (
         SELECT t.config_id, t.priority, t.next_load_date_time FROM control.table_control t
-        WHERE t.db_config_key IS NULL
+        WHERE t.db_config_key IS NULL AND t.priority = l.priority
             AND t.is_active AND (t.last_status IS NULL OR t.last_status NOT IN ('Queued', 'In Progress'))
             AND t.next_load_date_time <= (SELECT at FROM moment) AND t.config_id <> ALL (:handled)
-        ORDER BY t.priority DESC, t.next_load_date_time, t.config_id LIMIT total.room) c
+        ORDER BY t.next_load_date_time, t.config_id LIMIT total.room) c
 )"""
 
 #: What was asked for by id, whatever its slot.

@@ -229,7 +229,6 @@ INDEXES = {
     "failed_monitor": "table_control_failed",
     "landing_table_monitor": "table_control_landing",
     "live_loads": "historical_metadata_live",
-    "source_load": "table_control_ready",
 }
 
 
