@@ -49,7 +49,7 @@ class DataloaderError(Exception):
 
     def __str__(self) -> str:
         """Return message and fix as one sentence each."""
-        return f"{self.message} Fix: {self.fix}" if self.fix else self.message
+        return f"{self.message} Fix: {self.fix.rstrip('.')}." if self.fix else self.message
 
 
 class TransientError(DataloaderError):

@@ -7,6 +7,7 @@ import click
 from airflow_dataloader.cli.control import control_engine, control_url
 from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.control import migrate as schema
+from airflow_dataloader.control.prune import Retention, prune
 from airflow_dataloader.control.rows import advance_epoch
 
 
@@ -16,37 +17,80 @@ def db() -> None:
 
 
 @db.command()
-@click.option("--timestamps-zone", metavar="ZONE", help="Zone of an adopted database's timestamps.")
+@click.option(
+    "--timestamps-zone",
+    metavar="ZONE",
+    help="Zone that an adopted database's timestamps are in, e.g. Europe/Berlin; they carry none themselves.",
+)
 def migrate(*, timestamps_zone: str | None) -> None:
-    """Bring the schema up to date; adopts a database in the original documents' shape, keeping its data."""
+    """Create the schema or bring it up to date, in one transaction; nothing to do is fine.
+
+    A database in the shape of the original documents is adopted, and keeps its data.
+    """
     schema.upgrade(control_url(), timestamps_zone=timestamps_zone, report=click.echo)
 
 
 @db.command()
 def status() -> int:
-    """Say which revision the database has and which this package needs; exit 5 if they differ."""
+    """Say which version the database has and which this package needs; exit code 5 if they differ."""
     found = schema.status(control_url())
     click.echo(f"current {found.current or 'none'}, needed {found.head}")
     for revision in found.pending:
         click.echo(f"pending {revision}")
-    return ExitCode.CONTROL if found.pending else ExitCode.DONE
+    return ExitCode.DONE if found.current == found.head else ExitCode.CONTROL
 
 
 @db.command()
 @click.argument("revision")
 def downgrade(*, revision: str) -> None:
-    """Go back to REVISION (``base``: the shape before the first migration)."""
+    """Go back to version REVISION, e.g. 0001; `base` removes the schema's tables.
+
+    What the older version has no place for is lost. Refused while loads live, and refused to `base` while
+    there are rows.
+    """
     schema.downgrade(control_url(), revision)
+    click.echo(f"Control database: version {revision}.")
 
 
 @db.command("advance-epoch")
 @click.argument("config_id", type=int)
 @click.argument("epoch", type=int)
 def advance(*, config_id: int, epoch: int) -> None:
-    """Lift CONFIG_ID's epoch to EPOCH after the control database was restored from a backup.
+    """Lift a row's epoch after the control database was restored from a backup.
 
     Only for the case that a load refused its target because the target holds later epochs, and only when
     no other control database loads that target any more.
     """
-    advance_epoch(control_engine(), config_id, epoch)
-    click.echo(f"config_id {config_id} continues after epoch {epoch}.")
+    now = advance_epoch(control_engine(), config_id, epoch)
+    click.echo(f"config_id {config_id} continues after epoch {now}.")
+
+
+@db.command("prune")
+@click.option(
+    "--loads-days",
+    type=click.IntRange(1),
+    default=Retention.loads_days,
+    show_default=True,
+    help="Days that records of loads are kept.",
+)
+@click.option(
+    "--loads-per-row",
+    type=click.IntRange(1),
+    default=Retention.loads_per_row,
+    show_default=True,
+    help="Newest records of each row that are kept, however old they are.",
+)
+@click.option(
+    "--edits-days",
+    type=click.IntRange(1),
+    help="Days that recorded edits of rows are kept. Without it: for ever.",
+)
+def prune_history(*, loads_days: int, loads_per_row: int, edits_days: int | None) -> None:
+    """Remove old records of loads, and of edits if asked to.
+
+    Whatever a later load may need stays: loads that live, each row's newest load and newest success, and
+    those whose writes nobody knows for certain. May be stopped and repeated at any time.
+    """
+    kept = Retention(loads_days=loads_days, loads_per_row=loads_per_row, edits_days=edits_days)
+    gone = prune(control_engine(), kept)
+    click.echo(f"Removed {gone.loads} records of loads and {gone.edits} of edits.")

@@ -102,7 +102,9 @@ class Show:
 
     def load(self) -> list[Loaded]:
         """Load every row of the shop, whatever its slot."""
-        return load_locally(self.worker, selector=parse(SELECTOR), report=self._report)
+        return load_locally(
+            self.worker.control, lambda: self.worker, selector=parse(SELECTOR), report=self._report
+        )
 
     def compare(self, loads: Sequence[Loaded]) -> list[Line]:
         """Compare each target with its source; a load that failed makes no equal target."""

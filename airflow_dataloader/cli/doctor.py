@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 
 import click
 
@@ -19,7 +20,11 @@ from airflow_dataloader.settings import Settings
 
 @click.command()
 def doctor() -> int:
-    """Check Python, Java, jars and the control database; exit 1 if a load could not run here."""
+    """Say whether everything is here that a load needs.
+
+    Checks Python, Spark, Java, the jars (fetched if missing) and the control database's schema; changes
+    nothing else. Exit code 1 if one of them would stop a load on this machine.
+    """
     checks: dict[str, Callable[[], str]] = {
         "Python": platform.python_version,
         "Spark": _spark,
@@ -36,15 +41,20 @@ def _passes(name: str, check: Callable[[], str]) -> bool:
     try:
         click.echo(f"ok    {name}: {check()}")
     except (DataloaderError, ImportError) as error:
-        click.echo(f"FAIL  {name}: {error}")
+        click.echo(f"FAIL  {name}: {_sentence(error)}")
         return False
     return True
 
 
-def _spark() -> str:
-    from importlib.metadata import version
+def _sentence(error: Exception) -> str:
+    if isinstance(error, PackageNotFoundError):
+        return f"{error.name} is not installed. Fix: pip install 'airflow-dataloader[local]'."
+    return str(error)
 
-    return f"pyspark {version('pyspark')}"
+
+def _spark() -> str:
+    where = "SPARK_REMOTE is set" if os.environ.get("SPARK_REMOTE") else "runs in the loading process"
+    return f"pyspark {version('pyspark')}, {where}"
 
 
 def _jars() -> str:
@@ -55,7 +65,7 @@ def _jars() -> str:
 
 def _control() -> str:
     found = schema.status(control_url())
-    if found.pending:
-        needed = f"revision {found.current or 'none'}, needed {found.head}."
-        raise DataloaderError(needed, fix="run `dataloader db migrate`")
-    return f"revision {found.current}"
+    if found.current != found.head:
+        fix = "run `dataloader db migrate`" if found.pending else "install a newer version of this package"
+        raise DataloaderError(f"version {found.current or 'none'}, needed {found.head}.", fix=fix)
+    return f"version {found.current}"

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from airflow_dataloader.exceptions import ControlUnavailable, DataloaderError, NotMigrated
+from airflow_dataloader.exceptions import (
+    ConfigurationError,
+    ControlUnavailable,
+    DataloaderError,
+    Fenced,
+    NotMigrated,
+)
 
 
 class ExitCode(IntEnum):
@@ -21,6 +27,21 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+#: What was wrong is an argument of the command, or where the control database is.
+_BY_FIELD = {
+    "selector": ExitCode.USAGE,
+    "revision": ExitCode.USAGE,
+    "DATALOADER_CONTROL_URL": ExitCode.CONTROL,
+    "sslmode": ExitCode.CONTROL,
+}
+
+
 def exit_code(error: DataloaderError) -> ExitCode:
     """Return the exit code for an error that a command ends with."""
-    return ExitCode.CONTROL if isinstance(error, (ControlUnavailable, NotMigrated)) else ExitCode.FAILED
+    if isinstance(error, (ControlUnavailable, NotMigrated)):
+        return ExitCode.CONTROL
+    if isinstance(error, Fenced):
+        return ExitCode.CONFLICT
+    if isinstance(error, ConfigurationError) and error.field is not None:
+        return _BY_FIELD.get(error.field, ExitCode.FAILED)
+    return ExitCode.FAILED

@@ -3,61 +3,117 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from contextlib import ExitStack
 
 import click
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from airflow_dataloader.cli.console import Progress, new_console, new_table
 from airflow_dataloader.cli.control import control_engine
 from airflow_dataloader.cli.exit_codes import ExitCode
+from airflow_dataloader.cli.local_engine import local_engine
 from airflow_dataloader.core.selector import Selector, parse
 from airflow_dataloader.core.status import LoadStatus
-from airflow_dataloader.loader.engines.spark.session import open_engine
 from airflow_dataloader.loader.local import Loaded, load_locally
 from airflow_dataloader.loader.worker import Worker
 from airflow_dataloader.settings import Settings
 
-_COLOURS = {LoadStatus.SUCCEEDED: "green", LoadStatus.FAILED: "red", LoadStatus.CANCELLED: "yellow"}
+_COLOURS = {LoadStatus.SUCCEEDED: "green", LoadStatus.FAILED: "red"}
+
+_HELP = """
+Load rows of the control database, and wait for their end.
+
+A SELECTOR is one or more field:value terms. A space between terms means and, a comma within a term or;
+* stands for any characters. Only active rows are loaded.
+
+\b
+  name:     table, or schema.table or catalog.schema.table, at the source or the target
+  source:   db_config_key
+  status:   last_status: succeeded, failed, queued, in_progress, none
+  strategy: load_strategy
+  tag:      any of the row's tags
+  owner:    the row's owner
+
+\b
+Examples:
+  dataloader load --local                                  what is due
+  dataloader load --local -s 'source:shop name:orders*'    these, now
+  dataloader load --local -s status:failed                 what failed last time
+
+Spark is that of SPARK_REMOTE, else one of its own. The logins of sources are read from
+DATALOADER_SECRET_<SCOPE>_<NAME> in the environment.
+"""
 
 
-@click.command()
-@click.option("-s", "--select", metavar="SELECTOR", help="Which rows, e.g. 'source:shop name:orders*'.")
+@click.command(help=_HELP)
+@click.option(
+    "-s",
+    "--select",
+    metavar="SELECTOR",
+    help="Which rows, whatever their slot. Without it: those that are due.",
+)
 @click.option("--local", is_flag=True, help="Claim, load and settle in this process.")
 def load(*, select: str | None, local: bool) -> int:
-    """Load rows of the control database and wait for their end.
-
-    With a selector it loads the selected rows now, whatever their slot; without one, what is due.
-    """
+    """Load rows, show how each ended, and say so by the exit code."""
     if not local:
         raise click.UsageError("loads through Airflow are started by its DAG; add --local to load here.")
-    selector = parse(select) if select else None
-    return ExitCode.DONE if _load(selector) else ExitCode.FAILED
+    loaded = _load(parse(select) if select is not None else None)
+    return code_of(loaded)
 
 
-def _load(selector: Selector | None) -> bool:
-    control = control_engine()
-    engine = open_engine(Settings.from_environment(os.environ))
-    try:
-        loaded = load_locally(Worker(control=control, engine=engine), selector=selector)
-    finally:
-        engine.close()
-        control.dispose()
-    Console().print(report(loaded))
-    return all(load.status is LoadStatus.SUCCEEDED for load in loaded)
+def _load(selector: Selector | None) -> list[Loaded]:
+    settings = Settings.from_environment(os.environ)
+    with ExitStack() as stack:
+        progress = stack.enter_context(Progress(new_console()))
+        control = control_engine()
+        stack.callback(control.dispose)
+
+        def open_worker() -> Worker:
+            progress.step("Starting Spark")
+            engine = stack.enter_context(local_engine(settings))
+            return Worker(control=control, engine=engine, observer=progress)
+
+        loaded = load_locally(
+            control,
+            open_worker,
+            selector=selector,
+            report=lambda ended: progress.line(f"{ended.label}: {outcome(ended)}"),
+            max_concurrent=settings.max_concurrent_loads,
+        )
+        show(progress.console, loaded)
+    return loaded
 
 
-def report(loaded: list[Loaded]) -> Table:
-    """Return the loads as a table, one line each, the failed ones with their reason."""
-    table = Table("table", "status", "rows", "version", "message", title=f"{len(loaded)} loads")
+def code_of(loaded: Sequence[Loaded]) -> ExitCode:
+    """Return 0 if all succeeded, 4 if nothing is wrong but that others hold a row, else 1."""
+    if all(load.status is LoadStatus.SUCCEEDED for load in loaded):
+        return ExitCode.DONE
+    held = all(load.status is LoadStatus.SUCCEEDED or not load.claimed for load in loaded)
+    return ExitCode.CONFLICT if held else ExitCode.FAILED
+
+
+def outcome(load: Loaded) -> str:
+    """Return in a word how a load ended."""
+    if load.status is not None:
+        return load.status
+    return "not settled here" if load.claimed else "not claimed"
+
+
+def show(console: Console, loaded: Sequence[Loaded]) -> None:
+    """Print the loads as a table, and below it what there is to say about some of them."""
+    if not loaded:
+        console.print("Nothing is due.")
+        return
+    title = f"{len(loaded)} load{'' if len(loaded) == 1 else 's'}"
+    table = new_table(title, ("row", "status"), ("rows", "version"))
     for load in loaded:
         receipt = load.receipt
-        colour = _COLOURS.get(load.status, "yellow") if load.status else "yellow"
-        table.add_row(
-            Text(load.label),
-            Text(load.status or "not settled here", style=colour),
-            str(receipt.rows_published),
-            str(receipt.target_version if receipt.target_version is not None else ""),
-            Text(load.message),
-        )
-    return table
+        version = "" if receipt.target_version is None else str(receipt.target_version)
+        status = Text(outcome(load), style=_COLOURS.get(load.status, "yellow") if load.status else "yellow")
+        table.add_row(Text(load.label), status, f"{receipt.rows_published:,}", version)
+    console.print(table)
+    for load in loaded:
+        if load.message:
+            console.print(Text(f"{load.label}: {load.message}"), soft_wrap=True)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import os
+import signal
 import sys
+import traceback
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -14,18 +19,41 @@ from airflow_dataloader.cli.demo import demo
 from airflow_dataloader.cli.doctor import doctor
 from airflow_dataloader.cli.exit_codes import ExitCode, exit_code
 from airflow_dataloader.cli.load import load
+from airflow_dataloader.cli.own_secrets import all_secrets, login_secrets
+from airflow_dataloader.core.scrub import scrub
 from airflow_dataloader.exceptions import DataloaderError
 
+#: Loggers whose errors the command reports itself.
+_REPORTED = ("airflow_dataloader.loader.settlement", "py4j", "pyspark")
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+_HELP = """
+Load the tables of the control database into Delta tables, exactly once.
+
+The control database is named by DATALOADER_CONTROL_URL (postgresql://user:password@host:5432/database) or
+by LAKEBASE_HOST, LAKEBASE_DATABASE, LAKEBASE_USER and LAKEBASE_PASSWORD.
+
+\b
+Exit codes:
+  0    done
+  1    at least one load failed, or a check did not hold
+  2    the command cannot be understood, or selects nothing
+  4    another load holds a row, or took it over
+  5    the control database cannot be reached, or is not migrated
+  130  interrupted
+"""
+
+
+@click.group(help=_HELP, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-V", "--version")
-@click.option("-v", "--verbose", is_flag=True, help="Log every step, not only warnings.")
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Log every step on stderr, and bugs with their traceback."
+)
 def cli(*, verbose: bool) -> None:
-    """Load the tables of the control database into Delta tables, exactly once."""
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-    )
+    """Set logging up; the rest is the commands'."""
+    logging.basicConfig(format="%(levelname)s %(message)s")
+    logging.getLogger("airflow_dataloader").setLevel(logging.INFO if verbose else logging.WARNING)
+    for name in _REPORTED:
+        logging.getLogger(name).setLevel(logging.INFO if verbose else logging.CRITICAL)
 
 
 for command in (db, demo, doctor, load):
@@ -33,7 +61,7 @@ for command in (db, demo, doctor, load):
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; a user's mistake is one line on stderr, no traceback."""
+    """Run one command and return its exit code; what goes wrong is one line on stderr, without secrets."""
     try:
         answer = cli.main(args=arguments, prog_name="dataloader", standalone_mode=False)
     except click.exceptions.Exit as leave:
@@ -42,14 +70,39 @@ def run(arguments: Sequence[str] | None = None) -> int:
         error.show()
         return ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted.", err=True)
+        _say("Interrupted.")
         return ExitCode.INTERRUPTED
     except DataloaderError as error:
-        click.echo(f"Error: {error}", err=True)
+        _say(scrub(f"Error: {error}", login_secrets(os.environ)))
         return exit_code(error)
+    except Exception as bug:  # noqa: BLE001  a stranger shall read a line, and whoever mends it asks for more
+        return _report(bug)
     return answer if isinstance(answer, int) else ExitCode.DONE
+
+
+def _report(bug: Exception) -> int:
+    secrets = all_secrets(os.environ)
+    if logging.getLogger("airflow_dataloader").isEnabledFor(logging.INFO):
+        _say(scrub("".join(traceback.format_exception(bug)), secrets))
+    what = f"{type(bug).__name__}: {bug}".rstrip(".")
+    _say(scrub(f"Error: {what}. Fix: report what `dataloader --verbose …` says of it.", secrets))
+    return ExitCode.FAILED
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def main() -> None:
     """Entry point of the ``dataloader`` script."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A name that the terminal cannot show must not end a load.
+            stream.reconfigure(errors="backslashreplace")
+    # Whoever ends us politely gets the same orderly end as Ctrl-C.
+    signal.signal(signal.SIGTERM, _interrupted)
     sys.exit(run())
+
+
+def _interrupted(_number: int, _frame: Any) -> None:
+    raise KeyboardInterrupt

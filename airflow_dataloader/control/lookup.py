@@ -27,7 +27,7 @@ LIMIT :limit""")
 
 @dataclass(frozen=True, kw_only=True)
 class SelectedRow:
-    """An active row that a selector matches."""
+    """A row that a selector matches."""
 
     config_id: int
     label: str
@@ -67,8 +67,8 @@ def get_table_details(
     return dict(found[0]) if found else None
 
 
-def select_rows(engine: Engine, selector: Selector) -> list[SelectedRow]:
-    """Return the active rows that ``selector`` matches, in the order of a claim."""
+def select_rows(engine: Engine, selector: Selector, *, active: bool = True) -> list[SelectedRow]:
+    """Return the active rows that ``selector`` matches, or the inactive ones, in the order of a claim."""
     columns = table_control.c
     query = (
         select(
@@ -82,7 +82,7 @@ def select_rows(engine: Engine, selector: Selector) -> list[SelectedRow]:
             columns.destination_table_name.label("target_table"),
         )
         .outerjoin_from(table_control, dbconfig, dbconfig.c.db_config_key == columns.db_config_key)
-        .where(columns.is_active, condition(selector))
+        .where(columns.is_active.is_(active), condition(selector))
         .order_by(columns.priority.desc(), columns.next_load_date_time, columns.config_id)
     )
     with transaction(engine, readonly=True) as connection:

@@ -52,7 +52,7 @@ def explained(error: Exception, place: str) -> DataloaderError | None:
 
 def _said(cause: psycopg.Error) -> str:
     """Return the first line of what the database said, without its full stop."""
-    return " ".join((cause.diag.message_primary or str(cause)).split()).rstrip(".")
+    return " ".join((cause.diag.message_primary or str(cause)).split()).rstrip(".?")
 
 
 def _not_migrated(cause: psycopg.Error, place: str) -> NotMigrated:

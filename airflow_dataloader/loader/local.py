@@ -5,11 +5,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import Any
+
+from sqlalchemy import Engine as ControlEngine
 
 from airflow_dataloader.control.claim import Claimed, claim
 from airflow_dataloader.control.reap import reap
-from airflow_dataloader.control.rows import SelectedRow, select_rows
+from airflow_dataloader.control.rows import SelectedRow, cancel, select_rows
 from airflow_dataloader.core.receipt import Receipt
 from airflow_dataloader.core.selector import Selector
 from airflow_dataloader.core.status import LoadStatus
@@ -32,51 +35,78 @@ class Loaded:
     #: The configuration that it was claimed with; empty where it was not claimed.
     config: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
+    @property
+    def claimed(self) -> bool:
+        """Whether the row was ours to load at all."""
+        return bool(self.config)
+
+
+#: Inactive rows that a message names.
+_NAMED = 3
+
 
 def load_locally(
-    worker: Worker, *, selector: Selector | None, report: Callable[[Loaded], None] = lambda _: None
+    control: ControlEngine,
+    open_worker: Callable[[], Worker],
+    *,
+    selector: Selector | None,
+    report: Callable[[Loaded], None] = lambda _: None,
+    max_concurrent: int = 32,
 ) -> list[Loaded]:
     """Load the selected rows now, whatever their slot; without a selector, what is due.
 
     Loads that died earlier are given up first, where their time is over. Rows are claimed one at a time, so
-    that none waits in a queue that only this process knows. ``report`` is told of each end. Raises
-    ConfigurationError if the selector matches no active row.
+    that none waits in a queue that only this process knows. ``open_worker`` is called once, and only when
+    there is something to load: an engine takes seconds to start. ``report`` is told of each end;
+    ``max_concurrent`` loads may live at the same time, other processes' included. Raises ConfigurationError
+    if the selector matches no active row.
     """
-    reap(worker.control, run_api=None)
+    reap(control, run_api=None)
+    worker = cache(open_worker)
     ended = []
-    for claimed in _claims(worker, selector):
-        loaded = claimed if isinstance(claimed, Loaded) else _load(worker, claimed)
+    for claimed in _claims(control, selector, max_concurrent):
+        loaded = claimed if isinstance(claimed, Loaded) else _load(control, worker, claimed)
         report(loaded)
         ended.append(loaded)
     return ended
 
 
-def _claims(worker: Worker, selector: Selector | None) -> Iterator[Claimed | Loaded]:
+def _claims(
+    control: ControlEngine, selector: Selector | None, max_concurrent: int
+) -> Iterator[Claimed | Loaded]:
     run = f"local-{uuid.uuid4().hex}"
+    limited = partial(claim, control, max_concurrent=max_concurrent)
     if selector is None:
         number = 0
-        while claimed := claim(worker.control, airflow_run=f"{run}-{number}", batch_size=1):
+        while claimed := limited(airflow_run=f"{run}-{number}", batch_size=1):
             yield from claimed
             number += 1
         return
-    rows = select_rows(worker.control, selector)
+    rows = select_rows(control, selector)
     if not rows:
-        raise ConfigurationError(
-            f"No active row matches {selector}.",
-            field="selector",
-            fix="look at source, name, status and tags",
-        )
+        raise _no_match(control, selector)
     for row in rows:
-        claimed = claim(
-            worker.control,
-            airflow_run=f"{run}-{row.config_id}",
-            only=[row.config_id],
-            trigger=Trigger.MANUAL,
-        )
+        claimed = limited(airflow_run=f"{run}-{row.config_id}", only=[row.config_id], trigger=Trigger.MANUAL)
         if claimed:
             yield from claimed
         else:
             yield _busy(row)
+
+
+def _no_match(control: ControlEngine, selector: Selector) -> ConfigurationError:
+    inactive = [row.label for row in select_rows(control, selector, active=False)]
+    if not inactive:
+        return ConfigurationError(
+            f"No active row matches {selector}.",
+            field="selector",
+            fix="look at source, name, status and tags",
+        )
+    more = f" and {len(inactive) - _NAMED} more" if len(inactive) > _NAMED else ""
+    return ConfigurationError(
+        f"No active row matches {selector}; inactive: {', '.join(inactive[:_NAMED])}{more}.",
+        field="selector",
+        fix="set is_active to true on the rows that shall be loaded",
+    )
 
 
 def _busy(row: SelectedRow) -> Loaded:
@@ -84,10 +114,10 @@ def _busy(row: SelectedRow) -> Loaded:
     return Loaded(config_id=row.config_id, label=row.label, status=None, message=message, receipt=Receipt())
 
 
-def _load(worker: Worker, claimed: Claimed) -> Loaded:
+def _load(control: ControlEngine, open_worker: Callable[[], Worker], claimed: Claimed) -> Loaded:
     if claimed.load_status == LoadStatus.QUEUED:
         ids = LoadIds(metadata_id=claimed.metadata_id, epoch=claimed.epoch)
-        result = run_load(worker, ids)
+        result = run_load(_opened(control, open_worker, claimed), ids)
     else:
         # The claim itself found that the row cannot be loaded, and settled it.
         result = Result(
@@ -104,3 +134,16 @@ def _load(worker: Worker, claimed: Claimed) -> Loaded:
         receipt=result.receipt,
         config=claimed.config,
     )
+
+
+def _opened(control: ControlEngine, open_worker: Callable[[], Worker], claimed: Claimed) -> Worker:
+    """Return the worker; where it cannot be opened, the claimed row must not wait for its lease to end."""
+    try:
+        return open_worker()
+    except Exception as error:
+        reason = f"Nothing here can load: {error}"
+        cancel(control, claimed.metadata_id, reason, status=LoadStatus.FAILED)
+        raise
+    except BaseException:
+        cancel(control, claimed.metadata_id, "Interrupted before the load began.")
+        raise

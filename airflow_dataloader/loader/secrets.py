@@ -17,9 +17,13 @@ class SecretStore(Protocol):
         """Return the secret's value, or None where this store does not have it."""
 
 
+#: Begins the names of environment variables that hold secrets.
+PREFIX = "DATALOADER_SECRET_"
+
+
 def variable_name(scope: str, name: str) -> str:
     """Return the environment variable that holds a secret: upper case, other characters as ``_``."""
-    return "DATALOADER_SECRET_" + re.sub(r"[^A-Z0-9]", "_", f"{scope}_{name}".upper())
+    return PREFIX + re.sub(r"[^A-Z0-9]", "_", f"{scope}_{name}".upper())
 
 
 class EnvironmentSecrets:

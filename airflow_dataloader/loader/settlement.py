@@ -75,7 +75,7 @@ class Settlement:
         """Write Failed, or Cancelled for an interrupt of this process, with what is known of the reason."""
         failure = describe(error, self.journal.phase)
         cancelled = not isinstance(error, Exception)
-        message = f"{failure.message} Fix: {failure.fix}." if failure.fix else failure.message
+        message = failure.sentence
         log.error("%s failed in phase %s: %s", self.started.config.label, failure.phase, message)
         call = partial(
             settle.fail,

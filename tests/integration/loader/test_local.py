@@ -6,8 +6,9 @@ import pytest
 
 from airflow_dataloader.core.selector import parse
 from airflow_dataloader.core.status import LoadStatus
-from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.exceptions import ConfigurationError, EngineFailed
 from airflow_dataloader.loader.local import Loaded, load_locally
+from airflow_dataloader.loader.worker import Worker
 from tests.bench import Bench
 
 
@@ -20,7 +21,7 @@ def test_selected_rows_are_loaded_whatever_their_slot(bench: Bench) -> None:
     fill(bench, "a", "b")
     chosen, other = bench.row("a", load_cron="0 0 1 1 *"), bench.row("b")
     told: list[Loaded] = []
-    ended = load_locally(bench.worker, selector=parse("name:a"), report=told.append)
+    ended = load_locally(bench.control, lambda: bench.worker, selector=parse("name:a"), report=told.append)
     assert [load.config_id for load in ended] == [chosen]
     assert ended == told
     assert bench.state(chosen).last_status == "Succeeded"
@@ -31,9 +32,11 @@ def test_without_a_selector_what_is_due_is_loaded_and_no_more(bench: Bench) -> N
     fill(bench, "a", "b")
     due, not_due = bench.row("a"), bench.row("b", load_cron="0 0 1 1 *")
     bench.set(due, next_load_date_time="2020-01-01 00:00:00+00")
-    assert [load.config_id for load in load_locally(bench.worker, selector=None)] == [due]
+    assert [load.config_id for load in load_locally(bench.control, lambda: bench.worker, selector=None)] == [
+        due
+    ]
     assert bench.state(not_due).last_status is None
-    assert load_locally(bench.worker, selector=None) == []
+    assert load_locally(bench.control, lambda: bench.worker, selector=None) == []
 
 
 def test_a_failed_table_never_stops_the_next(bench: Bench) -> None:
@@ -41,7 +44,10 @@ def test_a_failed_table_never_stops_the_next(bench: Bench) -> None:
     bench.row("gone", priority=9)
     bench.row("b")
     bench.row("c", load_strategy="sideways")
-    ended = {load.label: load for load in load_locally(bench.worker, selector=parse("source:shop"))}
+    ended = {
+        load.label: load
+        for load in load_locally(bench.control, lambda: bench.worker, selector=parse("source:shop"))
+    }
     assert sorted(load.status or "" for load in ended.values()) == ["Failed", "Failed", "Succeeded"]
     (unknown,) = (load for load in ended.values() if "sideways" in load.message)
     assert "load_strategy" in unknown.message
@@ -51,7 +57,7 @@ def test_a_row_that_another_load_holds_is_named_and_left_alone(bench: Bench) -> 
     fill(bench, "a")
     row = bench.row("a")
     bench.claim(row)
-    (ended,) = load_locally(bench.worker, selector=parse("name:a"))
+    (ended,) = load_locally(bench.control, lambda: bench.worker, selector=parse("name:a"))
     assert ended.status is None
     assert "Not claimed" in ended.message
     assert bench.history(row)[-1].load_status == LoadStatus.QUEUED
@@ -59,4 +65,42 @@ def test_a_row_that_another_load_holds_is_named_and_left_alone(bench: Bench) -> 
 
 def test_a_selector_that_matches_nothing_says_so(bench: Bench) -> None:
     with pytest.raises(ConfigurationError, match="No active row matches name:nothing"):
-        load_locally(bench.worker, selector=parse("name:nothing"))
+        load_locally(bench.control, lambda: bench.worker, selector=parse("name:nothing"))
+
+
+def test_inactive_rows_are_named_where_nothing_else_matches(bench: Bench) -> None:
+    for number in range(5):
+        bench.row(f"old_{number}", is_active=False)
+    with pytest.raises(
+        ConfigurationError, match=r"inactive: config_id \d+ \(public.old_0.* and 2 more"
+    ) as caught:
+        load_locally(bench.control, lambda: bench.worker, selector=parse("name:old*"))
+    assert caught.value.fix == "set is_active to true on the rows that shall be loaded"
+
+
+def refuse_to_open() -> Worker:
+    raise EngineFailed("No Spark here.")
+
+
+def test_where_nothing_is_due_no_worker_is_opened(bench: Bench) -> None:
+    bench.row("a", load_cron="0 0 1 1 *")
+    assert load_locally(bench.control, refuse_to_open, selector=None) == []
+
+
+def test_a_worker_that_cannot_be_opened_leaves_no_row_waiting(bench: Bench) -> None:
+    row = bench.row("a")
+    with pytest.raises(EngineFailed):
+        load_locally(bench.control, refuse_to_open, selector=parse("name:a"))
+    state, (load,) = bench.state(row), bench.history(row)
+    assert (state.last_status, load.load_status) == ("Failed", "Failed")
+    assert "No Spark here." in state.last_status_message
+
+
+def test_an_interrupt_before_the_load_begins_leaves_no_row_waiting(bench: Bench) -> None:
+    def interrupted() -> Worker:
+        raise KeyboardInterrupt
+
+    row = bench.row("a")
+    with pytest.raises(KeyboardInterrupt):
+        load_locally(bench.control, interrupted, selector=parse("name:a"))
+    assert (bench.state(row).last_status, bench.history(row)[0].load_status) == ("Failed", "Cancelled")

@@ -144,4 +144,4 @@ def test_a_load_that_does_not_exist_is_one_line_and_a_failure(
         check=False,
     )
     assert ran.returncode == 1
-    assert ran.stderr == "Error: 'not-a-load' does not name a load. Fix: pass <metadata_id>:<epoch>\n"
+    assert ran.stderr == "Error: 'not-a-load' does not name a load. Fix: pass <metadata_id>:<epoch>.\n"

@@ -1,0 +1,29 @@
+"""The secrets that a command was given, to be kept out of what it says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from airflow_dataloader.control.url import read_url
+from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.loader.secrets import PREFIX
+
+
+def login_secrets(environ: Mapping[str, str]) -> set[str]:
+    """Return the passwords and tokens for the control database and for Spark."""
+    found = {environ.get("LAKEBASE_PASSWORD", "")}
+    found |= set(re.findall(r";token=([^;]+)", environ.get("SPARK_REMOTE", "")))
+    try:
+        parameters = read_url(environ.get("DATALOADER_CONTROL_URL", "")).parameters
+    except ConfigurationError:
+        # A message about a URL that cannot be read shows no part of it.
+        parameters = {}
+    found.add(parameters.get("password", ""))
+    return found - {""}
+
+
+def all_secrets(environ: Mapping[str, str]) -> set[str]:
+    """Return :func:`login_secrets`, and all that stands in for a secret scope: hosts and ports too."""
+    scope = {value for name, value in environ.items() if name.startswith(PREFIX)}
+    return (login_secrets(environ) | scope) - {""}
