@@ -132,7 +132,7 @@ def is_lost(seen: Report, error: BaseException) -> bool:
     """Return whether the connection to the engine broke, so that nobody knows what the engine does now."""
     if type(error).__name__ in {"Py4JNetworkError", "ConnectionError", "ConnectionRefusedError"}:
         return True
-    return seen.sqlstate is None and bool(_LOST.search(seen.text)) and not _DRIVER.search(seen.text)
+    return seen.sqlstate is None and bool(_LOST.search(seen.text)) and _driver_text(seen) is None
 
 
 def translate(error: BaseException, doing: str) -> DataloaderError:
@@ -148,9 +148,10 @@ def translate(error: BaseException, doing: str) -> DataloaderError:
 
 def _driver_text(seen: Report) -> str | None:
     """Return what the driver said, class name first, without stack; None if no driver spoke."""
-    # The last one is the innermost cause.
+    # The last one is the innermost cause. Spark names some of its own exceptions as drivers do.
     for match in reversed(list(_DRIVER.finditer(seen.text))):
-        return f"{match[1].rpartition('.')[2]}: {match[2].strip()}"
+        if not match[1].startswith("org.apache.spark."):
+            return f"{match[1].rpartition('.')[2]}: {match[2].strip()}"
     external = _EXTERNAL.search(seen.text)
     return external[1].strip() if external else None
 

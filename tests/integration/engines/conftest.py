@@ -1,0 +1,86 @@
+"""Every engine test runs in both modes, classic and through Spark Connect, in one process.
+
+The engine opens Connect sessions by Connect's own class, so pyspark's process-wide switch stays where it is.
+Tests of one mode run together; the other mode's Java idles meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_dataloader.core.plan import Endpoint
+from airflow_dataloader.loader.engines.spark.server import ConnectServer, server_settings
+from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine
+from tests.integration.engines.workshop import Workshop
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from airflow_dataloader.loader.engines.spark.engine import SparkEngine
+    from tests.conftest import Server
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A DATALOADER_HOME whose jars are this machine's and whose warehouse is the tests' own."""
+    folder = tmp_path_factory.mktemp("home")
+    jars = Path(os.environ.get("DATALOADER_HOME", Path.home() / ".dataloader")) / "jars"
+    jars.mkdir(parents=True, exist_ok=True)
+    (folder / "jars").symlink_to(jars)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def connect_server(home: Path) -> Iterator[ConnectServer]:
+    """One warm server for all tests; a test that kills a server starts its own."""
+    with ConnectServer(server_settings(home, cores=2), home / "server.log") as server:
+        yield server
+
+
+@pytest.fixture(scope="session", params=["classic", "connect"])
+def settings(request: pytest.FixtureRequest, home: Path) -> EngineSettings:
+    """Both modes, over the same warehouse."""
+    if request.param == "classic":
+        return EngineSettings(home=home, cores=2)
+    server: ConnectServer = request.getfixturevalue("connect_server")
+    return EngineSettings(home=home, remote=server.settings.remote)
+
+
+@pytest.fixture(scope="session")
+def engine(settings: EngineSettings) -> Iterator[SparkEngine]:
+    """One engine for all tests of a mode, as one process uses it for many loads."""
+    with closing(open_engine(settings)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def endpoint(postgres: Server, source_db: psycopg.Connection) -> Endpoint:
+    """The empty source database of this test."""
+    return Endpoint(
+        db_type="postgresql",
+        host="127.0.0.1",
+        port=postgres.port,
+        database=source_db.info.dbname,
+        user=postgres.user,
+        password=postgres.password,
+        application_name="engine-test",
+    )
+
+
+@pytest.fixture
+def workshop(
+    engine: SparkEngine, settings: EngineSettings, endpoint: Endpoint, home: Path
+) -> Iterator[Workshop]:
+    """Everything that an engine test needs."""
+    with ExitStack() as opened:
+
+        def another() -> SparkEngine:
+            return opened.enter_context(closing(open_engine(settings)))
+
+        yield Workshop(engine=engine, another=another, endpoint=endpoint, home=home)

@@ -1,0 +1,146 @@
+"""A client or a server that dies in the middle of a write."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+from airflow_dataloader.core.plan import Endpoint
+from airflow_dataloader.exceptions import OutcomeUnknown
+from airflow_dataloader.loader.engines.spark.connect import release
+from airflow_dataloader.loader.engines.spark.server import ConnectServer, server_settings
+from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine
+from tests.integration.engines.workshop import APP, Attempt, Workshop, commit, sleeping, until
+
+if TYPE_CHECKING:
+    import psycopg
+
+COLUMNS = {"id": "int", "at": "int"}
+SECONDS = 5
+SLEEPS = f"SELECT 7 AS id, length(pg_sleep({SECONDS})::text) AS at"
+
+#: A loader of its own process: overwrites a table slowly.
+CLIENT = """
+import sys
+from pathlib import Path
+from airflow_dataloader.core.plan import Endpoint
+from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine
+from tests.integration.engines.workshop import Workshop, commit
+
+home, remote, schema, host, port, database, user, password = sys.argv[1:]
+login = dict(host=host, port=int(port), database=database, user=user, password=password)
+endpoint = Endpoint(db_type="postgresql", **login)
+engine = open_engine(EngineSettings(home=Path(home), remote=remote or None, cores=2))
+workshop = Workshop(engine=engine, another=lambda: engine, endpoint=endpoint, home=Path(home), schema=schema)
+plan = workshop.query({COLUMNS!r}, {SLEEPS!r})
+engine.overwrite(workshop.table(), engine.read(plan), commit(2))
+"""
+
+
+def start_client(workshop: Workshop, remote: str) -> subprocess.Popen[bytes]:
+    """Start a loader that will be in the middle of a write for a while."""
+    endpoint = workshop.endpoint
+    script = CLIENT.replace("{COLUMNS!r}", repr(COLUMNS)).replace("{SLEEPS!r}", repr(SLEEPS))
+    where = [endpoint.host, str(endpoint.port), endpoint.database, endpoint.user, endpoint.password]
+    return subprocess.Popen(
+        [sys.executable, "-c", script, str(workshop.home), remote, workshop.schema, *where],
+        cwd=Path(__file__).parents[3],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
+    )
+
+
+@pytest.fixture
+def connected(connect_server: ConnectServer, endpoint: Endpoint, home: Path):  # type: ignore[no-untyped-def]
+    """A workshop at the warm server, whatever the mode of other tests."""
+    settings = EngineSettings(home=home, remote=connect_server.settings.remote)
+    with closing(open_engine(settings)) as engine:
+        yield Workshop(engine=engine, another=lambda: engine, endpoint=endpoint, home=home)
+
+
+def kill_mid_write(workshop: Workshop, source: psycopg.Connection, remote: str) -> None:
+    """Start a client and kill it as soon as the source works for it."""
+    client = start_client(workshop, remote)
+    until(lambda: sleeping(source) or client.poll() is not None)
+    assert client.poll() is None
+    client.send_signal(signal.SIGKILL)
+    client.wait()
+
+
+def remote_of(server: ConnectServer) -> str:
+    """An address with a session id that this process knows."""
+    return f"{server.settings.remote};session_id={uuid4()}"
+
+
+def test_a_dead_client_s_write_goes_on_and_the_fence_stops_it(
+    connected: Workshop, connect_server: ConnectServer, source_db: psycopg.Connection
+) -> None:
+    connected.fill(connected.table(), COLUMNS, [(1, 1)])
+    kill_mid_write(connected, source_db, remote_of(connect_server))
+    connected.engine.fence(connected.table(), connected.plan(COLUMNS).columns, commit(3, 0))
+    assert sleeping(source_db), "the write ended by itself, so the test proves nothing"
+    until(lambda: not sleeping(source_db))
+    time.sleep(2)
+    assert connected.rows(connected.table()) == [(1, 1)]
+    assert connected.version(connected.table()) == 1
+
+
+def test_without_a_fence_a_dead_client_s_write_lands(
+    connected: Workshop, connect_server: ConnectServer, source_db: psycopg.Connection
+) -> None:
+    """Why the fence is there; if Spark ever stops doing this, we want to know."""
+    connected.fill(connected.table(), COLUMNS, [(1, 1)])
+    kill_mid_write(connected, source_db, remote_of(connect_server))
+    until(lambda: connected.version(connected.table()) == 1)
+    found = connected.engine.inspect(connected.table(), APP)
+    assert found is not None
+    assert found.commits[0].commit == commit(2)
+
+
+def test_releasing_a_dead_client_s_session_stops_its_write(
+    connected: Workshop, connect_server: ConnectServer, source_db: psycopg.Connection
+) -> None:
+    connected.fill(connected.table(), COLUMNS, [(1, 1)])
+    remote = remote_of(connect_server)
+    kill_mid_write(connected, source_db, remote)
+    release(remote)
+    until(lambda: not sleeping(source_db))
+    time.sleep(2)
+    assert connected.version(connected.table()) == 0
+
+
+def test_a_server_that_dies_leaves_the_outcome_unknown(
+    endpoint: Endpoint, home: Path, tmp_path: Path, source_db: psycopg.Connection
+) -> None:
+    with ConnectServer(server_settings(home, cores=2), tmp_path / "server.log") as server:
+        settings = EngineSettings(home=home, remote=server.settings.remote)
+        with closing(open_engine(settings)) as engine:
+            workshop = Workshop(engine=engine, another=lambda: engine, endpoint=endpoint, home=home)
+            plan = workshop.query(COLUMNS, SLEEPS)
+            attempt = Attempt(lambda: engine.overwrite(workshop.table(), engine.read(plan), commit(1)))
+            until(lambda: sleeping(source_db) or attempt.ended)
+            assert not attempt.ended, attempt.error
+            server.stop()
+            assert isinstance(attempt.join().error, OutcomeUnknown), attempt.error
+    assert server.pid is None
+
+
+@pytest.mark.faults
+def test_a_dead_classic_process_takes_its_write_with_it(
+    connected: Workshop, source_db: psycopg.Connection
+) -> None:
+    connected.fill(connected.table(), COLUMNS, [(1, 1)])
+    kill_mid_write(connected, source_db, "")
+    connected.engine.fence(connected.table(), connected.plan(COLUMNS).columns, commit(3, 0))
+    until(lambda: not sleeping(source_db))
+    time.sleep(2)
+    assert connected.rows(connected.table()) == [(1, 1)]
+    assert connected.version(connected.table()) == 1

@@ -1,0 +1,104 @@
+"""Replacing a whole table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from airflow_dataloader.exceptions import Fenced
+from airflow_dataloader.loader.engines.protocol import Deduplication
+from tests.integration.engines.workshop import APP, Workshop, commit
+
+PEOPLE = {"id": "int", "name": "string"}
+
+
+def test_rows_and_columns_are_replaced_in_one_version(workshop: Workshop) -> None:
+    engine, target = workshop.engine, workshop.table()
+    first = engine.overwrite(target, engine.read(workshop.plan(PEOPLE, [(1, "a"), (2, None)])), commit(1))
+    assert (first.version, first.rows_in, first.rows_inserted) == (0, 2, 2)
+    plan = workshop.plan({"id": "bigint", "price": "decimal(10,2)"}, [(3, "1.25")])
+    second = engine.overwrite(target, engine.read(plan), commit(2))
+    assert (second.version, second.rows_in) == (1, 1)
+    found = engine.inspect(target, APP)
+    assert found is not None
+    assert dict(found.columns) == {"id": "bigint", "price": "decimal(10,2)"}
+    assert [str(value) for row in workshop.rows(target) for value in row] == ["3", "1.25"]
+
+
+def test_an_empty_read_leaves_an_empty_table_with_its_columns(workshop: Workshop) -> None:
+    engine, target = workshop.engine, workshop.table()
+    workshop.fill(target, PEOPLE, [(1, "a")])
+    written = engine.overwrite(target, engine.read(workshop.plan(PEOPLE)), commit(2))
+    found = engine.inspect(target, APP)
+    assert found is not None
+    assert (written.rows_in, found.filled, dict(found.columns)) == (0, False, PEOPLE)
+
+
+def test_replaced_values_are_counted_in_the_same_pass(workshop: Workshop) -> None:
+    engine, target = workshop.engine, workshop.table()
+    plan = workshop.plan(
+        PEOPLE, [(n, "x") for n in range(10)], replaced="(CASE WHEN v.id > 7 THEN 2 ELSE 0 END)"
+    )
+    assert engine.overwrite(target, engine.read(plan), commit(1)).values_replaced == 4
+    again = engine.overwrite(target, engine.read(plan), commit(1))
+    assert (again.version, again.rows_in, again.values_replaced) == (0, 10, None)
+    assert list(engine.inspect(target, APP).columns) == ["id", "name"]  # type: ignore[union-attr]
+
+
+def test_the_best_row_of_each_key_is_kept(workshop: Workshop) -> None:
+    engine, target = workshop.engine, workshop.table()
+    columns = {"id": "int", "at": "int", "name": "string"}
+    rows = [(1, 1, "old"), (1, 2, "new"), (2, None, "b"), (2, None, "a"), (None, 9, "no key")]
+    dedup = Deduplication(keys=("id",), cursor="at")
+    written = engine.overwrite(target, engine.read(workshop.plan(columns, rows)), commit(1), dedup)
+    assert written.rows_in == 2
+    assert workshop.rows(target) == [(1, 2, "new"), (2, None, "b")]
+    (detail,) = workshop.sql("DESCRIBE DETAIL {t}", t=target)
+    assert detail.properties["delta.enableDeletionVectors"] == "true"
+
+
+def test_what_people_put_on_a_table_survives_unless_its_columns_change(workshop: Workshop) -> None:
+    target = workshop.table()
+    workshop.sql(
+        "CREATE TABLE {t} (id INT COMMENT 'the key', name STRING) USING delta CLUSTER BY (id) "
+        "COMMENT 'people' TBLPROPERTIES ('team' = 'crm')",
+        t=target,
+    )
+    workshop.fill(target, PEOPLE, [(1, "a")])
+    (detail,) = workshop.sql("DESCRIBE DETAIL {t}", t=target)
+    assert (detail.description, list(detail.clusteringColumns)) == ("people", ["id"])
+    workshop.fill(target, {"id": "int", "mail": "string"}, [(1, "a@b")], epoch=2)
+    (detail,) = workshop.sql("DESCRIBE DETAIL {t}", t=target)
+    assert (detail.description, detail.properties["team"]) == ("people", "crm")
+    described = {row.col_name: row.comment for row in workshop.sql("DESCRIBE TABLE {t}", t=target)}
+    assert described["id"] == "the key"
+
+
+def test_partitions_survive_new_columns(workshop: Workshop) -> None:
+    target = workshop.table()
+    workshop.sql("CREATE TABLE {t} (id INT, name STRING) USING delta PARTITIONED BY (name)", t=target)
+    workshop.fill(target, PEOPLE | {"mail": "string"}, [(1, "a", "a@b")])
+    (detail,) = workshop.sql("DESCRIBE DETAIL {t}", t=target)
+    assert list(detail.partitionColumns) == ["name"]
+
+
+def test_no_constraint_of_the_source_reaches_the_table(workshop: Workshop) -> None:
+    """A VARCHAR's length travels as metadata of a JDBC column, and would reject longer values later."""
+    engine, target = workshop.engine, workshop.table()
+    plan = workshop.query(PEOPLE, "SELECT 1::int AS id, 'abc'::varchar(3) AS name")
+    bare = tuple(replace(column, select=f'v."{column.name}"') for column in plan.columns)
+    engine.overwrite(target, engine.read(replace(plan, columns=bare)), commit(1))
+    schema = engine._context.spark.table(engine._context.names.locate(target).sql).schema
+    assert [(field.nullable, dict(field.metadata)) for field in schema.fields] == [(True, {}), (True, {})]
+    engine.append(target, engine.read(workshop.plan(PEOPLE, [(2, "longer than three")])), commit(2))
+    assert (2, "longer than three") in workshop.rows(target)
+
+
+def test_an_older_load_writes_nothing(workshop: Workshop) -> None:
+    target = workshop.table()
+    workshop.fill(target, PEOPLE, [(2, "newer")], epoch=2)
+    with pytest.raises(Fenced):
+        workshop.fill(target, PEOPLE, [(1, "older")], epoch=1)
+    assert workshop.rows(target) == [(2, "newer")]
+    assert workshop.version(target) == 0

@@ -1,0 +1,66 @@
+"""Sessions: what they share, what they do not, and names of a catalogue."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+from uuid import uuid4
+
+from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.loader.engines.protocol import Deduplication, Engine
+from airflow_dataloader.loader.engines.spark.engine import SparkEngine
+from airflow_dataloader.loader.engines.spark.names import CatalogNames
+from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine
+from tests.integration.engines.workshop import APP, Workshop, commit
+
+COLUMNS = {"id": "int", "name": "string"}
+BY_ID = Deduplication(keys=("id",), cursor=None)
+
+
+def test_the_engine_is_one_for_strategies(workshop: Workshop) -> None:
+    engine: Engine = workshop.engine
+    assert engine.parallelism == 2
+
+
+def test_sessions_come_and_go_beside_each_other(settings: EngineSettings, workshop: Workshop) -> None:
+    one = open_engine(settings)
+    with closing(open_engine(settings)) as other:
+        one.overwrite(workshop.table(), one.read(workshop.plan(COLUMNS, [(1, "a")])), commit(1))
+        assert other.rows(workshop.table()) == [(1, "a")]
+        one._context.spark.conf.set("spark.sql.session.timeZone", "Asia/Tokyo")
+        assert other._context.spark.conf.get("spark.sql.session.timeZone") == "UTC"
+        one.close()
+        one.close()
+        assert other.rows(workshop.table()) == [(1, "a")]
+    assert workshop.rows(workshop.table()) == [(1, "a")]
+
+
+def test_tables_of_a_catalogue_work_as_paths_do(workshop: Workshop) -> None:
+    """On Databricks names are Unity Catalog's; Spark's own catalogue stands in for it."""
+    context = replace(workshop.engine._context, names=CatalogNames())
+    engine, schema = SparkEngine(context, lambda: None), f"s_{uuid4().hex[:8]}"
+    context.spark.sql(f"CREATE SCHEMA spark_catalog.{schema} LOCATION '{workshop.home / schema}'")
+    target, name = (
+        TargetName(catalog="spark_catalog", schema=schema, table=table)
+        for table in ("orders", "_adl_stage_1")
+    )
+    assert engine.inspect(target, APP) is None
+    assert engine.fence(target, workshop.plan(COLUMNS).columns, commit(1, 0)) == 0
+    engine.overwrite(target, engine.read(workshop.plan(COLUMNS, [(1, "a")])), commit(1))
+    stage = engine.stage(engine.read(workshop.plan(COLUMNS, [(1, "b"), (2, "c")])), name, BY_ID)
+    merged = engine.merge(target, stage, commit(2), BY_ID)
+    assert (merged.rows_inserted, merged.rows_updated) == (1, 1)
+    engine.append(target, engine.read(workshop.plan(COLUMNS, [(3, "d")])), commit(3))
+    again = engine.append(target, engine.read(workshop.plan(COLUMNS, [(3, "d")])), commit(3))
+    assert (again.version, again.rows_inserted) == (3, 1)
+    sliced = engine.replace_slice(
+        target, engine.read(workshop.plan(COLUMNS, [(9, "x")])), "id >= 3", commit(4)
+    )
+    assert (sliced.rows_inserted, sliced.rows_deleted) == (1, 1)
+    wider = workshop.plan(COLUMNS | {"more": "int"}, [(5, "e", 5)])
+    engine.overwrite(target, engine.read(wider), commit(5))
+    assert engine.rows(target) == [(5, "e", 5)]
+    engine.drop_stage(name)
+    engine.drop_stage(name)
+    assert engine.inspect(name, APP) is None
+    context.spark.sql(f"DROP SCHEMA spark_catalog.{schema} CASCADE")

@@ -1,0 +1,133 @@
+"""From what Spark, Delta and drivers say to our own errors. The texts are what both modes really gave."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_dataloader.exceptions import (
+    ConfigurationError,
+    DataloaderError,
+    EngineFailed,
+    SchemaRefused,
+    SourceRefused,
+    SourceUnavailable,
+    ValueRefused,
+)
+from airflow_dataloader.loader.engines.spark import errors
+
+STACK = "\n\tat org.postgresql.core.v3.QueryExecutorImpl.receiveErrorResponse(QueryExecutorImpl.java:2736)"
+
+READ_CLASSIC = (
+    "org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 in stage 0.0 failed 1 times, "
+    f"most recent failure: Lost task 0.0: org.postgresql.util.PSQLException: ERROR: division by zero{STACK}"
+    "\n\nDriver stacktrace:\nCaused by: org.postgresql.util.PSQLException: ERROR: division by zero"
+)
+REFUSED_CONNECT = (
+    "(org.postgresql.util.PSQLException) Connection to 127.0.0.1:1 refused. Check that the hostname and port "
+    "are correct and that the postmaster is accepting TCP/IP connections.\n\n"
+    f"JVM stacktrace:\norg.postgresql.util.PSQLException{STACK}"
+)
+SCHEMA_CONNECT = (
+    "[JDBC_EXTERNAL_ENGINE_SYNTAX_ERROR.DURING_OUTPUT_SCHEMA_RESOLUTION] JDBC external engine syntax error. "
+    "The error was caused by the query SELECT 1. error message: "
+    'ERROR: relation "nope" does not exist\n  Position: 231. '
+    f"The error occurred during output schema resolution. SQLSTATE: 42000{STACK}"
+)
+CONFLICT = "(io.delta.exceptions.ConcurrentTransactionException) [DELTA_CONCURRENT_TRANSACTION] This error"
+
+
+class Raised(Exception):
+    """Stands where pyspark's exceptions stand: text, condition, SQLSTATE."""
+
+    def __init__(self, text: str, condition: str | None = None, sqlstate: str | None = None) -> None:
+        super().__init__(text)
+        self._condition, self._sqlstate = condition, sqlstate
+
+    def getCondition(self) -> str | None:
+        return self._condition
+
+    def getSqlState(self) -> str | None:
+        return self._sqlstate
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "said"),
+    [
+        (READ_CLASSIC, SourceRefused, "PSQLException: ERROR: division by zero"),
+        (REFUSED_CONNECT, SourceUnavailable, "PSQLException: Connection to 127.0.0.1:1 refused"),
+        ("java.sql.SQLRecoverableException: ORA-17002: I/O error: reset", SourceUnavailable, "ORA-17002"),
+        (
+            "com.microsoft.sqlserver.jdbc.SQLServerException: Invalid object name 'x'.",
+            SourceRefused,
+            "Invalid object",
+        ),
+    ],
+)
+def test_a_driver_is_quoted_without_its_stack(text: str, kind: type[DataloaderError], said: str) -> None:
+    error = errors.translate(Raised(text), "reading")
+    assert type(error) is kind
+    assert said in error.message
+    assert "\tat " not in error.message
+    assert "stacktrace" not in error.message
+
+
+def test_spark_s_own_words_for_a_driver_s_error_keep_its_sqlstate() -> None:
+    error = errors.translate(Raised(SCHEMA_CONNECT, "JDBC_EXTERNAL_ENGINE_SYNTAX_ERROR", "42000"), "reading")
+    assert type(error) is SourceRefused
+    assert error.sqlstate == "42000"
+    assert 'ERROR: relation "nope" does not exist' in error.message
+
+
+@pytest.mark.parametrize(
+    ("condition", "kind"),
+    [
+        ("DELTA_FAILED_TO_MERGE_FIELDS", SchemaRefused),
+        ("DELTA_NOT_NULL_CONSTRAINT_VIOLATED", ValueRefused),
+        ("NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", ValueRefused),
+        ("CAST_INVALID_INPUT", ValueRefused),
+        ("INSUFFICIENT_PERMISSIONS", ConfigurationError),
+        ("DELTA_LOG_FILE_MALFORMED", EngineFailed),
+    ],
+)
+def test_conditions_say_what_kind_of_failure_it_is(condition: str, kind: type[DataloaderError]) -> None:
+    error = errors.translate(Raised(f"[{condition}] something", condition, "22000"), "writing x")
+    assert type(error) is kind
+    assert "writing x" in error.message
+
+
+def test_a_condition_is_read_from_the_text_where_the_accessor_fails() -> None:
+    class Broken(Exception):
+        def getCondition(self) -> str:
+            raise RuntimeError("Cannot find main error class")
+
+    assert errors.report(Broken(CONFLICT)).has(errors.TRANSACTION_CONFLICT)
+    assert errors.is_absent(errors.report(Broken("[PATH_NOT_FOUND] Path does not exist")))
+
+
+def test_our_own_version_in_the_way_is_not_a_foreign_conflict() -> None:
+    assert not errors.is_conflict(Raised(CONFLICT))
+    assert errors.is_conflict(Raised("[DELTA_CONCURRENT_APPEND] Files were added"))
+    assert errors.is_conflict(Raised("[DELTA_METADATA_CHANGED] The metadata was changed"))
+    assert not errors.is_conflict(Raised("[DELTA_MISSING_DELTA_TABLE] no"))
+
+
+def test_only_a_lost_connection_to_the_engine_leaves_a_write_unknown() -> None:
+    lost = Raised(
+        "<_MultiThreadedRendezvous of RPC: status = StatusCode.UNAVAILABLE details = failed to connect>"
+    )
+    source = Raised(REFUSED_CONNECT)
+    assert errors.is_lost(errors.report(lost), lost)
+    assert not errors.is_lost(errors.report(source), source)
+
+
+def test_our_own_errors_pass_through() -> None:
+    own = SchemaRefused("x")
+    assert errors.translate(own, "anything") is own
+
+
+@pytest.mark.parametrize("name", ["", "(org.apache.spark.SparkSQLException) "])
+def test_an_interrupted_statement_is_named(name: str) -> None:
+    text = f"{name}[OPERATION_CANCELED] Operation was canceled. SQLSTATE: HY008"
+    error = errors.translate(Raised(text, "OPERATION_CANCELED", "HY008"), "x")
+    assert type(error) is EngineFailed
+    assert "interrupted" in error.message

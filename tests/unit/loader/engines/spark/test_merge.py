@@ -1,0 +1,64 @@
+"""The MERGE's text."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_dataloader.core.commit import Commit
+from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.core.plan import PlannedColumn, Wire
+from airflow_dataloader.exceptions import SchemaRefused
+from airflow_dataloader.loader.engines.protocol import Deduplication, Stage
+from airflow_dataloader.loader.engines.spark.merge import merge_sql, transaction_confs
+from airflow_dataloader.loader.engines.spark.names import Location
+
+TARGET, SOURCE = Location(sql="`t`", folder=None), Location(sql="`s`", folder=None)
+NAME = TargetName(catalog="c", schema="s", table="_adl_stage_1")
+
+
+def stage(**columns: str) -> Stage:
+    planned = tuple(
+        PlannedColumn(source_name=name, name=name, select=name, wire=Wire.NATIVE, type=kind, source_type="x")
+        for name, kind in columns.items()
+    )
+    return Stage(name=NAME, columns=planned, rows=0)
+
+
+def test_the_statement_is_guarded_and_null_safe() -> None:
+    dedup = Deduplication(keys=("k",), cursor="at")
+    text = merge_sql(
+        TARGET, SOURCE, stage(k="int", at="int", x="double"), dedup, {"K": "int", "at": "int", "x": "double"}
+    )
+    assert text.startswith(
+        "MERGE WITH SCHEMA EVOLUTION INTO `t` t USING (SELECT `k`, `at`, `x` FROM (SELECT *, ROW_"
+    )
+    assert "ON t.`k` = s.`k` WHEN MATCHED AND" in text
+    assert "(s.`at` IS NULL OR t.`at` IS NULL OR s.`at` >= t.`at`)" in text
+    assert "NOT (s.`at` <=> t.`at`) OR NOT (CAST(s.`x` AS STRING) <=> CAST(t.`x` AS STRING))" in text
+    assert text.endswith("THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *")
+
+
+def test_a_new_column_is_never_looked_for_at_the_target() -> None:
+    dedup = Deduplication(keys=("k",), cursor="at")
+    text = merge_sql(TARGET, SOURCE, stage(k="int", at="int"), dedup, {"k": "int"})
+    assert "WHEN MATCHED AND TRUE AND (s.`at` IS NOT NULL)" in text
+    assert "t.`at`" not in text
+
+
+def test_a_table_of_nothing_but_keys_is_only_inserted_into() -> None:
+    text = merge_sql(TARGET, SOURCE, stage(k="int"), Deduplication(keys=("k",), cursor=None), {"k": "int"})
+    assert "WHEN MATCHED AND TRUE AND (FALSE)" in text
+
+
+def test_a_column_that_does_not_fit_is_refused_before_anything_runs() -> None:
+    with pytest.raises(SchemaRefused):
+        merge_sql(TARGET, SOURCE, stage(k="string"), Deduplication(keys=("k",), cursor=None), {"k": "int"})
+
+
+def test_a_merge_s_identity_is_its_commit() -> None:
+    commit = Commit(app_id="adl:i:1", epoch=2, step=1, metadata_id=3)
+    assert transaction_confs(commit) == {
+        "spark.databricks.delta.write.txnAppId": "adl:i:1",
+        "spark.databricks.delta.write.txnVersion": str(2 * 2**20 + 1),
+        "spark.databricks.delta.commitInfo.userMetadata": commit.user_metadata(),
+    }

@@ -1,0 +1,27 @@
+"""How a Spark Connect server is started."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from airflow_dataloader.loader.engines.spark.server import ServerSettings
+
+SETTINGS = ServerSettings(jars=(Path("/j/a.jar"), Path("/j/b.jar")), port=15002, cores=2, token="canary")
+
+
+def test_it_listens_on_the_loopback_interface_only() -> None:
+    command = SETTINGS.command()
+    assert "spark.connect.grpc.binding.address=127.0.0.1" in command
+    assert "spark.connect.grpc.binding.port=15002" in command
+    assert "spark.driver.extraClassPath=/j/a.jar:/j/b.jar" in command
+
+
+def test_its_token_is_in_the_environment_and_nowhere_else() -> None:
+    assert SETTINGS.environment({})["SPARK_CONNECT_AUTHENTICATE_TOKEN"] == "canary"
+    assert SETTINGS.remote == "sc://localhost:15002/;token=canary"
+    assert "canary" not in " ".join(SETTINGS.command()) + repr(SETTINGS)
+
+
+def test_every_server_has_a_token_of_its_own() -> None:
+    one, other = (ServerSettings(jars=(), port=1, cores=1) for _ in range(2))
+    assert one.token != other.token

@@ -1,0 +1,73 @@
+"""Which types go into which, and how values are told apart."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_dataloader.core.plan import PlannedColumn, Wire
+from airflow_dataloader.exceptions import SchemaRefused
+from airflow_dataloader.loader.engines.spark.types import fit, fits, identity
+
+
+def column(name: str, kind: str) -> PlannedColumn:
+    return PlannedColumn(
+        source_name=name, name=name, select=name, wire=Wire.NATIVE, type=kind, source_type="theirs"
+    )
+
+
+@pytest.mark.parametrize(
+    ("narrow", "wide"),
+    [
+        ("int", "int"),
+        ("smallint", "bigint"),
+        ("float", "double"),
+        ("int", "decimal(10,0)"),
+        ("bigint", "decimal(21,2)"),
+        ("decimal(10,2)", "decimal(12,2)"),
+        ("decimal(10,2)", "decimal(12,4)"),
+        ("string", "string"),
+    ],
+)
+def test_every_value_fits(narrow: str, wide: str) -> None:
+    assert fits(narrow, wide)
+
+
+@pytest.mark.parametrize(
+    ("narrow", "wide"),
+    [
+        ("bigint", "int"),
+        ("double", "float"),
+        ("int", "double"),
+        ("int", "string"),
+        ("bigint", "decimal(18,0)"),
+        ("decimal(10,2)", "decimal(10,4)"),
+        ("decimal(10,2)", "bigint"),
+        ("decimal(5,0)", "int"),
+        ("date", "timestamp"),
+        ("timestamp", "timestamp_ntz"),
+    ],
+)
+def test_some_value_does_not_fit(narrow: str, wide: str) -> None:
+    assert not fits(narrow, wide)
+
+
+def test_columns_meet_without_case_and_are_cast_to_the_target_s_type() -> None:
+    columns = (column("ID", "int"), column("new", "date"))
+    fitted = fit(columns, {"id": "bigint", "gone": "string"})
+    assert fitted.added == {"new"}
+    assert [fitted.select(each) for each in columns] == ["CAST(`ID` AS bigint) AS `ID`", "`new`"]
+
+
+def test_a_refusal_names_column_types_and_fix() -> None:
+    with pytest.raises(SchemaRefused) as refused:
+        fit((column("x", "string"),), {"X": "int"})
+    assert refused.value.field == "x"
+    assert refused.value.fix is not None
+    assert "load_full" in refused.value.fix
+    assert {"int", "string", "(theirs)"} < set(refused.value.message.replace(",", "").split())
+
+
+def test_only_types_that_spark_compares_loosely_are_compared_by_text() -> None:
+    assert identity("x", "decimal(10,2)") == "x"
+    assert identity("x", "array<double>") == "CAST(x AS STRING)"
+    assert identity("x", "float") == "CAST(x AS STRING)"
