@@ -11,6 +11,7 @@ from typing import Any
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.plan import PlannedColumn, ReadPlan
+from airflow_dataloader.exceptions import DataloaderError
 from airflow_dataloader.loader.engines.protocol import (
     Deduplication,
     HistoryEntry,
@@ -138,5 +139,7 @@ class SparkEngine:
         with self._context.interrupts.verb():
             try:
                 yield
+            except DataloaderError:
+                raise
             except Exception as error:
                 raise errors.translate(error, doing) from error

@@ -137,8 +137,6 @@ def is_lost(seen: Report, error: BaseException) -> bool:
 
 def translate(error: BaseException, doing: str) -> DataloaderError:
     """Return our error for what the engine raised while ``doing`` something."""
-    if isinstance(error, DataloaderError):
-        return error
     seen = report(error)
     driver = _driver_text(seen)
     if driver is not None and not seen.has("DELTA_"):

@@ -38,6 +38,8 @@ def fence(context: Context, target: TargetName, columns: Sequence[PlannedColumn]
 def _nothing(context: Context, location: Location, columns: Sequence[PlannedColumn]) -> DataFrameWriter:
     if tables.schema(context.spark, location) is not None:
         return context.spark.table(location.sql).limit(0).write
-    items = [f"CAST(NULL AS {column.type}) AS {quoted(column.name)}" for column in columns]
     # Whether it will be merged into is not known yet.
-    return context.spark.range(0).selectExpr(*items).write.options(**context.creation_options(merged=True))
+    options = context.creation_options(merged=True)
+    tables.create_named(context.spark, location, columns, options)
+    items = [f"CAST(NULL AS {column.type}) AS {quoted(column.name)}" for column in columns]
+    return context.spark.range(0).selectExpr(*items).write.options(**options)

@@ -119,6 +119,8 @@ def identity_options(commit: Commit) -> dict[str, str]:
 
 def _fitted(context: Context, location: Location, columns: tuple[PlannedColumn, ...]) -> list[str]:
     found = tables.schema(context.spark, location)
+    if found is None:
+        tables.create_named(context.spark, location, columns, {})
     fitted = fit(columns, {} if found is None else tables.types(found))
     return [fitted.select(column) for column in columns]
 

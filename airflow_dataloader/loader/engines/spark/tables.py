@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_dataloader.core.plan import PlannedColumn
 from airflow_dataloader.exceptions import DataloaderError
 from airflow_dataloader.loader.engines.spark import errors
-from airflow_dataloader.loader.engines.spark.names import Location
+from airflow_dataloader.loader.engines.spark.names import Location, quoted
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -52,6 +54,21 @@ def layout(spark: SparkSession, location: Location) -> Layout:
         clustered_by=tuple(detail.clusteringColumns or ()),
         partitioned_by=tuple(detail.partitionColumns or ()),
     )
+
+
+def create_named(
+    spark: SparkSession, location: Location, columns: Sequence[PlannedColumn], properties: Mapping[str, str]
+) -> None:
+    """Create the table empty if it is one of a catalogue; a folder becomes a table by its first append.
+
+    A catalogue's first append would create the table too, in a commit that drops our user metadata.
+    """
+    if location.folder is not None:
+        return
+    items = ", ".join(f"{quoted(column.name)} {column.type}" for column in columns)
+    pairs = ", ".join(f"'{name}' = '{value}'" for name, value in properties.items())
+    suffix = f" TBLPROPERTIES ({pairs})" if pairs else ""
+    spark.sql(f"CREATE TABLE IF NOT EXISTS {location.sql} ({items}) USING delta{suffix}")
 
 
 def is_filled(spark: SparkSession, location: Location) -> bool:

@@ -120,11 +120,6 @@ def test_only_a_lost_connection_to_the_engine_leaves_a_write_unknown() -> None:
     assert not errors.is_lost(errors.report(source), source)
 
 
-def test_our_own_errors_pass_through() -> None:
-    own = SchemaRefused("x")
-    assert errors.translate(own, "anything") is own
-
-
 @pytest.mark.parametrize("name", ["", "(org.apache.spark.SparkSQLException) "])
 def test_an_interrupted_statement_is_named(name: str) -> None:
     text = f"{name}[OPERATION_CANCELED] Operation was canceled. SQLSTATE: HY008"
