@@ -11,7 +11,7 @@ from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.strategy import Strategy
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.loader.endpoint import resolve_endpoint
-from airflow_dataloader.loader.job import Job
+from airflow_dataloader.loader.job import Job, application_name
 from airflow_dataloader.loader.journal import Journal
 from airflow_dataloader.loader.keeper import LeaseKeeper
 from airflow_dataloader.loader.observer import Moment
@@ -68,7 +68,7 @@ def _job(worker: Worker, started: Started, keeper: LeaseKeeper, journal: Journal
     """Connect to the source; when the load breaks, stop what it still runs there and in the engine."""
     config = started.config
     with journal.during(Phase.CONNECT):
-        name = f"adl-{started.installation[:8]}-{started.metadata_id}"
+        name = application_name(started.installation, started.metadata_id)
         endpoint = resolve_endpoint(config, worker.secrets, application_name=name)
         tongue = dialect(config.db_type)
         session = open_session(endpoint)

@@ -57,10 +57,7 @@ class Job:
     @property
     def stage_name(self) -> TargetName:
         """The load's own staging table, beside the target."""
-        target = self.config.target
-        return TargetName(
-            catalog=target.catalog, schema=target.schema, table=f"_adl_stage_{self.started.metadata_id}"
-        )
+        return stage_name(self.config.target, self.started.metadata_id)
 
     def commit(self, step: int, facts: Mapping[str, Any]) -> Commit:
         """Return the identity of write number ``step``, with the facts that a repair needs."""
@@ -77,3 +74,13 @@ class Job:
         """Tell the observer, then make sure that the row is still ours."""
         self.observer.reached(self.config, moment)
         self.keeper.check()
+
+
+def stage_name(target: TargetName, metadata_id: int) -> TargetName:
+    """Return the staging table of a load, beside its target."""
+    return TargetName(catalog=target.catalog, schema=target.schema, table=f"_adl_stage_{metadata_id}")
+
+
+def application_name(installation: str, metadata_id: int) -> str:
+    """Return the name under which a load is known at its source."""
+    return f"adl-{installation[:8]}-{metadata_id}"

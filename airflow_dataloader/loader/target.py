@@ -14,6 +14,7 @@ from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.exceptions import TargetAhead
 from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
 from airflow_dataloader.loader.job import Job
+from airflow_dataloader.loader.leftovers import clear_up
 from airflow_dataloader.loader.observer import Moment
 
 #: The fence is the first write of an epoch; publishing follows.
@@ -28,28 +29,33 @@ def take_target(job: Job, control: ControlEngine) -> None:
     """
     unsettled = job.started.unsettled
     with job.journal.during(Phase.FENCE):
-        job.target = _inspect(job)
+        job.target = _inspect(job, seen=job.started.epoch - 1)
         if not unsettled:
             return
         version = job.engine.fence(job.config.target, job.columns, job.commit(FENCE_STEP, {}))
         job.journal.note(fence_version=version)
         job.reached(Moment.FENCED)
-        job.target = _inspect(job)
+        job.target = _inspect(job, seen=job.started.epoch)
         for attempt in sorted(unsettled, key=lambda one: one.epoch):
             _repair(job, control, attempt)
+            clear_up(job, attempt)
 
 
-def _inspect(job: Job) -> Target | None:
-    """Look at the target, and refuse one whose history is ahead of the control database."""
+def _inspect(job: Job, *, seen: int) -> Target | None:
+    """Look at the target, and refuse one that holds a later epoch than ``seen``.
+
+    Before this load has written, its own epoch is a later one, too: a restored control database gives epochs
+    out again, and Delta would skip this load's write for the one that it already has.
+    """
     oldest = min((attempt.epoch for attempt in job.started.unsettled), default=job.started.epoch)
     target = job.engine.inspect(job.config.target, job.app_id, back_to=oldest)
     latest = max((entry.commit.epoch for entry in target.commits), default=0) if target else 0
-    if latest > job.started.epoch:
+    if latest > seen:
         # A loader that was overtaken sees the same; for it the row is lost, and that is what it must say.
         job.keeper.renew_now()
         raise TargetAhead(
-            f"Target {job.config.target} holds epoch {latest}, and the control database has only given out "
-            f"{job.started.epoch}: it was restored from a backup that is older than the target.",
+            f"Target {job.config.target} holds epoch {latest}, and the control database gives out "
+            f"{job.started.epoch} only now: it was restored from a backup that is older than the target.",
             field="load_epoch",
             fix=f"see that no other control database loads this target, run `dataloader db advance-epoch "
             f"{job.started.config_id} {latest}`, and load again",

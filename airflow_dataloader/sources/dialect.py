@@ -76,7 +76,7 @@ class Frozen:
 
 @dataclass(frozen=True, kw_only=True)
 class JdbcOptions:
-    """How a JVM reaches the source. Login and options are properties, never part of the URL."""
+    """How a JVM reaches the source. The login is among the properties, never part of the URL."""
 
     url: str
     driver: str

@@ -1,28 +1,100 @@
-"""Starts a victim, waits for its accident, and clears up as reap would after the lease."""
+"""Starts a victim, waits for its accident, gives its load up as reap does, and looks at what is left."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from airflow_dataloader.control.reap import reap
-
+from airflow_dataloader.control.reap import ReapLimits, reap
+from airflow_dataloader.core.commit import parse_user_metadata
+from airflow_dataloader.core.config import LoadConfig
+from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.run import LoadIds
 from tests.bench import Bench
 from tests.faults.victim import Orders
 
 ROOT = Path(__file__).parents[2]
 
+#: Seconds that something may take on a busy machine; nothing is concluded from how long it took.
+PATIENCE = 120.0
+
+
+def eventually(what: str, happened: Callable[[], bool], *, seconds: float = PATIENCE) -> None:
+    """Wait until something has happened; fail the test if it does not."""
+    until = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < until, f"{what} did not happen within {seconds} s"
+        time.sleep(0.05)
+
+
+class Victim:
+    """A loader process and what it says."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self._said: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def said(self) -> str:
+        """Everything so far."""
+        return "".join(self._said)
+
+    def wait_for(self, text: str) -> None:
+        """Wait until the process has said ``text``; fail the test if it ends before."""
+
+        def heard() -> bool:
+            ended = self.process.poll() is not None
+            if ended:
+                self._reader.join(PATIENCE)
+            assert text in self.said or not ended, f"it ended before it said {text!r}:\n{self.said}"
+            return text in self.said
+
+        eventually(f"{text!r}", heard)
+
+    def end(self) -> str:
+        """Wait for the end of the process and return what it said."""
+        self.process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        return self.said
+
+    def kill(self) -> None:
+        """End it as an operating system ends it that has run out of memory."""
+        self.process.kill()
+        self.end()
+
+    def wait_until_frozen(self) -> None:
+        """Wait until the process has stopped itself."""
+        stat = Path(f"/proc/{self.process.pid}/stat")
+        eventually("the freeze", lambda: stat.read_text().rpartition(")")[2].split()[0] == "T")
+
+    def thaw(self) -> None:
+        """Let a frozen process go on."""
+        self.process.send_signal(signal.SIGCONT)
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        self._said.extend(iter(self.process.stdout.readline, ""))
+
 
 @contextmanager
-def victim(bench: Bench, control_url: str, ids: LoadIds, **orders: Any) -> Iterator[subprocess.Popen[str]]:
-    """Run a loader process under orders; it is ended, whatever state it is in, when the block ends."""
+def victim(
+    bench: Bench, control_url: str, ids: LoadIds, *, remote: str | None = None, **orders: Any
+) -> Iterator[Victim]:
+    """Run a loader process under orders; it is ended, whatever state it is in, when the block ends.
+
+    ``remote`` is its ``SPARK_REMOTE``, by default the bench's; empty: it brings a Spark of its own.
+    """
     told = Orders(metadata_id=ids.metadata_id, epoch=ids.epoch, home=str(bench.home), **orders)
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.faults.victim", told.as_argument()],
@@ -30,56 +102,104 @@ def victim(bench: Bench, control_url: str, ids: LoadIds, **orders: Any) -> Itera
             **os.environ,
             **bench.secret_environment,
             "DATALOADER_CONTROL_URL": control_url,
-            "SPARK_REMOTE": bench.remote,
+            "SPARK_REMOTE": bench.remote if remote is None else remote,
         },
         cwd=ROOT,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
     try:
-        yield process
+        yield Victim(process)
     finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGCONT)
-            process.kill()
+        process.kill()
         process.wait()
 
 
-def output(process: subprocess.Popen[str]) -> str:
-    """Wait for the process and return what it said."""
-    said, _ = process.communicate(timeout=120)
-    return said
-
-
-def wait_for(process: subprocess.Popen[str], text: str) -> str:
-    """Read what the process says until a line contains ``text``; fail the test if it ends before."""
-    assert process.stdout is not None
-    said = ""
-    for line in process.stdout:
-        said += line
-        if text in line:
-            return said
-    raise AssertionError(f"the victim ended before it said {text!r}:\n{said}")
+def kill_at(bench: Bench, control_url: str, config_id: int, moment: str, **orders: Any) -> LoadIds:
+    """Claim the row, load it in a process that dies at ``moment``, give the load up; return its ids."""
+    ids = bench.claim(config_id)
+    with victim(bench, control_url, ids, moment=moment, **orders) as dying:
+        said = dying.end()
+        assert f"moment {moment}\n" in said, said
+        assert dying.process.returncode == -signal.SIGKILL, said
+    give_up(bench, config_id)
+    return ids
 
 
 def give_up(bench: Bench, config_id: int) -> None:
-    """Let the row's lease be long over, and let reap find that."""
+    """Let the lease of the row's load be long over, and let reap find that."""
     bench.pretend_lease_ended(config_id)
-    reap(bench.control, run_api=None)
+    reap(bench.control, run_api=None, limits=ReapLimits(startup=0))
     assert bench.state(config_id).last_status == "Failed"
 
 
-def healthy(bench: Bench, config_id: int) -> None:
+class Interfering:
+    """An observer that does something once, at a moment, while the load waits."""
+
+    def __init__(self, moment: Moment, action: Callable[[], object]) -> None:
+        self._moment = moment
+        self._action: Callable[[], object] | None = action
+
+    def reached(self, config: LoadConfig, moment: Moment) -> None:
+        """Interfere, if it is time."""
+        if moment is self._moment and self._action is not None:
+            action, self._action = self._action, None
+            action()
+
+    @property
+    def done(self) -> bool:
+        """Whether it has come to that."""
+        return self._action is None
+
+
+def commits(bench: Bench, table: str = "items") -> list[dict[str, Any]]:
+    """Read a target's log from its files, past everything that could be wrong about reading it: oldest first.
+
+    Each entry has ``table_version``, ``txn`` (version by writer) and ``commit``, ours or None.
+    """
+    log = bench.home / "warehouse" / "bronze" / bench.schema / table / "_delta_log"
+    found = []
+    for file in sorted(log.glob("*.json")):
+        actions = [json.loads(line) for line in file.read_text().splitlines() if line.strip()]
+        info = next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
+        found.append(
+            {
+                "table_version": int(file.stem),
+                "txn": {a["txn"]["appId"]: a["txn"]["version"] for a in actions if "txn" in a},
+                "commit": parse_user_metadata(info.get("userMetadata")),
+            }
+        )
+    return found
+
+
+def published(bench: Bench, ids: LoadIds) -> bool:
+    """Return whether the load has published at the target, whatever anybody says about it."""
+    ours = [entry["commit"] for entry in commits(bench)]
+    return any(one and one.metadata_id == ids.metadata_id and one.step > 0 for one in ours)
+
+
+def healthy(bench: Bench, config_id: int, *, equal: bool = True) -> None:
     """Insist on what must hold after every accident and the next load."""
+    if equal:
+        assert bench.target_rows() == bench.source_rows(), "target and source differ"
     loads = bench.history(config_id)
-    assert all(load.load_end_time is not None for load in loads)
-    assert bench.state(config_id).last_status == "Succeeded"
-    succeeded = [load for load in loads if load.load_status == "Succeeded"]
-    assert all(load.receipt for load in succeeded)
+    assert all(load.load_end_time is not None for load in loads), "a load has not ended"
+    assert {load.load_status for load in loads} <= {"Succeeded", "Failed", "Cancelled"}
+    state = bench.state(config_id)
+    assert (state.last_status, state.retry_count) == ("Succeeded", 0)
+    written = commits(bench)
     app_id = f"adl:{bench.installation}:{config_id}"
-    target = bench.engine.inspect(bench.target(), app_id)
-    assert target is not None
-    versions = [entry.commit.version for entry in target.commits]
-    assert len(versions) == len(set(versions)), "a commit was repeated"
+    versions = [entry["txn"][app_id] for entry in written if app_id in entry["txn"]]
+    assert versions == sorted(set(versions)), "a commit was repeated, or an older one landed late"
+    by_version = {entry["table_version"]: entry["commit"] for entry in written}
+    for load in loads:
+        if load.load_status == "Succeeded":
+            assert load.receipt, "a load succeeded without a receipt"
+        if load.target_version is not None:
+            assert by_version[load.target_version].metadata_id == load.id
+    recorded = {load.id for load in loads if load.target_version is not None}
+    landed = {commit.metadata_id for commit in by_version.values() if commit and commit.step > 0}
+    assert landed <= recorded, "the target holds a commit that no load has on record"
     assert not bench.stages(), "a stage was left behind"

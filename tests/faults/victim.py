@@ -6,7 +6,9 @@ secrets come from the environment, as they do for every loader.
 
 from __future__ import annotations
 
+import ctypes
 import json
+import logging
 import os
 import signal
 import sys
@@ -21,6 +23,11 @@ from airflow_dataloader.loader.keeper import LeaseTimes
 from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.run import LoadIds, run_load
 from airflow_dataloader.loader.worker import Worker
+
+#: Not a moment of the loader's own: it has been given the ids, and has done nothing yet.
+CLAIMED = "claimed"
+
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +47,8 @@ class Orders:
     lease: float = 60.0
     grace: float = 300.0
     margin: float = 15.0
+    #: Seconds between heartbeats; a very long one makes a loader that learns of nothing.
+    beat: float = 0.5
 
     def as_argument(self) -> str:
         """Return the orders as one command line argument."""
@@ -52,13 +61,15 @@ class Breaker:
     def __init__(self, orders: Orders) -> None:
         self._orders = orders
 
-    def reached(self, config: LoadConfig, moment: Moment) -> None:
+    def reached(self, config: LoadConfig | None, moment: str) -> None:
         """Break at the ordered moment, or a little later from another thread."""
         print(f"moment {moment}", flush=True)
         if moment != self._orders.moment:
             return
         if self._orders.delay:
-            threading.Timer(self._orders.delay, self._break).start()
+            timer = threading.Timer(self._orders.delay, self._break)
+            timer.daemon = True
+            timer.start()
         else:
             self._break()
 
@@ -68,18 +79,28 @@ class Breaker:
 
 def main(argument: str) -> None:
     """Run the ordered load and print how it ended, if it comes to that."""
+    # A test that is killed itself must not leave a frozen victim behind.
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    logging.basicConfig(level=logging.WARNING, stream=sys.stdout)
     orders = Orders(**json.loads(argument))
+    breaker = Breaker(orders)
     worker = Worker(
         control=create_engine(resolve_url(os.environ)),
         engine=open_engine(
             EngineSettings(home=Path(orders.home), remote=os.environ.get("SPARK_REMOTE") or None)
         ),
-        observer=Breaker(orders),
-        times=LeaseTimes(beat=0.5, lease=orders.lease, grace=orders.grace, margin=orders.margin, retry=0.5),
+        observer=breaker,
+        times=LeaseTimes(
+            beat=orders.beat, lease=orders.lease, grace=orders.grace, margin=orders.margin, retry=0.5
+        ),
     )
+    breaker.reached(None, CLAIMED)
     result = run_load(worker, LoadIds(metadata_id=orders.metadata_id, epoch=orders.epoch))
     print(f"ended {result.status} {result.message}", flush=True)
 
+
+#: The loader's own moments, in their order, and the one before them.
+MOMENTS = (CLAIMED, *Moment)
 
 if __name__ == "__main__":
     main(sys.argv[1])

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote as percent
+from urllib.parse import urlencode
 
 from airflow_dataloader.core.plan import Endpoint
 from airflow_dataloader.exceptions import ConfigurationError
@@ -65,10 +66,12 @@ _OPTIONS = {
 
 
 def jdbc(endpoint: Endpoint) -> JdbcOptions:
-    """Return URL and properties for the JVM's driver."""
-    properties = {
-        "user": endpoint.user,
-        "password": endpoint.password,
+    """Return URL and properties for the JVM's driver.
+
+    Only the login travels as properties. Spark Connect writes their names in lower case, and the driver
+    passes over what it does not know: a timeout would be void without a word. The URL arrives as it is.
+    """
+    options = {
         "ApplicationName": endpoint.application_name[:_NAME_LENGTH],
         "connectTimeout": "15",
         "loginTimeout": "30",
@@ -77,12 +80,13 @@ def jdbc(endpoint: Endpoint) -> JdbcOptions:
         "tcpKeepAlive": "true",
     }
     for name, value in _checked(endpoint).items():
-        properties.update(dict.fromkeys(_OPTIONS[name].jdbc, value))
+        options.update(dict.fromkeys(_OPTIONS[name].jdbc, value))
     host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
+    place = f"{host}:{endpoint.port}/{percent(endpoint.database, safe='')}"
     return JdbcOptions(
-        url=f"jdbc:postgresql://{host}:{endpoint.port}/{percent(endpoint.database, safe='')}",
+        url=f"jdbc:postgresql://{place}?{urlencode(options, quote_via=percent)}",
         driver=DRIVER,
-        properties=properties,
+        properties={"user": endpoint.user, "password": endpoint.password},
         jar="postgresql",
     )
 

@@ -1,0 +1,30 @@
+"""What a dead attempt leaves outside its target: reads that a warm engine still runs, and its stage."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import closing
+from dataclasses import replace
+
+from airflow_dataloader.control.lease import Attempt
+from airflow_dataloader.exceptions import DataloaderError
+from airflow_dataloader.loader.job import Job, application_name, stage_name
+from airflow_dataloader.loader.sessions.registry import open_session
+
+log = logging.getLogger(__name__)
+
+
+def clear_up(job: Job, attempt: Attempt) -> None:
+    """End the attempt's queries at the source, then remove its stage; for an attempt that is fenced.
+
+    In this order, since a read that goes on would write the stage again. What cannot be cleared up is said
+    in the log and changes nothing for this load.
+    """
+    name = application_name(job.started.installation, attempt.metadata_id)
+    try:
+        # Whoever comes under the attempt's name may end what runs under it.
+        with closing(open_session(replace(job.endpoint, application_name=name))) as session:
+            session.cancel_reads()
+        job.engine.drop_stage(stage_name(job.config.target, attempt.metadata_id))
+    except DataloaderError as error:
+        log.warning("What load %s left behind could not be removed: %s", attempt.metadata_id, error)

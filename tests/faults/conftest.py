@@ -1,0 +1,87 @@
+"""Servers that a test may stop, and what stands on them."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from airflow_dataloader.control import migrate
+from airflow_dataloader.control.connect import create_engine
+from tests.bench import Bench
+from tests.conftest import Server
+from tests.faults.proxy import Proxy
+
+if TYPE_CHECKING:
+    from airflow_dataloader.loader.engines.spark.engine import SparkEngine
+    from airflow_dataloader.loader.engines.spark.server import ConnectServer
+
+
+@pytest.fixture(scope="session")
+def _spare() -> Iterator[Server]:
+    home = Path(tempfile.mkdtemp(prefix="dataloader-faults-"))
+    home.chmod(0o755)
+    server = Server(home / "postgres", fsync=False)
+    yield server
+    server.stop()
+    shutil.rmtree(home)
+
+
+@pytest.fixture
+def spare(_spare: Server) -> Server:
+    """A second PostgreSQL server, running at the beginning of every test."""
+    _spare.start()
+    return _spare
+
+
+@pytest.fixture
+def away_control(
+    spare: Server,
+    source_db: psycopg.Connection,
+    connect_engine: SparkEngine,
+    connect_server: ConnectServer,
+    postgres: Server,
+    home: Path,
+) -> Iterator[Bench]:
+    """A bench whose control database is on the spare server, and its source is not."""
+    name = f"control_{uuid4().hex}"
+    spare.create(name)
+    migrate.upgrade(spare.url(name), report=lambda _: None)
+    control = create_engine(spare.url(name))
+    yield Bench(
+        control=control,
+        source=source_db,
+        engine=connect_engine,
+        server=postgres,
+        home=home,
+        remote=connect_server.settings.remote,
+    )
+    control.dispose()
+
+
+@pytest.fixture
+def away_source(bench: Bench, spare: Server) -> Iterator[Bench]:
+    """A bench whose source is on the spare server, and its control database is not."""
+    name = f"source_{uuid4().hex}"
+    spare.create(name)
+    bench.source = psycopg.connect(spare.url(name), autocommit=True)
+    bench.server = spare
+    yield bench
+    bench.source.close()
+
+
+@pytest.fixture
+def proxy(bench: Bench, postgres: Server) -> Iterator[Proxy]:
+    """A proxy before the bench's source; the test's own connection goes past it."""
+    with Proxy(postgres.port) as between:
+        bench.server = SimpleNamespace(
+            port=between.port, user=postgres.user, password=postgres.password, url=postgres.url
+        )
+        yield between

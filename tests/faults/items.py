@@ -1,0 +1,112 @@
+"""A source table to have accidents with, and a gate that holds its readers up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+
+from airflow_dataloader.loader.run import LoadIds
+from tests.bench import Bench
+from tests.faults.accident import Victim, eventually
+
+#: Any number that nobody else locks.
+_LOCK = 471_147
+
+
+def make_items(bench: Bench, table: str = "items", rows: int = 2000) -> None:
+    """Create a table of items that were updated a minute apart."""
+    bench.source.execute(
+        f"CREATE TABLE {table} (id integer PRIMARY KEY, name text, updated_at timestamptz NOT NULL)"
+    )
+    bench.source.execute(
+        f"INSERT INTO {table} SELECT i, 'n' || i, timestamptz '2026-01-01' + i * interval '1 minute' "
+        "FROM generate_series(1, %s) i",
+        (rows,),
+    )
+
+
+def change_items(bench: Bench, round_: int = 1, table: str = "items") -> None:
+    """Update some items and add some, all newer than whatever there was in an earlier round."""
+    when = f"timestamptz '2026-01-01' + interval '{round_} months'"
+    bench.source.execute(
+        f"UPDATE {table} SET name = 'round {round_}', updated_at = {when} WHERE id % {5 + 2 * round_} = 0"
+    )
+    bench.source.execute(
+        f"INSERT INTO {table} SELECT n + i, 'new', {when} + i * interval '1 second' "
+        f"FROM generate_series(1, 100) i, (SELECT max(id) AS n FROM {table}) m"
+    )
+
+
+def row_of(bench: Bench, strategy: str, **overrides: Any) -> int:
+    """Add the row that loads ``items``."""
+    if strategy == "full":
+        return bench.row(**overrides)
+    return bench.row(
+        load_strategy="incremental",
+        primary_key_cols="id",
+        incremental_column="updated_at",
+        **overrides,
+    )
+
+
+def make_gate(bench: Bench, rows: int = 30_000) -> None:
+    """Put a view called ``items`` over a table ``base``; its readers wait at the last row while it is closed.
+
+    Only who wants the names waits: counts and bounds pass.
+    """
+    make_items(bench, "base", rows)
+    bench.source.execute(f"""
+        CREATE FUNCTION gate(id integer, name text) RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN
+            IF id = {rows} THEN PERFORM pg_advisory_xact_lock_shared({_LOCK}); END IF;
+            RETURN name;
+        END $$""")
+    bench.source.execute("CREATE VIEW items AS SELECT id, gate(id, name) AS name, updated_at FROM base")
+
+
+class Gate:
+    """Closed from its making until it is opened."""
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self._connection = connection
+        connection.execute(f"SELECT pg_advisory_lock({_LOCK})")
+
+    def open(self) -> None:
+        """Let all readers through."""
+        self._connection.execute("SELECT pg_advisory_unlock_all()")
+
+
+@contextmanager
+def closed_gate(bench: Bench) -> Iterator[Gate]:
+    """Close the gate, at the latest until the block ends."""
+    database = bench.source.info.dbname
+    with psycopg.connect(bench.server.url(database), autocommit=True) as connection:
+        yield Gate(connection)
+
+
+def held_up(bench: Bench, ids: LoadIds) -> bool:
+    """Return whether a reader of the load stands at the gate."""
+    query = """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+               AND application_name LIKE %s AND wait_event = 'advisory'"""
+    return bench.source.execute(query, (f"adl-%-{ids.metadata_id}",)).fetchone() != (0,)
+
+
+def readers(bench: Bench, ids: LoadIds) -> int:
+    """Return how many connections the load has at the source."""
+    query = """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+               AND application_name LIKE %s"""
+    row = bench.source.execute(query, (f"adl-%-{ids.metadata_id}",)).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def wait_until_held_up(bench: Bench, ids: LoadIds, reading: Victim) -> None:
+    """Wait until a read is really under way, and stands at the gate."""
+
+    def standing() -> bool:
+        assert reading.process.poll() is None, reading.end()
+        return held_up(bench, ids)
+
+    eventually("a read at the gate", standing)
