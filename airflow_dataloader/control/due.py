@@ -38,18 +38,27 @@ source AS MATERIALIZED (
 )"""
 
 #: What is due, priority by priority and source by source, as the index table_control_ready_by_source goes.
+#: A level with enough rows by itself is the last: none below it can come before them. The first is a number
+#: above every integer.
 _DUE = """
 level AS (
-    (SELECT t.priority FROM control.table_control t
-        WHERE t.is_active AND (t.last_status IS NULL OR t.last_status NOT IN ('Queued', 'In Progress'))
-        ORDER BY t.priority DESC LIMIT 1)
+    SELECT CAST(2147483648 AS bigint) AS priority, CAST(0 AS bigint) AS found
     UNION ALL
-    SELECT (
+    SELECT CAST(p.priority AS bigint), (
+        SELECT count(*) FROM (
+            SELECT FROM source s CROSS JOIN LATERAL (
+                SELECT FROM control.table_control t
+                WHERE t.db_config_key = s.db_config_key AND t.priority = p.priority AND t.is_active
+                    AND (t.last_status IS NULL OR t.last_status NOT IN ('Queued', 'In Progress'))
+                    AND t.next_load_date_time <= (SELECT at FROM moment) AND t.config_id <> ALL (:handled)
+                ORDER BY t.next_load_date_time, t.config_id LIMIT s.room) waiting
+            LIMIT :wanted) enough)
+    FROM level l CROSS JOIN LATERAL (
         SELECT t.priority FROM control.table_control t
         WHERE t.priority < l.priority
             AND t.is_active AND (t.last_status IS NULL OR t.last_status NOT IN ('Queued', 'In Progress'))
-        ORDER BY t.priority DESC LIMIT 1)
-    FROM level l WHERE l.priority IS NOT NULL
+        ORDER BY t.priority DESC LIMIT 1) p
+    WHERE l.found < (SELECT room FROM total)
 ),
 candidate AS (
     SELECT s.db_config_key, s.room, c.*

@@ -48,6 +48,7 @@ class _Turn:
     """What one transaction still has to send, and how often it has waited for the server."""
 
     settings: dict[str, str]
+    lock: int | None = None
     begun: bool = False
     ended: bool = False
     round_trips: int = 0
@@ -69,12 +70,14 @@ def transaction(
     change_source: str | None = None,
     changed_by: str | None = None,
     settings: Mapping[str, str] | None = None,
+    lock: int | None = None,
 ) -> Iterator[Connection]:
     """Yield a connection in a transaction that is committed at the end, or rolled back on an error.
 
     ``change_source`` and ``changed_by`` are what ``table_control_history`` says of the edits made here;
-    ``settings`` are further settings of the transaction. Raises ControlUnavailable, NotMigrated, and
-    ConfigurationError where a constraint or trigger refuses a change.
+    ``settings`` are further settings of the transaction; ``lock`` is an advisory lock that it waits for
+    before its first statement, which then sees what the lock's last holder committed. Raises
+    ControlUnavailable, NotMigrated, and ConfigurationError where a constraint or trigger refuses a change.
     """
     chosen = {**LIMITS, **(settings or {})}
     if readonly:
@@ -83,7 +86,7 @@ def transaction(
         chosen["dataloader.change_source"] = change_source
     if changed_by is not None:
         chosen["dataloader.changed_by"] = changed_by
-    turn = _Turn(settings=chosen)
+    turn = _Turn(settings=chosen, lock=lock)
     try:
         with engine.connect() as connection:
             connection.execution_options(**{_TURN: turn})
@@ -141,7 +144,7 @@ def _send(
         if not turn.begun:
             turn.begun = True
             connection.execute("BEGIN")
-            _send_settings(connection, turn.settings, check_version=not info.get(_CHECKED))
+            _send_settings(connection, turn, check_version=not info.get(_CHECKED))
         send(cursor)
         if last:
             connection.execute("COMMIT")
@@ -151,16 +154,18 @@ def _send(
     return True
 
 
-def _send_settings(
-    connection: psycopg.Connection[Any], settings: Mapping[str, str], *, check_version: bool
-) -> None:
-    calls = ", ".join(["set_config(%s, %s, true)"] * len(settings))
-    values = [part for pair in settings.items() for part in pair]
+def _send_settings(connection: psycopg.Connection[Any], turn: _Turn, *, check_version: bool) -> None:
+    calls = ["set_config(%s, %s, true)"] * len(turn.settings)
+    values: list[str | int] = [part for pair in turn.settings.items() for part in pair]
     if check_version:
         # A schema that this package cannot work with refuses the whole transaction.
-        calls += ", control.require_version(%s)"
+        calls.append("control.require_version(%s)")
         values.append(VERSION)
-    connection.execute(f"SELECT {calls}", values)
+    if turn.lock is not None:
+        # After lock_timeout is set, and in a statement of its own, so that the next has a later snapshot.
+        calls.append("pg_advisory_xact_lock(%s)")
+        values.append(turn.lock)
+    connection.execute(f"SELECT {', '.join(calls)}", values)
 
 
 def _return(connection: object, _entry: ConnectionPoolEntry) -> None:

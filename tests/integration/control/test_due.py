@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from airflow_dataloader.control import due
-from airflow_dataloader.control.claim import claim
+from airflow_dataloader.control.claim import _BY_INDEX, claim
 from airflow_dataloader.control.connect import transaction
 from tests.factories import add_source
 from tests.integration.control.drive import claim_now, due_row, row, sql
@@ -125,7 +125,7 @@ def test_the_snapshot_is_the_whole_configuration_with_names_resolved(control: En
 def plan_of(engine: Engine, **overrides: Any) -> dict[str, Any]:
     """Return the plan of the claim's look, and how many rows of the table it read."""
     values = {"wanted": 10, "max_concurrent": 32, "handled": [], "asked": False} | overrides
-    with transaction(engine) as connection:
+    with transaction(engine, settings=_BY_INDEX) as connection:
         statement = text("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + due._TAKE_DUE.text)
         found = connection.execute(statement, values).scalar_one()
     plan: dict[str, Any] = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]

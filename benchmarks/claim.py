@@ -1,0 +1,154 @@
+"""Claiming ten rows out of a million, also beside a source with a backlog of 100,000 that may not run.
+
+Every measured claim is the product's own, its commit included, but without fsync, whose time is the disk's.
+Afterwards, unmeasured, the loads are ended and the rows made due again.
+"""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, text
+
+from airflow_dataloader.control import migrate
+from airflow_dataloader.control.claim import claim
+from airflow_dataloader.control.connect import create_engine, round_trips
+from airflow_dataloader.workspace.postgres import EmbeddedPostgres
+from benchmarks.report import Figure, report
+
+ROWS = 1_000_000
+DUE = 20_000
+BACKLOG = 100_000
+SOURCES = 50
+CLAIMS = 200
+WARM_UP = 20
+
+_SOURCES = """
+INSERT INTO control.table_control_dbconfig (db_config_key, db_config_value, db_type, max_concurrent_loads)
+SELECT 'source_' || n, '{"host": "h", "port": "p", "database": "d", "user": "u", "password": "w"}',
+    'postgresql', 10
+FROM generate_series(0, :sources - 1) n"""
+
+# Rows as wide as real ones; a third of them with a cron, in three priorities.
+_ROWS = """
+INSERT INTO control.table_control (is_active, db_config_key, source_table_schema, source_table_name,
+    destination_table_catalog, destination_table_schema, destination_table_name, load_strategy, load_cron,
+    load_timezone, primary_key_cols, incremental_column, priority, owner, tags, next_load_date_time)
+SELECT true, 'source_' || n % :sources, 'public', 'table_' || n, 'bronze', 'source_' || n % :sources,
+    'table_' || n, 'incremental', CASE WHEN n % 3 = 0 THEN '30 2 * * *' END, 'Europe/Berlin',
+    'id, line_number', 'changed_at', n % 3, 'data-platform@example.org', '{daily,shop}',
+    CASE WHEN (n / :sources) % (:rows / :due) = 0 THEN now() - n * interval '1 millisecond'
+        ELSE now() + interval '1 day' + n * interval '1 second' END
+FROM generate_series(1, :rows) n"""
+
+# The most urgent of all, and due for an hour.
+_BACKLOG = """
+INSERT INTO control.table_control (is_active, db_config_key, source_table_schema, source_table_name,
+    destination_table_catalog, destination_table_schema, destination_table_name, load_strategy,
+    primary_key_cols, incremental_column, priority, next_load_date_time)
+SELECT true, 'source_0', 'public', 'backlog_' || n, 'bronze', 'backlog', 'backlog_' || n, 'incremental',
+    'id', 'changed_at', 9, now() - interval '1 hour' + n * interval '1 millisecond'
+FROM generate_series(1, :backlog) n"""
+
+_LIMIT = """
+UPDATE control.table_control_dbconfig SET max_concurrent_loads = :loads,
+    paused_until = CASE WHEN :paused THEN timestamptz 'infinity' END
+WHERE db_config_key = 'source_0'"""
+
+_OVER = (
+    "UPDATE control.historical_metadata SET load_status = 'Failed' WHERE airflow_run = :airflow_run",
+    "UPDATE control.table_control SET last_status = 'Failed' WHERE config_id = ANY (:ids)",
+    """UPDATE control.table_control SET last_status = NULL, next_load_date_time = now()
+    WHERE config_id = ANY (:ids)""",
+)
+
+
+def main() -> None:
+    """Fill a database, measure, and report."""
+    with database() as engine:
+        fill(engine)
+        figures = measure(engine, f"10 of {ROWS:,} rows")
+        run(engine, _BACKLOG, backlog=BACKLOG)
+        vacuum(engine)
+        run(engine, _LIMIT, loads=10, paused=True)
+        figures += measure(engine, f"beside {BACKLOG:,} due rows of a paused source")
+        run(engine, _LIMIT, loads=1, paused=False)
+        hold(engine)
+        figures += measure(engine, f"beside {BACKLOG:,} due rows of a source at its limit")
+        run(engine, _LIMIT, loads=1_000, paused=False)
+        figures += measure(engine, f"out of a backlog of {BACKLOG:,}")
+    report("claim", figures)
+
+
+def measure(engine: Engine, name: str) -> list[Figure]:
+    """Claim ten rows again and again; return the median and the 95th percentile in milliseconds."""
+    spent, trips = [], 0
+    for number in range(WARM_UP + CLAIMS):
+        before = round_trips(engine)
+        begun = time.perf_counter()
+        claimed = claim(engine, airflow_run=f"{name} {number}")
+        ended = time.perf_counter()
+        assert len(claimed) == 10, len(claimed)
+        trips = round_trips(engine) - before
+        if number >= WARM_UP:
+            spent.append((ended - begun) * 1000)
+        for statement in _OVER:
+            ids = [load.config_id for load in claimed]
+            run(engine, statement, airflow_run=f"{name} {number}", ids=ids)
+    return [
+        Figure(f"{name}, p50", statistics.median(spent), "ms"),
+        Figure(f"{name}, p95", statistics.quantiles(spent, n=100)[94], "ms"),
+        Figure(f"{name}, round trips", trips, "a claim"),
+    ]
+
+
+def fill(engine: Engine) -> None:
+    """Write the sources and rows, and have the planner know them."""
+    run(engine, _SOURCES, sources=SOURCES)
+    run(engine, _ROWS, rows=ROWS, due=DUE, sources=SOURCES)
+    vacuum(engine)
+
+
+def hold(engine: Engine) -> None:
+    """Have one load of the backlog's source run, which is all that it may."""
+    with engine.connect() as connection:
+        found = connection.execute(
+            text("SELECT config_id FROM control.table_control WHERE db_config_key = 'source_0' LIMIT 1")
+        )
+        config_id = found.scalar_one()
+    claim(engine, airflow_run="holds", only=[config_id])
+
+
+def run(engine: Engine, statement: str, **values: Any) -> None:
+    """Run one statement without the product's time limits."""
+    with engine.begin() as connection:
+        connection.execute(text(statement), values)
+
+
+def vacuum(engine: Engine) -> None:
+    """Do what autovacuum does sooner or later."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE control.table_control"))
+
+
+@contextmanager
+def database() -> Iterator[Engine]:
+    """Start a server with a control database; remove both at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="dataloader-bench-"))
+    folder.chmod(0o755)
+    try:
+        with EmbeddedPostgres(folder / "postgres", fsync=False) as server:
+            server.create_database("control")
+            migrate.upgrade(server.url("control"), report=lambda _: None)
+            engine = create_engine(server.url("control"))
+            yield engine
+            engine.dispose()
+    finally:
+        shutil.rmtree(folder)
