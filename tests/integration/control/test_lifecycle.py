@@ -1,0 +1,546 @@
+"""Everything that can happen to rows and loads, in any order, on a real PostgreSQL.
+
+Hypothesis drives claims, loaders, zombies, reaps, people and the passing of time; after every step the
+database is compared with a model, and what must hold in every state is checked.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    MultipleResults,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import Engine
+
+from airflow_dataloader.control import lease, settle
+from airflow_dataloader.control.claim import Claimed, claim
+from airflow_dataloader.control.intervene import advance_epoch, cancel
+from airflow_dataloader.control.reap import ReapLimits, reap
+from airflow_dataloader.control.retry import Reset, mark_for_review, reset_for_retry
+from airflow_dataloader.control.tracking import update_run_tracking
+from airflow_dataloader.core.failure import Failure, Phase
+from airflow_dataloader.core.receipt import Receipt
+from airflow_dataloader.core.run_api import Run, RunState
+from airflow_dataloader.core.status import LoadStatus, RowStatus, may_move
+from airflow_dataloader.exceptions import ConfigurationError, Fenced
+from tests.factories import add_source
+from tests.integration.control.drive import ago, due_row, edit, repair, sql
+from tests.integration.control.jobs import Jobs
+from tests.integration.control.lifecycle import FINAL, SHARED, ModelLoad, ModelRow, Picture, record_of
+
+SOURCES = ("shop", "crm")
+LIMITS = ReapLimits(startup=0, wait=0, poll=0)
+FAILURE = Failure(phase=Phase.READ, error="Oops", message="oops", transient=True)
+VALUES = st.sampled_from(["1", "2", "3"])
+
+#: What a row may be like; the last two cannot be loaded.
+KINDS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "with a cron": {"load_cron": "*/5 * * * *"},
+    "incremental": {
+        "load_strategy": "incremental",
+        "incremental_column": "c",
+        "primary_key_cols": "k",
+        "incremental_value": "0",
+    },
+    "bad strategy": {"load_strategy": "upsert"},
+    "bad cron": {"load_cron": "often"},
+}
+
+
+class Died(Exception):
+    """A process that ends in the middle of its work."""
+
+
+class Lifecycle(RuleBasedStateMachine):
+    """Rows, loads, and everybody who touches them."""
+
+    engine: ClassVar[Engine]
+
+    rows = Bundle("rows")
+    loads = Bundle("loads")
+    runs = Bundle("runs")
+
+    @initialize()
+    def begin(self) -> None:
+        sql(
+            self.engine,
+            "TRUNCATE control.table_control, control.table_control_dbconfig, control.historical_metadata, "
+            "control.table_control_history RESTART IDENTITY CASCADE",
+        )
+        add_source(self.engine, "shop", max_concurrent_loads=2)
+        add_source(self.engine, "crm", max_concurrent_loads=1)
+        self.model: dict[int, ModelRow] = {}
+        self.known: dict[int, ModelLoad] = {}
+        self.jobs = Jobs()
+        self.run_number = 0
+        self.before = Picture.take(self.engine)
+
+    # People
+
+    @rule(
+        target=rows,
+        kind=st.sampled_from(list(KINDS)),
+        source=st.sampled_from(SOURCES),
+        priority=st.integers(0, 1),
+    )
+    def add_row(self, kind: str, source: str, priority: int) -> ModelRow:
+        columns = {"load_strategy": "full", "priority": priority, "db_config_key": source} | KINDS[kind]
+        config_id = due_row(self.engine, **columns)
+        values = {name: columns.get(name) for name in (*SHARED, "priority")}
+        self.model[config_id] = ModelRow(config_id=config_id, source=source, values=values)
+        return self.model[config_id]
+
+    @rule(
+        row=rows, column=st.sampled_from(["incremental_value", "load_full", "load_strategy"]), data=st.data()
+    )
+    def edit(self, row: ModelRow, column: str, data: st.DataObject) -> None:
+        values = {
+            "incremental_value": st.none() | VALUES,
+            "load_full": st.sampled_from([None, "true", "false"]),
+            "load_strategy": st.sampled_from(["full", "rolling", "upsert"]),
+        }
+        self._edit(row, column, data.draw(values[column]))
+
+    @rule(row=rows, priority=st.integers(-1, 3))
+    def reprioritise(self, row: ModelRow, priority: int) -> None:
+        self._edit(row, "priority", priority)
+
+    def _edit(self, row: ModelRow, column: str, value: Any) -> None:
+        if not row.deleted:
+            edit(self.engine, row.config_id, **{column: value})
+            row.values[column] = value
+
+    @rule(row=rows, active=st.booleans())
+    def switch(self, row: ModelRow, active: bool) -> None:
+        edit(self.engine, row.config_id, is_active=active)
+
+    @rule(row=rows)
+    def make_due(self, row: ModelRow) -> None:
+        edit(self.engine, row.config_id, next_load_date_time="2020-01-01")
+
+    @rule(source=st.sampled_from(SOURCES), paused_until=st.sampled_from([None, "infinity", "2020-01-01"]))
+    def pause(self, source: str, paused_until: str | None) -> None:
+        statement = (
+            "UPDATE control.table_control_dbconfig SET paused_until = :until WHERE db_config_key = :key"
+        )
+        sql(self.engine, statement, until=paused_until, key=source)
+
+    @rule(load=loads)
+    def cancel(self, load: ModelLoad) -> None:
+        lives = load.status not in FINAL and load.owns_row
+        assert cancel(self.engine, load.metadata_id, "a person") is lives
+        if lives:
+            load.end("Cancelled", "cancel")
+
+    @rule(row=rows, max_retries=st.sampled_from([3, 3, 1]))
+    def reset(self, row: ModelRow, max_retries: int) -> None:
+        told = reset_for_retry(self.engine, row.config_id, "again", max_retries=max_retries)
+        if row.deleted or row.status != "Failed":
+            assert told is Reset.UNCHANGED
+        elif row.retry_count < max_retries:
+            assert told is Reset.RETRY
+            row.status, row.retry_count = None, row.retry_count + 1
+        else:
+            assert told is Reset.REVIEW
+
+    @rule(row=rows)
+    def review(self, row: ModelRow) -> None:
+        marked = mark_for_review(self.engine, row.config_id, "look")
+        assert marked is (row.status == "Failed" and not row.deleted)
+
+    @rule(row=rows)
+    def set_free_by_hand(self, row: ModelRow) -> None:
+        if not row.deleted:
+            repair(self.engine, row.config_id, last_status=None)
+            row.status = None
+
+    @rule(row=rows)
+    def delete(self, row: ModelRow) -> None:
+        sql(self.engine, "DELETE FROM control.table_control WHERE config_id = :id", id=row.config_id)
+        row.deleted = True
+
+    @rule(row=rows, epoch=st.integers(0, 40))
+    def advance_epoch(self, row: ModelRow, epoch: int) -> None:
+        if row.deleted or row.status in {"Queued", "In Progress"}:
+            with pytest.raises(ConfigurationError):
+                advance_epoch(self.engine, row.config_id, epoch)
+        else:
+            row.epoch = max(row.epoch, epoch)
+            assert advance_epoch(self.engine, row.config_id, epoch) == row.epoch
+
+    # Claims
+
+    @rule(target=loads, batch=st.integers(1, 4), room=st.integers(1, 4), asked=st.booleans())
+    def claim(self, batch: int, room: int, asked: bool) -> MultipleResults[ModelLoad]:
+        self.run_number += 1
+        before = Picture.take(self.engine)
+        only = [row.config_id for row in self.model.values()][::2] if asked else None
+        claimed = claim(
+            self.engine,
+            airflow_run=f"run-{self.run_number}",
+            batch_size=batch,
+            max_concurrent=room,
+            only=only,
+        )
+        self._check_limits(before, claimed, batch, room, only)
+        return multiple(*(self._note_claim(load) for load in claimed))
+
+    @rule(number=st.integers(1, 9))
+    def ask_again(self, number: int) -> None:
+        if number > self.run_number:
+            return
+        before = Picture.take(self.engine)
+        known = sql(
+            self.engine,
+            "SELECT id, load_status FROM control.historical_metadata WHERE airflow_run = :run ORDER BY id",
+            run=f"run-{number}",
+        )
+        if known:
+            again = claim(self.engine, airflow_run=f"run-{number}")
+            assert [(load.metadata_id, load.load_status) for load in again] == [tuple(row) for row in known]
+            assert Picture.take(self.engine) == before
+
+    def _check_limits(
+        self, before: Picture, claimed: list[Claimed], batch: int, room: int, only: list[int] | None
+    ) -> None:
+        queued = [load for load in claimed if load.load_status == "Queued"]
+        assert len(queued) <= batch
+        running = Counter(
+            self.model[row.config_id].source
+            for row in before.rows.values()
+            if row.last_status in {"Queued", "In Progress"}
+        )
+        limits = {
+            key: (limit, paused)
+            for key, limit, paused in sql(
+                self.engine,
+                "SELECT db_config_key, max_concurrent_loads, "
+                "coalesce(paused_until > clock_timestamp(), false) FROM control.table_control_dbconfig",
+            )
+        }
+        new = Counter(self.model[load.config_id].source for load in queued)
+        assert not queued or sum(running.values()) + len(queued) <= room
+        for source, count in new.items():
+            limit, paused = limits[source]
+            assert running[source] + count <= limit
+            assert not paused
+        if len(queued) < batch and sum(running.values()) + len(queued) < room:
+            refused = {load.config_id for load in claimed}
+            asked = None if only is None else set(only) - refused
+            self._check_nothing_was_left(limits, running + new, asked)
+
+    def _check_nothing_was_left(
+        self, limits: dict[str, Any], running: Counter[str], asked: set[int] | None
+    ) -> None:
+        left = sql(
+            self.engine,
+            "SELECT config_id, db_config_key, next_load_date_time <= now() AS due "
+            "FROM control.table_control WHERE is_active "
+            "AND (last_status IS NULL OR last_status NOT IN ('Queued', 'In Progress'))",
+        )
+        for config_id, source, due in left:
+            limit, paused = limits[source]
+            wanted = due if asked is None else config_id in asked
+            assert not wanted or paused or running[source] >= limit
+
+    def _note_claim(self, claimed: Claimed) -> ModelLoad:
+        row = self.model[claimed.config_id]
+        assert claimed.epoch == row.epoch + 1
+        assert row.status not in {"Queued", "In Progress"}
+        assert {name: claimed.config[name] for name in row.values} == row.values
+        load = ModelLoad(
+            metadata_id=claimed.metadata_id,
+            row=row,
+            epoch=claimed.epoch,
+            snapshot={name: row.values[name] for name in SHARED},
+        )
+        row.epoch, row.status = claimed.epoch, "Queued"
+        row.loads.append(load)
+        self.known[load.metadata_id] = load
+        if claimed.load_status == "Failed":
+            load.end("Failed", "claim")
+        return load
+
+    # Loaders, alive and not
+
+    @rule(load=loads, run=st.sampled_from(["r1", "r2"]))
+    def submit(self, load: ModelLoad, run: str) -> None:
+        lives = load.status not in FINAL and not load.fenced and self._same_epoch(load)
+        if not lives:
+            with pytest.raises(Fenced):
+                update_run_tracking(self.engine, load.metadata_id, load.epoch, databricks_run=run)
+        else:
+            update_run_tracking(self.engine, load.metadata_id, load.epoch, databricks_run=run)
+            load.run = run
+            self.jobs.runs.setdefault(run, Run(state=RunState.RUNNING))
+
+    def _same_epoch(self, load: ModelLoad) -> bool:
+        return not load.row.deleted and load.row.epoch == load.epoch
+
+    @rule(load=loads, nonce=st.sampled_from(["a", "a", "a", "b"]))
+    def start(self, load: ModelLoad, nonce: str) -> None:
+        accepted = load.alive and load.nonce in {None, nonce}
+        if not accepted:
+            with pytest.raises(Fenced):
+                lease.start(self.engine, load.metadata_id, load.epoch, nonce=nonce)
+            return
+        started = lease.start(self.engine, load.metadata_id, load.epoch, nonce=nonce)
+        assert [attempt.metadata_id for attempt in started.unsettled] == load.owed()
+        assert started.incremental_value == load.row.values["incremental_value"]
+        assert started.config.incremental_value == load.snapshot["incremental_value"]
+        load.nonce, load.started, load.status, load.row.status = nonce, started, "In Progress", "In Progress"
+
+    @precondition(lambda self: any(load.started for load in self.known.values()))
+    @rule(load=loads, progressed=st.booleans())
+    def heartbeat(self, load: ModelLoad, progressed: bool) -> None:
+        ids = (self.engine, load.metadata_id, load.epoch, load.nonce or "a")
+        if load.alive and load.status == "In Progress":
+            lease.heartbeat(*ids, progressed=progressed)
+        else:
+            with pytest.raises(Fenced):
+                lease.heartbeat(*ids, progressed=progressed)
+
+    @rule(
+        load=loads,
+        watermark=st.none() | VALUES,
+        clear=st.booleans(),
+        after=st.sampled_from([None, "rolling"]),
+        published=st.booleans(),
+        times=st.integers(1, 2),
+    )
+    def succeed(
+        self,
+        load: ModelLoad,
+        watermark: str | None,
+        clear: bool,
+        after: str | None,
+        published: bool,
+        times: int,
+    ) -> None:
+        if load.started is None:
+            return
+        receipt = Receipt(target_version=7 if published else None, rows_inserted=1)
+        facts: dict[str, Any] = {
+            "receipt": receipt, "watermark": watermark, "clear_load_full": clear, "strategy_after": after,
+        }  # fmt: skip
+        if not load.alive:
+            if load.status != "Succeeded":
+                with pytest.raises(Fenced):
+                    settle.succeed(self.engine, load.started, str(load.nonce), **facts)
+            return
+        wanted = {"incremental_value": watermark, "load_strategy": after, "load_full": None}
+        says = {name for name, value in wanted.items() if value is not None} | (
+            {"load_full"} if clear else set()
+        )
+        kept = tuple(
+            name
+            for name in SHARED
+            if name in says
+            and load.row.values[name] != load.snapshot[name]
+            and load.row.values[name] != wanted[name]
+        )
+        for _ in range(times):
+            assert settle.succeed(self.engine, load.started, str(load.nonce), **facts).kept_edits == kept
+        load.row.values.update({name: wanted[name] for name in says if name not in kept})
+        load.row.retry_count = 0
+        load.paid = published
+        load.end("Succeeded", "loader")
+
+    @rule(load=loads, cancelled=st.booleans(), unknown=st.booleans(), fenced=st.booleans())
+    def fail(self, load: ModelLoad, cancelled: bool, unknown: bool, fenced: bool) -> None:
+        if load.started is None:
+            return
+        failure = Failure(**{**FAILURE.as_json(), "phase": Phase.READ, "outcome_unknown": unknown})
+        receipt = Receipt(fence_version=0) if fenced else None
+        facts: dict[str, Any] = {"failure": failure, "receipt": receipt, "cancelled": cancelled}
+        status = "Cancelled" if cancelled else "Failed"
+        if load.alive:
+            settle.fail(self.engine, load.started, str(load.nonce), **facts)
+            load.outcome_unknown, load.paid = unknown, fenced
+            load.end(status, "loader")
+        elif not (load.settled_by == "loader" and load.status == status):
+            with pytest.raises(Fenced):
+                settle.fail(self.engine, load.started, str(load.nonce), **facts)
+
+    @rule(load=loads, watermark=st.none() | VALUES)
+    def adopt(self, load: ModelLoad, watermark: str | None) -> None:
+        if load.started is None or not load.started.unsettled:
+            return
+        attempt = load.started.unsettled[0]
+        facts: dict[str, Any] = {"table_version": 5, "watermark": watermark}
+        if not load.alive:
+            with pytest.raises(Fenced):
+                settle.adopt(self.engine, load.started, attempt, **facts)
+            return
+        current = load.row.values["incremental_value"]
+        moves = watermark is not None and current in {attempt.low, watermark}
+        adopted = settle.adopt(self.engine, load.started, attempt, **facts)
+        assert adopted.moved is moves
+        load.started = adopted.started
+        self.known[attempt.metadata_id].paid = True
+        if moves:
+            load.row.values["incremental_value"] = load.snapshot["incremental_value"] = watermark
+
+    # Time, and who watches it
+
+    @rule(
+        load=loads,
+        column=st.sampled_from(
+            ["lease_until", "progress_at", "load_start_time", "load_queued_time", "reaping_until"]
+        ),
+    )
+    def time_passes(self, load: ModelLoad, column: str) -> None:
+        if load.status in FINAL or (column == "reaping_until" and not load.fenced):
+            return
+        if column in {"progress_at", "load_start_time"} and load.started is None:
+            return
+        ago(self.engine, load.metadata_id, **{column: 1_000_000})
+        load.aged = True
+
+    @rule(run=st.sampled_from(["r1", "r2"]), state=st.sampled_from(list(RunState)))
+    def run_moves(self, run: str, state: RunState) -> None:
+        self.jobs.runs[run] = Run(state=state, reason="So it is.")
+
+    @rule(api=st.sampled_from(["there", "there", "away", "none"]), dies=st.booleans())
+    def reap(self, api: str, dies: bool) -> None:
+        def die(_: str) -> None:
+            raise Died
+
+        self.jobs.reachable = api != "away"
+        self.jobs.on_cancel = die if dies else lambda _: None
+        suspects = {load.metadata_id for load in self.known.values() if self._may_be_reaped(load)}
+        try:
+            told = reap(self.engine, run_api=None if api == "none" else self.jobs, limits=LIMITS)
+        except Died:
+            told = None
+        after = Picture.take(self.engine)
+        ended = set()
+        for load in self.known.values():
+            seen = after.loads[load.metadata_id]
+            if load.status in FINAL:
+                continue
+            if seen.load_status in FINAL:
+                assert load.metadata_id in suspects
+                assert seen.load_status != "Succeeded"
+                assert seen.failure["settled_by"] == "reap"
+                ended.add(load.metadata_id)
+                load.end(seen.load_status, "reap") if load.owns_row else self._lose(load, seen.load_status)
+            elif seen.epoch != load.epoch and not load.fenced:
+                assert load.metadata_id in suspects
+                load.fenced = True
+                load.row.epoch += 1
+                assert seen.epoch == load.row.epoch
+        for load_id in ended:
+            row = self.known[load_id].row
+            if not row.deleted:
+                row.epoch = max(row.epoch, after.rows[row.config_id].load_epoch)
+        if told is not None:
+            assert {reaped.metadata_id for reaped in told} == ended
+
+    def _may_be_reaped(self, load: ModelLoad) -> bool:
+        if load.status in FINAL:
+            return False
+        known = self.jobs.runs.get(load.run) if load.run else None
+        over = known is not None and known.state is RunState.ENDED
+        return load.aged or load.fenced or over or not load.owns_row
+
+    def _lose(self, load: ModelLoad, status: str) -> None:
+        """Be over without a row: it was deleted, or set free by hand."""
+        load.status, load.settled_by = status, "reap"
+
+    # What holds in every state
+
+    @invariant()
+    def database_equals_model(self) -> None:
+        now = Picture.take(self.engine)
+        assert set(now.rows) == {row.config_id for row in self.model.values() if not row.deleted}
+        assert set(now.loads) == set(self.known)
+        for config_id, row in now.rows.items():
+            model = self.model[config_id]
+            assert (row.last_status, row.load_epoch, row.retry_count) == (
+                model.status, model.epoch, model.retry_count,
+            )  # fmt: skip
+            assert {name: getattr(row, name) for name in model.values} == model.values, "an edit was lost"
+        for metadata_id, load in now.loads.items():
+            assert load.load_status == self.known[metadata_id].status
+        self._check_moves(now)
+        self._check_loads(now)
+        self.before = now
+
+    def _check_moves(self, now: Picture) -> None:
+        for config_id, row in now.rows.items():
+            earlier = self.before.rows.get(config_id)
+            if earlier is None:
+                continue
+            assert row.load_epoch >= earlier.load_epoch
+            newest = now.newest(config_id)
+            if row.last_status in {"Queued", "In Progress"}:
+                assert newest is not None
+                assert (newest.load_status, newest.epoch) == (row.last_status, row.load_epoch)
+                assert newest.lease_until is not None or newest.reaping_until is not None
+            elif row.last_status is not None:
+                assert newest is not None
+                wanted = {"Succeeded"} if row.last_status == "Succeeded" else {"Failed", "Cancelled"}
+                assert newest.load_status in wanted
+
+    def _check_loads(self, now: Picture) -> None:
+        owned = [
+            load.config_id
+            for load in now.live()
+            if load.config_id in now.rows and now.rows[load.config_id].load_epoch == load.epoch
+        ]
+        assert len(owned) == len(set(owned)), "two live loads of one row"
+        epochs: dict[int, int] = {}
+        for metadata_id, load in now.loads.items():
+            model = self.known[metadata_id]
+            assert load.epoch > epochs.get(load.config_id, 0), "epochs grow"
+            epochs[load.config_id] = load.epoch
+            if load.load_status in FINAL:
+                assert load.load_end_time is not None
+                assert (load.lease_until, load.reaping_until) == (None, None)
+                assert (load.load_status == "Succeeded") == (load.failure is None)
+                model.record = model.record or record_of(load)
+                assert record_of(load) == model.record, "a final record changed"
+
+
+def drive(engine: Engine, examples: int) -> None:
+    machine = type("Bound", (Lifecycle,), {"engine": engine})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=30,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            print_blob=True,
+        ),
+    )
+
+
+def test_any_order(control: Engine) -> None:
+    drive(control, 200)
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(3_600)
+def test_any_order_at_length(control: Engine) -> None:
+    drive(control, 2_000)
+
+
+def test_the_statuses_that_people_and_the_model_use_are_the_machine_s() -> None:
+    assert set(FINAL) == {str(status) for status in LoadStatus} - {"Queued", "In Progress"}
+    assert may_move(RowStatus.FAILED, None)
