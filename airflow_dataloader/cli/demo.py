@@ -17,6 +17,7 @@ import psycopg
 from rich.table import Table
 from rich.text import Text
 
+from airflow_dataloader.cli import interrupt
 from airflow_dataloader.cli.console import Progress, new_console, new_table
 from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.cli.local_engine import check_engine, local_engine
@@ -117,6 +118,7 @@ class Show:
         if load.status is LoadStatus.FAILED:
             ended = f"Failed. {load.message}"
         self.progress.line(f"  {load.label}: {ended}")
+        interrupt.check()
 
     def _line(self, load: Loaded) -> Line:
         config = LoadConfig.from_snapshot(load.config)

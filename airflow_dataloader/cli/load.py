@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 
 import click
 from rich.console import Console
 from rich.text import Text
 
+from airflow_dataloader.cli import interrupt
 from airflow_dataloader.cli.console import Progress, new_console, new_table
 from airflow_dataloader.cli.control import control_engine
 from airflow_dataloader.cli.exit_codes import ExitCode
@@ -79,11 +81,16 @@ def _load(selector: Selector | None) -> list[Loaded]:
             control,
             open_worker,
             selector=selector,
-            report=lambda ended: progress.line(f"{ended.label}: {outcome(ended)}"),
+            report=partial(_report, progress),
             max_concurrent=settings.max_concurrent_loads,
         )
         show(progress.console, loaded)
     return loaded
+
+
+def _report(progress: Progress, ended: Loaded) -> None:
+    progress.line(f"{ended.label}: {outcome(ended)}")
+    interrupt.check()
 
 
 def code_of(loaded: Sequence[Loaded]) -> ExitCode:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from airflow_dataloader.cli import interrupt
 from airflow_dataloader.loader.engines.spark import jars
 from airflow_dataloader.loader.engines.spark.engine import SparkEngine
 from airflow_dataloader.loader.engines.spark.java import java_home
@@ -32,6 +33,8 @@ def local_engine(settings: Settings) -> Iterator[SparkEngine]:
     try:
         with _stderr_to(settings.home / "spark.log"):
             engine = open_engine(settings)
+        if interrupt.is_listening():
+            interrupt.listen()
         try:
             yield engine
         finally:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import io
 import logging
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
 from airflow_dataloader import __version__
+from airflow_dataloader.cli import interrupt
 from airflow_dataloader.cli.db import db
 from airflow_dataloader.cli.demo import demo
 from airflow_dataloader.cli.doctor import doctor
@@ -23,8 +22,9 @@ from airflow_dataloader.cli.own_secrets import all_secrets, login_secrets
 from airflow_dataloader.core.scrub import scrub
 from airflow_dataloader.exceptions import DataloaderError
 
-#: Loggers whose errors the command reports itself.
-_REPORTED = ("airflow_dataloader.loader.settlement", "py4j", "pyspark")
+#: Modules that log, with a traceback, what the command reports itself. Looked for in a record's path: some
+#: of them log by the root logger.
+_REPORTED = ("/loader/settlement.py", "/py4j/", "/pyspark/")
 
 _HELP = """
 Load the tables of the control database into Delta tables, exactly once.
@@ -50,10 +50,15 @@ Exit codes:
 )
 def cli(*, verbose: bool) -> None:
     """Set logging up; the rest is the commands'."""
-    logging.basicConfig(format="%(levelname)s %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    handler.addFilter(lambda record: verbose or not _is_reported(record))
+    logging.basicConfig(handlers=[handler])
     logging.getLogger("airflow_dataloader").setLevel(logging.INFO if verbose else logging.WARNING)
-    for name in _REPORTED:
-        logging.getLogger(name).setLevel(logging.INFO if verbose else logging.CRITICAL)
+
+
+def _is_reported(record: logging.LogRecord) -> bool:
+    return any(part in record.pathname for part in _REPORTED)
 
 
 for command in (db, demo, doctor, load):
@@ -100,9 +105,5 @@ def main() -> None:
             # A name that the terminal cannot show must not end a load.
             stream.reconfigure(errors="backslashreplace")
     # Whoever ends us politely gets the same orderly end as Ctrl-C.
-    signal.signal(signal.SIGTERM, _interrupted)
+    interrupt.listen()
     sys.exit(run())
-
-
-def _interrupted(_number: int, _frame: Any) -> None:
-    raise KeyboardInterrupt
