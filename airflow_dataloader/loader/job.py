@@ -57,7 +57,7 @@ class Job:
     @property
     def stage_name(self) -> TargetName:
         """The load's own staging table, beside the target."""
-        return stage_name(self.config.target, self.started.metadata_id)
+        return stage_name(self.config.target, self.started.installation, self.started.metadata_id)
 
     def commit(self, step: int, facts: Mapping[str, Any]) -> Commit:
         """Return the identity of write number ``step``, with the facts that a repair needs."""
@@ -76,9 +76,13 @@ class Job:
         self.keeper.check()
 
 
-def stage_name(target: TargetName, metadata_id: int) -> TargetName:
-    """Return the staging table of a load, beside its target."""
-    return TargetName(catalog=target.catalog, schema=target.schema, table=f"_adl_stage_{metadata_id}")
+def stage_name(target: TargetName, installation: str, metadata_id: int) -> TargetName:
+    """Return the staging table of a load, beside its target.
+
+    Two control databases may write to one schema and count their loads alike, so both are in the name.
+    """
+    table = f"_adl_stage_{installation[:8]}_{metadata_id}"
+    return TargetName(catalog=target.catalog, schema=target.schema, table=table)
 
 
 def application_name(installation: str, metadata_id: int) -> str:

@@ -19,8 +19,8 @@ def test_a_commit_carries_row_epoch_step_and_facts() -> None:
     assert commit.facts["content_hash"] == job().config.content_hash
 
 
-def test_a_stage_is_the_load_s_own_and_beside_the_target() -> None:
-    assert str(job().stage_name) == "bronze.shop._adl_stage_41"
+def test_a_stage_is_the_load_s_own_among_all_installations_and_beside_the_target() -> None:
+    assert str(job().stage_name) == "bronze.shop._adl_stage_ffffffff_41"
 
 
 def test_a_lost_row_is_noticed_at_every_moment() -> None:
