@@ -32,4 +32,7 @@ def parse_lookback(text: str | None) -> timedelta | int | None:
     unit = _UNITS.get(match.group(2).removesuffix("s")) if match else None
     if match is None or unit is None:
         raise ValueError(f"{text!r} is neither a span of time nor a whole number")
-    return int(match.group(1)) * unit
+    try:
+        return int(match.group(1)) * unit
+    except OverflowError:
+        raise ValueError(f"{text!r} is longer than any calendar") from None

@@ -30,5 +30,5 @@ def split_columns(listed: str | None) -> tuple[str, ...]:
     """Split a column list: commas between names, double quotes around a name that holds a comma."""
     if not listed or not listed.strip():
         return ()
-    row = next(csv.reader([listed.replace("\n", " ")], skipinitialspace=True))
+    row = next(csv.reader([" ".join(listed.splitlines())], skipinitialspace=True))
     return tuple(name for name in (part.strip() for part in row) if name)

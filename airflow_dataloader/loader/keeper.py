@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 
-from airflow_dataloader.exceptions import ControlUnavailable, DataloaderError, Fenced, LeaseLost
+from airflow_dataloader.exceptions import DataloaderError, Fenced, LeaseLost
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ class LeaseKeeper:
         except Fenced as error:
             self._lose(error)
             return False
-        except ControlUnavailable as error:
+        except Exception as error:  # noqa: BLE001  whatever it met, the next may get through until the deadline
             log.warning("Heartbeat did not get through: %s", error)
             return False
         self._renewed = asked

@@ -8,7 +8,13 @@ from contextlib import contextmanager
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.plan import ReadPlan
 from airflow_dataloader.core.strategy import EmptySourcePolicy
-from airflow_dataloader.exceptions import DataloaderError, EmptySource, SourceRefused
+from airflow_dataloader.exceptions import (
+    DataloaderError,
+    EmptySource,
+    Fenced,
+    OutcomeUnknown,
+    SourceRefused,
+)
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.window import Window
 from airflow_dataloader.sources.dialect import ErrorContext
@@ -95,6 +101,9 @@ def explained(job: Job, where: str | None) -> Iterator[None]:
     """
     try:
         yield
+    except (Fenced, OutcomeUnknown):
+        # They speak of the target, and the next load acts on them: no text in them makes another of them.
+        raise
     except DataloaderError as error:
         context = ErrorContext(endpoint=job.endpoint, from_query=job.config.query is not None)
         known = job.dialect.recognise(error.message, context)

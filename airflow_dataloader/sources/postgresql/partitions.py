@@ -132,7 +132,9 @@ def _split_sql(
     )
     return (
         f"SELECT CAST(CAST({_SPLITS[column.base]} AS {column.base}) AS text) "
-        f"FROM (SELECT {low} AS lo, {high} AS hi FROM {relation}{condition}) AS b, "
+        # In order, whatever bounds a row names: points that fall would make ranges that overlap.
+        "FROM (SELECT least(a, z) AS lo, greatest(a, z) AS hi "
+        f"FROM (SELECT {low} AS a, {high} AS z FROM {relation}{condition}) AS e) AS b, "
         f"(SELECT k, {parts} AS n FROM generate_series(1, {parts - 1}) AS k) AS s ORDER BY k"
     )
 

@@ -118,6 +118,20 @@ def test_a_view_is_split_by_its_partition_column(
     assert min(found) > 3_500
 
 
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [("15000", "5000"), ("50000", None), (None, "-50000")],
+    ids=["reversed", "above", "below"],
+)
+def test_no_row_is_in_two_parts_whatever_bounds_a_row_names(
+    filled: psycopg.Connection, session: SourceSession, low: str | None, high: str | None
+) -> None:
+    filled.execute("CREATE VIEW v AS SELECT * FROM t")
+    given = {"lower_bound": low, "upper_bound": high}
+    predicates = parts(session, source_table_name="v", partition_column="id", num_partitions=4, **given)
+    assert sum(counts(session, "v", predicates)) == 16_000
+
+
 def test_without_a_partition_column_a_view_is_read_at_once(
     filled: psycopg.Connection, session: SourceSession
 ) -> None:

@@ -32,3 +32,9 @@ def test_refuses_and_repeats_what_was_written(text: str) -> None:
     with pytest.raises(ValueError, match="neither a span of time nor a whole number") as refused:
         parse_lookback(text)
     assert repr(text) in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["200000000 weeks", "999999999 weeks"])
+def test_refuses_a_span_that_no_clock_can_hold(text: str) -> None:
+    with pytest.raises(ValueError, match="longer than any calendar"):
+        parse_lookback(text)

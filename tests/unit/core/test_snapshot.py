@@ -34,6 +34,8 @@ def test_load_full_is_text_in_the_documents(text: str, expected: bool) -> None:
         ("a , b,", ("a", "b")),
         ('"a,b",c', ("a,b", "c")),
         ('a,\n "b"', ("a", "b")),
+        ("a,\r\nb\r\n", ("a", "b")),
+        ("a\r,b\r", ("a", "b")),
         ('"say ""hi"""', ('say "hi"',)),
     ],
 )

@@ -64,8 +64,13 @@ def test_a_lost_row_interrupts_the_work_and_refuses_the_next_write() -> None:
             keeper.check()
 
 
-def test_an_outage_shorter_than_the_lease_is_survived() -> None:
-    answers = iter([away, away, away])
+def unforeseen() -> None:
+    raise RuntimeError("cannot execute UPDATE in a read-only transaction")
+
+
+@pytest.mark.parametrize("fault", [away, unforeseen])
+def test_an_outage_shorter_than_the_lease_is_survived(fault: Callable[[], None]) -> None:
+    answers = iter([fault, fault, fault])
 
     def answer() -> None:
         for fault in answers:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from airflow_dataloader.core.failure import Phase
-from airflow_dataloader.exceptions import EmptySource, EngineFailed, SourceRefused, ValueRefused
+from airflow_dataloader.exceptions import (
+    DataloaderError,
+    EmptySource,
+    EngineFailed,
+    Fenced,
+    OutcomeUnknown,
+    SourceRefused,
+    ValueRefused,
+)
 from airflow_dataloader.loader.engines.protocol import Target
 from airflow_dataloader.loader.reading import explained, read_everything, refuse_empty_source
 from tests.unit.loader.jobs import Answers, job
@@ -54,3 +62,13 @@ def test_a_refusal_of_the_source_is_told_in_our_words() -> None:
 def test_an_engine_s_own_error_stays_its_own() -> None:
     with pytest.raises(EngineFailed, match="disk full"), explained(job(), None):
         raise EngineFailed("disk full")
+
+
+@pytest.mark.parametrize("kind", [OutcomeUnknown, Fenced])
+def test_what_became_of_the_write_is_never_taken_for_a_word_of_the_source(
+    kind: type[DataloaderError],
+) -> None:
+    error = kind("Whether it landed is unknown. FATAL: terminating connection due to administrator command")
+    with pytest.raises(kind) as caught, explained(job(), None):
+        raise error
+    assert caught.value is error
