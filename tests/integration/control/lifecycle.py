@@ -38,6 +38,9 @@ class ModelRow:
     loads: list[ModelLoad] = field(default_factory=list)
     deleted: bool = False
 
+    def __repr__(self) -> str:
+        return f"row {self.config_id}"
+
 
 @dataclass(eq=False)
 class ModelLoad:
@@ -62,6 +65,9 @@ class ModelLoad:
     paid: bool = False
     #: Its final record, once there is one.
     record: dict[str, Any] | None = None
+
+    def __repr__(self) -> str:
+        return f"load {self.metadata_id} of {self.row}"
 
     @property
     def alive(self) -> bool:

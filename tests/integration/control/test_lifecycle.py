@@ -7,18 +7,16 @@ database is compared with a model, and what must hold in every state is checked.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    Bundle,
-    MultipleResults,
     RuleBasedStateMachine,
     initialize,
     invariant,
-    multiple,
     precondition,
     rule,
     run_state_machine_as_test,
@@ -65,17 +63,24 @@ class Died(Exception):
     """A process that ends in the middle of its work."""
 
 
+#: The choices of a rule, made while it runs, from what there is by then.
+Draw = st.DataObject
+
+there_are_rows = precondition(lambda self: bool(self.model))
+there_are_loads = precondition(lambda self: bool(self.known))
+
+
 class Lifecycle(RuleBasedStateMachine):
-    """Rows, loads, and everybody who touches them."""
+    """Rows, loads, and everybody who touches them.
+
+    Loads are chosen so that something can happen to them, three times out of four; the fourth choice is any
+    load, a zombie as likely as not.
+    """
 
     engine: ClassVar[Engine]
 
-    rows = Bundle("rows")
-    loads = Bundle("loads")
-    runs = Bundle("runs")
-
-    @initialize()
-    def begin(self) -> None:
+    @initialize(kinds=st.lists(st.sampled_from(list(KINDS)[:3]), min_size=1, max_size=3))
+    def begin(self, kinds: list[str]) -> None:
         sql(
             self.engine,
             "TRUNCATE control.table_control, control.table_control_dbconfig, control.historical_metadata, "
@@ -88,66 +93,103 @@ class Lifecycle(RuleBasedStateMachine):
         self.jobs = Jobs()
         self.run_number = 0
         self.before = Picture.take(self.engine)
+        for kind in kinds:
+            self.add_row(kind, "shop", 0)
+
+    def _row(self, data: Draw, wanted: Callable[[ModelRow], bool]) -> ModelRow:
+        return self._choose(data, list(self.model.values()), wanted)
+
+    def _load(self, data: Draw, wanted: Callable[[ModelLoad], bool]) -> ModelLoad:
+        return self._choose(data, list(self.known.values()), wanted)
+
+    @staticmethod
+    def _choose(data: Draw, everything: list[Any], wanted: Callable[[Any], bool]) -> Any:
+        fitting = [one for one in everything if wanted(one)]
+        fits = bool(fitting) and data.draw(st.integers(0, 3)) > 0
+        return data.draw(st.sampled_from(fitting if fits else everything))
 
     # People
 
-    @rule(
-        target=rows,
-        kind=st.sampled_from(list(KINDS)),
-        source=st.sampled_from(SOURCES),
-        priority=st.integers(0, 1),
-    )
-    def add_row(self, kind: str, source: str, priority: int) -> ModelRow:
+    def add_row(self, kind: str, source: str, priority: int) -> None:
         columns = {"load_strategy": "full", "priority": priority, "db_config_key": source} | KINDS[kind]
         config_id = due_row(self.engine, **columns)
         values = {name: columns.get(name) for name in (*SHARED, "priority")}
         self.model[config_id] = ModelRow(config_id=config_id, source=source, values=values)
-        return self.model[config_id]
 
-    @rule(
-        row=rows, column=st.sampled_from(["incremental_value", "load_full", "load_strategy"]), data=st.data()
-    )
-    def edit(self, row: ModelRow, column: str, data: st.DataObject) -> None:
-        values = {
+    @there_are_rows
+    @rule(data=st.data(), column=st.sampled_from([*SHARED, "priority"]))
+    def edit(self, data: Draw, column: str) -> None:
+        values: dict[str, st.SearchStrategy[Any]] = {
             "incremental_value": st.none() | VALUES,
             "load_full": st.sampled_from([None, "true", "false"]),
-            "load_strategy": st.sampled_from(["full", "rolling", "upsert"]),
+            "load_strategy": st.sampled_from(["full", "full", "rolling", "upsert"]),
+            "priority": st.integers(-1, 3),
         }
-        self._edit(row, column, data.draw(values[column]))
-
-    @rule(row=rows, priority=st.integers(-1, 3))
-    def reprioritise(self, row: ModelRow, priority: int) -> None:
-        self._edit(row, "priority", priority)
-
-    def _edit(self, row: ModelRow, column: str, value: Any) -> None:
+        row = self._row(data, lambda row: row.status == "In Progress")
         if not row.deleted:
+            value = data.draw(values[column])
             edit(self.engine, row.config_id, **{column: value})
             row.values[column] = value
 
-    @rule(row=rows, active=st.booleans())
-    def switch(self, row: ModelRow, active: bool) -> None:
-        edit(self.engine, row.config_id, is_active=active)
+    @rule(
+        data=st.data(),
+        action=st.sampled_from(
+            ["add", "switch", "make due", "pause", "review", "set free", "set free", "delete", "advance"]
+        ),
+    )
+    def person(self, data: Draw, action: str) -> None:
+        if action == "add" or not self.model:
+            kind, source = data.draw(st.sampled_from(list(KINDS))), data.draw(st.sampled_from(SOURCES))
+            self.add_row(kind, source, data.draw(st.integers(0, 1)))
+            return
+        row = self._row(data, lambda row: row.status in {"Queued", "In Progress"})
+        match action:
+            case "pause":
+                self._pause(data)
+            case "switch":
+                edit(self.engine, row.config_id, is_active=data.draw(st.booleans()))
+            case "make due":
+                edit(self.engine, row.config_id, next_load_date_time="2020-01-01")
+            case "review":
+                marked = mark_for_review(self.engine, row.config_id, "look")
+                assert marked is (row.status == "Failed" and not row.deleted)
+            case "set free" if not row.deleted:
+                repair(self.engine, row.config_id, last_status=None)
+                row.status = None
+            case "delete":
+                sql(self.engine, "DELETE FROM control.table_control WHERE config_id = :id", id=row.config_id)
+                row.deleted = True
+            case "advance":
+                self._advance(row, data.draw(st.integers(0, 40)))
 
-    @rule(row=rows)
-    def make_due(self, row: ModelRow) -> None:
-        edit(self.engine, row.config_id, next_load_date_time="2020-01-01")
-
-    @rule(source=st.sampled_from(SOURCES), paused_until=st.sampled_from([None, "infinity", "2020-01-01"]))
-    def pause(self, source: str, paused_until: str | None) -> None:
+    def _pause(self, data: Draw) -> None:
         statement = (
             "UPDATE control.table_control_dbconfig SET paused_until = :until WHERE db_config_key = :key"
         )
-        sql(self.engine, statement, until=paused_until, key=source)
+        until = data.draw(st.sampled_from([None, "infinity", "2020-01-01"]))
+        sql(self.engine, statement, until=until, key=data.draw(st.sampled_from(SOURCES)))
 
-    @rule(load=loads)
-    def cancel(self, load: ModelLoad) -> None:
+    def _advance(self, row: ModelRow, epoch: int) -> None:
+        if row.deleted or row.status in {"Queued", "In Progress"}:
+            with pytest.raises(ConfigurationError):
+                advance_epoch(self.engine, row.config_id, epoch)
+        else:
+            row.epoch = max(row.epoch, epoch)
+            assert advance_epoch(self.engine, row.config_id, epoch) == row.epoch
+
+    @there_are_loads
+    @rule(data=st.data())
+    def cancel(self, data: Draw) -> None:
+        load = self._load(data, lambda load: load.owns_row and load.status not in FINAL)
         lives = load.status not in FINAL and load.owns_row
         assert cancel(self.engine, load.metadata_id, "a person") is lives
         if lives:
             load.end("Cancelled", "cancel")
 
-    @rule(row=rows, max_retries=st.sampled_from([3, 3, 1]))
-    def reset(self, row: ModelRow, max_retries: int) -> None:
+    @there_are_rows
+    @rule(data=st.data(), max_retries=st.sampled_from([3, 3, 1]))
+    def reset(self, data: Draw, max_retries: int) -> None:
+        row = self._row(data, lambda row: row.status == "Failed")
         told = reset_for_retry(self.engine, row.config_id, "again", max_retries=max_retries)
         if row.deleted or row.status != "Failed":
             assert told is Reset.UNCHANGED
@@ -157,38 +199,13 @@ class Lifecycle(RuleBasedStateMachine):
         else:
             assert told is Reset.REVIEW
 
-    @rule(row=rows)
-    def review(self, row: ModelRow) -> None:
-        marked = mark_for_review(self.engine, row.config_id, "look")
-        assert marked is (row.status == "Failed" and not row.deleted)
-
-    @rule(row=rows)
-    def set_free_by_hand(self, row: ModelRow) -> None:
-        if not row.deleted:
-            repair(self.engine, row.config_id, last_status=None)
-            row.status = None
-
-    @rule(row=rows)
-    def delete(self, row: ModelRow) -> None:
-        sql(self.engine, "DELETE FROM control.table_control WHERE config_id = :id", id=row.config_id)
-        row.deleted = True
-
-    @rule(row=rows, epoch=st.integers(0, 40))
-    def advance_epoch(self, row: ModelRow, epoch: int) -> None:
-        if row.deleted or row.status in {"Queued", "In Progress"}:
-            with pytest.raises(ConfigurationError):
-                advance_epoch(self.engine, row.config_id, epoch)
-        else:
-            row.epoch = max(row.epoch, epoch)
-            assert advance_epoch(self.engine, row.config_id, epoch) == row.epoch
-
     # Claims
 
-    @rule(target=loads, batch=st.integers(1, 4), room=st.integers(1, 4), asked=st.booleans())
-    def claim(self, batch: int, room: int, asked: bool) -> MultipleResults[ModelLoad]:
+    @rule(data=st.data(), batch=st.integers(1, 4), room=st.integers(1, 4), asked=st.booleans())
+    def claim(self, data: Draw, batch: int, room: int, asked: bool) -> None:
         self.run_number += 1
         before = Picture.take(self.engine)
-        only = [row.config_id for row in self.model.values()][::2] if asked else None
+        only = data.draw(st.lists(st.sampled_from(list(self.model) or [0]))) if asked else None
         claimed = claim(
             self.engine,
             airflow_run=f"run-{self.run_number}",
@@ -197,12 +214,25 @@ class Lifecycle(RuleBasedStateMachine):
             only=only,
         )
         self._check_limits(before, claimed, batch, room, only)
-        return multiple(*(self._note_claim(load) for load in claimed))
+        for load in claimed:
+            self._note_claim(load)
 
-    @rule(number=st.integers(1, 9))
-    def ask_again(self, number: int) -> None:
-        if number > self.run_number:
+    @there_are_rows
+    @rule(data=st.data())
+    def claim_and_start(self, data: Draw) -> None:
+        row = self._row(data, lambda row: row.status not in {"Queued", "In Progress"})
+        if row.deleted or row.status in {"Queued", "In Progress"}:
             return
+        self.run_number += 1
+        for claimed in claim(self.engine, airflow_run=f"run-{self.run_number}", only=[row.config_id]):
+            load = self._note_claim(claimed)
+            if load.status == "Queued":
+                self._start(load, "a")
+
+    @precondition(lambda self: self.run_number > 0)
+    @rule(data=st.data())
+    def ask_again(self, data: Draw) -> None:
+        number = data.draw(st.integers(1, self.run_number))
         before = Picture.take(self.engine)
         known = sql(
             self.engine,
@@ -277,8 +307,10 @@ class Lifecycle(RuleBasedStateMachine):
 
     # Loaders, alive and not
 
-    @rule(load=loads, run=st.sampled_from(["r1", "r2"]))
-    def submit(self, load: ModelLoad, run: str) -> None:
+    @there_are_loads
+    @rule(data=st.data(), run=st.sampled_from(["r1", "r2"]))
+    def submit(self, data: Draw, run: str) -> None:
+        load = self._load(data, lambda load: load.alive)
         lives = load.status not in FINAL and not load.fenced and self._same_epoch(load)
         if not lives:
             with pytest.raises(Fenced):
@@ -291,8 +323,12 @@ class Lifecycle(RuleBasedStateMachine):
     def _same_epoch(self, load: ModelLoad) -> bool:
         return not load.row.deleted and load.row.epoch == load.epoch
 
-    @rule(load=loads, nonce=st.sampled_from(["a", "a", "a", "b"]))
-    def start(self, load: ModelLoad, nonce: str) -> None:
+    @there_are_loads
+    @rule(data=st.data(), nonce=st.sampled_from(["a", "a", "a", "b"]))
+    def start(self, data: Draw, nonce: str) -> None:
+        self._start(self._load(data, lambda load: load.alive and load.status == "Queued"), nonce)
+
+    def _start(self, load: ModelLoad, nonce: str) -> None:
         accepted = load.alive and load.nonce in {None, nonce}
         if not accepted:
             with pytest.raises(Fenced):
@@ -304,9 +340,13 @@ class Lifecycle(RuleBasedStateMachine):
         assert started.config.incremental_value == load.snapshot["incremental_value"]
         load.nonce, load.started, load.status, load.row.status = nonce, started, "In Progress", "In Progress"
 
-    @precondition(lambda self: any(load.started for load in self.known.values()))
-    @rule(load=loads, progressed=st.booleans())
-    def heartbeat(self, load: ModelLoad, progressed: bool) -> None:
+    def _running(self, data: Draw) -> ModelLoad:
+        return self._load(data, lambda load: load.alive and load.started is not None)
+
+    @there_are_loads
+    @rule(data=st.data(), progressed=st.booleans())
+    def heartbeat(self, data: Draw, progressed: bool) -> None:
+        load = self._running(data)
         ids = (self.engine, load.metadata_id, load.epoch, load.nonce or "a")
         if load.alive and load.status == "In Progress":
             lease.heartbeat(*ids, progressed=progressed)
@@ -314,8 +354,9 @@ class Lifecycle(RuleBasedStateMachine):
             with pytest.raises(Fenced):
                 lease.heartbeat(*ids, progressed=progressed)
 
+    @there_are_loads
     @rule(
-        load=loads,
+        data=st.data(),
         watermark=st.none() | VALUES,
         clear=st.booleans(),
         after=st.sampled_from([None, "rolling"]),
@@ -324,13 +365,14 @@ class Lifecycle(RuleBasedStateMachine):
     )
     def succeed(
         self,
-        load: ModelLoad,
+        data: Draw,
         watermark: str | None,
         clear: bool,
         after: str | None,
         published: bool,
         times: int,
     ) -> None:
+        load = self._running(data)
         if load.started is None:
             return
         receipt = Receipt(target_version=7 if published else None, rows_inserted=1)
@@ -360,8 +402,10 @@ class Lifecycle(RuleBasedStateMachine):
         load.paid = published
         load.end("Succeeded", "loader")
 
-    @rule(load=loads, cancelled=st.booleans(), unknown=st.booleans(), fenced=st.booleans())
-    def fail(self, load: ModelLoad, cancelled: bool, unknown: bool, fenced: bool) -> None:
+    @there_are_loads
+    @rule(data=st.data(), cancelled=st.booleans(), unknown=st.booleans(), fenced=st.booleans())
+    def fail(self, data: Draw, cancelled: bool, unknown: bool, fenced: bool) -> None:
+        load = self._running(data)
         if load.started is None:
             return
         failure = Failure(**{**FAILURE.as_json(), "phase": Phase.READ, "outcome_unknown": unknown})
@@ -376,8 +420,10 @@ class Lifecycle(RuleBasedStateMachine):
             with pytest.raises(Fenced):
                 settle.fail(self.engine, load.started, str(load.nonce), **facts)
 
-    @rule(load=loads, watermark=st.none() | VALUES)
-    def adopt(self, load: ModelLoad, watermark: str | None) -> None:
+    @precondition(lambda self: any(load.started and load.started.unsettled for load in self.known.values()))
+    @rule(data=st.data(), watermark=st.none() | VALUES)
+    def adopt(self, data: Draw, watermark: str | None) -> None:
+        load = self._load(data, lambda load: bool(load.started and load.started.unsettled and load.alive))
         if load.started is None or not load.started.unsettled:
             return
         attempt = load.started.unsettled[0]
@@ -397,13 +443,15 @@ class Lifecycle(RuleBasedStateMachine):
 
     # Time, and who watches it
 
+    @there_are_loads
     @rule(
-        load=loads,
+        data=st.data(),
         column=st.sampled_from(
             ["lease_until", "progress_at", "load_start_time", "load_queued_time", "reaping_until"]
         ),
     )
-    def time_passes(self, load: ModelLoad, column: str) -> None:
+    def time_passes(self, data: Draw, column: str) -> None:
+        load = self._load(data, lambda load: load.status not in FINAL)
         if load.status in FINAL or (column == "reaping_until" and not load.fenced):
             return
         if column in {"progress_at", "load_start_time"} and load.started is None:
@@ -523,7 +571,7 @@ def drive(engine: Engine, examples: int) -> None:
         machine,
         settings=settings(
             max_examples=examples,
-            stateful_step_count=30,
+            stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),
             print_blob=True,
