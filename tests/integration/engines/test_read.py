@@ -73,7 +73,8 @@ def planned(endpoint: Endpoint, relation: str) -> ReadPlan:
     tongue = dialect("postgresql")
     with closing(open_session(endpoint)) as session:
         described = session.describe(relation)
-    plan = tongue.plan_columns(described, ValuePolicy.STRING)
+    # Cursors keep their own types; the rest travels as text where its type cannot hold everything.
+    plan = tongue.plan_columns(described, ValuePolicy.STRING, ordered=("d", "ts", "tz"))
     return ReadPlan(
         endpoint=endpoint,
         columns=plan.columns,
