@@ -11,14 +11,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from airflow_dataloader.control.reap import ReapLimits, reap
 from airflow_dataloader.core.commit import parse_user_metadata
 from airflow_dataloader.core.config import LoadConfig
+from airflow_dataloader.loader.keeper import LeaseTimes
 from airflow_dataloader.loader.observer import Moment
-from airflow_dataloader.loader.run import LoadIds
+from airflow_dataloader.loader.run import LoadIds, run_load
+from airflow_dataloader.loader.settlement import Result
 from tests.bench import Bench
 from tests.faults.victim import Orders
 
@@ -133,6 +136,22 @@ def give_up(bench: Bench, config_id: int) -> None:
     bench.pretend_lease_ended(config_id)
     reap(bench.control, run_api=None, limits=ReapLimits(startup=0))
     assert bench.state(config_id).last_status == "Failed"
+
+
+class Beside:
+    """A load in a thread of this process, so that the test can break something meanwhile."""
+
+    def __init__(self, bench: Bench, ids: LoadIds, times: LeaseTimes | None = None) -> None:
+        worker = replace(bench.worker, times=times) if times else bench.worker
+        self._results: list[Result] = []
+        self._thread = threading.Thread(target=lambda: self._results.append(run_load(worker, ids)))
+        self._thread.start()
+
+    def result(self) -> Result:
+        """Wait for the end of the load."""
+        self._thread.join(PATIENCE)
+        assert not self._thread.is_alive(), "the load does not come to an end"
+        return self._results[0]
 
 
 class Interfering:

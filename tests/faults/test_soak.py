@@ -1,0 +1,47 @@
+"""Accident after accident, at random; in the end target equals source."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from airflow_dataloader.loader.observer import Moment
+from airflow_dataloader.loader.run import LoadIds
+from tests.bench import Bench
+from tests.faults.accident import give_up, healthy, victim
+from tests.faults.items import change_items, make_items, row_of
+from tests.faults.victim import CLAIMED
+
+
+@pytest.mark.parametrize("strategy", ["full", "incremental"])
+@pytest.mark.parametrize(
+    ("seed", "accidents"),
+    [(1, 3), *(pytest.param(seed, 20, marks=pytest.mark.faults) for seed in range(2, 5))],
+)
+def test_soak(bench: Bench, control_url: str, strategy: str, seed: int, accidents: int) -> None:
+    chance = random.Random(f"{strategy} {seed}")
+    make_items(bench)
+    row = row_of(bench, strategy)
+    for number in range(1, accidents + 1):
+        ids = bench.claim(row)
+        _have_an_accident(bench, control_url, ids, chance)
+        if bench.state(row).last_status != "Succeeded":
+            give_up(bench, row)
+        if chance.random() < 0.7:
+            change_items(bench, number)
+        if strategy == "full" and chance.random() < 0.3:
+            bench.source.execute(f"DELETE FROM items WHERE id % 7 = {chance.randrange(7)}")
+        if chance.random() < 0.25:
+            bench.succeed(row)
+            healthy(bench, row)
+    bench.succeed(row)
+    healthy(bench, row)
+
+
+def _have_an_accident(bench: Bench, control_url: str, ids: LoadIds, chance: random.Random) -> None:
+    moment = chance.choice((CLAIMED, *Moment))
+    delay = chance.choice((0.0, chance.uniform(0.01, 2.0)))
+    print(f"load {ids.metadata_id}: killed {delay:.2f} s after {moment}")
+    with victim(bench, control_url, ids, moment=moment, delay=delay) as dying:
+        dying.end()

@@ -1,0 +1,114 @@
+"""The source breaks off in the middle of a read: never half a table, and never a wait without an end."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from airflow_dataloader.core.status import LoadStatus
+from airflow_dataloader.loader.observer import Moment
+from airflow_dataloader.loader.run import LoadIds
+from tests.bench import Bench
+from tests.conftest import Server
+from tests.faults.accident import Beside, Interfering, commits, eventually, healthy
+from tests.faults.items import change_items, closed_gate, held_up, make_gate, make_items, row_of
+from tests.faults.proxy import Fault, Plan, Proxy
+
+
+@pytest.mark.parametrize("strategy", ["full", pytest.param("incremental", marks=pytest.mark.faults)])
+def test_the_source_s_server_is_restarted_during_the_read(
+    away_source: Bench, spare: Server, strategy: str
+) -> None:
+    bench = away_source
+    make_gate(bench)
+    row = row_of(bench, strategy)
+    bench.succeed(row)
+    change_items(bench, 1, "base")
+    before = commits(bench)
+    ids = bench.claim(row)
+    database = bench.source.info.dbname
+    with closed_gate(bench):
+        loading = Beside(bench, ids)
+        eventually("a read at the gate", lambda: held_up(bench, ids))
+        spare.restart()
+        result = loading.result()
+    assert result.status is LoadStatus.FAILED, result
+    failure = bench.history(row)[-1].failure
+    assert (failure["error"], failure["transient"]) == ("SourceUnavailable", True), failure
+    assert commits(bench) == before
+    assert not bench.stages()
+    bench.source = type(bench.source).connect(spare.url(database), autocommit=True)
+    bench.succeed(row)
+    healthy(bench, row)
+
+
+def _wide_items(bench: Bench, strategy: str, **overrides: Any) -> int:
+    make_items(bench, rows=1)
+    bench.source.execute(
+        "INSERT INTO items SELECT i, repeat(md5(i::text), 20), timestamptz '2026-01-01' "
+        "+ i * interval '1 second' FROM generate_series(2, 20000) i"
+    )
+    return row_of(bench, strategy, **overrides)
+
+
+#: What is let through of each connection: the load's own questions, and the first rows of the read.
+_ENOUGH = 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("strategy", "fault"),
+    [
+        ("full", Fault.STALL),
+        ("incremental", Fault.TRUNCATE),
+        pytest.param("full", Fault.TRUNCATE, marks=pytest.mark.faults),
+        pytest.param("full", Fault.RESET, marks=pytest.mark.faults),
+        pytest.param("incremental", Fault.STALL, marks=pytest.mark.faults),
+        pytest.param("incremental", Fault.RESET, marks=pytest.mark.faults),
+    ],
+)
+def test_a_read_is_broken_off_on_the_way(bench: Bench, proxy: Proxy, strategy: str, fault: Fault) -> None:
+    row = _wide_items(bench, strategy)
+    bench.succeed(row)
+    change_items(bench, 1)
+    bench.set(row, load_full="true")
+    before = commits(bench)
+    with bench.control.begin() as connection:
+        connection.exec_driver_sql(
+            """UPDATE control.table_control_dbconfig SET connection_options = '{"socket_timeout": "3"}'"""
+        )
+    ids = bench.claim(row)
+    proxy.plan = Plan(fault, after=_ENOUGH)
+    result = Beside(bench, ids).result()
+    assert proxy.met > 0, "the read was too short to be broken off"
+    assert result.status is LoadStatus.FAILED, result
+    failure = bench.history(row)[-1].failure
+    assert (failure["error"], failure["transient"]) == ("SourceUnavailable", True), failure
+    assert commits(bench) == before
+    _nothing_is_left_reading(bench, ids)
+    proxy.plan = Plan()
+    bench.succeed(row)
+    healthy(bench, row)
+
+
+def _nothing_is_left_reading(bench: Bench, ids: LoadIds) -> None:
+    query = """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+               AND application_name LIKE %s AND state = 'active'"""
+    name = f"adl-%-{ids.metadata_id}"
+    eventually("the end of its queries", lambda: bench.source.execute(query, (name,)).fetchone() == (0,))
+
+
+@pytest.mark.faults
+def test_the_source_falls_silent_before_the_read(bench: Bench, proxy: Proxy) -> None:
+    make_items(bench)
+    row = row_of(bench, "incremental")
+    bench.succeed(row)
+    bench.observer = Interfering(Moment.PLANNED, lambda: setattr(proxy, "plan", Plan(Fault.RESET)))
+    failed = bench.fail(row)
+    assert failed.message
+    assert bench.history(row)[-1].failure["transient"] is True
+    proxy.plan = Plan()
+    time.sleep(0.1)
+    bench.succeed(row)
+    healthy(bench, row)
