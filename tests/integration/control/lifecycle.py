@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Engine, text
 
+from airflow_dataloader.control.claim import Claimed
 from airflow_dataloader.control.lease import Started
 
 #: Columns of a row that both people and loads write.
 SHARED = ("incremental_value", "load_strategy", "load_full")
 
+LIVE = ("Queued", "In Progress")
 FINAL = ("Succeeded", "Failed", "Cancelled")
 
+#: What a row may be like; the last two cannot be loaded.
+KINDS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "with a cron": {"load_cron": "0 0 29 2 *"},
+    "incremental": {
+        "load_strategy": "incremental",
+        "incremental_column": "c",
+        "primary_key_cols": "k",
+        "incremental_value": "0",
+    },
+    "bad strategy": {"load_strategy": "upsert"},
+    "bad cron": {"load_cron": "often"},
+}
+
 _ROWS = text("""
-SELECT config_id, last_status, load_epoch, retry_count, incremental_value, load_strategy, load_full, priority
+SELECT config_id, last_status, load_epoch, retry_count, incremental_value, load_strategy, load_full, priority,
+    is_active, coalesce(next_load_date_time <= clock_timestamp(), false) AS due
 FROM control.table_control""")
+
+_SOURCES = text("""
+SELECT db_config_key, max_concurrent_loads AS room,
+    coalesce(paused_until > clock_timestamp(), false) AS paused
+FROM control.table_control_dbconfig""")
 
 _LOADS = text("""
 SELECT id, config_id, epoch, load_status, start_nonce, lease_until, reaping_until, load_end_time, log_message,
@@ -57,8 +80,8 @@ class ModelLoad:
     run: str | None = None
     #: A reap has given it a new epoch and not ended it yet.
     fenced: bool = False
-    #: Time was moved so that a reap has a reason.
-    aged: bool = False
+    #: Times that were moved long ago, and not renewed since.
+    aged: set[str] = field(default_factory=set)
     settled_by: str | None = None
     outcome_unknown: bool = False
     #: It fenced its target, or published to it, and the control database knows.
@@ -80,11 +103,26 @@ class ModelLoad:
         own = bool(self.row.loads) and self.row.loads[-1] is self
         return own and not self.row.deleted and self.row.status == self.status
 
+    def may_be_reaped(self, ended_runs: set[str]) -> bool:
+        """Whether there is any reason to give it up."""
+        if self.status in FINAL:
+            return False
+        return bool(self.aged) or self.fenced or self.run in ended_runs or not self.owns_row
+
+    def must_be_reaped(self) -> bool:
+        """Whether the next reap has to give it up, whatever it can ask."""
+        if self.status in FINAL or self.run is not None or not self.owns_row:
+            return False
+        if self.fenced:
+            return "reaping_until" in self.aged
+        reasons = {"lease_until"} if self.status == "Queued" else {"lease_until", "load_start_time"}
+        return bool(self.aged & reasons)
+
     def end(self, status: str, settled_by: str) -> None:
         """Be over."""
-        self.status, self.settled_by = status, settled_by
-        if self.row.loads[-1] is self and not self.row.deleted:
+        if self.owns_row:
             self.row.status = "Succeeded" if status == "Succeeded" else "Failed"
+        self.status, self.settled_by = status, settled_by
 
     def owed(self) -> list[int]:
         """Return the earlier loads whose writes may have landed unknown when this one starts."""
@@ -107,13 +145,16 @@ class Picture:
 
     rows: dict[int, Any]
     loads: dict[int, Any]
+    sources: dict[str, Any]
 
     @classmethod
     def take(cls, engine: Engine) -> Picture:
         """Read everything."""
         with engine.connect() as connection:
             rows = {row.config_id: row for row in connection.execute(_ROWS)}
-            return cls(rows=rows, loads={load.id: load for load in connection.execute(_LOADS)})
+            loads = {load.id: load for load in connection.execute(_LOADS)}
+            sources = {source.db_config_key: source for source in connection.execute(_SOURCES)}
+            return cls(rows=rows, loads=loads, sources=sources)
 
     def newest(self, config_id: int) -> Any | None:
         """Return a row's newest load."""
@@ -121,10 +162,98 @@ class Picture:
 
     def live(self) -> Iterator[Any]:
         """Yield the loads that are not over."""
-        return (load for load in self.loads.values() if load.load_status not in FINAL)
+        return (load for load in self.loads.values() if load.load_status in LIVE)
 
 
 def record_of(load: Any) -> dict[str, Any]:
     """Return what must never change once a load is over. A later load may add what it found at the target."""
     names = ("epoch", "load_status", "load_end_time", "log_message", "failure", "start_nonce")
     return {name: getattr(load, name) for name in names}
+
+
+def check_rows(now: Picture, before: Picture) -> None:
+    """Check that rows agree with their newest loads, and that no epoch went back."""
+    for config_id, row in now.rows.items():
+        if config_id in before.rows:
+            assert row.load_epoch >= before.rows[config_id].load_epoch
+        if row.last_status is None:
+            continue
+        newest = now.newest(config_id)
+        assert newest is not None
+        if row.last_status in LIVE:
+            assert (newest.load_status, newest.epoch) == (row.last_status, row.load_epoch)
+            assert newest.lease_until is not None or newest.reaping_until is not None
+        else:
+            wanted = {"Succeeded"} if row.last_status == "Succeeded" else {"Failed", "Cancelled"}
+            assert newest.load_status in wanted
+
+
+def check_loads(now: Picture, known: dict[int, ModelLoad]) -> None:
+    """Check that a row has one live load at most, that epochs grow, and that what is over stays as it is."""
+    owned = [
+        load.config_id
+        for load in now.live()
+        if load.config_id in now.rows and now.rows[load.config_id].load_epoch == load.epoch
+    ]
+    assert len(owned) == len(set(owned)), "two live loads of one row"
+    epochs: dict[int, int] = {}
+    for metadata_id, load in now.loads.items():
+        assert load.epoch > epochs.get(load.config_id, 0), "epochs grow"
+        epochs[load.config_id] = load.epoch
+        if load.load_status in LIVE:
+            continue
+        assert load.load_end_time is not None
+        assert (load.lease_until, load.reaping_until) == (None, None)
+        assert (load.load_status == "Succeeded") == (load.failure is None)
+        model = known[metadata_id]
+        model.record = model.record or record_of(load)
+        assert record_of(load) == model.record, "a final record changed"
+
+
+def note_reap(now: Picture, known: dict[int, ModelLoad], suspects: set[int]) -> set[int]:
+    """Take over what a reap did, checking that it had a reason; return the loads that it ended."""
+    ended = set()
+    for load in known.values():
+        seen = now.loads[load.metadata_id]
+        if load.status in FINAL or (seen.load_status in LIVE and seen.epoch == load.row.epoch):
+            continue
+        if seen.load_status in LIVE and (load.fenced or not load.owns_row):
+            continue
+        assert load.metadata_id in suspects
+        if load.owns_row and not load.fenced and seen.epoch != load.epoch:
+            assert seen.epoch == load.row.epoch + 1
+            load.row.epoch, load.fenced = seen.epoch, True
+        if seen.load_status in FINAL:
+            assert seen.load_status != "Succeeded"
+            assert seen.failure["settled_by"] == "reap"
+            ended.add(load.metadata_id)
+            load.end(seen.load_status, "reap")
+    return ended
+
+
+def check_claim(
+    now: Picture,
+    before: Picture,
+    model: dict[int, ModelRow],
+    claimed: Sequence[Claimed],
+    batch: int,
+    room: int,
+    only: Sequence[int] | None,
+) -> None:
+    """Check that a claim kept to its limits, and that within them it left nothing that it should take."""
+    queued = [load for load in claimed if load.load_status == "Queued"]
+    assert len(queued) <= batch
+    running = Counter(model[row.config_id].source for row in before.rows.values() if row.last_status in LIVE)
+    new = Counter(model[load.config_id].source for load in queued)
+    assert not queued or running.total() + new.total() <= room
+    for source, count in new.items():
+        assert running[source] + count <= now.sources[source].room
+        assert not now.sources[source].paused
+    if len(queued) == batch or running.total() + new.total() >= room:
+        return
+    told = {load.config_id for load in claimed}
+    for row in now.rows.values():
+        wanted = row.due if only is None else row.config_id in only and row.config_id not in told
+        if row.is_active and row.last_status not in LIVE and wanted:
+            source = model[row.config_id].source
+            assert now.sources[source].paused or (running + new)[source] >= now.sources[source].room

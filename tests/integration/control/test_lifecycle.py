@@ -6,7 +6,6 @@ database is compared with a model, and what must hold in every state is checked.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -32,31 +31,28 @@ from airflow_dataloader.control.tracking import update_run_tracking
 from airflow_dataloader.core.failure import Failure, Phase
 from airflow_dataloader.core.receipt import Receipt
 from airflow_dataloader.core.run_api import Run, RunState
-from airflow_dataloader.core.status import LoadStatus, RowStatus, may_move
 from airflow_dataloader.exceptions import ConfigurationError, Fenced
 from tests.factories import add_source
 from tests.integration.control.drive import ago, due_row, edit, repair, sql
 from tests.integration.control.jobs import Jobs
-from tests.integration.control.lifecycle import FINAL, SHARED, ModelLoad, ModelRow, Picture, record_of
+from tests.integration.control.lifecycle import (
+    FINAL,
+    KINDS,
+    LIVE,
+    SHARED,
+    ModelLoad,
+    ModelRow,
+    Picture,
+    check_claim,
+    check_loads,
+    check_rows,
+    note_reap,
+)
 
 SOURCES = ("shop", "crm")
 LIMITS = ReapLimits(startup=0, wait=0, poll=0)
 FAILURE = Failure(phase=Phase.READ, error="Oops", message="oops", transient=True)
 VALUES = st.sampled_from(["1", "2", "3"])
-
-#: What a row may be like; the last two cannot be loaded.
-KINDS: dict[str, dict[str, Any]] = {
-    "plain": {},
-    "with a cron": {"load_cron": "*/5 * * * *"},
-    "incremental": {
-        "load_strategy": "incremental",
-        "incremental_column": "c",
-        "primary_key_cols": "k",
-        "incremental_value": "0",
-    },
-    "bad strategy": {"load_strategy": "upsert"},
-    "bad cron": {"load_cron": "often"},
-}
 
 
 class Died(Exception):
@@ -142,7 +138,7 @@ class Lifecycle(RuleBasedStateMachine):
             kind, source = data.draw(st.sampled_from(list(KINDS))), data.draw(st.sampled_from(SOURCES))
             self.add_row(kind, source, data.draw(st.integers(0, 1)))
             return
-        row = self._row(data, lambda row: row.status in {"Queued", "In Progress"})
+        row = self._row(data, lambda row: row.status in LIVE)
         match action:
             case "pause":
                 self._pause(data)
@@ -170,7 +166,7 @@ class Lifecycle(RuleBasedStateMachine):
         sql(self.engine, statement, until=until, key=data.draw(st.sampled_from(SOURCES)))
 
     def _advance(self, row: ModelRow, epoch: int) -> None:
-        if row.deleted or row.status in {"Queued", "In Progress"}:
+        if row.deleted or row.status in LIVE:
             with pytest.raises(ConfigurationError):
                 advance_epoch(self.engine, row.config_id, epoch)
         else:
@@ -213,15 +209,15 @@ class Lifecycle(RuleBasedStateMachine):
             max_concurrent=room,
             only=only,
         )
-        self._check_limits(before, claimed, batch, room, only)
+        check_claim(Picture.take(self.engine), before, self.model, claimed, batch, room, only)
         for load in claimed:
             self._note_claim(load)
 
     @there_are_rows
     @rule(data=st.data())
     def claim_and_start(self, data: Draw) -> None:
-        row = self._row(data, lambda row: row.status not in {"Queued", "In Progress"})
-        if row.deleted or row.status in {"Queued", "In Progress"}:
+        row = self._row(data, lambda row: row.status not in LIVE)
+        if row.deleted or row.status in LIVE:
             return
         self.run_number += 1
         for claimed in claim(self.engine, airflow_run=f"run-{self.run_number}", only=[row.config_id]):
@@ -244,53 +240,10 @@ class Lifecycle(RuleBasedStateMachine):
             assert [(load.metadata_id, load.load_status) for load in again] == [tuple(row) for row in known]
             assert Picture.take(self.engine) == before
 
-    def _check_limits(
-        self, before: Picture, claimed: list[Claimed], batch: int, room: int, only: list[int] | None
-    ) -> None:
-        queued = [load for load in claimed if load.load_status == "Queued"]
-        assert len(queued) <= batch
-        running = Counter(
-            self.model[row.config_id].source
-            for row in before.rows.values()
-            if row.last_status in {"Queued", "In Progress"}
-        )
-        limits = {
-            key: (limit, paused)
-            for key, limit, paused in sql(
-                self.engine,
-                "SELECT db_config_key, max_concurrent_loads, "
-                "coalesce(paused_until > clock_timestamp(), false) FROM control.table_control_dbconfig",
-            )
-        }
-        new = Counter(self.model[load.config_id].source for load in queued)
-        assert not queued or sum(running.values()) + len(queued) <= room
-        for source, count in new.items():
-            limit, paused = limits[source]
-            assert running[source] + count <= limit
-            assert not paused
-        if len(queued) < batch and sum(running.values()) + len(queued) < room:
-            refused = {load.config_id for load in claimed}
-            asked = None if only is None else set(only) - refused
-            self._check_nothing_was_left(limits, running + new, asked)
-
-    def _check_nothing_was_left(
-        self, limits: dict[str, Any], running: Counter[str], asked: set[int] | None
-    ) -> None:
-        left = sql(
-            self.engine,
-            "SELECT config_id, db_config_key, next_load_date_time <= now() AS due "
-            "FROM control.table_control WHERE is_active "
-            "AND (last_status IS NULL OR last_status NOT IN ('Queued', 'In Progress'))",
-        )
-        for config_id, source, due in left:
-            limit, paused = limits[source]
-            wanted = due if asked is None else config_id in asked
-            assert not wanted or paused or running[source] >= limit
-
     def _note_claim(self, claimed: Claimed) -> ModelLoad:
         row = self.model[claimed.config_id]
         assert claimed.epoch == row.epoch + 1
-        assert row.status not in {"Queued", "In Progress"}
+        assert row.status not in LIVE
         assert {name: claimed.config[name] for name in row.values} == row.values
         load = ModelLoad(
             metadata_id=claimed.metadata_id,
@@ -339,6 +292,7 @@ class Lifecycle(RuleBasedStateMachine):
         assert started.incremental_value == load.row.values["incremental_value"]
         assert started.config.incremental_value == load.snapshot["incremental_value"]
         load.nonce, load.started, load.status, load.row.status = nonce, started, "In Progress", "In Progress"
+        load.aged.discard("lease_until")
 
     def _running(self, data: Draw) -> ModelLoad:
         return self._load(data, lambda load: load.alive and load.started is not None)
@@ -350,6 +304,7 @@ class Lifecycle(RuleBasedStateMachine):
         ids = (self.engine, load.metadata_id, load.epoch, load.nonce or "a")
         if load.alive and load.status == "In Progress":
             lease.heartbeat(*ids, progressed=progressed)
+            load.aged -= {"lease_until", "progress_at"} if progressed else {"lease_until"}
         else:
             with pytest.raises(Fenced):
                 lease.heartbeat(*ids, progressed=progressed)
@@ -457,7 +412,7 @@ class Lifecycle(RuleBasedStateMachine):
         if column in {"progress_at", "load_start_time"} and load.started is None:
             return
         ago(self.engine, load.metadata_id, **{column: 1_000_000})
-        load.aged = True
+        load.aged.add(column)
 
     @rule(run=st.sampled_from(["r1", "r2"]), state=st.sampled_from(list(RunState)))
     def run_moves(self, run: str, state: RunState) -> None:
@@ -470,45 +425,17 @@ class Lifecycle(RuleBasedStateMachine):
 
         self.jobs.reachable = api != "away"
         self.jobs.on_cancel = die if dies else lambda _: None
-        suspects = {load.metadata_id for load in self.known.values() if self._may_be_reaped(load)}
+        over = {run for run, moved in self.jobs.runs.items() if moved.state is RunState.ENDED}
+        suspects = {load.metadata_id for load in self.known.values() if load.may_be_reaped(over)}
+        doomed = {load.metadata_id for load in self.known.values() if load.must_be_reaped()}
         try:
             told = reap(self.engine, run_api=None if api == "none" else self.jobs, limits=LIMITS)
         except Died:
             told = None
-        after = Picture.take(self.engine)
-        ended = set()
-        for load in self.known.values():
-            seen = after.loads[load.metadata_id]
-            if load.status in FINAL:
-                continue
-            if seen.load_status in FINAL:
-                assert load.metadata_id in suspects
-                assert seen.load_status != "Succeeded"
-                assert seen.failure["settled_by"] == "reap"
-                ended.add(load.metadata_id)
-                load.end(seen.load_status, "reap") if load.owns_row else self._lose(load, seen.load_status)
-            elif seen.epoch != load.epoch and not load.fenced:
-                assert load.metadata_id in suspects
-                load.fenced = True
-                load.row.epoch += 1
-                assert seen.epoch == load.row.epoch
-        for load_id in ended:
-            row = self.known[load_id].row
-            if not row.deleted:
-                row.epoch = max(row.epoch, after.rows[row.config_id].load_epoch)
+        ended = note_reap(Picture.take(self.engine), self.known, suspects)
         if told is not None:
             assert {reaped.metadata_id for reaped in told} == ended
-
-    def _may_be_reaped(self, load: ModelLoad) -> bool:
-        if load.status in FINAL:
-            return False
-        known = self.jobs.runs.get(load.run) if load.run else None
-        over = known is not None and known.state is RunState.ENDED
-        return load.aged or load.fenced or over or not load.owns_row
-
-    def _lose(self, load: ModelLoad, status: str) -> None:
-        """Be over without a row: it was deleted, or set free by hand."""
-        load.status, load.settled_by = status, "reap"
+            assert doomed <= ended
 
     # What holds in every state
 
@@ -525,44 +452,9 @@ class Lifecycle(RuleBasedStateMachine):
             assert {name: getattr(row, name) for name in model.values} == model.values, "an edit was lost"
         for metadata_id, load in now.loads.items():
             assert load.load_status == self.known[metadata_id].status
-        self._check_moves(now)
-        self._check_loads(now)
+        check_rows(now, self.before)
+        check_loads(now, self.known)
         self.before = now
-
-    def _check_moves(self, now: Picture) -> None:
-        for config_id, row in now.rows.items():
-            earlier = self.before.rows.get(config_id)
-            if earlier is None:
-                continue
-            assert row.load_epoch >= earlier.load_epoch
-            newest = now.newest(config_id)
-            if row.last_status in {"Queued", "In Progress"}:
-                assert newest is not None
-                assert (newest.load_status, newest.epoch) == (row.last_status, row.load_epoch)
-                assert newest.lease_until is not None or newest.reaping_until is not None
-            elif row.last_status is not None:
-                assert newest is not None
-                wanted = {"Succeeded"} if row.last_status == "Succeeded" else {"Failed", "Cancelled"}
-                assert newest.load_status in wanted
-
-    def _check_loads(self, now: Picture) -> None:
-        owned = [
-            load.config_id
-            for load in now.live()
-            if load.config_id in now.rows and now.rows[load.config_id].load_epoch == load.epoch
-        ]
-        assert len(owned) == len(set(owned)), "two live loads of one row"
-        epochs: dict[int, int] = {}
-        for metadata_id, load in now.loads.items():
-            model = self.known[metadata_id]
-            assert load.epoch > epochs.get(load.config_id, 0), "epochs grow"
-            epochs[load.config_id] = load.epoch
-            if load.load_status in FINAL:
-                assert load.load_end_time is not None
-                assert (load.lease_until, load.reaping_until) == (None, None)
-                assert (load.load_status == "Succeeded") == (load.failure is None)
-                model.record = model.record or record_of(load)
-                assert record_of(load) == model.record, "a final record changed"
 
 
 def drive(engine: Engine, examples: int) -> None:
@@ -587,8 +479,3 @@ def test_any_order(control: Engine) -> None:
 @pytest.mark.timeout(3_600)
 def test_any_order_at_length(control: Engine) -> None:
     drive(control, 2_000)
-
-
-def test_the_statuses_that_people_and_the_model_use_are_the_machine_s() -> None:
-    assert set(FINAL) == {str(status) for status in LoadStatus} - {"Queued", "In Progress"}
-    assert may_move(RowStatus.FAILED, None)
