@@ -114,9 +114,8 @@ class Show:
 
     def _report(self, load: Loaded) -> None:
         seconds = sum(load.receipt.seconds.values())
-        ended = f"{load.receipt.rows_published:,} rows in {seconds:.1f} s" if load.status else load.message
-        if load.status is LoadStatus.FAILED:
-            ended = f"Failed. {load.message}"
+        done = load.status is LoadStatus.SUCCEEDED
+        ended = f"{load.receipt.rows_published:,} rows in {seconds:.1f} s" if done else load.message
         self.progress.line(f"  {load.label}: {ended}")
         interrupt.check()
 

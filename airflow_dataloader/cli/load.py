@@ -123,4 +123,5 @@ def show(console: Console, loaded: Sequence[Loaded]) -> None:
     console.print(table)
     for load in loaded:
         if load.message:
-            console.print(Text(f"{load.label}: {load.message}"), soft_wrap=True)
+            text = load.message if load.label in load.message else f"{load.label}: {load.message}"
+            console.print(Text(text), soft_wrap=True)

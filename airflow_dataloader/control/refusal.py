@@ -17,10 +17,12 @@ _SCHEMA = frozenset({"42P01", "42883", "3F000"})
 #: Raised by control.require_version().
 _VERSION = "DL001"
 
-#: The server is there, but not for us now: shutting down, starting, full, or holding us up for too long.
+#: The server is there, but not for us now: shutting down, starting, full, read-only until somebody else has
+#: taken over, or holding us up for too long.
 _AWAY_CLASSES = frozenset({"08", "28", "3D", "53", "57", "58"})
-_BUSY = frozenset({"25P03", "40001", "40P01", "55P03", "57014"})
+_BUSY = frozenset({"25006", "25P03", "40001", "40P01", "55P03", "57014"})
 _FORBIDDEN = "42501"
+_CHECK = "23514"
 
 #: A constraint, or one of our triggers, refused an edit.
 _INTEGRITY = "23"
@@ -65,6 +67,8 @@ def _not_migrated(cause: psycopg.Error, place: str) -> NotMigrated:
 
 
 def _refused(cause: psycopg.Error) -> ConfigurationError:
+    if cause.sqlstate == _CHECK and not cause.diag.message_hint:
+        return _not_allowed(cause)
     fix = cause.diag.message_hint or cause.diag.message_detail
     if cause.sqlstate == _FORBIDDEN:
         fix = "grant the role of the URL that right."
@@ -72,6 +76,18 @@ def _refused(cause: psycopg.Error) -> ConfigurationError:
         f"The control database refused: {_said(cause)}.",
         field=cause.diag.column_name or cause.diag.constraint_name,
         fix=fix,
+        sqlstate=cause.sqlstate,
+    )
+
+
+def _not_allowed(cause: psycopg.Error) -> ConfigurationError:
+    """Explain a broken CHECK: PostgreSQL's own detail is the whole row, which helps nobody."""
+    table, constraint = cause.diag.table_name or "", cause.diag.constraint_name or ""
+    column = constraint.removeprefix(f"{table}_").removesuffix("_check")
+    return ConfigurationError(
+        f"The control database refused: {table}.{column} cannot have this value.",
+        field=column,
+        fix=f"use one that the constraint {constraint} allows; docs/control-database.md lists them",
         sqlstate=cause.sqlstate,
     )
 

@@ -8,6 +8,7 @@ from functools import partial
 
 from airflow_dataloader.control import settle
 from airflow_dataloader.control.lease import Started
+from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.failure import Failure, Phase
 from airflow_dataloader.core.receipt import Receipt
 from airflow_dataloader.core.status import LoadStatus
@@ -73,10 +74,10 @@ class Settlement:
 
     def failed(self, error: BaseException) -> Result:
         """Write Failed, or Cancelled for an interrupt of this process, with what is known of the reason."""
-        failure = describe(error, self.journal.phase)
+        failure = named(describe(error, self.journal.phase), self.started.config)
         cancelled = not isinstance(error, Exception)
         message = failure.sentence
-        log.error("%s failed in phase %s: %s", self.started.config.label, failure.phase, message)
+        log.error("Failed in phase %s: %s", failure.phase, message)
         call = partial(
             settle.fail,
             self.worker.control,
@@ -108,3 +109,9 @@ def describe(error: BaseException, phase: Phase) -> Failure:
     if phase in _WRITING and not isinstance(error, DataloaderError):
         return replace(failure, outcome_unknown=True)
     return failure
+
+
+def named(failure: Failure, config: LoadConfig) -> Failure:
+    """Return the failure with a message that names the row and the field, as a claim's refusals do."""
+    missing = [name for name in (config.label, failure.field) if name and name not in failure.message]
+    return replace(failure, message=": ".join((*missing, failure.message)))

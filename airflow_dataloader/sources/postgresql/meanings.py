@@ -161,6 +161,7 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (r"schema \".*\" does not exist", "3F000"),
     (r"column .* does not exist", "42703"),
     (r"permission denied for", "42501"),
+    (r"cannot execute .* in a read-only transaction", "25006"),
     (r"cross-database references", "CATALOG"),
     (r"syntax error at", "42601"),
     (r"[Cc]onnection refused|Connection to \S+ refused|connection attempt failed", "08001"),

@@ -6,7 +6,8 @@ import pytest
 
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.exceptions import EngineFailed, OutcomeUnknown, SourceRefused
-from airflow_dataloader.loader.settlement import describe
+from airflow_dataloader.loader.settlement import describe, named
+from tests.source_configs import config
 
 
 @pytest.mark.parametrize("phase", [Phase.FENCE, Phase.PUBLISH])
@@ -25,3 +26,10 @@ def test_our_own_errors_say_themselves_what_they_know() -> None:
     assert describe(OutcomeUnknown("lost"), Phase.PUBLISH).outcome_unknown
     failure = describe(SourceRefused("no", field="query", sqlstate="42P01"), Phase.PLAN)
     assert (failure.field, failure.sqlstate, failure.transient) == ("query", "42P01", False)
+
+
+def test_the_message_names_row_and_field_once() -> None:
+    row = config()
+    failure = named(describe(SourceRefused("It is gone.", field="query"), Phase.PLAN), row)
+    assert failure.message == f"{row.label}: query: It is gone."
+    assert named(failure, row) == failure
