@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from airflow_dataloader.exceptions import EngineFailed
+from airflow_dataloader.loader.engines.protocol import Deduplication
 from tests.integration.engines.workshop import APP, Workshop, commit
 
 COLUMNS = {"Id": "int", "name": "string"}
@@ -52,6 +53,25 @@ def test_a_table_whose_rows_were_deleted_is_not_filled(workshop: Workshop) -> No
     workshop.fill(workshop.table(), COLUMNS, [(1, "a"), (2, "b")])
     workshop.sql("DELETE FROM {t}", t=workshop.table())
     found = workshop.engine.inspect(workshop.table(), APP)
+    assert found is not None
+    assert not found.filled
+
+
+def test_the_newest_commit_decides_whether_a_table_is_filled(workshop: Workshop) -> None:
+    engine, target, dedup = workshop.engine, workshop.table(), Deduplication(keys=("Id",), cursor=None)
+    for epoch, rows, filled in ((1, [], False), (2, [(1, "a")], True), (3, [], False), (4, [(1, "a")], True)):
+        workshop.fill(target, COLUMNS, rows, epoch=epoch)
+        found = engine.inspect(target, APP)
+        assert found is not None
+        assert found.filled is filled
+    # Commits that add nothing say nothing about the rows that were there before.
+    for epoch, rows in ((5, [(1, "a")]), (6, [(1, "b")])):
+        engine.merge(target, workshop.stage(COLUMNS, rows, dedup), commit(epoch), dedup)
+        found = engine.inspect(target, APP)
+        assert found is not None
+        assert found.filled
+    workshop.sql("DELETE FROM {t} WHERE Id = 1", t=target)
+    found = engine.inspect(target, APP)
     assert found is not None
     assert not found.filled
 

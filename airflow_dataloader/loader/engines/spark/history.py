@@ -13,8 +13,9 @@ from airflow_dataloader.loader.engines.spark.names import Location
 if TYPE_CHECKING:
     from pyspark.sql import Row, SparkSession
 
-#: Our own commit is nearly always the newest; reading further costs a file a commit.
-_NEWEST = 20
+#: How far back to look, until what is looked for is found; None: the whole history. Our own commit is nearly
+#: always the newest, and each further one costs a file.
+_STRETCHES = (3, 20, None)
 
 
 def find(spark: SparkSession, location: Location, commit: Commit) -> HistoryEntry | None:
@@ -22,10 +23,13 @@ def find(spark: SparkSession, location: Location, commit: Commit) -> HistoryEntr
 
     None if there is no such entry, or certainly no such table. Spark's own errors pass through.
     """
-    for limit in (_NEWEST, None):
-        for entry in read(spark, location, commit.app_id, limit).entries:
+    for limit in _STRETCHES:
+        past = read(spark, location, commit.app_id, limit)
+        for entry in past.entries:
             if entry.commit.version == commit.version and entry.commit.metadata_id == commit.metadata_id:
                 return entry
+        if past.whole:
+            break
     return None
 
 
@@ -37,6 +41,18 @@ class Past:
     entries: tuple[HistoryEntry, ...]
     #: Whether the stretch reaches back as far as the history is kept.
     whole: bool
+
+    @property
+    def fills(self) -> bool:
+        """Whether the newest version is a commit of the writer's own that left rows in the table.
+
+        False says nothing: others' commits are not read as proof of anything.
+        """
+        newest = self.entries[0] if self.entries else None
+        if newest is None or newest.table_version != self.version:
+            return False
+        done = written(newest)
+        return done.rows_inserted + done.rows_updated > 0
 
 
 def read(spark: SparkSession, location: Location, app_id: str, limit: int | None) -> Past:
@@ -58,10 +74,13 @@ def read(spark: SparkSession, location: Location, app_id: str, limit: int | None
 
 
 def read_back_to(spark: SparkSession, location: Location, app_id: str, epoch: int | None) -> Past:
-    """Read the newest commits, and the rest unless they reach back beyond ``epoch`` already."""
-    newest = read(spark, location, app_id, _NEWEST)
-    enough = epoch is not None and any(entry.commit.epoch < epoch for entry in newest.entries)
-    return newest if newest.whole or enough else read(spark, location, app_id, None)
+    """Read the newest commits, and more of them until one is older than ``epoch``."""
+    for limit in _STRETCHES:
+        past = read(spark, location, app_id, limit)
+        enough = epoch is not None and any(entry.commit.epoch < epoch for entry in past.entries)
+        if past.whole or enough:
+            break
+    return past
 
 
 def _entry(row: Row) -> HistoryEntry | None:
