@@ -40,7 +40,7 @@ SELECT
     control_key, :airflow_run, at,
     snapshot ->> 'source_table_catalog', snapshot ->> 'source_table_schema', snapshot ->> 'source_table_name',
     snapshot ->> 'target_catalog', snapshot ->> 'target_schema', snapshot ->> 'target_table',
-    'Queued', config_id, load_epoch, retry_count + 1, trigger, snapshot ->> 'load_strategy',
+    'Queued', config_id, load_epoch, retry_count + 1, trigger, left(snapshot ->> 'load_strategy', 50),
     :airflow_run, :airflow_task, :airflow_base_url,
     at + make_interval(secs => :first_lease), snapshot ->> 'incremental_value', snapshot
 FROM moved ORDER BY place

@@ -80,8 +80,7 @@ def _plan(job: Job, where: str | None, rows: int | None = None) -> ReadPlan:
 
 def refuse_empty_source(job: Job) -> None:
     """Raise EmptySource if the source is empty, the target is not, and the row does not allow that."""
-    filled = job.target is not None and job.target.filled
-    if not filled or job.config.empty_source_policy is EmptySourcePolicy.ALLOW:
+    if not _must_stay_filled(job):
         return
     ((any_row,),) = job.session.query(job.dialect.probe_sql(job.relation, None))
     if not any_row:
@@ -90,6 +89,22 @@ def refuse_empty_source(job: Job) -> None:
             field="empty_source_policy",
             fix="fill the source, or set empty_source_policy to allow if the target shall be emptied",
         )
+
+
+def refuse_emptying(job: Job) -> None:
+    """Raise EmptySource for a source of which no row can go into a filled target, as for an empty one."""
+    if _must_stay_filled(job):
+        raise EmptySource(
+            f"No row that {job.config.label} reads has both a key and a cursor, and its target is not empty.",
+            field="primary_key_cols",
+            fix="name key and cursor columns that the source fills, or set empty_source_policy to allow "
+            "if the target shall be emptied",
+        )
+
+
+def _must_stay_filled(job: Job) -> bool:
+    filled = job.target is not None and job.target.filled
+    return filled and job.config.empty_source_policy is not EmptySourcePolicy.ALLOW
 
 
 @contextmanager

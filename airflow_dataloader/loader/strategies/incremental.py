@@ -10,7 +10,7 @@ from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage, Written
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.publish import publish
-from airflow_dataloader.loader.reading import read_window, refuse_empty_source
+from airflow_dataloader.loader.reading import read_window, refuse_empty_source, refuse_emptying
 from airflow_dataloader.loader.staging import stage_rows
 from airflow_dataloader.loader.strategies.outcome import Outcome
 from airflow_dataloader.loader.window import Window, freeze_window
@@ -30,6 +30,8 @@ def load(job: Job) -> Outcome:
         if stage.rows == 0 and not replaces:
             job.journal.note(rows_inserted=0, rows_updated=0)
             return Outcome(watermark=window.watermark)
+        if replaces and stage.rows == stage.null_keys:
+            refuse_emptying(job)
         written = _publish(job, window, stage, dedup, replaces=replaces)
     job.journal.note(duplicate_keys=stage.rows - stage.null_keys - written.rows_in)
     return Outcome(watermark=window.watermark, load_full_done=job.config.load_full)

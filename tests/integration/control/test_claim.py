@@ -47,6 +47,12 @@ def test_the_same_run_gets_the_same_loads(control: Engine) -> None:
     assert len(claim(control, airflow_run="another run")) == 5
 
 
+def test_a_strategy_longer_than_its_column_in_the_history_stops_no_other(control: Engine) -> None:
+    long, good = due_row(control, load_strategy="x" * 255), due_row(control)
+    claimed = {load.config_id: load.load_status for load in claim(control, airflow_run="run")}
+    assert claimed == {long: "Failed", good: "Queued"}
+
+
 def test_an_answer_that_was_lost_after_the_commit(control: Engine, control_url: str) -> None:
     rows = {due_row(control) for _ in range(3)}
     # The claim is committed and its client gone before it could tell anybody.

@@ -184,6 +184,14 @@ def test_a_lock_that_is_not_given_is_transient(control: Engine) -> None:
             connection.execute(select(table_control))
 
 
+def test_a_server_that_is_only_a_standby_now_may_be_back_soon(control: Engine) -> None:
+    with (
+        pytest.raises(ControlUnavailable, match="read-only transaction"),
+        transaction(control, readonly=True) as connection,
+    ):
+        connection.execute(text("DELETE FROM control.table_control"))
+
+
 def test_a_connection_that_the_server_closed_is_replaced_unseen(control_url: str, control: Engine) -> None:
     def backend() -> int:
         with transaction(control) as connection:

@@ -83,6 +83,18 @@ def test_partitions_survive_new_columns(workshop: Workshop) -> None:
     assert list(detail.partitionColumns) == ["name"]
 
 
+def test_a_cluster_s_default_keeps_no_partition_alive(workshop: Workshop) -> None:
+    engine, target = workshop.engine, workshop.table()
+    workshop.sql("CREATE TABLE {t} (id INT, name STRING) USING delta PARTITIONED BY (name)", t=target)
+    workshop.fill(target, PEOPLE, [(1, "a"), (2, "b")])
+    workshop.sql("SET spark.sql.sources.partitionOverwriteMode = dynamic")
+    try:
+        engine.overwrite(target, engine.read(workshop.plan(PEOPLE, [(3, "b")])), commit(2))
+    finally:
+        workshop.sql("RESET spark.sql.sources.partitionOverwriteMode")
+    assert workshop.rows(target) == [(3, "b")]
+
+
 def test_no_constraint_of_the_source_reaches_the_table(workshop: Workshop) -> None:
     """A VARCHAR's length travels as metadata of a JDBC column, and would reject longer values later."""
     engine, target = workshop.engine, workshop.table()

@@ -30,14 +30,13 @@ def overwrite(
     location = context.names.locate(target)
     names = [quoted(column.name) for column in columns_of(data)]
     prepare = _replacement(context, location, columns_of(data), merged=dedup is not None)
-    return _publish(
-        context,
-        location,
-        data,
-        commit,
-        lambda rows: prepare(rows.selectExpr(*names)).mode("overwrite"),
-        dedup=dedup,
-    )
+
+    def writer(rows: DataFrame) -> DataFrameWriter:
+        # A cluster's default may be to keep the partitions that the new rows do not touch.
+        plain = prepare(rows.selectExpr(*names)).mode("overwrite")
+        return plain.option("partitionOverwriteMode", "static")
+
+    return _publish(context, location, data, commit, writer, dedup=dedup)
 
 
 def _replacement(

@@ -88,6 +88,20 @@ def test_load_full_replaces_the_table_once(bench: Bench) -> None:
     assert bench.state(row).load_full in (None, "false")
 
 
+def test_load_full_does_not_empty_a_table_because_the_keys_are_gone(bench: Bench) -> None:
+    bench.source.execute(ITEMS)
+    add(bench, 1, "one", "2026-01-01 10:00:00+00")
+    row = incremental(bench)
+    bench.succeed(row)
+    bench.source.execute("UPDATE items SET id = NULL")
+    bench.set(row, load_full="true")
+    assert "key" in bench.fail(row).message
+    assert bench.target_rows().total() == 1
+    bench.set(row, empty_source_policy="allow")
+    bench.succeed(row)
+    assert bench.target_rows().total() == 0
+
+
 def test_a_target_that_is_gone_is_read_from_the_beginning(bench: Bench) -> None:
     bench.source.execute(ITEMS)
     add(bench, 1, "long ago", "2020-01-01 10:00:00+00")
