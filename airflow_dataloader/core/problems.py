@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -25,6 +25,14 @@ DB_TYPES = frozenset({"mssql", "oracle", "postgresql", "snowflake", "snowflake_p
 
 #: Keys of ``db_config_value`` that every source needs; each value is the name of a secret.
 CONNECTION_KEYS = ("host", "port", "database", "user", "password")
+
+
+#: Policies whose other choices this version does not carry out: accepting them would be a promise broken.
+_ONLY_CHOICES = {
+    "schema_policy": SchemaPolicy.EVOLVE,
+    "delete_policy": "ignore",
+    "load_columns_policy": "none",
+}
 
 
 @dataclass(frozen=True)
@@ -170,6 +178,7 @@ def _policy_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
         for name, choice in choices.items()
         if snapshot.get(name) and snapshot[name] not in set(choice)
     ]
+    found += _promises(snapshot, [problem.field for problem in found])
     try:
         parse_lookback(text(snapshot, "lookback"))
     except ValueError as error:
@@ -182,5 +191,19 @@ def _policy_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
                 f"{number} is not between 1 and 256",
                 "set it to the number of parallel reads, or leave it empty",
             )
+        )
+    return found
+
+
+def _promises(snapshot: Mapping[str, Any], wrong: Sequence[str]) -> list[Problem]:
+    """Return the policies that this version cannot keep; those in ``wrong`` have a problem already."""
+    found = [
+        Problem(name, f"{snapshot[name]!r} is not carried out by this version", f"set it to {only}")
+        for name, only in _ONLY_CHOICES.items()
+        if snapshot.get(name) not in (None, "", only) and name not in wrong
+    ]
+    if snapshot.get("shrink_guard_percent") is not None:
+        found.append(
+            Problem("shrink_guard_percent", "is not carried out by this version", "leave it empty (NULL)")
         )
     return found

@@ -11,7 +11,6 @@ from functools import partial
 from airflow_dataloader.control import lease
 from airflow_dataloader.control.lease import Started
 from airflow_dataloader.core.receipt import Receipt
-from airflow_dataloader.exceptions import DataloaderError
 from airflow_dataloader.loader.execute import execute
 from airflow_dataloader.loader.journal import Journal
 from airflow_dataloader.loader.keeper import LeaseKeeper
@@ -50,7 +49,7 @@ def run_load(worker: Worker, ids: LoadIds) -> Result:
     )
     try:
         started = patiently(start, until=time.monotonic() + START_PATIENCE)
-    except DataloaderError as error:
+    except Exception as error:  # noqa: BLE001  the batch's other loads must get their turn
         # Nothing has begun: whoever owns the row by now, or reap, decides about it.
         return Result(metadata_id=ids.metadata_id, status=None, message=str(error), receipt=Receipt())
     return _run_started(worker, started, nonce)

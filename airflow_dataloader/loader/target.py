@@ -33,12 +33,13 @@ def take_target(job: Job, control: ControlEngine) -> None:
         if not unsettled:
             return
         version = job.engine.fence(job.config.target, job.columns, job.commit(FENCE_STEP, {}))
-        job.journal.note(fence_version=version)
         job.reached(Moment.FENCED)
         job.target = _inspect(job, seen=job.started.epoch)
         for attempt in sorted(unsettled, key=lambda one: one.epoch):
             _repair(job, control, attempt)
             clear_up(job, attempt)
+        # Only now: a receipt that names the fence tells later loads that nothing is left to adopt.
+        job.journal.note(fence_version=version)
 
 
 def _inspect(job: Job, *, seen: int) -> Target | None:
@@ -72,7 +73,9 @@ def _repair(job: Job, control: ControlEngine, attempt: Attempt) -> None:
     if entry is None:
         return
     facts = entry.commit.facts
-    same = facts.get("content_hash") == job.config.content_hash and facts.get("low") == attempt.low
+    # A window without a lower end holds everything up to its bound, wherever the attempt would have begun.
+    begun_alike = facts.get("low") in (None, attempt.low)
+    same = facts.get("content_hash") == job.config.content_hash and begun_alike
     done = job.engine.outcome(entry)
     adopted = adopt(
         control,

@@ -42,6 +42,13 @@ def faults(**overrides: Any) -> list[str]:
         ({"load_strategy": "rolling", "rolling_column": "day", "rolling_days": 0}, ["rolling_days"]),
         ({"incremental_type": "datetime"}, ["incremental_type"]),
         ({"value_policy": "round"}, ["value_policy"]),
+        ({"schema_policy": "sideways"}, ["schema_policy"]),
+        ({"schema_policy": "freeze"}, ["schema_policy"]),
+        ({"schema_policy": "evolve", "delete_policy": "ignore", "load_columns_policy": "none"}, []),
+        (
+            {"delete_policy": "scan", "load_columns_policy": "id_and_time", "shrink_guard_percent": 15},
+            ["delete_policy", "load_columns_policy", "shrink_guard_percent"],
+        ),
         ({"lookback": "a while"}, ["lookback"]),
         ({"num_partitions": 0}, ["num_partitions"]),
         ({"num_partitions": 257}, ["num_partitions"]),
