@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -16,92 +15,20 @@ from urllib.parse import quote
 import psycopg
 import pytest
 from psycopg import sql
-from sqlalchemy import text, update
+from sqlalchemy import text
 
 from airflow_dataloader.control.connect import create_engine, transaction
-from airflow_dataloader.control.tables import dbconfig
-from airflow_dataloader.core.selector import parse
 from airflow_dataloader.exceptions import ConfigurationError, ControlUnavailable, NotMigrated
 from airflow_dataloader.loader.local import load_locally
-from airflow_dataloader.loader.run import run_load
-from airflow_dataloader.loader.secrets import EnvironmentSecrets, SecretChain
-from airflow_dataloader.loader.settlement import Result
-from airflow_dataloader.loader.worker import Worker
 from tests.bench import Bench
+from tests.integration.loader.desk import CANARY, Desk
 
 if TYPE_CHECKING:
     from airflow_dataloader.loader.engines.spark.engine import SparkEngine
     from airflow_dataloader.loader.engines.spark.server import ConnectServer
     from tests.conftest import Server
 
-#: Of characters that are written differently in URLs, so that no way of writing it down is missed.
-CANARY = "Kanar1en/v0gel+%41=="
-
 INCREMENTAL = {"load_strategy": "incremental", "primary_key_cols": "id", "incremental_column": "updated_at"}
-
-
-class Desk:
-    """A bench whose login is the canary, with a table to load."""
-
-    def __init__(self, bench: Bench) -> None:
-        self.bench = bench
-        self.secrets = bench.secret_environment | {
-            "DATALOADER_SECRET_TEST_SHOP_USER": self.login,
-            "DATALOADER_SECRET_TEST_SHOP_PASSWORD": CANARY,
-        }
-        bench.source.execute("CREATE TABLE items (id integer, name text, updated_at timestamptz)")
-        bench.source.execute("INSERT INTO items VALUES (1, 'one', '2026-01-01 10:00:00+00')")
-        bench.source.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {self.login}")
-        bench.source.execute(f"ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO {self.login}")
-
-    login = "canary"
-
-    @property
-    def worker(self) -> Worker:
-        return replace(self.bench.worker, secrets=SecretChain(EnvironmentSecrets(self.secrets)))
-
-    def change_source(self, **values: Any) -> None:
-        with self.bench.control.begin() as connection:
-            connection.execute(update(dbconfig).values(**values))
-
-    def load(self, config_id: int) -> Result:
-        return run_load(self.worker, self.bench.claim(config_id))
-
-    def refused(
-        self,
-        config_id: int,
-        field: str,
-        *words: str,
-        error: str = "ConfigurationError",
-        state: str | None = None,
-    ) -> dict[str, Any]:
-        """Load the row; insist on an orderly failure that says all that a person needs; return it."""
-        failure = self.refused_with_any_state(config_id, field, *words, error=error)
-        assert failure.get("sqlstate") == state
-        return failure
-
-    def refused_with_any_state(
-        self, config_id: int, field: str, *words: str, error: str = "ConfigurationError"
-    ) -> dict[str, Any]:
-        """Insist on all that :meth:`refused` does, whatever code the source gave."""
-        before = self.bench.engine.inspect(self.bench.target(), "nobody")
-        (ended,) = load_locally(
-            self.bench.control, lambda: self.worker, selector=parse(f"name:{self.bench.schema}.*")
-        )
-        assert ended.config_id == config_id
-        row, load = self.bench.state(config_id), self.bench.history(config_id)[-1]
-        assert (ended.status, row.last_status, load.load_status) == ("Failed", "Failed", "Failed")
-        assert load.load_end_time is not None
-        failure = load.failure
-        assert (failure["error"], failure["field"]) == (error, field), failure
-        assert ended.message == row.last_status_message == load.log_message
-        assert ended.message == f"{failure['message']} Fix: {failure['fix']}."
-        for word in (f"config_id {config_id} ", field, *words):
-            assert word in ended.message
-        after = self.bench.engine.inspect(self.bench.target(), "nobody")
-        assert (after and after.version) == (before and before.version)
-        assert self.bench.stages() == []
-        return dict(failure)
 
 
 @pytest.fixture(scope="module")
