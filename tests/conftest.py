@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 
 from airflow_dataloader.workspace.postgres import EmbeddedPostgres
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from airflow_dataloader.loader.engines.spark.engine import SparkEngine
     from airflow_dataloader.loader.engines.spark.server import ConnectServer
     from tests.bench import Bench
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 @pytest.hookimpl(wrapper=True)
