@@ -66,7 +66,7 @@ SELECT s.id, s.config_id, s.epoch, s.attempt, s.trigger, s.mode, s.config_snapsh
             ORDER BY h.id)
         FROM control.historical_metadata h
         WHERE h.config_id = s.config_id AND h.id < s.id AND h.id >= coalesce((SELECT id FROM paid), 0)
-            AND h.start_nonce IS NOT NULL AND h.load_status <> 'Succeeded'
+            AND h.start_nonce IS NOT NULL AND h.load_status <> 'Succeeded' AND h.adopted_by IS NULL
             AND (h.failure ->> 'settled_by' IS DISTINCT FROM 'loader'
                 OR h.failure -> 'outcome_unknown' = 'true')) AS unsettled,
     (SELECT h.receipt FROM control.historical_metadata h

@@ -91,7 +91,7 @@ class Settlement:
             patiently(call, until=self.keeper.deadline)
         except DataloaderError as unsettled:
             log.warning("Load %s was not settled by its loader: %s", self.started.metadata_id, unsettled)
-            return self._result(None, message)
+            return self._result(None, f"{unsettled} Before that: {message}")
         return self._result(LoadStatus.CANCELLED if cancelled else LoadStatus.FAILED, message)
 
     def _result(self, status: LoadStatus | None, message: str) -> Result:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 
 import pytest
 
+from airflow_dataloader.core.commit import Commit
+from airflow_dataloader.core.status import LoadStatus
+from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine
 from airflow_dataloader.loader.observer import Moment
-from airflow_dataloader.loader.run import LoadIds
+from airflow_dataloader.loader.run import LoadIds, run_load
 from tests.bench import Bench
 from tests.faults.accident import (
+    Beside,
     Interfering,
     eventually,
     give_up,
@@ -98,4 +103,29 @@ def test_what_a_zombie_still_reads_is_ended_at_the_source(bench: Bench, control_
         )
         bench.succeed(row)
         assert bench.observer.done
+    healthy(bench, row)
+
+
+def test_an_older_write_that_lands_during_a_later_one_does_not_stop_it(bench: Bench) -> None:
+    make_gate(bench)
+    row = row_of(bench, "full")
+    first = bench.claim(row)
+    run_load(bench.worker, first)
+    change_items(bench, 1, "base")
+    ids = bench.claim(row)
+    with closed_gate(bench) as gate:
+        loading = Beside(bench, ids)
+        eventually("a read at the gate", lambda: held_up(bench, ids))
+        with closing(open_engine(EngineSettings(home=bench.home, remote=bench.remote))) as other:
+            late = Commit(
+                app_id=f"adl:{bench.installation}:{row}",
+                epoch=first.epoch,
+                step=2,
+                metadata_id=first.metadata_id,
+            )
+            # Delta lets the first of the two land and refuses the second, whichever number is higher.
+            other.fence(bench.target(), (), late)
+        gate.open()
+        result = loading.result()
+    assert result.status is LoadStatus.SUCCEEDED, result
     healthy(bench, row)

@@ -19,7 +19,7 @@ from airflow_dataloader.exceptions import (
     ValueRefused,
 )
 
-#: The target has taken a version of ours that is at least as high while this write was under way.
+#: The target has taken another version of ours, lower or higher, while this write was under way.
 TRANSACTION_CONFLICT = "DELTA_CONCURRENT_TRANSACTION"
 _CONFLICTS = ("DELTA_CONCURRENT_", "DELTA_METADATA_CHANGED", "DELTA_PROTOCOL_CHANGED")
 
@@ -199,9 +199,8 @@ def _of_engine(seen: Report, doing: str) -> DataloaderError:
 
 
 def is_conflict(error: BaseException) -> bool:
-    """Return whether another transaction at the target got in the way, none of ours."""
-    seen = report(error)
-    return seen.has(*_CONFLICTS) and not seen.has(TRANSACTION_CONFLICT)
+    """Return whether another transaction at the target got in the way."""
+    return report(error).has(*_CONFLICTS)
 
 
 def _short(text: str) -> str:

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Attempts against a foreign transaction (OPTIMIZE, a user's DELETE) that got in the way.
+#: Attempts against another transaction (OPTIMIZE, a user's DELETE, a dead attempt's) that got in the way.
 _ATTEMPTS = 3
+#: Commits among which the one is that got in the way.
+_NEWEST = 20
 
 
 def execute(
@@ -39,7 +41,7 @@ def execute(
         entry = _own_commit(spark, interrupts, location, commit, failure)
         if entry is not None:
             return entry
-        if failure is None or errors.report(failure).has(errors.TRANSACTION_CONFLICT):
+        if failure is None or _is_overtaken(spark, location, commit, failure):
             raise Fenced(f"A later load holds target {location.sql}; this one wrote nothing.") from failure
         if attempt == _ATTEMPTS or not errors.is_conflict(failure):
             raise errors.translate(failure, f"writing {location.sql}") from failure
@@ -54,6 +56,17 @@ def _run(interrupts: Interrupts, statement: Callable[[], object]) -> Exception |
         except Exception as error:  # noqa: BLE001  whatever it is, the table's history decides what happened
             return error
     return None
+
+
+def _is_overtaken(spark: SparkSession, location: Location, commit: Commit, failure: Exception) -> bool:
+    """Return whether the write met a later one of the same writer, and not the last one of a dead attempt."""
+    if not errors.report(failure).has(errors.TRANSACTION_CONFLICT):
+        return False
+    try:
+        newest = history.read(spark, location, commit.app_id, _NEWEST).entries
+    except Exception as error:
+        raise _unknown(location, error) from error
+    return any(entry.commit.version >= commit.version for entry in newest)
 
 
 def _own_commit(

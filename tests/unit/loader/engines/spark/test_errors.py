@@ -104,8 +104,8 @@ def test_a_condition_is_read_from_the_text_where_the_accessor_fails() -> None:
     assert errors.is_absent(errors.report(Broken("[PATH_NOT_FOUND] Path does not exist")))
 
 
-def test_our_own_version_in_the_way_is_not_a_foreign_conflict() -> None:
-    assert not errors.is_conflict(Raised(CONFLICT))
+def test_whatever_lands_meanwhile_is_a_conflict() -> None:
+    assert errors.is_conflict(Raised(CONFLICT))
     assert errors.is_conflict(Raised("[DELTA_CONCURRENT_APPEND] Files were added"))
     assert errors.is_conflict(Raised("[DELTA_METADATA_CHANGED] The metadata was changed"))
     assert not errors.is_conflict(Raised("[DELTA_MISSING_DELTA_TABLE] no"))
