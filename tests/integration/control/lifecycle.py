@@ -64,6 +64,16 @@ class ModelRow:
     def __repr__(self) -> str:
         return f"row {self.config_id}"
 
+    def claimed(self, metadata_id: int, airflow_run: str) -> ModelLoad:
+        """Be queued, with a load of its own."""
+        self.epoch, self.status = self.epoch + 1, "Queued"
+        frozen = {name: self.values[name] for name in SHARED}
+        load = ModelLoad(
+            metadata_id=metadata_id, row=self, epoch=self.epoch, airflow_run=airflow_run, snapshot=frozen
+        )
+        self.loads.append(load)
+        return load
+
 
 @dataclass(eq=False)
 class ModelLoad:
@@ -72,6 +82,7 @@ class ModelLoad:
     metadata_id: int
     row: ModelRow
     epoch: int
+    airflow_run: str
     #: Shared columns as the claim, or an adoption, froze them.
     snapshot: dict[str, Any]
     status: str = "Queued"
@@ -86,6 +97,8 @@ class ModelLoad:
     outcome_unknown: bool = False
     #: It fenced its target, or published to it, and the control database knows.
     paid: bool = False
+    #: A later load found its commit and recorded it; that load has fenced the target.
+    adopted: bool = False
     #: Its final record, once there is one.
     record: dict[str, Any] | None = None
 
@@ -124,6 +137,14 @@ class ModelLoad:
             self.row.status = "Succeeded" if status == "Succeeded" else "Failed"
         self.status, self.settled_by = status, settled_by
 
+    def adopt(self, attempt_id: int, watermark: str | None) -> None:
+        """Take over an earlier attempt's commit, and its watermark if there is one."""
+        for load in self.row.loads:
+            if load.metadata_id == attempt_id:
+                load.paid = load.adopted = True
+        if watermark is not None:
+            self.row.values["incremental_value"] = self.snapshot["incremental_value"] = watermark
+
     def owed(self) -> list[int]:
         """Return the earlier loads whose writes may have landed unknown when this one starts."""
         earlier = [load for load in self.row.loads if load.metadata_id < self.metadata_id]
@@ -135,6 +156,7 @@ class ModelLoad:
             if load.metadata_id >= since
             and load.nonce is not None
             and load.status != "Succeeded"
+            and not load.adopted
             and (load.settled_by != "loader" or load.outcome_unknown)
         ]
 
