@@ -57,6 +57,9 @@ def test_tables_of_a_catalogue_work_as_paths_do(workshop: Workshop) -> None:
         target, engine.read(workshop.plan(COLUMNS, [(9, "x")])), "id >= 3", commit(4)
     )
     assert (sliced.rows_inserted, sliced.rows_deleted) == (1, 1)
+    fresh = TargetName(catalog="spark_catalog", schema=schema, table="fresh")
+    made = engine.overwrite(fresh, engine.read(workshop.plan(COLUMNS, [(1, "a")], replaced="0")), commit(1))
+    assert (made.rows_in, made.values_replaced) == (1, None)
     wider = workshop.plan(COLUMNS | {"more": "int"}, [(5, "e", 5)])
     engine.overwrite(target, engine.read(wider), commit(5))
     assert engine.rows(target) == [(5, "e", 5)]

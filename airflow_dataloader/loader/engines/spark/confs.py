@@ -40,7 +40,10 @@ _JAVA_OPTIONS = "-Duser.timezone=UTC --add-opens=java.base/java.nio=ALL-UNNAMED"
 
 
 def local_confs(jars: Sequence[Path], *, cores: int, memory: str) -> dict[str, str]:
-    """Return the settings of a JVM of ours; ``memory`` is its heap as Java spells it (``2g``)."""
+    """Return the settings of a JVM of ours; ``memory`` is its heap as Java spells it (``2g``).
+
+    ``jars`` lie in ``DATALOADER_HOME/jars``.
+    """
     path = os.pathsep.join(str(jar) for jar in jars)
     return {
         **_LOCAL,
@@ -51,6 +54,8 @@ def local_confs(jars: Sequence[Path], *, cores: int, memory: str) -> dict[str, s
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.extraJavaOptions": _JAVA_OPTIONS,
+        # Spark makes this folder when it starts, by default where we happen to stand.
+        "spark.sql.warehouse.dir": str(jars[0].parent.parent / "warehouse"),
         # The driver's class path, not spark.jars: one JVM runs everything, and no jar has to be copied.
         "spark.driver.extraClassPath": path,
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -119,11 +118,7 @@ class SparkEngine:
             raise ValueError(f"{name} is not a stage")
         location = self._context.names.locate(name)
         with self._verb(f"removing {name}"):
-            if location.folder is None:
-                self._context.spark.sql(f"DROP TABLE IF EXISTS {location.sql}")
-            else:
-                # DROP TABLE of a path leaves the folder behind.
-                shutil.rmtree(location.folder, ignore_errors=True)
+            tables.drop(self._context.spark, location)
 
     def interrupt(self) -> None:
         """Stop whatever this session runs, from another thread. What was not committed never will be."""

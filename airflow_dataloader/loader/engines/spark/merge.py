@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.exceptions import EngineFailed
@@ -12,6 +10,7 @@ from airflow_dataloader.loader.engines.spark import history, tables
 from airflow_dataloader.loader.engines.spark.confs import session_confs
 from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.dedup import chosen, rank, rank_column
+from airflow_dataloader.loader.engines.spark.evolve import allow, needed_properties
 from airflow_dataloader.loader.engines.spark.names import Location, quoted
 from airflow_dataloader.loader.engines.spark.types import Fit, fit, identity
 from airflow_dataloader.loader.engines.spark.write import execute
@@ -25,7 +24,9 @@ def merge(
     found = tables.schema(context.spark, location)
     if found is None:
         raise EngineFailed(f"Target {target} vanished before the merge.")
-    text = merge_sql(location, context.names.locate(stage.name), stage, dedup, tables.types(found))
+    fitted = fit(stage.columns, tables.types(found))
+    text = merge_sql(location, context.names.locate(stage.name), stage, dedup, fitted)
+    allow(context.spark, location, needed_properties(fitted, tables.types(found)))
 
     def statement() -> None:
         with session_confs(context.spark, transaction_confs(commit)):
@@ -43,14 +44,11 @@ def transaction_confs(commit: Commit) -> dict[str, str]:
     }
 
 
-def merge_sql(
-    target: Location, source: Location, stage: Stage, dedup: Deduplication, types: Mapping[str, str]
-) -> str:
-    """Return the statement. Raises SchemaRefused where a staged column does not fit the target's.
+def merge_sql(target: Location, source: Location, stage: Stage, dedup: Deduplication, fitted: Fit) -> str:
+    """Return the statement.
 
     Columns that the target lacks are added to it; columns that the stage lacks keep their values.
     """
-    fitted = fit(stage.columns, types)
     on = " AND ".join(f"t.{quoted(key)} = s.{quoted(key)}" for key in dedup.keys)
     return (
         f"MERGE WITH SCHEMA EVOLUTION INTO {target.sql} t USING ({_source(source, stage, dedup, fitted)}) s "
@@ -80,5 +78,6 @@ def _differs(stage: Stage, dedup: Deduplication, fitted: Fit) -> str:
         if column.name in fitted.added:
             parts.append(f"s.{name} IS NOT NULL")
         elif column.name.casefold() not in keys or identity(name, kind) != name:
-            parts.append(f"NOT ({identity(f's.{name}', kind)} <=> {identity(f't.{name}', kind)})")
+            held = f"CAST(t.{name} AS {kind})" if column.name in fitted.widened else f"t.{name}"
+            parts.append(f"NOT ({identity(f's.{name}', kind)} <=> {identity(held, kind)})")
     return " OR ".join(parts) or "FALSE"

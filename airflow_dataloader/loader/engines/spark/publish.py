@@ -11,11 +11,12 @@ from airflow_dataloader.core.plan import PlannedColumn
 from airflow_dataloader.loader.engines.protocol import Deduplication, Rows, Stage, Written
 from airflow_dataloader.loader.engines.spark import history, tables
 from airflow_dataloader.loader.engines.spark.context import Context
+from airflow_dataloader.loader.engines.spark.evolve import allow, needed_properties
 from airflow_dataloader.loader.engines.spark.frames import columns_of, counts_replaced, deduplicated, frame_of
 from airflow_dataloader.loader.engines.spark.names import Location, quoted
 from airflow_dataloader.loader.engines.spark.observe import Counts, observed
 from airflow_dataloader.loader.engines.spark.read import REPLACED
-from airflow_dataloader.loader.engines.spark.types import fit
+from airflow_dataloader.loader.engines.spark.types import Fit, fit
 from airflow_dataloader.loader.engines.spark.write import execute
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ def overwrite(
         plain = prepare(rows.selectExpr(*names)).mode("overwrite")
         return plain.option("partitionOverwriteMode", "static")
 
-    return _publish(context, location, data, commit, writer, dedup=dedup)
+    countable = location.folder is not None
+    return _publish(context, location, data, commit, writer, dedup=dedup, countable=countable)
 
 
 def _replacement(
@@ -46,9 +48,12 @@ def _replacement(
     found = tables.schema(context.spark, location)
     if found is None:
         options = context.creation_options(merged=merged)
+        tables.create_named(context.spark, location, columns, options)
         return lambda rows: rows.write.options(**options)
     layout = tables.layout(context.spark, location)
     if tables.types(found) != {column.name: column.type for column in columns}:
+        replaced = Fit(types={column.name: column.type for column in columns})
+        allow(context.spark, location, needed_properties(replaced, tables.types(found)))
         kept = [name for name in layout.partitioned_by if name in {column.name for column in columns}]
         return lambda rows: _described(rows, found).write.partitionBy(*kept).option("overwriteSchema", "true")
     if layout.clustered_by:
@@ -81,7 +86,7 @@ def replace_slice(
         plain = rows.selectExpr(*items).write.mode("overwrite")
         return plain.option("replaceWhere", predicate).option("mergeSchema", "true")
 
-    return _publish(context, location, data, commit, writer)
+    return _publish(context, location, data, commit, writer, countable=location.folder is not None)
 
 
 def _publish(
@@ -92,10 +97,12 @@ def _publish(
     writer: Callable[[DataFrame], DataFrameWriter],
     *,
     dedup: Deduplication | None = None,
+    countable: bool = True,
 ) -> Written:
+    """``countable``: a statement that replaces a catalogue's table loses the counts of what it wrote."""
     rows = deduplicated(frame_of(context, data), columns_of(data), dedup)
     counts: Counts | None = None
-    if counts_replaced(data):
+    if countable and counts_replaced(data):
         # Delta skips a write that it has taken already, and then no count ever arrives.
         done = history.find(context.spark, location, commit)
         if done is not None:
@@ -120,7 +127,9 @@ def _fitted(context: Context, location: Location, columns: tuple[PlannedColumn, 
     found = tables.schema(context.spark, location)
     if found is None:
         tables.create_named(context.spark, location, columns, {})
-    fitted = fit(columns, {} if found is None else tables.types(found))
+        return [quoted(column.name) for column in columns]
+    fitted = fit(columns, tables.types(found))
+    allow(context.spark, location, needed_properties(fitted, tables.types(found)))
     return [fitted.select(column) for column in columns]
 
 

@@ -10,6 +10,7 @@ from airflow_dataloader.loader.engines.spark.frames import frame_of
 from airflow_dataloader.loader.engines.spark.names import quoted
 from airflow_dataloader.loader.engines.spark.observe import observed
 from airflow_dataloader.loader.engines.spark.read import REPLACED
+from airflow_dataloader.loader.engines.spark.tables import create_named, drop
 
 
 def write_stage(context: Context, rows: Rows, name: TargetName, dedup: Deduplication | None) -> Stage:
@@ -17,9 +18,15 @@ def write_stage(context: Context, rows: Rows, name: TargetName, dedup: Deduplica
     plan, location = rows.plan, context.names.locate(name)
     frame, counts = observed(frame_of(context, rows), _counts(plan, dedup))
     plain = frame.selectExpr(*(quoted(column.name) for column in plan.columns))
-    writer = plain.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
+    writer = plain.write.format("delta")
     with context.interrupts.statement():
-        location.save(writer)
+        if location.folder is None:
+            # A statement that makes or replaces a catalogue's table loses the counts of what it wrote.
+            drop(context.spark, location)
+            create_named(context.spark, location, plan.columns, {})
+            location.save(writer.mode("append"))
+        else:
+            location.save(writer.mode("overwrite").option("overwriteSchema", "true"))
     return Stage(name=name, columns=plan.columns, **{key: int(value) for key, value in counts.get.items()})
 
 

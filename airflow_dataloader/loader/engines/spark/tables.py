@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -69,6 +70,15 @@ def create_named(
     pairs = ", ".join(f"'{name}' = '{value}'" for name, value in properties.items())
     suffix = f" TBLPROPERTIES ({pairs})" if pairs else ""
     spark.sql(f"CREATE TABLE IF NOT EXISTS {location.sql} ({items}) USING delta{suffix}")
+
+
+def drop(spark: SparkSession, location: Location) -> None:
+    """Remove the table and its files; one that does not exist is fine."""
+    if location.folder is None:
+        spark.sql(f"DROP TABLE IF EXISTS {location.sql}")
+    else:
+        # DROP TABLE of a path leaves the folder behind.
+        shutil.rmtree(location.folder, ignore_errors=True)
 
 
 def is_filled(spark: SparkSession, location: Location) -> bool:

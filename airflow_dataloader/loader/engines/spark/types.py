@@ -49,10 +49,12 @@ def identity(column_sql: str, type_name: str) -> str:
 class Fit:
     """How planned columns go into an existing table."""
 
-    #: Type by planned name: the target's own where the column exists there, else the planned one.
+    #: Type by planned name that the column has at the target in the end.
     types: Mapping[str, str]
     #: Planned names that the target does not have yet.
-    added: frozenset[str]
+    added: frozenset[str] = frozenset()
+    #: Planned names whose type at the target becomes the wider, planned one.
+    widened: frozenset[str] = frozenset()
 
     def select(self, column: PlannedColumn, qualifier: str = "") -> str:
         """Return the select item that brings a planned column to the type it has at the target."""
@@ -66,17 +68,21 @@ class Fit:
 def fit(columns: tuple[PlannedColumn, ...], target: Mapping[str, str]) -> Fit:
     """Return how ``columns`` go into ``target`` (name to type), or raise SchemaRefused naming the column."""
     existing = {name.casefold(): kind for name, kind in target.items()}
-    types, added = {}, set()
+    types, added, widened = {}, set(), set()
     for column in columns:
         kind = existing.get(column.name.casefold())
+        types[column.name] = column.type
         if kind is None:
             added.add(column.name)
-        elif not fits(column.type, kind):
+        elif fits(column.type, kind):
+            types[column.name] = kind
+        elif fits(kind, column.type):
+            widened.add(column.name)
+        else:
             raise SchemaRefused(
                 f"Column {column.name} is {kind} at the target and {column.type} at the source "
-                f"({column.source_type}), which does not fit.",
+                f"({column.source_type}), and neither holds every value of the other.",
                 field=column.name,
                 fix="set load_full = 'true' on the row to replace the table once with the source's types",
             )
-        types[column.name] = kind or column.type
-    return Fit(types=types, added=frozenset(added))
+    return Fit(types=types, added=frozenset(added), widened=frozenset(widened))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.plan import PlannedColumn, Wire
-from airflow_dataloader.exceptions import SchemaRefused
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage
 from airflow_dataloader.loader.engines.spark.merge import merge_sql, transaction_confs
 from airflow_dataloader.loader.engines.spark.names import Location
+from airflow_dataloader.loader.engines.spark.types import fit
 
 TARGET, SOURCE = Location(sql="`t`", folder=None), Location(sql="`s`", folder=None)
 NAME = TargetName(catalog="c", schema="s", table="_adl_stage_1")
@@ -24,13 +22,15 @@ def stage(**columns: str) -> Stage:
     return Stage(name=NAME, columns=planned, rows=0)
 
 
+def text_of(source: Stage, dedup: Deduplication, **types: str) -> str:
+    return merge_sql(TARGET, SOURCE, source, dedup, fit(source.columns, types))
+
+
 def test_the_statement_is_guarded_and_null_safe() -> None:
     dedup = Deduplication(keys=("k",), cursor="at")
-    text = merge_sql(
-        TARGET, SOURCE, stage(k="int", at="int", x="double"), dedup, {"K": "int", "at": "int", "x": "double"}
-    )
+    text = text_of(stage(k="int", at="int", x="double"), dedup, K="int", at="int", x="double")
     assert text.startswith(
-        "MERGE WITH SCHEMA EVOLUTION INTO `t` t USING (SELECT `k`, `at`, `x` FROM (SELECT *, ROW_"
+        "MERGE WITH SCHEMA EVOLUTION INTO `t` t USING (SELECT `k`, `at`, `x` FROM (SELECT *,"
     )
     assert "ON t.`k` = s.`k` WHEN MATCHED AND" in text
     assert "(s.`at` IS NULL OR t.`at` IS NULL OR s.`at` >= t.`at`)" in text
@@ -39,20 +39,20 @@ def test_the_statement_is_guarded_and_null_safe() -> None:
 
 
 def test_a_new_column_is_never_looked_for_at_the_target() -> None:
-    dedup = Deduplication(keys=("k",), cursor="at")
-    text = merge_sql(TARGET, SOURCE, stage(k="int", at="int"), dedup, {"k": "int"})
+    text = text_of(stage(k="int", at="int"), Deduplication(keys=("k",), cursor="at"), k="int")
     assert "WHEN MATCHED AND TRUE AND (s.`at` IS NOT NULL)" in text
     assert "t.`at`" not in text
 
 
 def test_a_table_of_nothing_but_keys_is_only_inserted_into() -> None:
-    text = merge_sql(TARGET, SOURCE, stage(k="int"), Deduplication(keys=("k",), cursor=None), {"k": "int"})
+    text = text_of(stage(k="int"), Deduplication(keys=("k",), cursor=None), k="int")
     assert "WHEN MATCHED AND TRUE AND (FALSE)" in text
 
 
-def test_a_column_that_does_not_fit_is_refused_before_anything_runs() -> None:
-    with pytest.raises(SchemaRefused):
-        merge_sql(TARGET, SOURCE, stage(k="string"), Deduplication(keys=("k",), cursor=None), {"k": "int"})
+def test_narrower_columns_are_cast_and_widened_ones_compared_in_their_new_type() -> None:
+    text = text_of(stage(k="int", x="double"), Deduplication(keys=("k",), cursor=None), k="bigint", x="float")
+    assert "SELECT CAST(`k` AS bigint) AS `k`, `x` FROM" in text
+    assert "CAST(s.`x` AS STRING) <=> CAST(CAST(t.`x` AS double) AS STRING)" in text
 
 
 def test_a_merge_s_identity_is_its_commit() -> None:

@@ -58,6 +58,12 @@ def test_columns_meet_without_case_and_are_cast_to_the_target_s_type() -> None:
     assert [fitted.select(each) for each in columns] == ["CAST(`ID` AS bigint) AS `ID`", "`new`"]
 
 
+def test_a_wider_type_widens_the_target_s() -> None:
+    fitted = fit((column("x", "decimal(12,2)"), column("y", "int")), {"X": "decimal(10,2)", "y": "bigint"})
+    assert fitted.widened == {"x"}
+    assert fitted.types == {"x": "decimal(12,2)", "y": "bigint"}
+
+
 def test_a_refusal_names_column_types_and_fix() -> None:
     with pytest.raises(SchemaRefused) as refused:
         fit((column("x", "string"),), {"X": "int"})
