@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
+from airflow_dataloader.control.connect import round_trips
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.loader.engines.protocol import Engine
 from airflow_dataloader.loader.observer import Moment
@@ -23,6 +24,8 @@ ROWS = 1_000
 CHANGED = 50
 LOADS = 40
 WARM_UP = 15
+
+TOTAL, TRIPS = "total", "round trips"
 
 ITEMS = "CREATE TABLE {} (id integer PRIMARY KEY, name text, price numeric(10,2), updated_at timestamptz)"
 FILL = "INSERT INTO {} SELECT i, 'item ' || i, i / 4.0, now() FROM generate_series(1, {}) AS i"
@@ -113,17 +116,19 @@ def table_of(strategy: str, mode: str) -> str:
 
 
 def one_load(stand: Stand, engine: Engine, config_id: int) -> dict[str, float]:
-    """Load once; return seconds by part, ``total`` among them."""
+    """Load once; return seconds by part, :data:`TOTAL` and the number of :data:`TRIPS` among them."""
     verbs: dict[str, float] = defaultdict(float)
     watch = Stopwatch()
     timed: Any = TimedEngine(engine, verbs)
+    trips = round_trips(stand.control)
     begun = time.perf_counter()
     ids = stand.claim(config_id)
     claimed = time.perf_counter()
     result = stand.run(stand.worker(timed, watch), ids)
     ended = time.perf_counter()
     return {
-        "total": ended - begun,
+        TOTAL: ended - begun,
+        TRIPS: round_trips(stand.control) - trips,
         "claim": claimed - begun,
         "start": watch.at[Moment.STARTED] - claimed,
         **result.receipt.seconds,
@@ -134,14 +139,15 @@ def one_load(stand: Stand, engine: Engine, config_id: int) -> dict[str, float]:
 
 def figures_of(name: str, samples: list[dict[str, float]]) -> list[Figure]:
     """Return p50 and p95 of the whole, then the median of each part and its share."""
-    totals = [sample["total"] for sample in samples]
+    totals = [sample[TOTAL] for sample in samples]
     middle = statistics.median(totals)
     figures = [
         Figure(f"{name}: claim to settled, p50 of {len(samples)}", middle * 1000, "ms"),
         Figure(f"{name}: claim to settled, p95", statistics.quantiles(totals, n=20)[-1] * 1000, "ms"),
+        Figure(f"{name}: control database", statistics.median(s[TRIPS] for s in samples), "round trips"),
     ]
     for part in samples[0]:
-        if part != "total":
+        if part not in {TOTAL, TRIPS}:
             value = statistics.median(sample.get(part, 0.0) for sample in samples)
             figures.append(Figure(f"{name}: {part}", value * 1000, "ms", ratio_to=("p50", value / middle)))
     return figures

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
@@ -38,6 +39,17 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
         report.outcome = "failed"
         report.longrepr = f"{reason.removeprefix('Skipped: ')}, and CI must have it"
     return report
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    """Leave the loggers as they were: the command line sets levels and handlers for its whole process."""
+    root, ours = logging.getLogger(), logging.getLogger("airflow_dataloader")
+    level, handlers = ours.level, list(root.handlers)
+    yield
+    ours.setLevel(level)
+    for handler in set(root.handlers) - set(handlers):
+        root.removeHandler(handler)
 
 
 class Server(EmbeddedPostgres):

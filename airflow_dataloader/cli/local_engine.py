@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from airflow_dataloader.cli import interrupt
@@ -30,17 +30,15 @@ def local_engine(settings: Settings) -> Iterator[SparkEngine]:
 
     What a Java of ours says while it starts goes to ``spark.log`` below ``DATALOADER_HOME``.
     """
-    try:
+    with ExitStack() as stack:
+        if not os.environ.get("SPARK_REMOTE"):
+            stack.callback(end_jvm)
         with _stderr_to(settings.home / "spark.log"):
             engine = open_engine(settings)
+        stack.callback(engine.close)
         if interrupt.is_listening():
             interrupt.listen()
-        try:
-            yield engine
-        finally:
-            engine.close()
-    finally:
-        end_jvm()
+        yield engine
 
 
 @contextmanager

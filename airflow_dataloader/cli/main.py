@@ -6,7 +6,6 @@ import io
 import logging
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 
 import click
@@ -21,6 +20,8 @@ from airflow_dataloader.cli.load import load
 from airflow_dataloader.cli.own_secrets import all_secrets, login_secrets
 from airflow_dataloader.core.scrub import scrub
 from airflow_dataloader.exceptions import DataloaderError
+
+log = logging.getLogger(__name__)
 
 #: Modules that log, with a traceback, what the command reports itself. Looked for in a record's path: some
 #: of them log by the root logger.
@@ -51,10 +52,17 @@ Exit codes:
 def cli(*, verbose: bool) -> None:
     """Set logging up; the rest is the commands'."""
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    handler.setFormatter(_Scrubbing("%(levelname)s %(message)s"))
     handler.addFilter(lambda record: verbose or not _is_reported(record))
     logging.basicConfig(handlers=[handler])
     logging.getLogger("airflow_dataloader").setLevel(logging.INFO if verbose else logging.WARNING)
+
+
+class _Scrubbing(logging.Formatter):
+    """Writes no secret, whatever a library puts into its messages and tracebacks."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return scrub(super().format(record), all_secrets(os.environ))
 
 
 def _is_reported(record: logging.LogRecord) -> bool:
@@ -80,18 +88,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except DataloaderError as error:
         _say(scrub(f"Error: {error}", login_secrets(os.environ)))
         return exit_code(error)
-    except Exception as bug:  # noqa: BLE001  a stranger shall read a line, and whoever mends it asks for more
-        return _report(bug)
+    except Exception as bug:
+        # A stranger reads a line; whoever mends it asks for more.
+        log.info("This is where it happened:", exc_info=True)
+        what = scrub(f"{type(bug).__name__}: {bug}".rstrip("."), all_secrets(os.environ))
+        _say(f"Error: {what}. Fix: report what `dataloader --verbose …` says of it.")
+        return ExitCode.FAILED
     return answer if isinstance(answer, int) else ExitCode.DONE
-
-
-def _report(bug: Exception) -> int:
-    secrets = all_secrets(os.environ)
-    if logging.getLogger("airflow_dataloader").isEnabledFor(logging.INFO):
-        _say(scrub("".join(traceback.format_exception(bug)), secrets))
-    what = f"{type(bug).__name__}: {bug}".rstrip(".")
-    _say(scrub(f"Error: {what}. Fix: report what `dataloader --verbose …` says of it.", secrets))
-    return ExitCode.FAILED
 
 
 def _say(text: str) -> None:

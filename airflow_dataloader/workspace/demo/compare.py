@@ -47,17 +47,19 @@ _FRACTION = "trim(TRAILING '.' FROM trim(TRAILING '0' FROM cast({0} AS string)))
 
 
 @contextmanager
-def open_spark(remote: str | None) -> Iterator[SparkSession]:
+def open_spark(remote: str | None) -> Iterator[Any]:
     """Yield a session of the comparison's own: at ``remote``, else in the Spark of this process."""
-    from pyspark.sql import SparkSession
-
     if not remote:
+        from pyspark.sql import SparkSession
+
         # It ends with the Spark that it is a part of.
         spark = SparkSession.active().newSession()
         spark.conf.set("spark.sql.session.timeZone", "UTC")
         yield spark
         return
-    client: SparkSession = SparkSession.builder.remote(remote).create()
+    from airflow_dataloader.workspace.demo.connect_session import ConnectSession
+
+    client = ConnectSession(connection=remote)
     try:
         client.conf.set("spark.sql.session.timeZone", "UTC")
         yield client

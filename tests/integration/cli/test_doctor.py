@@ -1,0 +1,40 @@
+"""``dataloader doctor`` looks at everything, also after something that is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from airflow_dataloader.cli.main import run
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+    """Return what was found, by what was looked at."""
+    out = capsys.readouterr().out
+    return {line[6:].partition(":")[0]: line[:4].strip() for line in out.splitlines()}
+
+
+def test_all_is_well(
+    control_url: str, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATALOADER_CONTROL_URL", control_url)
+    monkeypatch.setenv("DATALOADER_HOME", str(home))
+    assert run(["doctor"]) == 0
+    checked = ("Python", "Spark", "Java", "jars", "control database")
+    assert lines(capsys) == dict.fromkeys(checked, "ok")
+
+
+def test_what_is_missing_is_named_with_its_fix(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATALOADER_CONTROL_URL", "postgresql://ann:s3cret@127.0.0.1:1/dataloader")
+    monkeypatch.setenv("DATALOADER_HOME", str(tmp_path))
+    monkeypatch.setenv("DATALOADER_IVY_SETTINGS", str(tmp_path / "nothing.xml"))
+    assert run(["doctor"]) == 1
+    out = capsys.readouterr().out
+    assert "FAIL  jars: DATALOADER_IVY_SETTINGS is" in out
+    assert "FAIL  control database: The control database dataloader at 127.0.0.1:1 cannot be reached" in out
+    assert out.count("Fix: ") == 2
+    assert out.count("ok ") == 3
+    assert "s3cret" not in out

@@ -1,0 +1,129 @@
+"""``dataloader load --local`` as a command: what it loads, what it says, how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from airflow_dataloader.cli.main import run
+from tests.bench import Bench
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def load(
+    bench: Bench, control_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
+    """The command, with the environment that a person would give it."""
+    environment = {
+        "DATALOADER_CONTROL_URL": control_url,
+        "DATALOADER_HOME": str(bench.home),
+        "SPARK_REMOTE": bench.remote,
+        **bench.secret_environment,
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    def command(*words: str) -> tuple[int, str, str]:
+        code = run(["load", "--local", *words])
+        out, error = capsys.readouterr()
+        assert "Traceback" not in error
+        assert bench.server.password not in out + error
+        return code, out, error
+
+    return command
+
+
+def fill(bench: Bench, *tables: str) -> None:
+    for table in tables:
+        bench.source.execute(f'CREATE TABLE "{table}" AS SELECT 1 AS id')
+
+
+def test_selected_rows_whatever_their_slot(bench: Bench, load: Command) -> None:
+    fill(bench, "orders", "other")
+    row, other = bench.row("orders", load_cron="0 0 1 1 *"), bench.row("other")
+    code, out, _ = load("-s", "source:shop name:ord*")
+    assert code == 0
+    assert "1 load\n" in out.replace(" \n", "\n").replace("  ", " ") or "1 load" in out
+    (line,) = (
+        line for line in out.splitlines() if "Succeeded" in line and "config_id" in line and ":" not in line
+    )
+    assert line.split()[-3:] == ["Succeeded", "1", "0"]
+    assert (bench.state(row).last_status, bench.state(other).last_status) == ("Succeeded", None)
+
+
+def test_what_is_due_without_a_selector_and_then_nothing(bench: Bench, load: Command) -> None:
+    fill(bench, "orders")
+    row = bench.row("orders", next_load_date_time="2020-01-01 00:00:00+00")
+    assert load()[0] == 0
+    assert bench.state(row).last_status == "Succeeded"
+    code, out, _ = load()
+    assert (code, out) == (0, "Nothing is due.\n")
+
+
+def test_a_failed_load_says_why_and_ends_with_1(bench: Bench, load: Command) -> None:
+    fill(bench, "orders")
+    good, bad = bench.row("orders"), bench.row("gone [bold]x[/bold]")
+    code, out, _ = load("-s", "source:shop")
+    assert code == 1
+    assert (bench.state(good).last_status, bench.state(bad).last_status) == ("Succeeded", "Failed")
+    (reason,) = (line for line in out.splitlines() if "Fix: " in line)
+    assert reason == bench.state(bad).last_status_message
+    assert "public.gone [bold]x[/bold]" in reason
+
+
+def test_a_selector_that_matches_nothing_is_a_usage_error(bench: Bench, load: Command) -> None:
+    code, out, error = load("-s", "name:nothing")
+    assert (code, out) == (2, "")
+    (line,) = error.splitlines()
+    assert line.startswith("Error: No active row matches name:nothing. Fix: ")
+
+
+def test_an_inactive_row_is_named(bench: Bench, load: Command) -> None:
+    row = bench.row("orders", is_active=False)
+    code, _, error = load("-s", "name:orders")
+    assert code == 2
+    assert f"inactive: config_id {row} (public.orders → " in error
+
+
+@pytest.mark.parametrize("selector", ["", "colour:red", 'name:"a'])
+def test_a_selector_that_cannot_be_read(bench: Bench, load: Command, selector: str) -> None:
+    code, _, error = load("-s", selector)
+    assert code == 2
+    assert "name, source, status, tag" in error
+
+
+def test_a_row_that_another_load_holds_is_a_conflict(bench: Bench, load: Command) -> None:
+    fill(bench, "orders")
+    row = bench.row("orders")
+    bench.claim(row)
+    code, out, _ = load("-s", "name:orders")
+    assert code == 4
+    assert "not claimed" in out
+    assert "another load holds the row" in out
+
+
+def test_a_control_database_without_schema(
+    bench: Bench, load: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATALOADER_CONTROL_URL", bench.server.url(bench.source.info.dbname))
+    code, _, error = load()
+    assert code == 5
+    assert "dataloader db migrate" in error
+
+
+def test_spark_that_is_not_there_leaves_no_row_waiting(
+    bench: Bench, load: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SPARK_REMOTE")
+    monkeypatch.setenv("DATALOADER_IVY_SETTINGS", "/nothing.xml")
+    monkeypatch.setenv("DATALOADER_HOME", str(bench.home / "empty"))
+    fill(bench, "orders")
+    row = bench.row("orders")
+    code, _, error = load("-s", "name:orders")
+    assert code == 1
+    assert "Error: DATALOADER_IVY_SETTINGS is '/nothing.xml'" in error
+    assert bench.state(row).last_status == "Failed"
+    assert "/nothing.xml" in bench.state(row).last_status_message

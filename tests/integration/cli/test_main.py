@@ -1,0 +1,95 @@
+"""How a command ends: its exit code, one line, no traceback, no secret."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+
+import click
+import pytest
+
+from airflow_dataloader import __version__
+from airflow_dataloader.cli.main import cli, run
+
+SECRET = "s3cret/+x"
+
+
+@pytest.fixture
+def breaks() -> Iterator[list[BaseException]]:
+    """A command that raises what the test puts into the list."""
+    errors: list[BaseException] = []
+
+    @cli.command("break")
+    def command() -> None:
+        logging.getLogger("airflow_dataloader").info("about to break")
+        raise errors[0]
+
+    yield errors
+    del cli.commands["break"]
+
+
+@pytest.mark.parametrize("words", [["--help"], ["load", "-h"], ["db", "--help"], ["db", "prune", "-h"]])
+def test_help_is_for_strangers(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(words) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("Usage: dataloader")
+    assert len(out.splitlines()) > 6
+    assert all(len(line) <= 100 for line in out.splitlines())
+
+
+def test_every_command_and_option_says_what_it_does() -> None:
+    def walk(command: click.Command) -> Iterator[click.Command]:
+        yield command
+        if isinstance(command, click.Group):
+            for below in command.commands.values():
+                yield from walk(below)
+
+    for command in walk(cli):
+        assert command.help, command.name
+        for option in command.params:
+            assert not isinstance(option, click.Option) or option.help, f"{command.name} {option.name}"
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    assert __version__ in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["bogus"], ["load", "--bogus"], ["demo", "--port", "70000"], ["load"]])
+def test_a_command_that_cannot_be_understood(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(words) == 2
+    assert "Try 'dataloader" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt(), click.Abort()])
+def test_an_interrupt(
+    breaks: list[BaseException], interrupt: BaseException, capsys: pytest.CaptureFixture[str]
+) -> None:
+    breaks.append(interrupt)
+    assert run(["break"]) == 130
+    assert capsys.readouterr().err.strip() == "Interrupted."
+
+
+def test_a_bug_is_one_line_without_secrets(
+    breaks: list[BaseException], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATALOADER_SECRET_SHOP_PW", SECRET)
+    breaks.append(ValueError(f"cannot use {SECRET} here"))
+    assert run(["break"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("Error: ValueError: cannot use *** here. Fix: report")
+
+
+def test_a_bug_shows_its_traceback_to_who_asks(
+    breaks: list[BaseException], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LAKEBASE_PASSWORD", SECRET)
+    # The tests' own logging stands in the way of the command's.
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    breaks.append(ValueError(f"cannot use {SECRET} here"))
+    assert run(["--verbose", "break"]) == 1
+    error = capsys.readouterr().err
+    assert "INFO about to break" in error
+    assert re.search(r"Traceback.*ValueError: cannot use \*\*\* here", error, re.DOTALL)
+    assert SECRET not in error
