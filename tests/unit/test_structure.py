@@ -45,7 +45,6 @@ TESTED_BY = {
     "loader/engines/spark/jvm.py": "integration/cli/test_local_engine.py",
     "loader/leftovers.py": "faults/test_zombies.py",
     "loader/sessions/postgresql.py": "integration/sources/test_sessions.py",
-    "workspace/demo/connect_session.py": "integration/workspace/demo/test_compare.py",
     "workspace/demo/shop.py": "acceptance/test_demo.py",
     "workspace/postgres_pid_file.py": "integration/workspace/test_postgres.py",
 }
