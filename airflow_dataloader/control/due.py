@@ -108,6 +108,7 @@ FROM chosen CROSS JOIN moment LEFT JOIN LATERAL (
     SELECT t.load_cron, t.load_timezone, t.last_status IS NULL AND t.retry_count > 0 AS is_retry,
         control.configuration(t) || jsonb_build_object(
             'config_id', t.config_id,
+            'watermark_of', t.watermark_of,
             'db_type', s.db_type,
             'db_config_value', s.db_config_value,
             'db_kv_scope', s.db_kv_scope,
@@ -121,6 +122,13 @@ FROM chosen CROSS JOIN moment LEFT JOIN LATERAL (
     WHERE t.config_id = chosen.config_id
         AND t.is_active AND (t.last_status IS NULL OR t.last_status NOT IN ('Queued', 'In Progress'))
         AND (:asked OR t.next_load_date_time <= moment.at)
+        -- Two rows may have one destination after an edit; two loads at once may not.
+        AND NOT EXISTS (SELECT FROM control.historical_metadata h
+            WHERE h.load_status IN ('Queued', 'In Progress') AND h.epoch IS NOT NULL
+                AND h.config_id <> t.config_id
+                AND control.destination_key(
+                    control.destination(h.target_catalog, h.target_schema, NULL, h.target_table))
+                    = control.destination_key(t.resolved_destination))
     FOR UPDATE OF t SKIP LOCKED) row ON true
 ORDER BY chosen.priority DESC, chosen.next_load_date_time, chosen.config_id"""
 

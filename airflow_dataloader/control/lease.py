@@ -22,8 +22,9 @@ LEASE = 60
 #: The load and its row move together. ``held`` locks the row first, as every statement here does. A second
 #: start with the same nonce finds the load In Progress and changes nothing but the lease.
 #:
-#: ``unsettled``: earlier loads that started and whose writes nobody knows for certain, as far back as the
-#: last load that fenced the target or published to it; see docs/adr/0004.
+#: ``unsettled``: earlier loads of the target, this row's or another's, that started and whose writes nobody
+#: knows for certain, as far back as the last load that fenced this target or published to it; see
+#: docs/adr/0004 and 0010.
 _START = text("""
 WITH held AS MATERIALIZED (
     SELECT t.config_id, t.incremental_value FROM control.table_control t
@@ -43,7 +44,9 @@ started AS (
     FROM held
     WHERE h.id = :metadata_id AND h.epoch = :epoch
         AND (h.load_status = 'Queued' OR (h.load_status = 'In Progress' AND h.start_nonce = :nonce))
-    RETURNING h.*
+    RETURNING h.*,
+        control.destination_key(
+            control.destination(h.target_catalog, h.target_schema, NULL, h.target_table)) AS target_key
 ),
 moved AS (
     UPDATE control.table_control t SET
@@ -55,17 +58,22 @@ moved AS (
     RETURNING t.config_id
 ),
 paid AS (
-    SELECT h.id FROM control.historical_metadata h JOIN started s ON s.config_id = h.config_id
-    WHERE h.id < s.id AND (h.target_version IS NOT NULL OR h.receipt ->> 'fence_version' IS NOT NULL)
+    SELECT h.id FROM control.historical_metadata h CROSS JOIN started s
+    WHERE control.destination_key(
+            control.destination(h.target_catalog, h.target_schema, NULL, h.target_table)) = s.target_key
+        AND h.epoch IS NOT NULL AND h.id < s.id
+        AND (h.target_version IS NOT NULL OR h.receipt ->> 'fence_version' IS NOT NULL)
     ORDER BY h.id DESC LIMIT 1
 )
 SELECT s.id, s.config_id, s.epoch, s.attempt, s.trigger, s.mode, s.config_snapshot, held.incremental_value,
     (SELECT id FROM control.installation) AS installation,
     (SELECT jsonb_agg(jsonb_build_object(
-            'metadata_id', h.id, 'epoch', h.epoch, 'low', h.watermark_low, 'snapshot', h.config_snapshot)
-            ORDER BY h.id)
+            'metadata_id', h.id, 'config_id', h.config_id, 'epoch', h.epoch, 'low', h.watermark_low,
+            'snapshot', h.config_snapshot) ORDER BY h.id)
         FROM control.historical_metadata h
-        WHERE h.config_id = s.config_id AND h.id < s.id AND h.id >= coalesce((SELECT id FROM paid), 0)
+        WHERE control.destination_key(
+                control.destination(h.target_catalog, h.target_schema, NULL, h.target_table)) = s.target_key
+            AND h.epoch IS NOT NULL AND h.id < s.id AND h.id >= coalesce((SELECT id FROM paid), 0)
             AND h.start_nonce IS NOT NULL AND h.load_status <> 'Succeeded' AND h.adopted_by IS NULL
             AND (h.failure ->> 'settled_by' IS DISTINCT FROM 'loader'
                 OR h.failure -> 'outcome_unknown' = 'true')) AS unsettled,
@@ -86,9 +94,11 @@ WHERE h.id = :metadata_id AND h.epoch = :epoch AND h.start_nonce = :nonce AND h.
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """An earlier load of the row whose writes to the target may have landed unrecorded, or may land yet."""
+    """An earlier load of the target whose writes may have landed unrecorded, or may land yet."""
 
     metadata_id: int
+    #: Its row: this load's own, or one that had the same target then.
+    config_id: int
     epoch: int
     #: Watermark at its claim.
     low: str | None
@@ -168,6 +178,7 @@ def _started(row: Row[Any], lease_seconds: int) -> Started:
         unsettled=tuple(
             Attempt(
                 metadata_id=attempt["metadata_id"],
+                config_id=attempt["config_id"],
                 epoch=attempt["epoch"],
                 low=attempt["low"],
                 content_hash=content_hash(attempt["snapshot"] or {}),

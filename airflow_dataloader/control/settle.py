@@ -67,6 +67,8 @@ moved AS (
         retry_count = 0,
         incremental_value = CASE WHEN CAST(:watermark AS text) IS NULL OR 'incremental_value' = ANY (e.kept)
             THEN t.incremental_value ELSE :watermark END,
+        watermark_of = CASE WHEN CAST(:watermark AS text) IS NULL OR 'incremental_value' = ANY (e.kept)
+            THEN t.watermark_of ELSE :watermark_of END,
         load_strategy = CASE WHEN CAST(:strategy AS text) IS NULL OR 'load_strategy' = ANY (e.kept)
             THEN t.load_strategy ELSE :strategy END,
         load_full = CASE WHEN NOT :clear_load_full OR 'load_full' = ANY (e.kept)
@@ -104,7 +106,8 @@ own AS (
     UPDATE control.historical_metadata h SET
         watermark_low = :watermark,
         config_snapshot = h.config_snapshot
-            || jsonb_build_object('incremental_value', CAST(:watermark AS text))
+            || jsonb_build_object(
+                'incremental_value', CAST(:watermark AS text), 'watermark_of', CAST(:watermark_of AS text))
     FROM held JOIN adopted ON adopted.config_id = held.config_id
     WHERE h.id = :metadata_id AND h.epoch = :epoch AND h.load_status = 'In Progress'
         AND CAST(:watermark AS text) IS NOT NULL
@@ -112,7 +115,7 @@ own AS (
     RETURNING h.config_id
 ),
 moved AS (
-    UPDATE control.table_control t SET incremental_value = :watermark
+    UPDATE control.table_control t SET incremental_value = :watermark, watermark_of = :watermark_of
     FROM own WHERE t.config_id = own.config_id AND t.incremental_value IS DISTINCT FROM :watermark
     RETURNING t.config_id
 )
@@ -176,6 +179,7 @@ def succeed(
         "message": message,
         "receipt": json.dumps(receipt.as_json()),
         "watermark": watermark,
+        "watermark_of": started.config.watermark_hash,
         "was_value": snapshot.get("incremental_value"),
         "strategy": strategy_after,
         "was_strategy": snapshot.get("load_strategy"),
@@ -253,6 +257,7 @@ def adopt(
         "attempt_id": attempt.metadata_id,
         "low": attempt.low,
         "watermark": watermark,
+        "watermark_of": started.config.watermark_hash,
         "receipt": json.dumps(receipt.as_json()) if receipt else None,
         **counts(told),
     }
@@ -263,7 +268,8 @@ def adopt(
             raise fenced(started.metadata_id, started.epoch, look(connection, started.metadata_id))
     if not row.moved:
         return Adopted(started=started, moved=False)
-    config = LoadConfig.from_snapshot({**started.config.snapshot, "incremental_value": watermark})
+    own = {"incremental_value": watermark, "watermark_of": started.config.watermark_hash}
+    config = LoadConfig.from_snapshot({**started.config.snapshot, **own})
     return Adopted(started=replace(started, config=config, incremental_value=watermark), moved=True)
 
 

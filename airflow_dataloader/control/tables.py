@@ -83,7 +83,7 @@ table_control = Table(
     Column("load_cron", String(255)),
     Column("incremental_column", Text),
     Column("incremental_type", String(255)),
-    Column("incremental_value", String(255)),
+    Column("incremental_value", Text),
     Column("rolling_column", Text),
     Column("rolling_days", Integer),
     Column("num_partitions", Integer),
@@ -118,6 +118,7 @@ table_control = Table(
     Column("load_epoch", BigInteger, nullable=False, server_default=_FILLED),
     Column("row_version", Integer, nullable=False, server_default=_FILLED),
     Column("resolved_destination", Text),
+    Column("watermark_of", String(64)),
 )
 
 historical_metadata = Table(

@@ -14,6 +14,11 @@ from typing import Any
 #: Writes that one epoch has room for; a chunked backfill uses one a chunk.
 STEPS_PER_EPOCH = 1 << 20
 
+#: An epoch's first write, where it has to fence the target before it publishes.
+FENCE_STEP = 0
+#: Closes the epoch of another row that had the same target: whatever that one still writes comes too late.
+CLOSING_STEP = STEPS_PER_EPOCH - 1
+
 #: Marks our entries among the user metadata of a table's history; the value is the format's version.
 MARK = "adl"
 FORMAT = 1
@@ -25,7 +30,7 @@ def app_id(installation: str, config_id: int) -> str:
 
 
 def txn_version(epoch: int, step: int) -> int:
-    """Return the version of write number ``step`` in ``epoch``; step 0 is the target fence."""
+    """Return the version of write number ``step`` in ``epoch``."""
     if not 0 <= step < STEPS_PER_EPOCH:
         raise ValueError(f"step {step} is outside 0..{STEPS_PER_EPOCH - 1}")
     return epoch * STEPS_PER_EPOCH + step
@@ -52,6 +57,11 @@ class Commit:
     def version(self) -> int:
         """The transaction version at the target."""
         return txn_version(self.epoch, self.step)
+
+    @property
+    def publishes(self) -> bool:
+        """Whether it brings rows; a fence commits nothing but its version."""
+        return self.step not in {FENCE_STEP, CLOSING_STEP}
 
     def user_metadata(self) -> str:
         """Return the JSON text stored with the commit; :func:`parse_user_metadata` reads it back."""

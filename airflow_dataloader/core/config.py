@@ -47,6 +47,18 @@ _CONTENT_FIELDS = (
 )
 
 
+#: Those among them that a watermark depends on: what is read, by which cursor, and where it went.
+_WATERMARK_FIELDS = (
+    "db_config_key",
+    "db_type",
+    "source_table_catalog",
+    "source_table_schema",
+    "source_table_name",
+    "query",
+    "incremental_column",
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class SourceTable:
     """A table's name at its source; parts that the source does not have are None."""
@@ -81,6 +93,8 @@ class LoadConfig:
     incremental_type: CursorType | None
     #: Watermark at the claim, as the source's own text.
     incremental_value: str | None
+    #: :func:`watermark_hash` of the configuration that it was reached with; None: a person set it.
+    watermark_of: str | None
     #: Overlap with the last window: a time span, or a number for integer and decimal cursors; None: default.
     lookback: timedelta | int | None
     primary_key: tuple[str, ...]
@@ -127,6 +141,7 @@ class LoadConfig:
             incremental_column=text(snapshot, "incremental_column"),
             incremental_type=CursorType(cursor_type) if cursor_type else None,
             incremental_value=snapshot.get("incremental_value"),
+            watermark_of=snapshot.get("watermark_of"),
             lookback=parse_lookback(text(snapshot, "lookback")),
             primary_key=split_columns(snapshot.get("primary_key_cols")),
             num_partitions=snapshot.get("num_partitions"),
@@ -141,6 +156,11 @@ class LoadConfig:
             content_hash=content_hash(snapshot),
             snapshot=snapshot,
         )
+
+    @property
+    def watermark_hash(self) -> str:
+        """Return the digest that a watermark of this configuration is kept with."""
+        return watermark_hash(self.snapshot)
 
     @property
     def label(self) -> str:
@@ -161,5 +181,16 @@ def row_label(snapshot: Mapping[str, Any]) -> str:
 
 def content_hash(snapshot: Mapping[str, Any]) -> str:
     """Return a digest of the fields that decide which rows a load reads and where they go."""
-    body = {name: snapshot.get(name) for name in _CONTENT_FIELDS}
+    return _digest({name: snapshot.get(name) for name in _CONTENT_FIELDS})
+
+
+def watermark_hash(snapshot: Mapping[str, Any]) -> str:
+    """Return a digest of what a watermark depends on: another source, target, cursor or key starts anew."""
+    names = [text(snapshot, f"target_{part}") or "" for part in ("catalog", "schema", "table")]
+    body = {name: text(snapshot, name) for name in _WATERMARK_FIELDS}
+    target, key = [name.casefold() for name in names], sorted(split_columns(snapshot.get("primary_key_cols")))
+    return _digest({**body, "target": target, "key": key})
+
+
+def _digest(body: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

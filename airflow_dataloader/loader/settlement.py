@@ -6,6 +6,8 @@ import logging
 from dataclasses import dataclass, replace
 from functools import partial
 
+from sqlalchemy.exc import DBAPIError
+
 from airflow_dataloader.control import settle
 from airflow_dataloader.control.lease import Started
 from airflow_dataloader.core.config import LoadConfig
@@ -63,7 +65,7 @@ class Settlement:
         )
         try:
             settled = patiently(call, until=self.keeper.deadline)
-        except DataloaderError as error:
+        except (DataloaderError, DBAPIError) as error:
             # The commit stands and names this load; the row's next load finds and adopts it.
             log.error("Load %s published but was not settled: %s", self.started.metadata_id, error)
             return self._result(None, str(error))
@@ -89,7 +91,7 @@ class Settlement:
         )
         try:
             patiently(call, until=self.keeper.deadline)
-        except DataloaderError as unsettled:
+        except (DataloaderError, DBAPIError) as unsettled:
             log.warning("Load %s was not settled by its loader: %s", self.started.metadata_id, unsettled)
             return self._result(None, f"{unsettled} Before that: {message}")
         return self._result(LoadStatus.CANCELLED if cancelled else LoadStatus.FAILED, message)

@@ -10,15 +10,13 @@ from sqlalchemy import Engine as ControlEngine
 
 from airflow_dataloader.control.lease import Attempt
 from airflow_dataloader.control.settle import adopt
+from airflow_dataloader.core.commit import CLOSING_STEP, FENCE_STEP, Commit, app_id
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.exceptions import TargetAhead
 from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.leftovers import clear_up
 from airflow_dataloader.loader.observer import Moment
-
-#: The fence is the first write of an epoch; publishing follows.
-FENCE_STEP = 0
 
 
 def take_target(job: Job, control: ControlEngine) -> None:
@@ -27,19 +25,39 @@ def take_target(job: Job, control: ControlEngine) -> None:
     Leaves ``job.target`` as it stands afterwards. Raises TargetAhead if the target has seen a later epoch
     than the control database ever gave out.
     """
-    unsettled = job.started.unsettled
+    unsettled, own = job.started.unsettled, _own(job)
     with job.journal.during(Phase.FENCE):
         job.target = _inspect(job, seen=job.started.epoch - 1)
         if not unsettled:
             return
+        for attempt in unsettled:
+            if attempt not in own:
+                job.engine.fence(job.config.target, job.columns, _closing(job, attempt))
         version = job.engine.fence(job.config.target, job.columns, job.commit(FENCE_STEP, {}))
         job.reached(Moment.FENCED)
         job.target = _inspect(job, seen=job.started.epoch)
-        for attempt in sorted(unsettled, key=lambda one: one.epoch):
+        for attempt in own:
             _repair(job, control, attempt)
+        for attempt in unsettled:
             clear_up(job, attempt)
         # Only now: a receipt that names the fence tells later loads that nothing is left to adopt.
         job.journal.note(fence_version=version)
+
+
+def _own(job: Job) -> list[Attempt]:
+    """Return the row's own unsettled attempts, oldest first; the others' rows had the same target then."""
+    return [attempt for attempt in job.started.unsettled if attempt.config_id == job.started.config_id]
+
+
+def _closing(job: Job, attempt: Attempt) -> Commit:
+    """Return the last commit that the epoch of another row's attempt can have, the same whoever makes it."""
+    return Commit(
+        app_id=app_id(job.started.installation, attempt.config_id),
+        epoch=attempt.epoch,
+        step=CLOSING_STEP,
+        metadata_id=attempt.metadata_id,
+        facts={"closed_by": job.started.metadata_id},
+    )
 
 
 def _inspect(job: Job, *, seen: int) -> Target | None:
@@ -48,7 +66,7 @@ def _inspect(job: Job, *, seen: int) -> Target | None:
     Before this load has written, its own epoch is a later one, too: a restored control database gives epochs
     out again, and Delta would skip this load's write for the one that it already has.
     """
-    oldest = min((attempt.epoch for attempt in job.started.unsettled), default=job.started.epoch)
+    oldest = min((attempt.epoch for attempt in _own(job)), default=job.started.epoch)
     target = job.engine.inspect(job.config.target, job.app_id, back_to=oldest)
     latest = max((entry.commit.epoch for entry in target.commits), default=0) if target else 0
     if latest > seen:
@@ -99,4 +117,4 @@ def _last_commit_of(job: Job, attempt: Attempt) -> HistoryEntry | None:
     """Return the attempt's newest publishing commit; its own fence published nothing."""
     commits = job.target.commits if job.target else ()
     own = (entry for entry in commits if entry.commit.metadata_id == attempt.metadata_id)
-    return next((entry for entry in own if entry.commit.step != FENCE_STEP), None)
+    return next((entry for entry in own if entry.commit.publishes), None)

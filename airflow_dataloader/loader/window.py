@@ -9,7 +9,7 @@ from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.strategy import NullCursorPolicy
 from airflow_dataloader.exceptions import ValueRefused
 from airflow_dataloader.loader.job import Job
-from airflow_dataloader.sources.dialect import CursorPlan
+from airflow_dataloader.sources.dialect import CursorPlan, Frozen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +45,20 @@ def freeze_window(job: Job, low: str | None) -> Window:
             lookback=cursor.lookback,
             null_policy=job.config.null_cursor_policy,
         )
+    _remark_on(job, cursor, low, frozen)
     job.journal.note(low=low, high=frozen.high)
     return Window(cursor=cursor, low=low, high=frozen.high, watermark=frozen.watermark, where=where)
+
+
+def _remark_on(job: Job, cursor: CursorPlan, low: str | None, frozen: Frozen) -> None:
+    """Say what is wrong with a cursor that does not grow with time."""
+    newest = f"The newest {cursor.column.source_name!r} at the source is {frozen.high}"
+    if frozen.ahead:
+        job.journal.remark(f"{newest}, in the future; the watermark stops at {frozen.watermark}.")
+    if frozen.behind:
+        job.journal.remark(
+            f"{newest}, below the watermark {low}. If the source was filled anew, set load_full = 'true'."
+        )
 
 
 def _refuse_null_cursors(job: Job, cursor: CursorPlan) -> None:

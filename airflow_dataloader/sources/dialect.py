@@ -70,8 +70,13 @@ class Frozen:
 
     #: Largest value in the source, or None if it has none.
     high: str | None
-    #: The larger of ``high`` and the lower end: what the row's watermark becomes.
+    #: What the row's watermark becomes: the larger of ``high`` and the lower end, but not beyond what the
+    #: source's clock allows, or later rows would lie below it.
     watermark: str | None
+    #: ``high`` lies beyond the source's clock.
+    ahead: bool = False
+    #: ``high`` lies below the lower end.
+    behind: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

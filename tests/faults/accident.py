@@ -196,7 +196,7 @@ def commits(bench: Bench, table: str = "items") -> list[dict[str, Any]]:
 def published(bench: Bench, ids: LoadIds) -> bool:
     """Return whether the load has published at the target, whatever anybody says about it."""
     ours = [entry["commit"] for entry in commits(bench)]
-    return any(one and one.metadata_id == ids.metadata_id and one.step > 0 for one in ours)
+    return any(one and one.metadata_id == ids.metadata_id and one.publishes for one in ours)
 
 
 def healthy(bench: Bench, config_id: int, *, equal: bool = True) -> None:
@@ -219,6 +219,6 @@ def healthy(bench: Bench, config_id: int, *, equal: bool = True) -> None:
         if load.target_version is not None:
             assert by_version[load.target_version].metadata_id == load.id
     recorded = {load.id for load in loads if load.target_version is not None}
-    landed = {commit.metadata_id for commit in by_version.values() if commit and commit.step > 0}
+    landed = {commit.metadata_id for commit in by_version.values() if commit and commit.publishes}
     assert landed <= recorded, "the target holds a commit that no load has on record"
     assert not bench.stages(), "a stage was left behind"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_dataloader.core.commit import CLOSING_STEP, txn_version
 from airflow_dataloader.loader.observer import Moment
 from tests.bench import Bench
-from tests.faults.accident import healthy, kill_at, published
+from tests.faults.accident import commits, healthy, kill_at, published
 from tests.faults.items import change_items, make_items, row_of
 
 
@@ -67,6 +68,27 @@ def test_killed_after_the_fence(bench: Bench, control_url: str, moments: tuple[s
     healthy(bench, row)
     assert bench.state(row).incremental_value == _newest(bench)
     assert bench.succeed(row).receipt.fence_version is None
+
+
+@pytest.mark.parametrize("killed_at", ["published", pytest.param("publishing", marks=pytest.mark.faults)])
+def test_another_row_takes_the_target_of_a_killed_load(
+    bench: Bench, control_url: str, killed_at: str
+) -> None:
+    row = _prepare(bench, "incremental")
+    dead = kill_at(bench, control_url, row, killed_at)
+    bench.set(row, is_active=False)
+    heir = row_of(bench, "incremental")
+    assert bench.succeed(heir).receipt.fence_version is not None
+    assert bench.target_rows() == bench.source_rows()
+    closed = [entry["txn"].get(f"adl:{bench.installation}:{row}", 0) for entry in commits(bench)]
+    assert max(closed) >= txn_version(dead.epoch, CLOSING_STEP), "nothing of the dead load's epoch can land"
+    assert bench.succeed(heir).receipt.fence_version is None
+    bench.set(heir, is_active=False)
+    bench.set(row, is_active=True)
+    change_items(bench, 2)
+    bench.succeed(row)
+    assert bench.target_rows() == bench.source_rows()
+    assert bench.state(row).incremental_value == _newest(bench)
 
 
 @pytest.mark.parametrize("killed_at", [pytest.param("planned", marks=pytest.mark.faults), "published"])

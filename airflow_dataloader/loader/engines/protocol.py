@@ -37,6 +37,9 @@ class Target:
     commits: tuple[HistoryEntry, ...]
     #: Whether the table holds at least one row.
     filled: bool
+    #: Whether it still is the table that the asked writer published to last: not made anew, restored or
+    #: replaced since, nor loaded under another name. People's own changes of rows do not count.
+    continuous: bool
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,15 +13,14 @@ from airflow_dataloader.loader.publish import publish
 from airflow_dataloader.loader.reading import read_window, refuse_empty_source, refuse_emptying
 from airflow_dataloader.loader.staging import stage_rows
 from airflow_dataloader.loader.strategies.outcome import Outcome
+from airflow_dataloader.loader.watermark import standing_watermark
 from airflow_dataloader.loader.window import Window, freeze_window
 
 
 def load(job: Job) -> Outcome:
     """Stage the window and merge it; replace the table instead where it is new, or ``load_full`` asks."""
-    # An empty target is read from the beginning whatever the watermark says: somebody emptied or dropped it,
-    # or a fence created it, and rows below the watermark would be missing for good.
     replaces = job.config.load_full or job.target is None or not job.target.filled
-    low = None if replaces else job.config.incremental_value
+    low = None if job.config.load_full else standing_watermark(job)
     window = freeze_window(job, low)
     if job.config.load_full:
         refuse_empty_source(job)

@@ -12,23 +12,33 @@ from airflow_dataloader.sources.postgresql.quoting import literal
 #: SQLSTATE class "data exception": a text that is no value of the type it is cast to.
 DATA_EXCEPTION = "22"
 
+#: The source's clock as a value of the cursor's type. A wall clock's zone is not known: the latest there is.
+_WALL_CLOCK = "(now() AT TIME ZONE 'UTC' + interval '14 hours')"
+_CLOCKS = {
+    CursorType.TIMESTAMP: "now()",
+    CursorType.TIMESTAMP_NTZ: _WALL_CLOCK,
+    CursorType.DATE: f"CAST({_WALL_CLOCK} AS date)",
+}
+
 
 def freeze(ask: Ask, relation: str, cursor: CursorPlan, low: str | None) -> Frozen:
     """Ask for the window's upper end and the next watermark; refuse a ``low`` that is no value."""
     try:
-        high, watermark, low_is_kept = ask(freeze_sql(relation, cursor, low))[0]
+        high, watermark, low_is_kept, ahead, behind = ask(freeze_sql(relation, cursor, low))[0]
     except DataloaderError as error:
         if low is None or not (error.sqlstate or "").startswith(DATA_EXCEPTION):
             raise
         raise _no_watermark(cursor, low, error.sqlstate) from None
     if low is not None and low_is_kept is False:
         raise _no_watermark(cursor, low, None)
-    return Frozen(high=high, watermark=watermark)
+    return Frozen(high=high, watermark=watermark, ahead=bool(ahead), behind=bool(behind))
 
 
 def freeze_sql(relation: str, cursor: CursorPlan, low: str | None) -> str:
-    """Return the query for the largest cursor, the larger of it and ``low``, and whether ``low`` is usable.
+    """Return the query that :func:`freeze` asks.
 
+    Its columns: the largest cursor, the next watermark, whether ``low`` is usable, and whether the largest
+    cursor lies beyond the source's clock, or below ``low``.
     Sorting instead of ``max`` works for every type that can be compared, and uses an index the same way.
     """
     usable = f"{cursor.quoted} IS NOT NULL" + (f" AND {cursor.kept}" if cursor.kept else "")
@@ -36,9 +46,16 @@ def freeze_sql(relation: str, cursor: CursorPlan, low: str | None) -> str:
     bound = "NULL" if low is None else literal(low)
     kept = cursor.kept_of("lo") or "true"
     return (
-        f"SELECT CAST(hi AS text), CAST(greatest(hi, lo) AS text), {kept} "
-        f"FROM (SELECT ({highest}) AS hi, CAST({bound} AS {cursor.cast}) AS lo) AS bounds"
+        "SELECT CAST(hi AS text), CAST(greatest(lo, CASE WHEN hi > latest THEN latest ELSE hi END) AS text), "
+        f"{kept}, hi > latest, hi < lo FROM (SELECT ({highest}) AS hi, CAST({bound} AS {cursor.cast}) AS lo, "
+        f"CAST({_latest(cursor)} AS {cursor.cast}) AS latest) AS bounds"
     )
+
+
+def _latest(cursor: CursorPlan) -> str:
+    """Return the latest watermark: the next window, which begins a lookback earlier, must reach the clock."""
+    clock = _CLOCKS.get(cursor.type)
+    return "NULL" if clock is None else clock + _shift(cursor, cursor.lookback, "+")
 
 
 def window_predicate(
@@ -75,18 +92,18 @@ def _between(cursor: CursorPlan, low: str | None, high: str, lookback: timedelta
     upper = f"{cursor.quoted} <= CAST({literal(high)} AS {cursor.cast})"
     if low is None:
         return f"({upper})"
-    bound = f"CAST({literal(low)} AS {cursor.cast})" + _minus(cursor, lookback)
+    bound = f"CAST({literal(low)} AS {cursor.cast})" + _shift(cursor, lookback, "-")
     return f"({cursor.quoted} >= {bound} AND {upper})"
 
 
-def _minus(cursor: CursorPlan, lookback: timedelta | int | None) -> str:
+def _shift(cursor: CursorPlan, lookback: timedelta | int | None, sign: str) -> str:
     if not lookback:
         return ""
     if not isinstance(lookback, timedelta):
-        return f" - {lookback}"
+        return f" {sign} {lookback}"
     if cursor.type is CursorType.DATE and not lookback % timedelta(days=1):
-        return f" - {lookback.days}"
-    return f" - interval '{lookback // timedelta(microseconds=1)} microseconds'"
+        return f" {sign} {lookback.days}"
+    return f" {sign} interval '{lookback // timedelta(microseconds=1)} microseconds'"
 
 
 def _no_watermark(cursor: CursorPlan, low: str, sqlstate: str | None) -> ConfigurationError:

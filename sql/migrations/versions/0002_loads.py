@@ -33,6 +33,7 @@ def upgrade() -> None:
         "31_arming.sql",
         "32_destination.sql",
         "33_configuration_history.sql",
+        "34_watermark.sql",
     )
     adoption.finish(bind, adopted)
     run_sql(bind, __file__, "40_indexes.sql", "50_view.sql", "90_comments.sql")

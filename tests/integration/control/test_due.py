@@ -11,8 +11,9 @@ from sqlalchemy import Engine, text
 from airflow_dataloader.control import due
 from airflow_dataloader.control.claim import _BY_INDEX, claim
 from airflow_dataloader.control.connect import transaction
+from airflow_dataloader.control.intervene import cancel
 from tests.factories import add_source
-from tests.integration.control.drive import claim_now, due_row, row, sql
+from tests.integration.control.drive import claim_now, due_row, edit, row, sql
 
 
 def claimed(engine: Engine, run: str = "run", **limits: Any) -> list[int]:
@@ -172,3 +173,26 @@ def test_a_look_reads_a_few_rows_of_many(control: Engine) -> None:
     assert read < 200, [(scan["Node Type"], scan.get("Index Name"), scan["Actual Rows"]) for scan in scans]
     assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 500
     assert claimed(control, "then") == due_rows[:10]
+
+
+def test_a_destination_with_a_live_load_waits_for_its_end(control: Engine) -> None:
+    add_source(control)
+    first = due_row(control, destination_table_name="t")
+    load = claim_now(control, first)
+    edit(control, first, is_active=False)
+    second, third = due_row(control, destination_table_name="T"), due_row(control)
+    assert claimed(control) == [third]
+    assert claimed(control, "asked", only=[second]) == []
+    cancel(control, load.metadata_id, "gone")
+    assert claimed(control, "later") == [second]
+
+
+def test_a_destination_that_a_live_load_has_left_waits_for_its_end(control: Engine) -> None:
+    add_source(control)
+    first = due_row(control, destination_table_name="t")
+    load = claim_now(control, first)
+    edit(control, first, destination_table_name="u")
+    second = due_row(control, destination_table_name="t")
+    assert claimed(control) == []
+    cancel(control, load.metadata_id, "gone")
+    assert second in claimed(control, "later")

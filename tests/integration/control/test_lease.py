@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from airflow_dataloader.control import lease, settle
 from airflow_dataloader.control.connect import round_trips
@@ -251,3 +252,53 @@ def test_the_last_receipt_is_the_last_success_s(control: Engine, config_id: int)
     succeed(control, config_id, rows_read=2)
     fail(control, config_id, Receipt(rows_read=3))
     assert start_now(control, config_id).last_receipt == {"rows_read": 2}
+
+
+def test_a_debt_at_another_target_is_not_paid_here(control: Engine, config_id: int) -> None:
+    killed = kill(control, config_id)
+    edit(control, config_id, destination_table_name="elsewhere")
+    assert unsettled(control, config_id) == [], "nothing of it can land at this target"
+    cancel_live(control, config_id)
+    succeed(control, config_id, target_version=3)
+    edit(control, config_id, destination_table_name=row(control, config_id)["source_table_name"].upper())
+    assert unsettled(control, config_id) == [killed]
+
+
+def test_a_debt_of_another_row_at_the_same_target_is_owed_too(control: Engine, config_id: int) -> None:
+    killed = kill(control, config_id)
+    edit(control, config_id, is_active=False)
+    heir = due_row(control, destination_table_name=row(control, config_id)["destination_table_name"])
+    (attempt,) = start_now(control, heir).unsettled
+    assert (attempt.metadata_id, attempt.config_id) == (killed, config_id)
+    cancel_live(control, heir)
+    succeed(control, heir, target_version=3)
+    assert unsettled(control, heir) == []
+
+
+def test_the_debts_of_a_target_are_found_by_its_index(control: Engine, config_id: int) -> None:
+    target = "control.destination_key(control.destination(target_catalog, target_schema, NULL, target_table))"
+    with control.begin() as connection:
+        connection.execute(text("SET LOCAL enable_seqscan = off"))
+        plan = connection.execute(
+            text(
+                f"EXPLAIN SELECT id FROM control.historical_metadata WHERE {target} = "
+                "control.destination_key('x') AND epoch IS NOT NULL ORDER BY id DESC LIMIT 1"
+            )
+        ).scalars()
+        assert any("historical_metadata_target" in line for line in plan)
+
+
+def cancel_live(engine: Engine, config_id: int) -> None:
+    """End the row's live load by its own loader, which wrote nothing."""
+    (live,) = sql(
+        engine,
+        "SELECT id, epoch FROM control.historical_metadata WHERE config_id = :id AND load_end_time IS NULL",
+        id=config_id,
+    )
+    settle.fail(
+        engine,
+        SimpleNamespace(metadata_id=live.id, epoch=live.epoch),
+        "nonce",
+        failure=failed(),
+        receipt=None,
+    )

@@ -89,17 +89,43 @@ def test_a_window_reads_from_the_overlap_to_the_frozen_end(
     session.open_snapshot()
     cursor = cursor_of(session, lookback=lookback)
     everything = POSTGRESQL.freeze(session.query, "t", cursor, None)
-    assert (everything.high, everything.watermark) == (values[-1], values[-1])
+    assert everything.high == values[-1]
+    assert everything.ahead == values[-1].startswith("9999-")
     ids = list(range(len(values)))
     assert window(session, cursor, None, everything, lookback=cursor.lookback) == [*ids, len(values)]
     assert window(session, cursor, None, everything, NullCursorPolicy.EXCLUDE) == ids
     again = POSTGRESQL.freeze(session.query, "t", cursor, values[-1])
-    assert again == everything
+    assert (again.high, again.watermark) == (values[-1], values[-1])
     assert window(session, cursor, values[-1], again, NullCursorPolicy.EXCLUDE) == [ids[-1]]
     # From one value before the last: the overlap reaches back as far as the source's own arithmetic says.
     low = values[-2]
     reached = window(session, cursor, low, again, NullCursorPolicy.EXCLUDE, cursor.lookback)
     assert reached == list(range(first, len(values)))
+
+
+@pytest.mark.parametrize(
+    ("sql_type", "future", "reach"),
+    [
+        ("timestamptz", "now() + interval '1 hour'", "now() + interval '15 minutes'"),
+        ("timestamp", "now() + interval '20 hours'", "now() + interval '14 hours 15 minutes'"),
+        ("date", "now() + interval '3 days'", "now() + interval '14 hours'"),
+    ],
+)
+def test_a_watermark_goes_no_further_than_the_source_s_clock(
+    source_db: psycopg.Connection, session: SourceSession, sql_type: str, future: str, reach: str
+) -> None:
+    source_db.execute(f"CREATE TABLE t (id int, at {sql_type})")
+    source_db.execute(f"INSERT INTO t SELECT 1, CAST({future} AS {sql_type})")
+    session.open_snapshot()
+    cursor = cursor_of(session)
+    frozen = POSTGRESQL.freeze(session.query, "t", cursor, None)
+    assert frozen.ahead
+    ((equal,),) = session.query(
+        f"SELECT CAST('{frozen.watermark}' AS {sql_type}) = CAST({reach} AS {sql_type})"
+    )
+    assert equal
+    assert window(session, cursor, None, frozen, NullCursorPolicy.EXCLUDE) == [1], "it is read all the same"
+    assert window(session, cursor, frozen.watermark, frozen, NullCursorPolicy.EXCLUDE) == [1]
 
 
 @pytest.mark.parametrize(("sql_type", "values", "lookback", "first"), ORDERED)

@@ -18,7 +18,7 @@ from airflow_dataloader.loader.engines.protocol import Target
 from airflow_dataloader.loader.reading import explained, read_everything, refuse_empty_source
 from tests.unit.loader.jobs import Answers, job
 
-FILLED = Target(version=3, columns={}, commits=(), filled=True)
+FILLED = Target(version=3, columns={}, commits=(), filled=True, continuous=True)
 
 
 def test_without_a_common_snapshot_a_read_is_not_split() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,10 @@ PATIENCE = 20
 @pytest.fixture
 def server() -> Iterator[subprocess.Popen[bytes]]:
     """Return a process that a SIGINT ends, and nothing else within the test."""
+    # Whoever started the tests in the background made them deaf to it, and their children too.
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
     with subprocess.Popen(["sleep", "600"]) as process:
+        signal.signal(signal.SIGINT, before)
         yield process
         process.kill()
 

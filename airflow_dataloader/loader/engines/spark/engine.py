@@ -63,6 +63,7 @@ class SparkEngine:
                 commits=past.entries,
                 # Looking into the table makes Delta list its files: half of a small load's time.
                 filled=past.fills or tables.is_filled(spark, location),
+                continuous=past.continuous,
             )
 
     def outcome(self, entry: HistoryEntry) -> Written:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ from airflow_dataloader.loader.engines.spark.names import Location
 
 if TYPE_CHECKING:
     from pyspark.sql import Row, SparkSession
+
+#: Operations after which a table may hold anything, whoever had filled it.
+_REPLACING = ("RESTORE", "CLONE", "CONVERT", "TRUNCATE", "CREATE TABLE", "CREATE OR REPLACE", "REPLACE TABLE")
 
 #: How far back to look, until what is looked for is found; None: the whole history. Our own commit is nearly
 #: always the newest, and each further one costs a file.
@@ -41,6 +45,9 @@ class Past:
     entries: tuple[HistoryEntry, ...]
     #: Whether the stretch reaches back as far as the history is kept.
     whole: bool
+    #: Whether the writer has published in this stretch, and nobody has replaced the table or loaded it under
+    #: another name since.
+    continuous: bool
 
     @property
     def fills(self) -> bool:
@@ -60,24 +67,42 @@ def read(spark: SparkSession, location: Location, app_id: str, limit: int | None
     bound = "" if limit is None else f" LIMIT {limit}"
     try:
         frame = spark.sql(f"DESCRIBE HISTORY {location.sql}{bound}")
-        rows = frame.select("version", "operationMetrics", "userMetadata").collect()
+        rows = frame.select(
+            "version", "operation", "operationParameters", "operationMetrics", "userMetadata"
+        ).collect()
     except Exception as error:
         if errors.is_absent(errors.report(error)):
-            return Past(version=None, entries=(), whole=True)
+            return Past(version=None, entries=(), whole=True, continuous=False)
         raise
     found = [_entry(row) for row in rows]
     return Past(
         version=int(rows[0].version) if rows else None,
         entries=tuple(entry for entry in found if entry is not None and entry.commit.app_id == app_id),
         whole=limit is None or len(rows) < limit,
+        continuous=_is_continuous(rows, found, app_id),
     )
 
 
+def _is_continuous(rows: Sequence[Row], entries: Sequence[HistoryEntry | None], app_id: str) -> bool:
+    for row, entry in zip(rows, entries, strict=True):
+        if entry is not None and entry.commit.publishes:
+            return entry.commit.app_id == app_id
+        if entry is None and _replaces(row):
+            return False
+    return False
+
+
+def _replaces(row: Row) -> bool:
+    overwrites = (row.operationParameters or {}).get("mode") == "Overwrite"
+    return overwrites or str(row.operation).upper().startswith(_REPLACING)
+
+
 def read_back_to(spark: SparkSession, location: Location, app_id: str, epoch: int | None) -> Past:
-    """Read the newest commits, and more of them until one is older than ``epoch``."""
+    """Read the newest commits, and more of them until one is older than ``epoch`` and one has published."""
     for limit in _STRETCHES:
         past = read(spark, location, app_id, limit)
-        enough = epoch is not None and any(entry.commit.epoch < epoch for entry in past.entries)
+        published = any(entry.commit.publishes for entry in past.entries)
+        enough = epoch is not None and any(entry.commit.epoch < epoch for entry in past.entries) and published
         if past.whole or enough:
             break
     return past

@@ -36,10 +36,15 @@ ALTER TABLE control.table_control
     ADD COLUMN load_columns_policy VARCHAR(20) NOT NULL DEFAULT 'none',
     ADD COLUMN load_epoch BIGINT NOT NULL DEFAULT 0,
     ADD COLUMN row_version INTEGER NOT NULL DEFAULT 1,
-    ADD COLUMN resolved_destination TEXT;
+    ADD COLUMN resolved_destination TEXT,
+    ADD COLUMN watermark_of VARCHAR(64);
+
+-- A watermark is a value of the source's cursor, and a text cursor may be longer than the documents allow.
+ALTER TABLE control.table_control ALTER COLUMN incremental_value TYPE TEXT;
 
 ALTER TABLE control.table_control
-    ADD CONSTRAINT table_control_max_runtime_minutes_check CHECK (max_runtime_minutes > 0),
+    -- A source counts a statement's time in milliseconds, of which an integer holds this many minutes.
+    ADD CONSTRAINT table_control_max_runtime_minutes_check CHECK (max_runtime_minutes BETWEEN 1 AND 35791),
     ADD CONSTRAINT table_control_freshness_minutes_check CHECK (freshness_minutes > 0),
     ADD CONSTRAINT table_control_lookback_check
         CHECK (lookback ~* '^\s*(\d{1,18}|\d{1,9}\s*(second|minute|hour|day|week)s?)\s*$'),

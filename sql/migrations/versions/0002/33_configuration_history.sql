@@ -15,7 +15,7 @@ AS $$
         'config_id', 'control_key', 'last_status', 'last_load_date_time', 'next_load_date_time',
         'last_status_date_time', 'last_status_message', 'last_airflow_run', 'last_databricks_run',
         'created_at', 'last_modified_at', 'create_user', 'last_modified_user', 'retry_count',
-        'staging_model_processed', 'load_epoch', 'row_version', 'resolved_destination']
+        'staging_model_processed', 'load_epoch', 'row_version', 'resolved_destination', 'watermark_of']
 $$;
 
 CREATE FUNCTION control.changed_by()
@@ -64,6 +64,7 @@ BEGIN
     edited.load_epoch := OLD.load_epoch;
     edited.row_version := OLD.row_version;
     edited.resolved_destination := OLD.resolved_destination;
+    edited.watermark_of := OLD.watermark_of;
     IF edited IS NOT DISTINCT FROM OLD THEN
         RETURN NEW;
     END IF;

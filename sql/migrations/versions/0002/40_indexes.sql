@@ -41,6 +41,11 @@ CREATE UNIQUE INDEX historical_metadata_one_load_per_epoch
 -- A row's loads, newest last.
 CREATE INDEX historical_metadata_loads ON control.historical_metadata (config_id, id);
 
+-- A target's loads, whichever row they belong to; control/lease.py and control/due.py repeat the expression.
+CREATE INDEX historical_metadata_target ON control.historical_metadata (
+    control.destination_key(control.destination(target_catalog, target_schema, NULL, target_table)), id)
+    WHERE epoch IS NOT NULL;
+
 -- The documents' execution history.
 CREATE INDEX historical_metadata_control_key ON control.historical_metadata (control_key, load_start_time);
 

@@ -15,6 +15,7 @@ COMMENT ON COLUMN control.table_control.last_status IS 'NULL, Queued, In Progres
 COMMENT ON COLUMN control.table_control.load_full IS '''true'': the next load replaces the table once.';
 COMMENT ON COLUMN control.table_control.incremental_type IS 'timestamp, timestamp_ntz, date, integer, decimal or string; NULL: as the source says.';
 COMMENT ON COLUMN control.table_control.incremental_value IS 'Watermark, as the source''s own text.';
+COMMENT ON COLUMN control.table_control.watermark_of IS 'Digest of the source, target, cursor and key that the watermark was reached with; NULL: a person set it. Written by loaders and a trigger.';
 COMMENT ON COLUMN control.table_control.next_load_date_time IS 'Due from then on; NULL: not due. With a cron, the next claim fills NULL with the next slot.';
 COMMENT ON COLUMN control.table_control.last_airflow_run IS 'The documents'' last_dagster_run.';
 COMMENT ON COLUMN control.table_control.retry_count IS 'Retries since the last success.';

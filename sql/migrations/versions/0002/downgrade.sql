@@ -6,6 +6,7 @@ DROP TRIGGER table_control_20_slot_given ON control.table_control;
 DROP TRIGGER table_control_21_arm ON control.table_control;
 DROP TRIGGER table_control_30_destination_created ON control.table_control;
 DROP TRIGGER table_control_30_destination_changed ON control.table_control;
+DROP TRIGGER table_control_35_watermark ON control.table_control;
 DROP TRIGGER table_control_40_edit ON control.table_control;
 DROP TRIGGER table_control_40_creation ON control.table_control;
 DROP TRIGGER table_control_50_history ON control.table_control;
@@ -18,12 +19,12 @@ DROP INDEX control.table_control_ready, control.table_control_ready_by_source, c
     control.table_control_source, control.table_control_one_active_row_per_destination,
     control.historical_metadata_one_load_per_epoch, control.historical_metadata_loads,
     control.historical_metadata_control_key, control.historical_metadata_airflow_run,
-    control.historical_metadata_live;
+    control.historical_metadata_live, control.historical_metadata_target;
 
 DROP FUNCTION control.check_status_move(), control.may_move(text, text), control.repairing(),
     control.note_given_slot(), control.arm(), control.resolve_destination(),
     control.resolve_destinations_of_source(), control.destination(text, text, text, text),
-    control.destination_key(text), control.record_change(), control.count_edit(), control.count_creation(),
+    control.destination_key(text), control.own_watermark(), control.record_change(), control.count_edit(), control.count_creation(),
     control.count_source_edit(), control.change_source(text, text), control.changed_by(),
     control.configuration(control.table_control), control.require_version(text);
 
@@ -38,7 +39,9 @@ ALTER TABLE control.table_control
     DROP COLUMN null_cursor_policy, DROP COLUMN schema_policy, DROP COLUMN value_policy,
     DROP COLUMN empty_source_policy, DROP COLUMN shrink_guard_percent, DROP COLUMN rolling_retention,
     DROP COLUMN delete_policy, DROP COLUMN load_columns_policy, DROP COLUMN load_epoch,
-    DROP COLUMN row_version, DROP COLUMN resolved_destination;
+    DROP COLUMN row_version, DROP COLUMN resolved_destination, DROP COLUMN watermark_of;
+-- Refused where a watermark is longer than the documents have room for: cut short, it would be another value.
+ALTER TABLE control.table_control ALTER COLUMN incremental_value TYPE VARCHAR(255);
 ALTER TABLE control.table_control_dbconfig
     DROP COLUMN max_concurrent_loads, DROP COLUMN connection_options, DROP COLUMN paused_until,
     DROP COLUMN pause_reason;

@@ -16,7 +16,7 @@ def column(name: str, kind: str = "int") -> PlannedColumn:
 def test_the_newest_cursor_comes_first_and_every_column_breaks_ties() -> None:
     columns = (column("k"), column("at"), column("x", "double"))
     assert rank(columns, Deduplication(keys=("k",), cursor="at")) == (
-        "ROW_NUMBER() OVER (PARTITION BY `k` ORDER BY `at` DESC NULLS LAST, `k` DESC NULLS LAST, "
+        "ROW_NUMBER() OVER (PARTITION BY `k` ORDER BY `at` DESC NULLS FIRST, `k` DESC NULLS LAST, "
         "`at` DESC NULLS LAST, CAST(`x` AS STRING) DESC NULLS LAST)"
     )
 

@@ -1,0 +1,168 @@
+"""A watermark counts only for what it was reached with: source, cursor, key, target, and what that held."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from airflow_dataloader.loader.engines.spark.engine import SparkEngine
+from airflow_dataloader.loader.run import run_load
+from tests.bench import Bench
+
+FIRST, LATER = "2026-01-01 10:00:00+00", "2026-01-01 12:00:00+00"
+
+
+@pytest.fixture
+def row(bench: Bench) -> int:
+    bench.source.execute(
+        "CREATE TABLE items (id integer, name text, updated_at timestamptz, other_at timestamptz)"
+    )
+    bench.source.execute(
+        "INSERT INTO items SELECT i, 'row ' || i, '2026-01-01 10:00:00+00', '2026-01-01 09:00:00+00' "
+        "FROM generate_series(1, 5) AS i"
+    )
+    return bench.row(
+        load_strategy="incremental",
+        primary_key_cols="id",
+        incremental_column="updated_at",
+        lookback="0 seconds",
+    )
+
+
+def change_one(bench: Bench) -> None:
+    bench.source.execute(f"UPDATE items SET name = 'changed', updated_at = '{LATER}' WHERE id = 1")
+
+
+def spark_sql(bench: Bench, statement: str) -> None:
+    assert isinstance(bench.engine, SparkEngine)
+    folder = bench.home / "warehouse" / "bronze" / bench.schema / "items"
+    bench.engine._context.spark.sql(statement.format(f"delta.`{folder}`")).collect()
+
+
+def test_a_target_that_was_left_and_came_back_is_read_from_the_beginning(bench: Bench, row: int) -> None:
+    bench.succeed(row)
+    bench.set(row, destination_table_name="elsewhere")
+    change_one(bench)
+    assert bench.succeed(row).receipt.low is None
+    assert bench.target_rows("elsewhere") == bench.source_rows()
+    bench.set(row, destination_table_name="items")
+    back = bench.succeed(row)
+    assert back.receipt.rows_updated == 1
+    assert "everything was read again" in back.message
+    assert bench.target_rows() == bench.source_rows()
+    assert bench.succeed(row).receipt.rows_read == 1, "from now on it is the watermark of this target"
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"incremental_column": "other_at"},
+        {"primary_key_cols": "id,name"},
+        {"query": "SELECT * FROM items WHERE id > 0"},
+        {"source_table_name": "copied"},
+    ],
+    ids=lambda edit: next(iter(edit)),
+)
+def test_another_cursor_key_query_or_table_begins_anew(bench: Bench, row: int, edit: dict[str, Any]) -> None:
+    bench.succeed(row)
+    bench.source.execute("CREATE TABLE copied AS SELECT * FROM items")
+    # Below every watermark so far.
+    bench.source.execute("INSERT INTO items VALUES (6, 'six', '2020-01-01', '2020-01-01')")
+    bench.source.execute("INSERT INTO copied VALUES (6, 'six', '2020-01-01', '2020-01-01')")
+    bench.set(row, **edit)
+    assert bench.succeed(row).receipt.rows_read == 6
+    assert bench.target_rows() == bench.source_rows()
+
+
+def test_a_destination_edited_during_the_load_gets_no_watermark_of_the_other(bench: Bench, row: int) -> None:
+    ids = bench.claim(row)
+    bench.set(row, destination_table_name="elsewhere")
+    run_load(bench.worker, ids)
+    assert bench.state(row).incremental_value is not None
+    assert bench.succeed(row).receipt.low is None
+    assert bench.target_rows("elsewhere") == bench.source_rows()
+
+
+def test_a_watermark_that_a_person_set_is_taken_at_its_word(bench: Bench, row: int) -> None:
+    bench.succeed(row)
+    change_one(bench)
+    bench.set(row, incremental_value="2026-01-01 11:00:00+00", query="SELECT * FROM items")
+    assert bench.succeed(row).receipt.rows_read == 1
+
+
+def test_a_restored_target_is_read_from_the_beginning(bench: Bench, row: int) -> None:
+    version = bench.succeed(row).receipt.target_version
+    change_one(bench)
+    bench.succeed(row)
+    spark_sql(bench, f"RESTORE TABLE {{}} TO VERSION AS OF {version}")
+    assert bench.succeed(row).receipt.rows_updated == 1
+    assert bench.target_rows() == bench.source_rows()
+
+
+def test_a_target_that_others_made_anew_is_read_from_the_beginning(bench: Bench, row: int) -> None:
+    bench.succeed(row)
+    spark_sql(bench, "CREATE OR REPLACE TABLE {} USING delta AS SELECT * FROM {} WHERE id = 1".replace(
+        "FROM {}", f"FROM delta.`{bench.home}/warehouse/bronze/{bench.schema}/items`"))  # fmt: skip
+    assert bench.succeed(row).receipt.rows_inserted == 4
+    assert bench.target_rows() == bench.source_rows()
+
+
+def test_people_s_own_changes_of_rows_and_maintenance_keep_the_watermark(bench: Bench, row: int) -> None:
+    bench.succeed(row)
+    spark_sql(bench, "UPDATE {} SET name = 'by hand' WHERE id = 2")
+    spark_sql(bench, "OPTIMIZE {}")
+    spark_sql(bench, "ALTER TABLE {} SET TBLPROPERTIES ('a' = 'b')")
+    change_one(bench)
+    assert bench.succeed(row).receipt.low == FIRST
+
+
+def test_a_target_that_another_row_has_loaded_since_is_read_from_the_beginning(
+    bench: Bench, row: int
+) -> None:
+    bench.succeed(row)
+    bench.set(row, is_active=False)
+    bench.source.execute("CREATE TABLE fewer AS SELECT * FROM items WHERE id < 3")
+    other = bench.row("fewer", destination_table_name="items")
+    bench.succeed(other)
+    bench.set(other, is_active=False)
+    bench.set(row, is_active=True)
+    assert bench.succeed(row).receipt.rows_inserted == 3
+    assert bench.target_rows() == bench.source_rows()
+
+
+def test_a_cursor_in_the_future_does_not_hide_what_comes_after(bench: Bench, row: int) -> None:
+    bench.source.execute("UPDATE items SET updated_at = '2999-01-01' WHERE id = 1")
+    first = bench.succeed(row)
+    assert "in the future" in first.message
+    assert bench.state(row).incremental_value < "2999"
+    bench.source.execute("INSERT INTO items VALUES (6, 'six', clock_timestamp(), NULL)")
+    assert bench.succeed(row).receipt.rows_inserted == 1
+    assert bench.target_rows() == bench.source_rows()
+
+
+def test_a_source_whose_newest_cursor_went_back_is_remarked_on(bench: Bench, row: int) -> None:
+    bench.succeed(row)
+    bench.source.execute("UPDATE items SET updated_at = '2025-01-01'")
+    assert "load_full" in bench.succeed(row).message
+
+
+def test_a_text_cursor_may_be_long(bench: Bench) -> None:
+    long = "x" * 5000
+    bench.source.execute("CREATE TABLE items (id integer, at text)")
+    bench.source.execute("INSERT INTO items VALUES (1, %s)", (long,))
+    row = bench.row(load_strategy="incremental", primary_key_cols="id", incremental_column="at")
+    bench.succeed(row)
+    assert bench.state(row).incremental_value == long
+    assert bench.succeed(row).receipt.rows_read == 1
+
+
+def test_who_sets_a_watermark_is_known_by_the_statement(bench: Bench, row: int) -> None:
+    bench.succeed(row)
+    assert bench.state(row).watermark_of is not None
+    with bench.control.begin() as connection:
+        connection.execute(text("UPDATE control.table_control SET incremental_value = incremental_value"))
+    assert bench.state(row).watermark_of is not None
+    bench.set(row, incremental_value="2026-01-01 09:00:00+00")
+    assert bench.state(row).watermark_of is None
