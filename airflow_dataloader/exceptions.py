@@ -7,6 +7,7 @@ parses a message::
       TransientError            the same load may succeed later, unchanged
         ControlUnavailable      the control database cannot be reached
         SourceUnavailable       the source cannot be reached, or broke off
+          SourceStalled         it is connected, and nothing comes from it
         EngineFailed            the engine broke; OutcomeUnknown when a write may still land
           OutcomeUnknown
       TerminalError             somebody has to change something first
@@ -62,6 +63,10 @@ class ControlUnavailable(TransientError):
 
 class SourceUnavailable(TransientError):
     """The source cannot be reached, or broke off in the middle."""
+
+
+class SourceStalled(SourceUnavailable):
+    """The source is connected, and nothing has come from it for too long."""
 
 
 class EngineFailed(TransientError):

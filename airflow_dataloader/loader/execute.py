@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from airflow_dataloader.control.lease import Started
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.strategy import Strategy
-from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.exceptions import ConfigurationError, OutcomeUnknown
 from airflow_dataloader.loader.endpoint import resolve_endpoint
 from airflow_dataloader.loader.job import Job, application_name
 from airflow_dataloader.loader.journal import Journal
@@ -20,6 +20,7 @@ from airflow_dataloader.loader.sessions.registry import open_session
 from airflow_dataloader.loader.strategies import full, incremental
 from airflow_dataloader.loader.strategies.outcome import Outcome
 from airflow_dataloader.loader.target import take_target
+from airflow_dataloader.loader.watchdog import Watchdog
 from airflow_dataloader.loader.worker import Worker
 from airflow_dataloader.sources.registry import dialect
 
@@ -32,7 +33,7 @@ STRATEGIES: Mapping[Strategy, Callable[[Job], Outcome]] = {
 
 
 def execute(
-    worker: Worker, started: Started, keeper: LeaseKeeper, journal: Journal
+    worker: Worker, started: Started, keeper: LeaseKeeper, journal: Journal, watchdog: Watchdog
 ) -> tuple[Started, Outcome]:
     """Connect, plan, take the target, and run the row's strategy. Settles nothing.
 
@@ -40,7 +41,7 @@ def execute(
     """
     strategy = _strategy(started)
     worker.observer.reached(started.config, Moment.STARTED)
-    with _job(worker, started, keeper, journal) as job:
+    with _job(worker, started, keeper, journal) as job, watchdog.watching(job.session):
         job.reached(Moment.CONNECTED)
         with journal.during(Phase.PLAN):
             open_snapshot(job)
@@ -84,8 +85,11 @@ def _job(worker: Worker, started: Started, keeper: LeaseKeeper, journal: Journal
                 journal=journal,
                 observer=worker.observer,
             )
-        except BaseException:
+        except BaseException as error:
             _stop_reads(worker, session.cancel_reads)
+            if keeper.stalled is not None and not isinstance(error, OutcomeUnknown):
+                # What broke, broke because it was interrupted.
+                raise keeper.stalled from error
             raise
 
 

@@ -13,8 +13,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Self
 
-from airflow_dataloader.exceptions import DataloaderError, Fenced, LeaseLost
+from airflow_dataloader.exceptions import DataloaderError, Fenced, LeaseLost, SourceStalled
+from airflow_dataloader.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +34,19 @@ class LeaseTimes:
     margin: float = 15.0
     #: Pause after a heartbeat that did not get through.
     retry: float = 2.0
+    #: How long a load may see nothing move before it ends itself; reap would half a minute later.
+    progress: float = 570.0
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return the times that the process's settings ask for."""
+        return cls(lease=settings.lease_seconds, progress=60.0 * settings.progress_minutes - 30.0)
 
 
 class LeaseKeeper:
     """Runs ``beat(progressed)`` every few seconds until it is closed or the lease is lost.
+
+    A load that nothing moves in for too long is ended too, while it still is its loader's to settle.
 
     ``beat`` renews the lease in the control database and raises Fenced when the row is no longer ours.
     ``progressed`` tells whether the load moved since it was last asked; its errors never end a load.
@@ -56,7 +67,7 @@ class LeaseKeeper:
         self._times = times
         self._closed = threading.Event()
         self._lost: DataloaderError | None = None
-        self._renewed = time.monotonic()
+        self._renewed = self._moved = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="lease-keeper", daemon=True)
 
     def __enter__(self) -> LeaseKeeper:
@@ -84,6 +95,11 @@ class LeaseKeeper:
         if self._lost is not None:
             raise self._lost
 
+    @property
+    def stalled(self) -> SourceStalled | None:
+        """Why the load was ended, if nothing moved in it."""
+        return self._lost if isinstance(self._lost, SourceStalled) else None
+
     def renew_now(self) -> None:
         """Renew from the calling thread; raise Fenced if the row is no longer ours."""
         self._beat(False)
@@ -105,8 +121,14 @@ class LeaseKeeper:
         if asked >= self.deadline:
             self._lose(self._late())
             return False
+        progressed = self._safe_progress()
+        if progressed:
+            self._moved = asked
+        elif asked - self._moved > self._times.progress:
+            self._lose(_stalled(asked - self._moved))
+            return False
         try:
-            self._beat(self._safe_progress())
+            self._beat(progressed)
         except Fenced as error:
             self._lose(error)
             return False
@@ -132,3 +154,10 @@ class LeaseKeeper:
             self._on_lost()
         except Exception:
             log.exception("The load's work could not be interrupted; its next write is refused all the same.")
+
+
+def _stalled(silent: float) -> SourceStalled:
+    return SourceStalled(
+        f"Nothing has come from the source for {silent:.0f} s, so this load was ended.",
+        fix="look at the source's server and the network between; the row is loaded again at its next slot",
+    )

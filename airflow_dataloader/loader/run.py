@@ -16,6 +16,7 @@ from airflow_dataloader.loader.journal import Journal
 from airflow_dataloader.loader.keeper import LeaseKeeper
 from airflow_dataloader.loader.patience import patiently
 from airflow_dataloader.loader.settlement import Result, Settlement
+from airflow_dataloader.loader.watchdog import Watchdog
 from airflow_dataloader.loader.worker import Worker
 
 #: Seconds that a loader waits for the control database before its load has begun.
@@ -65,19 +66,26 @@ def _run_started(worker: Worker, started: Started, nonce: str) -> Result:
         nonce,
         lease_seconds=round(worker.times.lease),
     )
+    watchdog = Watchdog(pause=worker.times.beat)
     keeper = LeaseKeeper(
         lambda progressed: beat(progressed=progressed),
-        progressed=lambda: True,
-        on_lost=worker.engine.interrupt,
+        progressed=watchdog.moved,
+        on_lost=lambda: _stop(worker, watchdog),
         times=worker.times,
     )
     settlement = Settlement(worker=worker, started=started, nonce=nonce, keeper=keeper, journal=journal)
     with keeper:
         try:
-            repaired, outcome = execute(worker, started, keeper, journal)
+            repaired, outcome = execute(worker, started, keeper, journal, watchdog)
         except Exception as error:  # noqa: BLE001  whatever broke the load is what its row must say
             return settlement.failed(error)
         except BaseException as interrupt:
             settlement.failed(interrupt)
             raise
         return replace(settlement, started=repaired).succeeded(outcome)
+
+
+def _stop(worker: Worker, watchdog: Watchdog) -> None:
+    """End whatever the load waits for, in the engine or at the source."""
+    watchdog.abandon()
+    worker.engine.interrupt()

@@ -21,6 +21,12 @@ class Fault(StrEnum):
     RESET = "reset"
     #: The client gets a clean end of the stream.
     TRUNCATE = "truncate"
+    #: They come slowly.
+    THROTTLE = "throttle"
+
+
+#: Bytes a second of a throttled connection.
+THROTTLED = 1_000_000
 
 
 @dataclass
@@ -98,7 +104,10 @@ class Proxy:
         while data := await reader.read(65536):
             plan = self.plan
             due = plan.asked in asked and passed + len(data) > plan.after
-            if plan.fault is not None and due:
+            if plan.fault is Fault.THROTTLE:
+                self.met += due
+                await asyncio.sleep(len(data) / THROTTLED)
+            elif plan.fault is not None and due:
                 writer.write(data[: max(0, plan.after - passed)])
                 await self._meet(plan.fault, reader, writer)
                 return

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_dataloader.core.status import LoadStatus
+from airflow_dataloader.loader.keeper import LeaseTimes
 from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.run import LoadIds
 from tests.bench import Bench
@@ -89,6 +90,54 @@ def test_a_read_is_broken_off_on_the_way(bench: Bench, proxy: Proxy, strategy: s
     _nothing_is_left_reading(bench, ids)
     proxy.plan = Plan()
     bench.succeed(row)
+    healthy(bench, row)
+
+
+#: A load that ends itself after three seconds without movement, and reads over connections that wait longer.
+_WATCHED = LeaseTimes(beat=0.3, progress=3.0)
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        Plan(Fault.STALL, after=_ENOUGH),
+        Plan(Fault.STALL, asked=b"DESC LIMIT 1"),
+        pytest.param(Plan(Fault.STALL, asked=b"count("), marks=pytest.mark.faults),
+    ],
+    ids=["the read", "the bound", "the count"],
+)
+def test_a_source_that_falls_silent_ends_the_load(bench: Bench, proxy: Proxy, plan: Plan) -> None:
+    row = _wide_items(bench, "incremental")
+    bench.succeed(row)
+    change_items(bench, 1)
+    bench.set(row, load_full="true")
+    before = commits(bench)
+    ids = bench.claim(row)
+    proxy.plan = plan
+    result = Beside(bench, ids, _WATCHED).result()
+    assert proxy.met > 0, "nothing was broken off"
+    assert result.status is LoadStatus.FAILED, result
+    failure = bench.history(row)[-1].failure
+    assert (failure["error"], failure["transient"], failure["settled_by"]) == (
+        "SourceStalled",
+        True,
+        "loader",
+    )
+    assert commits(bench) == before
+    proxy.plan = Plan()
+    _nothing_is_left_reading(bench, ids)
+    bench.succeed(row)
+    healthy(bench, row)
+
+
+def test_a_slow_load_is_left_alone(bench: Bench, proxy: Proxy) -> None:
+    make_items(bench, rows=150_000)
+    row = row_of(bench, "full")
+    ids = bench.claim(row)
+    proxy.plan = Plan(Fault.THROTTLE)
+    begun = time.monotonic()
+    assert Beside(bench, ids, _WATCHED).result().status is LoadStatus.SUCCEEDED
+    assert time.monotonic() - begun > _WATCHED.progress, "it was not slow enough to prove anything"
     healthy(bench, row)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
+import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +15,7 @@ import psycopg
 
 from airflow_dataloader.core.plan import Endpoint
 from airflow_dataloader.exceptions import DataloaderError, SourceRefused
-from airflow_dataloader.loader.sessions.protocol import Snapshot, SnapshotKind
+from airflow_dataloader.loader.sessions.protocol import Activity, Snapshot, SnapshotKind
 from airflow_dataloader.sources.dialect import DescribedColumn, ErrorContext
 from airflow_dataloader.sources.postgresql import transaction
 from airflow_dataloader.sources.postgresql.connection import psycopg_kwargs
@@ -36,6 +38,14 @@ _OTHERS = """
       AND datname = current_database() AND pid NOT IN (pg_backend_pid(), %s)
 """
 
+#: A connection that cannot hand its rows over computes nothing.
+_ACTIVITY = """
+    SELECT coalesce(bool_or(state = 'active' AND wait_event IS DISTINCT FROM 'ClientWrite'), false),
+        coalesce(array_agg(concat_ws(' ', pid, state, state_change)), '{}')
+    FROM pg_stat_activity
+    WHERE application_name = %s AND usename = current_user AND datname = current_database() AND pid <> %s
+"""
+
 
 class PostgresqlSession:
     """One psycopg connection; implements :class:`~.protocol.SourceSession`."""
@@ -43,6 +53,8 @@ class PostgresqlSession:
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._context = ErrorContext(endpoint=endpoint)
+        self._asking = False
+        self._watching: psycopg.Connection[Any] | None = None
         with self._explained():
             self._connection = psycopg.connect(**psycopg_kwargs(endpoint))
             self._pid = self._connection.info.backend_pid
@@ -88,9 +100,29 @@ class PostgresqlSession:
                 time.sleep(0.05)
             other.execute(f"SELECT pg_terminate_backend(pid) {_OTHERS}", (self._pid,))
 
+    def activity(self) -> Activity | None:
+        """Return what the load's connections do; its own one counts while it waits for an answer."""
+        own = 0 if self._asking else self._pid
+        with self._explained():
+            if self._watching is None or self._watching.closed:
+                # Under another name, so that it is not taken for a read.
+                kwargs = psycopg_kwargs(self._endpoint)
+                kwargs["application_name"] = f"{self._endpoint.application_name}-watch"
+                self._watching = psycopg.connect(**kwargs)
+            row = self._watching.execute(_ACTIVITY, (self._endpoint.application_name, own)).fetchone()
+        assert row is not None, "an aggregate has a row"
+        return Activity(busy=row[0], marks=frozenset(row[1])) if row[1] else None
+
+    def abandon(self) -> None:
+        """Shut the socket down under whoever waits for it."""
+        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self._connection.fileno())) as own:
+            own.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
-        """Close the connection, and with it the snapshot."""
+        """Close the connections, and with them the snapshot."""
         self._connection.close()
+        if self._watching is not None:
+            self._watching.close()
 
     def _begin(self) -> None:
         self._connection.execute(transaction.BEGIN)
@@ -100,7 +132,11 @@ class PostgresqlSession:
     def _execute(self, sql: str) -> psycopg.Cursor[tuple[Any, ...]]:
         # The extended protocol, which a binary result asks for, takes one statement only: whatever a query
         # of a row may hold, it cannot end our transaction and begin something else.
-        return self._connection.execute(sql, binary=True)
+        self._asking = True
+        try:
+            return self._connection.execute(sql, binary=True)
+        finally:
+            self._asking = False
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -27,6 +27,16 @@ class Snapshot:
     id: str | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Activity:
+    """What a load's queries do at the source at one moment; nothing moves between two equal ones."""
+
+    #: A query is being computed, or waits for something at the source itself.
+    busy: bool
+    #: One text for each connection; it changes whenever rows are asked for or sent.
+    marks: frozenset[str]
+
+
 class SourceSession(Protocol):
     """One connection to the source, used by one load. Errors are ours and free of secrets."""
 
@@ -44,6 +54,15 @@ class SourceSession(Protocol):
 
     def cancel_reads(self) -> None:
         """End what this load still runs at the source, over a second connection; from any thread."""
+
+    def activity(self) -> Activity | None:
+        """Return what the load's queries do, asked over a connection of its own, from one other thread.
+
+        None where the load waits for no answer of the source. May hang as long as the source does.
+        """
+
+    def abandon(self) -> None:
+        """Make a query under way fail at once, from any thread; nothing can be asked any more."""
 
     def close(self) -> None:
         """End the session and its snapshot; may be called twice."""

@@ -12,6 +12,7 @@ from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.exceptions import ConfigurationError, DataloaderError
 from airflow_dataloader.loader.control_url import find_control_url
 from airflow_dataloader.loader.engines.spark.session import open_engine
+from airflow_dataloader.loader.keeper import LeaseTimes
 from airflow_dataloader.loader.run import LoadIds, process_tables
 from airflow_dataloader.loader.secrets import default_secrets
 from airflow_dataloader.loader.worker import Worker
@@ -35,11 +36,13 @@ def run_task(arguments: Sequence[str]) -> bool:
         raise ConfigurationError("No load is named.", field="parameters", fix="pass <metadata_id>:<epoch>")
     secrets = default_secrets()
     control = create_engine(find_control_url(os.environ, secrets))
-    engine = open_engine(Settings.from_environment(os.environ))
+    settings = Settings.from_environment(os.environ)
+    engine = open_engine(settings)
     worker = Worker(
         control=control,
         engine=engine,
         secrets=secrets,
+        times=LeaseTimes.of(settings),
         databricks_run=os.environ.get("DATALOADER_RUN_ID"),
         workspace_host=os.environ.get("DATALOADER_WORKSPACE_HOST"),
     )

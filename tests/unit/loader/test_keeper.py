@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from airflow_dataloader.exceptions import ControlUnavailable, Fenced, LeaseLost
+from airflow_dataloader.exceptions import ControlUnavailable, Fenced, LeaseLost, SourceStalled
 from airflow_dataloader.loader.keeper import LeaseKeeper, LeaseTimes
+from airflow_dataloader.settings import Settings
 
 QUICK = LeaseTimes(beat=0.01, lease=60, grace=300, margin=15, retry=0.01)
 #: A lease that is over 0.2 s after its last renewal.
@@ -54,6 +55,22 @@ def test_renews_until_it_is_closed() -> None:
         assert control.third.wait(10)
         keeper.check()
     assert "lease-keeper" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_load_that_nothing_moves_in_is_ended_and_may_still_be_settled() -> None:
+    lost = threading.Event()
+    times = LeaseTimes(beat=0.01, progress=0.05)
+    with keep(Control(), times, progressed=lambda: False, lost=lost) as keeper:
+        assert lost.wait(10)
+        with pytest.raises(SourceStalled, match="Nothing has come from the source"):
+            keeper.check()
+        assert keeper.stalled is not None
+        keeper.renew_now()
+
+
+def test_the_settings_say_how_long() -> None:
+    times = LeaseTimes.of(Settings.from_environment({"DATALOADER_PROGRESS_MINUTES": "2"}))
+    assert (times.progress, times.lease) == (90, 60)
 
 
 def test_a_lost_row_interrupts_the_work_and_refuses_the_next_write() -> None:
