@@ -26,6 +26,10 @@ live AS MATERIALIZED (
     SELECT db_config_key, count(*) AS loads FROM control.table_control
     WHERE last_status IN ('Queued', 'In Progress') GROUP BY db_config_key
 ),
+taken AS MATERIALIZED (
+    SELECT config_id, control.destination(target_catalog, target_schema, NULL, target_table) AS destination
+    FROM control.historical_metadata WHERE load_status IN ('Queued', 'In Progress') AND epoch IS NOT NULL
+),
 total AS MATERIALIZED (
     SELECT greatest(0, least(:wanted, :max_concurrent - coalesce(sum(loads), 0)))::integer AS room FROM live
 ),
@@ -123,12 +127,8 @@ FROM chosen CROSS JOIN moment LEFT JOIN LATERAL (
         AND t.is_active AND (t.last_status IS NULL OR t.last_status NOT IN ('Queued', 'In Progress'))
         AND (:asked OR t.next_load_date_time <= moment.at)
         -- Two rows may have one destination after an edit; two loads at once may not.
-        AND NOT EXISTS (SELECT FROM control.historical_metadata h
-            WHERE h.load_status IN ('Queued', 'In Progress') AND h.epoch IS NOT NULL
-                AND h.config_id <> t.config_id
-                AND control.destination_key(
-                    control.destination(h.target_catalog, h.target_schema, NULL, h.target_table))
-                    = control.destination_key(t.resolved_destination))
+        AND NOT EXISTS (SELECT FROM taken WHERE taken.config_id <> t.config_id
+            AND taken.destination = t.resolved_destination)
     FOR UPDATE OF t SKIP LOCKED) row ON true
 ORDER BY chosen.priority DESC, chosen.next_load_date_time, chosen.config_id"""
 

@@ -61,7 +61,7 @@ paid AS (
     SELECT h.id FROM control.historical_metadata h CROSS JOIN started s
     WHERE control.destination_key(
             control.destination(h.target_catalog, h.target_schema, NULL, h.target_table)) = s.target_key
-        AND h.epoch IS NOT NULL AND h.id < s.id
+        AND h.id < s.id
         AND (h.target_version IS NOT NULL OR h.receipt ->> 'fence_version' IS NOT NULL)
     ORDER BY h.id DESC LIMIT 1
 )
@@ -73,7 +73,7 @@ SELECT s.id, s.config_id, s.epoch, s.attempt, s.trigger, s.mode, s.config_snapsh
         FROM control.historical_metadata h
         WHERE control.destination_key(
                 control.destination(h.target_catalog, h.target_schema, NULL, h.target_table)) = s.target_key
-            AND h.epoch IS NOT NULL AND h.id < s.id AND h.id >= coalesce((SELECT id FROM paid), 0)
+            AND h.id < s.id AND h.id >= coalesce((SELECT id FROM paid), 0)
             AND h.start_nonce IS NOT NULL AND h.load_status <> 'Succeeded' AND h.adopted_by IS NULL
             AND (h.failure ->> 'settled_by' IS DISTINCT FROM 'loader'
                 OR h.failure -> 'outcome_unknown' = 'true')) AS unsettled,

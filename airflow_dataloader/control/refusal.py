@@ -11,8 +11,8 @@ from airflow_dataloader.exceptions import ConfigurationError, ControlUnavailable
 #: The command that every schema error ends in.
 MIGRATE = "dataloader db migrate"
 
-#: The schema, one of its tables, or control.require_version() is missing.
-_SCHEMA = frozenset({"42P01", "42883", "3F000"})
+#: The schema, one of its tables or columns, or control.require_version() is missing.
+_SCHEMA = frozenset({"42P01", "42703", "42883", "3F000"})
 
 #: Raised by control.require_version().
 _VERSION = "DL001"

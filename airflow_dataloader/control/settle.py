@@ -68,7 +68,7 @@ moved AS (
         incremental_value = CASE WHEN CAST(:watermark AS text) IS NULL OR 'incremental_value' = ANY (e.kept)
             THEN t.incremental_value ELSE :watermark END,
         watermark_of = CASE WHEN CAST(:watermark AS text) IS NULL OR 'incremental_value' = ANY (e.kept)
-            THEN t.watermark_of ELSE :watermark_of END,
+            THEN t.watermark_of ELSE coalesce(CAST(:watermark_of AS text), t.watermark_of) END,
         load_strategy = CASE WHEN CAST(:strategy AS text) IS NULL OR 'load_strategy' = ANY (e.kept)
             THEN t.load_strategy ELSE :strategy END,
         load_full = CASE WHEN NOT :clear_load_full OR 'load_full' = ANY (e.kept)
@@ -179,7 +179,8 @@ def succeed(
         "message": message,
         "receipt": json.dumps(receipt.as_json()),
         "watermark": watermark,
-        "watermark_of": started.config.watermark_hash,
+        # Whoever published nothing only passes on what somebody else has reached, or said.
+        "watermark_of": started.config.watermark_hash if receipt.target_version is not None else None,
         "was_value": snapshot.get("incremental_value"),
         "strategy": strategy_after,
         "was_strategy": snapshot.get("load_strategy"),

@@ -61,7 +61,11 @@ class Job:
 
     def commit(self, step: int, facts: Mapping[str, Any]) -> Commit:
         """Return the identity of write number ``step``, with the facts that a repair needs."""
-        common = {"content_hash": self.config.content_hash, "strategy": str(self.config.strategy)}
+        common = {
+            "content_hash": self.config.content_hash,
+            "watermark_hash": self.config.watermark_hash,
+            "strategy": str(self.config.strategy),
+        }
         return Commit(
             app_id=self.app_id,
             epoch=self.started.epoch,

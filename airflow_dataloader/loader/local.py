@@ -110,7 +110,7 @@ def _no_match(control: ControlEngine, selector: Selector) -> ConfigurationError:
 
 
 def _busy(row: SelectedRow) -> Loaded:
-    message = "Not claimed: another load holds the row, or its source is paused or at its limit."
+    message = "Not claimed: a load holds the row or its target, or its source is paused or at its limit."
     return Loaded(config_id=row.config_id, label=row.label, status=None, message=message, receipt=Receipt())
 
 

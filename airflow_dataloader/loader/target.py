@@ -6,13 +6,15 @@ the second; the repair finds the first.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from sqlalchemy import Engine as ControlEngine
 
 from airflow_dataloader.control.lease import Attempt
 from airflow_dataloader.control.settle import adopt
 from airflow_dataloader.core.commit import CLOSING_STEP, FENCE_STEP, Commit, app_id
 from airflow_dataloader.core.failure import Phase
-from airflow_dataloader.exceptions import TargetAhead
+from airflow_dataloader.exceptions import Fenced, TargetAhead
 from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.leftovers import clear_up
@@ -32,7 +34,9 @@ def take_target(job: Job, control: ControlEngine) -> None:
             return
         for attempt in unsettled:
             if attempt not in own:
-                job.engine.fence(job.config.target, job.columns, _closing(job, attempt))
+                # Refused where that row's own later attempt holds the target: the same end is reached.
+                with suppress(Fenced):
+                    job.engine.fence(job.config.target, job.columns, _closing(job, attempt))
         version = job.engine.fence(job.config.target, job.columns, job.commit(FENCE_STEP, {}))
         job.reached(Moment.FENCED)
         job.target = _inspect(job, seen=job.started.epoch)

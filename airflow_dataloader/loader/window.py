@@ -54,7 +54,7 @@ def _remark_on(job: Job, cursor: CursorPlan, low: str | None, frozen: Frozen) ->
     """Say what is wrong with a cursor that does not grow with time."""
     newest = f"The newest {cursor.column.source_name!r} at the source is {frozen.high}"
     if frozen.ahead:
-        job.journal.remark(f"{newest}, in the future; the watermark stops at {frozen.watermark}.")
+        job.journal.remark(f"{newest}, in the future; the watermark is {frozen.watermark}.")
     if frozen.behind:
         job.journal.remark(
             f"{newest}, below the watermark {low}. If the source was filled anew, set load_full = 'true'."

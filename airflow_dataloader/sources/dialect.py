@@ -70,8 +70,8 @@ class Frozen:
 
     #: Largest value in the source, or None if it has none.
     high: str | None
-    #: What the row's watermark becomes: the larger of ``high`` and the lower end, but not beyond what the
-    #: source's clock allows, or later rows would lie below it.
+    #: What the row's watermark becomes: the larger of the lower end and ``high``. Where that is ahead of the
+    #: source's clock, the clock stands in for it, or rows to come would lie below it.
     watermark: str | None
     #: ``high`` lies beyond the source's clock.
     ahead: bool = False
@@ -112,6 +112,12 @@ class Dialect(Protocol):
         """Return the FROM item: the quoted table, or the row's query in parentheses.
 
         Raises ConfigurationError naming ``query`` unless it is exactly one SELECT that changes nothing.
+        """
+
+    def fixed_sql(self, source: SourceTable, query: str | None) -> str | None:
+        """Return a query whether the relation's rows depend on the snapshot alone: one row, one boolean.
+
+        None where they do not: a query of the row's own may ask for the time.
         """
 
     def plan_columns(

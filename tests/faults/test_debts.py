@@ -91,6 +91,15 @@ def test_another_row_takes_the_target_of_a_killed_load(
     assert bench.state(row).incremental_value == _newest(bench)
 
 
+def test_another_row_takes_the_target_of_a_load_that_was_killed_twice(bench: Bench, control_url: str) -> None:
+    row = _prepare(bench, "incremental")
+    kill_at(bench, control_url, row, "started")
+    kill_at(bench, control_url, row, "fenced")
+    bench.set(row, is_active=False)
+    bench.succeed(row_of(bench, "incremental"))
+    assert bench.target_rows() == bench.source_rows()
+
+
 @pytest.mark.parametrize("killed_at", [pytest.param("planned", marks=pytest.mark.faults), "published"])
 def test_a_clean_failure_does_not_pay_for_a_killed_load(
     bench: Bench, control_url: str, killed_at: str

@@ -22,6 +22,7 @@ class PostgresqlDialect:
 
     quote = staticmethod(quoting.quote)
     literal = staticmethod(quoting.literal)
+    fixed_sql = staticmethod(relation.fixed_sql)
     relation = staticmethod(relation.relation)
     plan_columns = staticmethod(planning.plan_columns)
     find_column = staticmethod(find_column)

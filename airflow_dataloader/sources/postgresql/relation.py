@@ -8,7 +8,7 @@ from sqlglot.errors import SqlglotError
 
 from airflow_dataloader.core.config import SourceTable
 from airflow_dataloader.exceptions import ConfigurationError
-from airflow_dataloader.sources.postgresql.quoting import quote
+from airflow_dataloader.sources.postgresql.quoting import literal, quote
 
 #: What a query may not hold anywhere, with the word for it in the message.
 _FORBIDDEN: dict[type[exp.Expression], str] = {
@@ -76,3 +76,11 @@ def _refused(what: str) -> ConfigurationError:
 
 def _first_line(error: SqlglotError) -> str:
     return str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+
+
+def fixed_sql(source: SourceTable, query: str | None) -> str | None:
+    """Return the query whether the relation is a table, or one that is filled from elsewhere, not a view."""
+    if query is not None:
+        return None
+    name = literal(relation(source, None))
+    return f"SELECT relkind IN ('r', 'p', 'm') FROM pg_class WHERE oid = CAST({name} AS regclass)"

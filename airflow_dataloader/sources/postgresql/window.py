@@ -12,12 +12,14 @@ from airflow_dataloader.sources.postgresql.quoting import literal
 #: SQLSTATE class "data exception": a text that is no value of the type it is cast to.
 DATA_EXCEPTION = "22"
 
-#: The source's clock as a value of the cursor's type. A wall clock's zone is not known: the latest there is.
-_WALL_CLOCK = "(now() AT TIME ZONE 'UTC' + interval '14 hours')"
+#: The earliest and the latest that the source's clock can show just now, as values of the cursor's type. The
+#: zone of a wall clock is not known.
+_EARLIEST = "(now() AT TIME ZONE 'UTC' - interval '12 hours')"
+_LATEST = "(now() AT TIME ZONE 'UTC' + interval '14 hours')"
 _CLOCKS = {
-    CursorType.TIMESTAMP: "now()",
-    CursorType.TIMESTAMP_NTZ: _WALL_CLOCK,
-    CursorType.DATE: f"CAST({_WALL_CLOCK} AS date)",
+    CursorType.TIMESTAMP: ("now()", "now()"),
+    CursorType.TIMESTAMP_NTZ: (_EARLIEST, _LATEST),
+    CursorType.DATE: (_EARLIEST, _LATEST),
 }
 
 
@@ -38,24 +40,21 @@ def freeze_sql(relation: str, cursor: CursorPlan, low: str | None) -> str:
     """Return the query that :func:`freeze` asks.
 
     Its columns: the largest cursor, the next watermark, whether ``low`` is usable, and whether the largest
-    cursor lies beyond the source's clock, or below ``low``.
+    cursor lies beyond the source's clock, or below ``low``. Beyond the clock, the watermark is a time that no
+    row written from now on lies below, but for those that the overlap is for.
     Sorting instead of ``max`` works for every type that can be compared, and uses an index the same way.
     """
     usable = f"{cursor.quoted} IS NOT NULL" + (f" AND {cursor.kept}" if cursor.kept else "")
     highest = f"SELECT {cursor.quoted} FROM {relation} WHERE {usable} ORDER BY {cursor.quoted} DESC LIMIT 1"
     bound = "NULL" if low is None else literal(low)
     kept = cursor.kept_of("lo") or "true"
+    earliest, latest = _CLOCKS.get(cursor.type, ("NULL", "NULL"))
+    next_low = "greatest(lo, CASE WHEN hi > latest THEN earliest ELSE hi END)"
     return (
-        "SELECT CAST(hi AS text), CAST(greatest(lo, CASE WHEN hi > latest THEN latest ELSE hi END) AS text), "
-        f"{kept}, hi > latest, hi < lo FROM (SELECT ({highest}) AS hi, CAST({bound} AS {cursor.cast}) AS lo, "
-        f"CAST({_latest(cursor)} AS {cursor.cast}) AS latest) AS bounds"
+        f"SELECT CAST(hi AS text), CAST({next_low} AS text), {kept}, hi > latest, hi < lo "
+        f"FROM (SELECT ({highest}) AS hi, CAST({bound} AS {cursor.cast}) AS lo, "
+        f"CAST({earliest} AS {cursor.cast}) AS earliest, CAST({latest} AS {cursor.cast}) AS latest) AS bounds"
     )
-
-
-def _latest(cursor: CursorPlan) -> str:
-    """Return the latest watermark: the next window, which begins a lookback earlier, must reach the clock."""
-    clock = _CLOCKS.get(cursor.type)
-    return "NULL" if clock is None else clock + _shift(cursor, cursor.lookback, "+")
 
 
 def window_predicate(
@@ -92,18 +91,18 @@ def _between(cursor: CursorPlan, low: str | None, high: str, lookback: timedelta
     upper = f"{cursor.quoted} <= CAST({literal(high)} AS {cursor.cast})"
     if low is None:
         return f"({upper})"
-    bound = f"CAST({literal(low)} AS {cursor.cast})" + _shift(cursor, lookback, "-")
+    bound = f"CAST({literal(low)} AS {cursor.cast})" + _minus(cursor, lookback)
     return f"({cursor.quoted} >= {bound} AND {upper})"
 
 
-def _shift(cursor: CursorPlan, lookback: timedelta | int | None, sign: str) -> str:
+def _minus(cursor: CursorPlan, lookback: timedelta | int | None) -> str:
     if not lookback:
         return ""
     if not isinstance(lookback, timedelta):
-        return f" {sign} {lookback}"
+        return f" - {lookback}"
     if cursor.type is CursorType.DATE and not lookback % timedelta(days=1):
-        return f" {sign} {lookback.days}"
-    return f" {sign} interval '{lookback // timedelta(microseconds=1)} microseconds'"
+        return f" - {lookback.days}"
+    return f" - interval '{lookback // timedelta(microseconds=1)} microseconds'"
 
 
 def _no_watermark(cursor: CursorPlan, low: str, sqlstate: str | None) -> ConfigurationError:

@@ -275,17 +275,14 @@ def test_a_debt_of_another_row_at_the_same_target_is_owed_too(control: Engine, c
     assert unsettled(control, heir) == []
 
 
-def test_the_debts_of_a_target_are_found_by_its_index(control: Engine, config_id: int) -> None:
-    target = "control.destination_key(control.destination(target_catalog, target_schema, NULL, target_table))"
+def test_the_debts_of_a_target_are_found_by_their_indexes(control: Engine, config_id: int) -> None:
+    values: dict[str, Any] = dict.fromkeys(("databricks_run", "workspace_host"))
+    values |= {"metadata_id": 1, "epoch": 1, "nonce": "n", "lease": 60}
     with control.begin() as connection:
         connection.execute(text("SET LOCAL enable_seqscan = off"))
-        plan = connection.execute(
-            text(
-                f"EXPLAIN SELECT id FROM control.historical_metadata WHERE {target} = "
-                "control.destination_key('x') AND epoch IS NOT NULL ORDER BY id DESC LIMIT 1"
-            )
-        ).scalars()
-        assert any("historical_metadata_target" in line for line in plan)
+        plan = "\n".join(connection.execute(text(f"EXPLAIN {lease._START.text}"), values).scalars())
+    assert "historical_metadata_paid" in plan
+    assert "historical_metadata_unsettled" in plan
 
 
 def cancel_live(engine: Engine, config_id: int) -> None:

@@ -42,6 +42,9 @@ def load(
         "load_status": status,
         "start_nonce": "n",
         "failure": SETTLED if status == "Failed" else None,
+        "target_catalog": "bronze",
+        "target_schema": "shop",
+        "target_table": f"table_{config_id}",
     }
     statement = insert(historical_metadata).values(values | columns).returning(historical_metadata.c.id)
     with transaction(control) as connection:
@@ -107,6 +110,14 @@ def test_the_newest_publication_stays_and_what_came_before_goes(control: Engine,
     newest = load(control, row)
     prune(control, STRICT)
     assert left(control) == [published, newest]
+
+
+def test_a_publication_elsewhere_releases_nothing(control: Engine, row: int) -> None:
+    owed = load(control, row, failure={"settled_by": "reap"})
+    elsewhere = load(control, row, target_version=1, target_table="elsewhere")
+    newest = load(control, row)
+    prune(control, STRICT)
+    assert left(control) == [owed, elsewhere, newest]
 
 
 def test_a_fence_counts_as_a_publication(control: Engine, row: int) -> None:

@@ -148,19 +148,31 @@ def test_a_narrower_type_goes_into_a_wider_column(workshop: Workshop) -> None:
 
 
 def test_a_wider_type_widens_the_column(workshop: Workshop) -> None:
-    old = {"id": "int", "x": "decimal(10,2)", "y": "float"}
-    workshop.fill(workshop.table(), old, [(1, "1.25", "0.1"), (2, "2.25", "0.5")])
-    new = {"id": "bigint", "x": "decimal(12,4)", "y": "double"}
+    old = {"id": "int", "x": "decimal(10,2)", "y": "float", "z": "smallint"}
+    workshop.fill(workshop.table(), old, [(1, "1.25", "0.1", 1), (2, "2.25", "0.5", 2)])
+    new = {"id": "bigint", "x": "decimal(12,4)", "y": "double", "z": "decimal(12,2)"}
     dedup = Deduplication(keys=("id",), cursor=None)
-    rows = [(1, "1.25", 0.10000000149011612), (2, "2.2501", "0.5"), (2**40, "99999999.9999", "1e300")]
+    rows = [
+        (1, "1.25", 0.10000000149011612, "1"),
+        (2, "2.2501", "0.5", "2.75"),
+        (2**40, "99999999.9999", "1e300", "3.99"),
+    ]
     assert counts(merge(workshop, new, rows, 2, dedup)) == (3, 1, 1, 0)
     assert dict(workshop.engine.inspect(workshop.table(), APP).columns) == new  # type: ignore[union-attr]
-    assert workshop.rows(workshop.table())[-1] == (2, Decimal("2.2501"), 0.5)
-    assert counts(merge(workshop, old, [(1, "1.25", "0.1")], 3, dedup)) == (1, 0, 0, 0)
+    assert workshop.rows(workshop.table())[-1] == (2, Decimal("2.2501"), 0.5, Decimal("2.75"))
+    assert counts(merge(workshop, old, [(1, "1.25", "0.1", 1)], 3, dedup)) == (1, 0, 0, 0)
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("int", "string"), ("decimal(10,2)", "decimal(10,4)"), ("date", "timestamp")]
+    ("old", "new"),
+    [
+        ("int", "string"),
+        ("decimal(10,2)", "decimal(10,4)"),
+        ("date", "timestamp"),
+        # Every value would fit, and Delta has no way from the one to the other.
+        ("smallint", "decimal(7,2)"),
+        ("bigint", "decimal(21,2)"),
+    ],
 )
 def test_a_type_that_does_not_fit_is_refused_by_name(workshop: Workshop, old: str, new: str) -> None:
     workshop.fill(workshop.table(), {"id": "int", "x": old}, [])

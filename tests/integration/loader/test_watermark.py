@@ -132,6 +132,64 @@ def test_a_target_that_another_row_has_loaded_since_is_read_from_the_beginning(
     assert bench.target_rows() == bench.source_rows()
 
 
+def test_a_full_load_of_something_else_ends_the_watermark(bench: Bench, row: int) -> None:
+    bench.succeed(row)
+    bench.set(row, load_strategy="full", query="SELECT * FROM items WHERE id = 5")
+    bench.succeed(row)
+    bench.set(row, load_strategy="incremental", query=None)
+    assert "everything was read again" in bench.succeed(row).message
+    assert bench.target_rows() == bench.source_rows()
+
+
+def test_a_full_load_of_the_same_keeps_it(bench: Bench, row: int) -> None:
+    bench.succeed(row)
+    bench.set(row, load_strategy="full")
+    bench.succeed(row)
+    bench.set(row, load_strategy="incremental")
+    assert bench.succeed(row).receipt.low == FIRST
+
+
+def test_a_load_that_publishes_nothing_leaves_a_person_s_word(bench: Bench, row: int) -> None:
+    bench.succeed(row)
+    bench.set(row, destination_table_name="renamed")
+    warehouse = bench.home / "warehouse" / "bronze" / bench.schema
+    (warehouse / "items").rename(warehouse / "renamed")
+    bench.set(row, incremental_value="2026-01-02 00:00:00+00")
+    assert bench.succeed(row).receipt.rows_read == 0
+    assert bench.succeed(row).receipt.low == "2026-01-02 00:00:00+00"
+
+
+@pytest.mark.parametrize(
+    ("kind", "written"),
+    [
+        ("timestamp", "now() AT TIME ZONE 'UTC'"),
+        ("timestamp", "now() AT TIME ZONE 'Asia/Tokyo'"),
+        ("date", "(now() AT TIME ZONE 'UTC' - interval '10 hours')::date"),
+        ("timestamptz", "now() - interval '1 minute'"),
+    ],
+)
+def test_a_cursor_in_the_future_hides_nothing_that_is_written_now(
+    bench: Bench, kind: str, written: str
+) -> None:
+    bench.source.execute(f"CREATE TABLE items (id integer, at {kind})")
+    bench.source.execute("INSERT INTO items VALUES (1, '2026-01-01'), (99, '2999-01-01')")
+    row = bench.row(load_strategy="incremental", primary_key_cols="id", incremental_column="at")
+    bench.succeed(row)
+    bench.source.execute(f"INSERT INTO items VALUES (6, {written})")
+    bench.succeed(row)
+    assert bench.target_rows() == bench.source_rows()
+
+
+def test_a_query_that_asks_for_the_time_may_lose_rows_between_count_and_read(bench: Bench) -> None:
+    bench.source.execute("CREATE TABLE items (id integer, at timestamptz)")
+    bench.source.execute("INSERT INTO items SELECT i, now() FROM generate_series(1, 100) AS i")
+    # Each connection's transaction begins at a time of its own.
+    query = "SELECT * FROM items WHERE id <= 50 + extract(microseconds FROM now())::bigint % 49"
+    row = bench.row(load_strategy="incremental", primary_key_cols="id", incremental_column="at", query=query)
+    results = [bench.succeed(row) for _ in range(3)]
+    assert any("selects by the time" in result.message for result in results)
+
+
 def test_a_cursor_in_the_future_does_not_hide_what_comes_after(bench: Bench, row: int) -> None:
     bench.source.execute("UPDATE items SET updated_at = '2999-01-01' WHERE id = 1")
     first = bench.succeed(row)
@@ -160,8 +218,8 @@ def test_a_text_cursor_may_be_long(bench: Bench) -> None:
 
 def test_who_sets_a_watermark_is_known_by_the_statement(bench: Bench, row: int) -> None:
     bench.succeed(row)
-    assert bench.state(row).watermark_of is not None
     with bench.control.begin() as connection:
+        # As a page does that saves a whole row.
         connection.execute(text("UPDATE control.table_control SET incremental_value = incremental_value"))
     assert bench.state(row).watermark_of is not None
     bench.set(row, incremental_value="2026-01-01 09:00:00+00")

@@ -10,7 +10,7 @@ from airflow_dataloader.exceptions import EngineFailed
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.staging import stage_rows
-from tests.unit.loader.jobs import job
+from tests.unit.loader.jobs import Answers, job
 
 DEDUP = Deduplication(keys=("id",), cursor="updated_at")
 
@@ -65,11 +65,18 @@ def test_a_stage_that_stays_does_not_spoil_the_load() -> None:
 
 def test_rows_that_got_lost_on_the_way_fail_the_load() -> None:
     shelf = Shelf(5)
-    load = job(engine=shelf)
+    load = job(engine=shelf, session=Answers([(True,)]))
     load.journal.note(source_rows=6, snapshot="exported")
     with pytest.raises(EngineFailed, match=r"6 rows .* 5 arrived"), stage_rows(load, plan(load), DEDUP):
         pass
     assert not shelf.stages
+
+
+def test_a_view_may_select_other_rows_the_second_time() -> None:
+    load = job(engine=Shelf(5), session=Answers([(False,)]))
+    load.journal.note(source_rows=6, snapshot="exported")
+    with stage_rows(load, plan(load), DEDUP):
+        assert "selects by the time" in load.journal.receipt.notes[0]
 
 
 def test_without_a_common_snapshot_counts_may_differ() -> None:

@@ -27,6 +27,20 @@ def fits(narrow: str, wide: str) -> bool:
     return inner[0] <= outer[0] and inner[1] <= outer[1]
 
 
+def widens(narrow: str, wide: str) -> bool:
+    """Return whether a column of type ``narrow`` can become one of type ``wide`` where it stands.
+
+    Delta asks for more room than the values need where an integer becomes a decimal, and where there is less,
+    a merge cuts the new values without a word.
+    """
+    if not fits(narrow, wide):
+        return False
+    outer = _digits(wide)
+    if narrow not in _INTEGER_DIGITS or wide in _INTEGER_DIGITS or outer is None:
+        return True
+    return outer[0] >= (20 if narrow == "bigint" else 10)
+
+
 def _digits(type_name: str) -> tuple[int, int] | None:
     """Return the digits before and after the point, or None if the type is not an exact number."""
     if type_name in _INTEGER_DIGITS:
@@ -76,12 +90,12 @@ def fit(columns: tuple[PlannedColumn, ...], target: Mapping[str, str]) -> Fit:
             added.add(column.name)
         elif fits(column.type, kind):
             types[column.name] = kind
-        elif fits(kind, column.type):
+        elif widens(kind, column.type):
             widened.add(column.name)
         else:
             raise SchemaRefused(
                 f"Column {column.name} is {kind} at the target and {column.type} at the source "
-                f"({column.source_type}), and neither holds every value of the other.",
+                f"({column.source_type}), and the column cannot become one that holds both.",
                 field=column.name,
                 fix="set load_full = 'true' on the row to replace the table once with the source's types",
             )

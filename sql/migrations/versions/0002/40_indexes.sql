@@ -41,10 +41,14 @@ CREATE UNIQUE INDEX historical_metadata_one_load_per_epoch
 -- A row's loads, newest last.
 CREATE INDEX historical_metadata_loads ON control.historical_metadata (config_id, id);
 
--- A target's loads, whichever row they belong to; control/lease.py and control/due.py repeat the expression.
-CREATE INDEX historical_metadata_target ON control.historical_metadata (
+-- A target's loads, whichever row they belong to: those that fenced it or published to it, and those whose
+-- writes may be unknown. control/lease.py repeats expression and conditions.
+CREATE INDEX historical_metadata_paid ON control.historical_metadata (
     control.destination_key(control.destination(target_catalog, target_schema, NULL, target_table)), id)
-    WHERE epoch IS NOT NULL;
+    WHERE target_version IS NOT NULL OR receipt ->> 'fence_version' IS NOT NULL;
+CREATE INDEX historical_metadata_unsettled ON control.historical_metadata (
+    control.destination_key(control.destination(target_catalog, target_schema, NULL, target_table)), id)
+    WHERE start_nonce IS NOT NULL AND load_status <> 'Succeeded' AND adopted_by IS NULL;
 
 -- The documents' execution history.
 CREATE INDEX historical_metadata_control_key ON control.historical_metadata (control_key, load_start_time);

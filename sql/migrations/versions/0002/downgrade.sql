@@ -19,7 +19,8 @@ DROP INDEX control.table_control_ready, control.table_control_ready_by_source, c
     control.table_control_source, control.table_control_one_active_row_per_destination,
     control.historical_metadata_one_load_per_epoch, control.historical_metadata_loads,
     control.historical_metadata_control_key, control.historical_metadata_airflow_run,
-    control.historical_metadata_live, control.historical_metadata_target;
+    control.historical_metadata_live, control.historical_metadata_paid,
+    control.historical_metadata_unsettled;
 
 DROP FUNCTION control.check_status_move(), control.may_move(text, text), control.repairing(),
     control.note_given_slot(), control.arm(), control.resolve_destination(),

@@ -6,7 +6,7 @@ import pytest
 
 from airflow_dataloader.core.plan import PlannedColumn, Wire
 from airflow_dataloader.exceptions import SchemaRefused
-from airflow_dataloader.loader.engines.spark.types import fit, fits, identity
+from airflow_dataloader.loader.engines.spark.types import fit, fits, identity, widens
 
 
 def column(name: str, kind: str) -> PlannedColumn:
@@ -77,3 +77,20 @@ def test_only_types_that_spark_compares_loosely_are_compared_by_text() -> None:
     assert identity("x", "decimal(10,2)") == "x"
     assert identity("x", "array<double>") == "CAST(x AS STRING)"
     assert identity("x", "float") == "CAST(x AS STRING)"
+
+
+@pytest.mark.parametrize(
+    ("narrow", "wide", "can"),
+    [
+        ("int", "bigint", True),
+        ("int", "decimal(12,2)", True),
+        ("smallint", "decimal(12,2)", True),
+        ("smallint", "decimal(7,2)", False),
+        ("bigint", "decimal(21,2)", False),
+        ("bigint", "decimal(22,2)", True),
+        ("decimal(10,2)", "decimal(12,4)", True),
+        ("decimal(10,2)", "decimal(10,4)", False),
+    ],
+)
+def test_which_columns_can_be_widened_where_they_stand(narrow: str, wide: str, can: bool) -> None:
+    assert widens(narrow, wide) is can
