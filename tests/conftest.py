@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airflow_dataloader.loader.engines.spark.server import ConnectServer
     from tests.bench import Bench
 
-# Spark's classic mode forks this process, which gRPC, once Connect has used it, does not survive in the child.
+# Spark's classic mode forks this process, and gRPC, once Connect has used it, does not survive in the child.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 # How long an example takes says more about the machine than about the code.
