@@ -164,6 +164,7 @@ def connect_engine(home: Path, connect_server: ConnectServer) -> Iterator[SparkE
 @pytest.fixture
 def bench(
     control: sqlalchemy.Engine,
+    control_url: str,
     source_db: psycopg.Connection,
     connect_engine: SparkEngine,
     connect_server: ConnectServer,
@@ -175,6 +176,7 @@ def bench(
 
     return Bench(
         control=control,
+        control_url=control_url,
         source=source_db,
         engine=connect_engine,
         server=postgres,

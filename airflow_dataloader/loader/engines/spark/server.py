@@ -98,6 +98,11 @@ class ConnectServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
+    def remote(self) -> str:
+        """Address for ``SPARK_REMOTE``; it contains the token."""
+        return self.settings.remote
+
+    @property
     def pid(self) -> int | None:
         """Process id of the server, or None if it does not run."""
         alive = self._process is not None and self._process.poll() is None
