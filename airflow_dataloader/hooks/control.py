@@ -73,7 +73,7 @@ class ControlHook(PostgresHook):
 
     def get_conn(self) -> psycopg.Connection[Any]:
         """Open a psycopg connection of the caller's own."""
-        return psycopg.connect(**read_url(self.control_url()).parameters)  # type: ignore[arg-type]
+        return psycopg.connect(make_conninfo(**read_url(self.control_url()).parameters))
 
     def test_connection(self) -> Any:
         """Say whether the database can be reached and its schema is the one this package needs."""

@@ -36,7 +36,7 @@ def test_after_an_error_the_connection_is_looked_up_again(
     control_url: str, connections: Connections, airflow_db: str
 ) -> None:
     connections.control("postgresql://nobody@127.0.0.1:9/nothing", "moved")
-    with pytest.raises(Exception, match="127.0.0.1"):
+    with pytest.raises(Exception, match=r"127\.0\.0\.1"):
         asyncio.run(ask("moved", database))
     connections.control(control_url, "moved")
     assert asyncio.run(ask("moved", database)) == control_url.rsplit("/", 1)[1]
