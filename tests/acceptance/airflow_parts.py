@@ -64,7 +64,10 @@ class Airflow:
             text=True,
         )
         assert migrated.returncode == 0, migrated.stderr
-        for name in COMPONENTS:
+        # A task that finds nobody who answers waits long before it is tried again.
+        self.begin("api-server")
+        eventually("Airflow's API", self._answers, seconds=PATIENCE)
+        for name in self.missing():
             self.begin(name)
         eventually("Airflow's health", self.healthy, seconds=PATIENCE)
         eventually("the DAG", self._has_dag, seconds=PATIENCE)
@@ -100,6 +103,20 @@ class Airflow:
         """Return the processes that run a task just now: what the executor's workers have forked."""
         workers = psutil.Process(self.processes["scheduler"].pid).children()
         return [task for worker in workers for task in worker.children()]
+
+    def freeze(self, name: str) -> None:
+        """Stop a component in the middle of whatever it does."""
+        _signal_all(_family(self.processes[name].pid), signal.SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        """Let it go on."""
+        _signal_all(_family(self.processes[name].pid), signal.SIGCONT)
+
+    def record(self, run: str, map_index: int) -> dict[str, Any]:
+        """Return what a load task has recorded of its load."""
+        task = self._task(run, map_index).rsplit("/", 1)[0]
+        found = self.ask("GET", f"{task}/xcomEntries/load_record?map_index={map_index}&deserialize=true")
+        return dict(found["value"])
 
     def stop(self) -> None:
         """End all components, and whatever they have started."""
@@ -139,8 +156,9 @@ class Airflow:
         return str(self.ask("POST", f"/dags/{DAG}/dagRuns", {"logical_date": None})["dag_run_id"])
 
     def task(self, run: str, map_index: int) -> dict[str, Any]:
-        """Return a load task."""
-        return dict(self.ask("GET", self._task(run, map_index)))
+        """Return a load task; one that is not mapped yet has no state."""
+        answer = httpx.get(f"{self.address}/api/v2{self._task(run, map_index)}", timeout=60)
+        return dict(answer.json()) if answer.status_code == 200 else {"state": None}
 
     def mark(self, run: str, map_index: int, state: str) -> None:
         """Give a load task a state by hand."""
@@ -160,6 +178,12 @@ class Airflow:
     def _task(self, run: str, map_index: int) -> str:
         return f"/dags/{DAG}/dagRuns/{quote(run, safe='')}/taskInstances/load/{map_index}"
 
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.address}/api/v2/version", timeout=30).is_success
+        except httpx.HTTPError:
+            return False
+
     def _has_dag(self) -> bool:
         answer = httpx.get(f"{self.address}/api/v2/dags/{DAG}", timeout=30)
         return answer.status_code == 200 and not answer.json()["is_paused"]
@@ -169,6 +193,7 @@ class Airflow:
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
+        # What is not set here is as in an installation: the interval of heartbeats, for example.
         return {
             **kept,
             "AIRFLOW_HOME": str(self.home),
@@ -187,7 +212,8 @@ class Airflow:
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.url.replace(
                 "postgresql://", "postgresql+psycopg2://"
             ),
-            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+            # How long a worker may say nothing before its task is tried again.
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
             **self.environment,
         }
 

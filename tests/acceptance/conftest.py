@@ -102,7 +102,12 @@ def airflow(
         home=tmp_path_factory.mktemp("airflow"),
         url=postgres.url("through_airflow"),
         port=free_port(),
-        environment={**environment, "AIRFLOW__DATALOADER__POLL_SECONDS": "1"},
+        environment={
+            **environment,
+            "AIRFLOW__DATALOADER__POLL_SECONDS": "1",
+            "AIRFLOW__DATALOADER__BATCH_SIZE": "50",
+            "AIRFLOW__DATALOADER__MAX_CONCURRENT_LOADS": "50",
+        },
     )
     try:
         running.start()

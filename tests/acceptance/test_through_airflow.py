@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
+from airflow_dataloader.control.claim import _LOCK as CLAIM_LOCK
 from tests.acceptance.through_airflow import Stand
 from tests.faults.accident import eventually
 from tests.faults.proxy import Fault, Plan, Proxy
@@ -125,3 +127,56 @@ def ended(stand: Stand, run: str) -> bool:
         str(one["run_id"]) == run and one["state"]["life_cycle_state"] == "TERMINATED"
         for one in stand.workspace.runs()
     )
+
+
+@pytest.mark.faults
+def test_a_claim_that_is_killed_after_its_commit_gives_the_same_loads(stand: Stand) -> None:
+    table = stand.table()
+    with psycopg.connect(stand.bench.server.url("through_airflow_control")) as own:
+        # The claims' own lock: a claim waits for it before its first look.
+        own.execute("SELECT pg_advisory_xact_lock(%s)", [CLAIM_LOCK])
+        stand.airflow.run()
+        eventually("a waiting claim", lambda: claims_waiting(stand), seconds=300)
+        stand.airflow.freeze("api-server")
+        own.rollback()
+    try:
+        eventually("the claim", lambda: bool(table.loads()), seconds=60)
+        killed = stand.airflow.tasks()
+        for process in killed:
+            process.kill()
+    finally:
+        stand.airflow.thaw("api-server")
+    assert killed
+    table.ends_as("success")
+    assert len(table.loads()) == 1
+
+
+@pytest.mark.faults
+def test_a_worker_that_is_killed_after_submission_costs_a_try(stand: Stand) -> None:
+    table = stand.table()
+    stand.workspace.order("latency", path="runs/get", seconds=30)
+    stand.airflow.run()
+    eventually("submission", lambda: table.submitted, seconds=300)
+    for process in stand.airflow.tasks():
+        process.parent().kill()
+        process.kill()
+    table.ends_as("success")
+    assert len(table.loads()) == 1
+
+
+@pytest.mark.faults
+def test_loads_that_end_at_once_are_all_reported(stand: Stand) -> None:
+    """Airflow fails tasks whose trigger fires too early, and then their resumed method never runs."""
+    tables = [stand.table() for _ in range(40)]
+    stand.workspace.order("skipped", times=len(tables))
+    stand.airflow.run()
+    for table in tables:
+        table.ends_as("failed")
+        assert stand.airflow.record(table.run, table.map_index)["message"] == table.load.log_message
+
+
+def claims_waiting(stand: Stand) -> bool:
+    """Say whether a claim waits for the claims' lock."""
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    with stand.bench.control.connect() as connection:
+        return bool(connection.exec_driver_sql(waiting).scalar_one())

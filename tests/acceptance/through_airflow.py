@@ -107,6 +107,8 @@ class Stand:
     def table(self, **overrides: Any) -> Table:
         """Make a table of a hundred rows that is due."""
         name = f"t_{uuid4().hex[:12]}"
+        with self.bench.control.begin() as connection:
+            connection.exec_driver_sql("UPDATE control.table_control_dbconfig SET max_concurrent_loads = 50")
         self.bench.source.execute(f"CREATE TABLE {name} AS SELECT n AS id FROM generate_series(1, 100) n")
         config_id = self.bench.row(name, next_load_date_time=LONG_AGO, **overrides)
         made = Table(stand=self, name=name, config_id=config_id)
