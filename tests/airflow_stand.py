@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +13,6 @@ from typing import Any
 
 import httpx
 
-from airflow_dataloader.workspace.desk import Desk
 from airflow_dataloader.workspace.service import WorkspaceSettings, running
 from airflow_dataloader.workspace.spark.given import GivenLease, GivenSpark
 from airflow_dataloader.workspace.spark.protocol import Spark
@@ -46,15 +47,9 @@ class _NoLease(GivenLease):
 class Workspace:
     """A running workspace, with faults to order."""
 
-    desk: Desk
-
-    @property
-    def url(self) -> str:
-        return self.desk.stand.url
-
-    @property
-    def token(self) -> str:
-        return self.desk.owner_token
+    url: str
+    #: Its owner's.
+    token: str
 
     def order(self, kind: str, **fault: Any) -> None:
         """Let the next request meet a fault."""
@@ -92,4 +87,43 @@ def workspace_at(
         home=home, faults=True, max_concurrent_runs=2, environment={**os.environ, **(environment or {})}
     )
     with running(chosen, lambda _: spark) as desk:
-        yield Workspace(desk)
+        yield Workspace(url=desk.stand.url, token=desk.owner_token)
+
+
+class WorkspaceProcess:
+    """A workspace as a command of its own, for tests that kill it."""
+
+    def __init__(self, home: Path, **environment: str) -> None:
+        self._home = home
+        self._environment = {**os.environ, "DATALOADER_HOME": str(home), **environment}
+        self._process: subprocess.Popen[str] | None = None
+        self._log = home / "workspace.log"
+
+    def start(self) -> Workspace:
+        """Start it, where the last one of this home has listened, and wait until it answers."""
+        with self._log.open("a") as log:
+            self._process = subprocess.Popen(
+                [Path(sys.executable).with_name("dataloader"), "workspace", "--faults"],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+        assert self._process.stdout is not None
+        url = self._process.stdout.readline().strip()
+        assert url, self._log.read_text()
+        return Workspace(url=url, token=(self._home / "workspace" / "token").read_text().strip())
+
+    def kill(self) -> None:
+        """End it as a machine that fails does; its runs are processes of their own."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> None:
+        """End it as Ctrl-C does."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            self._process.wait(60)

@@ -91,6 +91,16 @@ class Airflow:
         _signal_all(_family(process.pid), signal.SIGKILL)
         process.wait(PATIENCE)
 
+    def revive(self) -> None:
+        """Start what has died again, as whoever looks after the processes does, until all are healthy."""
+
+        def revived() -> bool:
+            for name in self.missing():
+                self.begin(name)
+            return self.healthy()
+
+        eventually("Airflow's health", revived, seconds=PATIENCE)
+
     def missing(self) -> list[str]:
         """Return the components that do not run."""
         return [
@@ -157,7 +167,11 @@ class Airflow:
 
     def task(self, run: str, map_index: int) -> dict[str, Any]:
         """Return a load task; one that is not mapped yet has no state."""
-        answer = httpx.get(f"{self.address}/api/v2{self._task(run, map_index)}", timeout=60)
+        try:
+            answer = httpx.get(f"{self.address}/api/v2{self._task(run, map_index)}", timeout=60)
+        except httpx.HTTPError:
+            # The API's own process may be what a test has taken away.
+            return {"state": None}
         return dict(answer.json()) if answer.status_code == 200 else {"state": None}
 
     def mark(self, run: str, map_index: int, state: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,10 +15,9 @@ import psycopg
 import pytest
 
 from airflow_dataloader.workspace.free_port import free_port
-from airflow_dataloader.workspace.spark.given import GivenSpark
 from tests.acceptance.airflow_parts import Airflow
 from tests.acceptance.through_airflow import Stand
-from tests.airflow_stand import Workspace, workspace_at
+from tests.airflow_stand import Workspace, WorkspaceProcess
 from tests.bench import Bench
 from tests.faults.proxy import Proxy
 
@@ -26,8 +27,23 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
+def airflow_source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The sources' server: what befalls Airflow's and the control database's does not befall it."""
+    from tests.conftest import Server
+
+    folder = Path(tempfile.mkdtemp(prefix="dataloader-source-"))
+    folder.chmod(0o755)
+    server = Server(folder / "postgres", fsync=False)
+    server.start()
+    yield server
+    server.stop()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
 def airflow_bench(
     postgres: Server,
+    airflow_source: Server,
     control_template: str,
     connect_server: ConnectServer,
     tmp_path_factory: pytest.TempPathFactory,
@@ -40,15 +56,15 @@ def airflow_bench(
     folder = tmp_path_factory.mktemp("through airflow")
     (folder / "jars").symlink_to((home / "jars").resolve())
     postgres.create("through_airflow_control", control_template)
-    postgres.create("through_airflow_source")
+    airflow_source.create("shop")
     control = create_engine(postgres.url("through_airflow_control"))
     remote = connect_server.settings.remote
     with (
-        psycopg.connect(postgres.url("through_airflow_source"), autocommit=True) as source,
+        psycopg.connect(airflow_source.url("shop"), autocommit=True) as source,
         closing(open_engine(EngineSettings(home=folder, remote=remote))) as engine,
     ):
         yield Bench(
-            control=control, source=source, engine=engine, server=postgres, home=folder, remote=remote
+            control=control, source=source, engine=engine, server=airflow_source, home=folder, remote=remote
         )
     control.dispose()
 
@@ -61,12 +77,25 @@ def airflow_proxy(postgres: Server) -> Iterator[Proxy]:
 
 
 @pytest.fixture(scope="session")
-def airflow_workspace(airflow_bench: Bench, airflow_proxy: Proxy, postgres: Server) -> Iterator[Workspace]:
-    """A workspace in this process; its runs are processes of their own."""
+def airflow_workspace_process(
+    airflow_bench: Bench, airflow_proxy: Proxy, postgres: Server
+) -> Iterator[WorkspaceProcess]:
+    """The workspace's process, for tests that kill it; such a test starts it again."""
     control = postgres.url("through_airflow_control").replace(f":{postgres.port}/", f":{airflow_proxy.port}/")
-    environment = {**airflow_bench.secret_environment, "DATALOADER_CONTROL_URL": control}
-    with workspace_at(airflow_bench.home, GivenSpark(airflow_bench.remote), environment) as running:
-        yield running
+    process = WorkspaceProcess(
+        airflow_bench.home,
+        **airflow_bench.secret_environment,
+        DATALOADER_CONTROL_URL=control,
+        SPARK_REMOTE=airflow_bench.remote,
+    )
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="session")
+def airflow_workspace(airflow_workspace_process: WorkspaceProcess) -> Workspace:
+    """What the connection to Databricks leads to."""
+    return airflow_workspace_process.start()
 
 
 @pytest.fixture(scope="session")

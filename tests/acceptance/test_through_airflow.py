@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 
 from airflow_dataloader.control.claim import _LOCK as CLAIM_LOCK
 from tests.acceptance.through_airflow import Stand
+from tests.airflow_stand import WorkspaceProcess
 from tests.faults.accident import eventually
 from tests.faults.proxy import Fault, Plan, Proxy
+
+if TYPE_CHECKING:
+    from tests.conftest import Server
 
 pytestmark = pytest.mark.timeout(1_500)
 
@@ -130,9 +135,9 @@ def ended(stand: Stand, run: str) -> bool:
 
 
 @pytest.mark.faults
-def test_a_claim_that_is_killed_after_its_commit_gives_the_same_loads(stand: Stand) -> None:
+def test_a_claim_that_is_killed_after_its_commit_gives_the_same_loads(stand: Stand, postgres: Server) -> None:
     table = stand.table()
-    with psycopg.connect(stand.bench.server.url("through_airflow_control")) as own:
+    with psycopg.connect(postgres.url("through_airflow_control")) as own:
         # The claims' own lock: a claim waits for it before its first look.
         own.execute("SELECT pg_advisory_xact_lock(%s)", [CLAIM_LOCK])
         stand.airflow.run()
@@ -173,6 +178,44 @@ def test_loads_that_end_at_once_are_all_reported(stand: Stand) -> None:
     for table in tables:
         table.ends_as("failed")
         assert stand.airflow.record(table.run, table.map_index)["message"] == table.load.log_message
+
+
+@pytest.mark.faults
+def test_all_of_postgresql_may_be_away_for_a_while(stand: Stand, postgres: Server) -> None:
+    """Airflow's own database too: its components die, and somebody starts them again."""
+    table = stand.table()
+    with table.held():
+        stand.airflow.run()
+        table.deferred()
+        table.started()
+        run, map_index = table.run, table.map_index
+        postgres.stop()
+    try:
+        time.sleep(20)
+    finally:
+        postgres.start()
+    stand.airflow.revive()
+    table.ends_as("success")
+    assert len(table.loads()) == 1
+    assert stand.airflow.record(run, map_index)["load_status"] == "Succeeded"
+
+
+@pytest.mark.faults
+def test_a_workspace_that_is_killed_and_comes_back_leaves_nothing_undone(
+    stand: Stand, airflow_workspace_process: WorkspaceProcess
+) -> None:
+    table = stand.table()
+    with table.held():
+        stand.airflow.run()
+        table.deferred()
+        table.started()
+        airflow_workspace_process.kill()
+        time.sleep(5)
+        airflow_workspace_process.start()
+    # Whether the run outlives its workspace is the workspace's affair.
+    eventually("its end", lambda: table.task_is("success", "failed"), seconds=300)
+    succeeded = table.load.load_status == "Succeeded"
+    assert table.task()["state"] == ("success" if succeeded else "failed")
 
 
 def claims_waiting(stand: Stand) -> bool:
