@@ -46,7 +46,7 @@ class ClaimOperator(BaseOperator):
 
     def _claim(self, task: Any) -> list[Claimed]:
         from airflow_dataloader.control.claim import claim
-        from airflow_dataloader.control.reap import reap
+        from airflow_dataloader.control.reap import ReapLimits, reap
         from airflow_dataloader.hooks.control import ControlHook
         from airflow_dataloader.hooks.run_api import DatabricksRunApi
 
@@ -54,7 +54,8 @@ class ClaimOperator(BaseOperator):
         api = DatabricksRunApi(self.databricks_conn_id or settings.databricks_conn_id)
         engine = ControlHook(self.control_conn_id or settings.control_conn_id).engine()
         try:
-            for reaped in reap(engine, run_api=api):
+            limits = ReapLimits(queue=60 * settings.queued_minutes, progress=60 * settings.progress_minutes)
+            for reaped in reap(engine, run_api=api, limits=limits):
                 self.log.warning("%s", _given_up(reaped))
             return claim(
                 engine,
