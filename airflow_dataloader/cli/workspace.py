@@ -124,7 +124,7 @@ def _serving() -> ModuleType:
 def _open_spark(home: WorkspaceHome, *, memory: str, most_bytes: int) -> Spark:
     """Return the Spark of ``SPARK_REMOTE``, else a warm server of our own."""
     from airflow_dataloader.workspace.spark.given import GivenSpark
-    from airflow_dataloader.workspace.spark.warm import WarmSpark
+    from airflow_dataloader.workspace.spark.warm import WarmSpark, Watch
 
     remote = os.environ.get("SPARK_REMOTE")
     if remote:
@@ -133,7 +133,8 @@ def _open_spark(home: WorkspaceHome, *, memory: str, most_bytes: int) -> Spark:
     def start(log: Path) -> SparkServer:
         return _new_server(home.folder.parent, memory, log)
 
-    return WarmSpark(start, log_file=home.spark_log, note=home.spark_server, most_bytes=most_bytes)
+    watch = Watch(most_bytes=most_bytes)
+    return WarmSpark(start, log_file=home.spark_log, note=home.spark_server, watch=watch)
 
 
 def _new_server(home: Path, memory: str, log: Path) -> SparkServer:

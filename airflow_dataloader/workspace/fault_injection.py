@@ -58,7 +58,7 @@ async def _nowhere(_: Message) -> None:
 async def _hang_up(send: Send) -> None:
     # ASGI has no word for it. The server's own object behind `send` holds the connection.
     transport = getattr(getattr(send, "__self__", None), "transport", None)
-    if isinstance(transport, asyncio.Transport):
+    if transport is not None:
         transport.abort()
     # The server must learn of it before it finds that nothing was answered.
     await asyncio.sleep(0.05)

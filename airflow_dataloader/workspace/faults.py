@@ -23,7 +23,7 @@ class Kind(StrEnum):
     STATUS = "status"
     #: Do what was asked, and break the connection off instead of answering.
     LOST_ANSWER = "lost_answer"
-    #: ``runs/submit``: carry it out, and know nothing of the run afterwards.
+    #: ``runs/submit``: answer with a run that nobody knows afterwards.
     LOST_RUN = "lost_run"
     #: ``runs/submit``: the run ends SKIPPED at once.
     SKIPPED = "skipped"
@@ -93,11 +93,14 @@ class Faults:
             return list(self._coming)
 
     def meet(self, path: str) -> list[Fault]:
-        """Return the faults that this request meets, and use each up once."""
+        """Return the faults that this request meets, the first of each kind, and use each up once."""
         with self._lock:
-            met = [fault for fault in self._coming if fault.path in path]
-            left = [
-                replace(fault, times=fault.times - 1) if fault in met else fault for fault in self._coming
-            ]
-            self._coming = [fault for fault in left if fault.times > 0]
-            return met
+            met: dict[Kind, int] = {}
+            for index, fault in enumerate(self._coming):
+                if fault.path in path:
+                    met.setdefault(fault.kind, index)
+            found = [self._coming[index] for index in met.values()]
+            for index in met.values():
+                self._coming[index] = replace(self._coming[index], times=self._coming[index].times - 1)
+            self._coming = [fault for fault in self._coming if fault.times > 0]
+            return found

@@ -19,8 +19,8 @@ from airflow_dataloader.workspace.jobs.model import Run, TaskRun
 from airflow_dataloader.workspace.jobs.process import TaskProcess, launch, was_never_started
 from airflow_dataloader.workspace.jobs.states import Code, End, LifeCycle, Result, Stop
 from airflow_dataloader.workspace.jobs.store import RunStore
+from airflow_dataloader.workspace.spark.address import with_session
 from airflow_dataloader.workspace.spark.protocol import Lease, Spark
-from airflow_dataloader.workspace.spark.sessions import with_session
 from airflow_dataloader.workspace.tokens import hashed, new_token
 
 log = logging.getLogger(__name__)
@@ -45,11 +45,9 @@ class Stand:
 class StopSign:
     """Tells the threads of one run to end it, and why; the first reason stays."""
 
-    def __init__(self, reason: Stop | None = None) -> None:
+    def __init__(self) -> None:
         self._given = threading.Event()
         self.reason: Stop | None = None
-        if reason is not None:
-            self.give(reason)
 
     def give(self, reason: Stop) -> None:
         """Ask for the end."""
@@ -164,11 +162,15 @@ class TaskExecution:
     def _follow(self, process: TaskProcess, lease: Lease, session: str) -> End:
         while process.alive and not self._stop.wait(_LOOK_SECONDS) and not self._overdue():
             pass
-        ended_itself = not process.alive
-        reason = None if ended_itself else self._stop.reason or Stop.TIMEOUT
-        for run_id in (self._task.run_id, self._run.run_id) if reason else ():
-            self._stand.store.move(run_id, LifeCycle.TERMINATING)
-        process.end()
+        reason = None
+        if process.alive:
+            reason = self._stop.reason or Stop.TIMEOUT
+            for run_id in (self._task.run_id, self._run.run_id):
+                self._stand.store.move(run_id, LifeCycle.TERMINATING)
+            process.end()
+        elif process.exit_code is None:
+            # Killed; by us, if we were about to when we were killed ourselves.
+            reason = self._stop.reason
         try:
             # Ending the process does not end the write.
             lease.end(session)

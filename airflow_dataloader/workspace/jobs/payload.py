@@ -13,6 +13,7 @@ from airflow_dataloader.workspace.jobs.model import Submission, TaskSpec
 LONGEST_TOKEN = 64
 LONGEST_PARAMETERS = 10_000
 MOST_TASKS = 100
+_LARGEST = 2**63 - 1
 
 _TASK = "spark_python_task"
 #: Where the older shape has its only task.
@@ -37,7 +38,7 @@ def read_submission(body: Mapping[str, Any]) -> Submission:
         tasks=specs,
         idempotency_token=token,
         timeout=number(body, "timeout_seconds"),
-        queued=_true((body.get("queue") or {}).get("enabled")),
+        queued=_is_queued(body.get("queue")),
         payload={"tasks": tasks},
     )
 
@@ -49,13 +50,13 @@ def number(source: Mapping[str, Any], name: str, default: int = 0) -> int:
         found = int(value)
     except (TypeError, ValueError):
         raise invalid(f"{name} must be a whole number, not {value!r}.") from None
-    if found < 0:
-        raise invalid(f"{name} must not be negative.")
+    if not 0 <= found <= _LARGEST:
+        raise invalid(f"{name} must be between 0 and {_LARGEST}.")
     return found
 
 
-def _true(value: object) -> bool:
-    return str(value).casefold() == "true"
+def _is_queued(queue: object) -> bool:
+    return isinstance(queue, dict) and str(queue.get("enabled")).casefold() == "true"
 
 
 def _task(task: object) -> TaskSpec:
@@ -80,9 +81,16 @@ def _task(task: object) -> TaskSpec:
         key=key,
         python_file=_python_file(key, script),
         parameters=_parameters(key, script),
-        depends_on=tuple(item["task_key"] for item in task.get("depends_on") or ()),
+        depends_on=_depends_on(key, task),
         timeout=number(task, "timeout_seconds"),
     )
+
+
+def _depends_on(key: str, task: Mapping[str, Any]) -> tuple[str, ...]:
+    before = task.get("depends_on") or []
+    if not isinstance(before, list) or not all(isinstance(item, dict) for item in before):
+        raise invalid(f"Task {key}: depends_on must be a list of objects with a task_key.")
+    return tuple(str(item.get("task_key")) for item in before)
 
 
 def _python_file(key: str, script: Mapping[str, Any]) -> str:

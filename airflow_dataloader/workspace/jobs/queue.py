@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 
 from airflow_dataloader.workspace.jobs import states
 from airflow_dataloader.workspace.jobs.execution import RunExecution, Stand, StopSign
-from airflow_dataloader.workspace.jobs.model import Run
 from airflow_dataloader.workspace.jobs.states import Stop
 
 log = logging.getLogger(__name__)
@@ -28,9 +28,10 @@ class RunQueue:
 
     def start(self) -> None:
         """Begin; processes that a killed workspace left are watched at once, whatever the limit."""
-        for run in self._stand.store.alive():
-            if any(task.pid is not None for task in run.tasks):
-                self._take(run)
+        for run_id in self._stand.store.alive():
+            run = self._stand.store.run(run_id)
+            if run is not None and any(task.pid is not None for task in run.tasks):
+                self._take(run_id)
         self._dispatcher.start()
 
     def wake(self) -> None:
@@ -52,9 +53,8 @@ class RunQueue:
         with self._changed:
             self._closing = True
             self._wake()
-            running = list(self._stops)
         self._dispatcher.join()
-        for run_id in running:
+        for run_id in list(self._stops):
             self.stop(run_id, Stop.SHUTDOWN)
         for thread in list(self._threads):
             thread.join()
@@ -64,43 +64,56 @@ class RunQueue:
             with self._changed:
                 self._changed.wait_for(lambda: self._woken)
                 self._woken = False
-            for run in self._waiting():
-                if run.stop is not None:
-                    self._end_unstarted(run, run.stop)
-                elif len(self._stops) < self._max and not self._closing:
-                    self._take(run)
+            try:
+                self._look()
+            except Exception:
+                # Whatever it was, those that wait must not wait for ever.
+                log.exception("The queue was not looked through.")
+                time.sleep(1.0)
+                self.wake()
 
-    def _waiting(self) -> list[Run]:
-        return [run for run in self._stand.store.alive() if run.run_id not in self._stops]
+    def _look(self) -> None:
+        """End those that were stopped while they waited, and take up as many as may run."""
+        for run_id, stop in self._stand.store.alive().items():
+            if run_id in self._stops or self._closing:
+                continue
+            if stop is not None:
+                self._end_unstarted(run_id, stop)
+            elif len(self._stops) < self._max:
+                self._take(run_id)
 
     def _wake(self) -> None:
         self._woken = True
         self._changed.notify_all()
 
-    def _take(self, run: Run) -> None:
-        sign = StopSign(run.stop)
-        thread = threading.Thread(target=self._see_through, args=(run, sign), name=f"run-{run.run_id}")
+    def _take(self, run_id: int) -> None:
+        sign = StopSign()
+        thread = threading.Thread(target=self._see_through, args=(run_id, sign), name=f"run-{run_id}")
         with self._changed:
-            self._stops[run.run_id] = sign
+            self._stops[run_id] = sign
             self._threads.add(thread)
-        # A stop that came between reading the run and this found nobody to tell.
-        found = self._stand.store.run(run.run_id)
-        if found is not None and found.stop is not None:
-            sign.give(found.stop)
         thread.start()
 
-    def _see_through(self, run: Run, sign: StopSign) -> None:
+    def _see_through(self, run_id: int, sign: StopSign) -> None:
+        store = self._stand.store
         try:
-            RunExecution(self._stand, run, sign).execute()
+            # Read after the sign is up: a stop that came before is on record, a later one finds the sign.
+            run = store.run(run_id)
+            if run is not None:
+                if run.stop is not None:
+                    sign.give(run.stop)
+                RunExecution(self._stand, run, sign).execute()
         except Exception as error:
-            log.exception("Run %s ended by an error of the workspace.", run.run_id)
-            self._stand.store.end(run.run_id, states.broken(f"The workspace failed: {type(error).__name__}."))
+            log.exception("Run %s ended by an error of the workspace.", run_id)
+            store.end(run_id, states.broken(f"The workspace failed: {type(error).__name__}."))
         finally:
             with self._changed:
-                del self._stops[run.run_id]
+                del self._stops[run_id]
                 self._threads.discard(threading.current_thread())
                 self._wake()
 
-    def _end_unstarted(self, run: Run, reason: Stop) -> None:
-        for run_id in (*(task.run_id for task in run.tasks), run.run_id):
-            self._stand.store.end(run_id, states.stopped(reason))
+    def _end_unstarted(self, run_id: int, reason: Stop) -> None:
+        run = self._stand.store.run(run_id)
+        for task in run.tasks if run is not None else ():
+            self._stand.store.end(task.run_id, states.stopped(reason))
+        self._stand.store.end(run_id, states.stopped(reason))

@@ -57,8 +57,11 @@ class RunStore:
         with self._lock:
             self._connection.close()
 
-    def submit(self, submission: Submission) -> tuple[int, bool]:
-        """Return the run of this submission's token, or a new one, and whether it is new."""
+    def submit(self, submission: Submission, *, end: End | None = None) -> tuple[int, bool]:
+        """Return the run of this submission's token, or a new one, and whether it is new.
+
+        With ``end`` a new run is over before anybody can take it up.
+        """
         with self._changing() as connection:
             if submission.idempotency_token is not None:
                 known = connection.execute(
@@ -68,8 +71,10 @@ class RunStore:
                     return int(known["id"]), False
             life_cycle = LifeCycle.QUEUED if submission.queued else LifeCycle.PENDING
             run_id = self._insert(None, submission.idempotency_token, asdict(submission), life_cycle)
-            for task in submission.tasks:
-                self._insert(run_id, None, asdict(task), LifeCycle.PENDING)
+            tasks = [self._insert(run_id, None, asdict(task), LifeCycle.PENDING) for task in submission.tasks]
+            if end is not None:
+                for ended in (run_id, *tasks):
+                    self._end(ended, end)
             return run_id, True
 
     def run(self, run_id: int) -> Run | None:
@@ -99,13 +104,21 @@ class RunStore:
             ).fetchall()
             return [self._run(row) for row in rows]
 
-    def alive(self) -> list[Run]:
-        """Return the runs that have not ended, the oldest first."""
+    def alive(self) -> dict[int, Stop | None]:
+        """Return the runs that have not ended, the oldest first, and why each is to end, if it is."""
         with self._lock:
             rows = self._connection.execute(
-                "SELECT * FROM run WHERE ended = 0 AND parent IS NULL ORDER BY id"
+                "SELECT id, stop FROM run WHERE ended = 0 AND parent IS NULL ORDER BY id"
             ).fetchall()
-            return [self._run(row) for row in rows]
+            return {row["id"]: Stop(row["stop"]) if row["stop"] else None for row in rows}
+
+    def ended_before(self, moment: int) -> list[int]:
+        """Return the runs that ended before a moment, in ms."""
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT id FROM run WHERE ended > 0 AND ended < ? AND parent IS NULL ORDER BY id", (moment,)
+            ).fetchall()
+            return [int(row["id"]) for row in rows]
 
     def move(self, run_id: int, life_cycle: LifeCycle, message: str = "") -> None:
         """Put a living run or task into a state; its first RUNNING is its start."""
@@ -135,12 +148,8 @@ class RunStore:
 
     def end(self, run_id: int, end: End) -> None:
         """Record how a run or task ended; the first end stays, and its token is worth nothing any more."""
-        with self._changing() as connection:
-            connection.execute(
-                "UPDATE run SET life_cycle = ?, code = ?, result = ?, message = ?, ended = ?, "
-                "token_hash = NULL WHERE id = ? AND ended = 0",
-                (end.life_cycle, end.code, end.result, end.message, _now(), run_id),
-            )
+        with self._changing():
+            self._end(run_id, end)
 
     def stop(self, run_id: int, reason: Stop) -> None:
         """Record that a run is to end; the first reason stays."""
@@ -150,7 +159,7 @@ class RunStore:
             )
 
     def forget(self, run_id: int) -> None:
-        """Lose a run."""
+        """Know nothing of a run any more, nor of its idempotency token."""
         with self._changing() as connection:
             connection.execute("DELETE FROM run WHERE id = ?", (run_id,))
 
@@ -171,6 +180,13 @@ class RunStore:
             (parent, token, json.dumps(submission), state, _now()),
         )
         return int(cursor.lastrowid or 0)
+
+    def _end(self, run_id: int, end: End) -> None:
+        self._connection.execute(
+            "UPDATE run SET life_cycle = ?, code = ?, result = ?, message = ?, ended = ?, "
+            "token_hash = NULL WHERE id = ? AND ended = 0",
+            (end.life_cycle, end.code, end.result, end.message, _now(), run_id),
+        )
 
     def _run(self, row: sqlite3.Row) -> Run:
         tasks = self._connection.execute("SELECT * FROM run WHERE parent = ? ORDER BY id", (row["id"],))

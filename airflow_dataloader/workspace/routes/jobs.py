@@ -22,6 +22,13 @@ router = APIRouter()
 #: Runs that one page of the list may hold, and how many it holds by default.
 _MOST, _USUAL = 25, 20
 
+#: How a run ends at once that meets a fault.
+_ORDERED = {
+    Kind.LOST_RUN: states.skipped("A fault was ordered."),
+    Kind.SKIPPED: states.skipped("A fault was ordered."),
+    Kind.INTERNAL_ERROR: states.broken("A fault was ordered."),
+}
+
 ForDesk = Annotated[Desk, Depends(desk_of)]
 
 
@@ -31,12 +38,9 @@ def _both(path: str) -> tuple[str, str]:
 
 def submit(desk: ForDesk, request: Request, body: Parameters) -> dict[str, int]:
     """Take a run on; the same idempotency token always names the same run."""
-    run_id, is_new = desk.stand.store.submit(read_submission(body))
     met = request.scope.get(MET, ())
-    if is_new and Kind.SKIPPED in met:
-        _end(desk, run_id, states.skipped("A fault was ordered.", code=states.Code.SKIPPED))
-    if is_new and Kind.INTERNAL_ERROR in met:
-        _end(desk, run_id, states.broken("A fault was ordered."))
+    end = next((end for kind, end in _ORDERED.items() if kind in met), None)
+    run_id, _ = desk.stand.store.submit(read_submission(body), end=end)
     if Kind.LOST_RUN in met:
         desk.stand.store.forget(run_id)
     desk.queue.wake()
@@ -105,12 +109,6 @@ def _run(desk: Desk, run_id: int) -> Run:
     if run is None:
         raise no_run(run_id)
     return run
-
-
-def _end(desk: Desk, run_id: int, end: states.End) -> None:
-    run = _run(desk, run_id)
-    for each in (*(task.run_id for task in run.tasks), run_id):
-        desk.stand.store.end(each, end)
 
 
 for _route, _method, _answer in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from airflow_dataloader.core.scrub import scrub
@@ -11,11 +12,14 @@ from airflow_dataloader.workspace.jobs.output import read_output
 from airflow_dataloader.workspace.jobs.shapes import shape_task
 from airflow_dataloader.workspace.jobs.states import Result
 
+#: A Spark server's token in its address, should anybody print it.
+_TOKEN = re.compile(r";token=([^;\s]+)")
+
 
 def shown_output(desk: Desk, run: Run, task: TaskRun) -> dict[str, Any]:
     """Return ``runs/get-output`` of a task: its logs, and its error if it failed."""
     output = read_output(desk.stand.home.run_folder(run.run_id, task.run_id))
-    hidden = desk.secrets.values() | desk.hidden
+    hidden = desk.secrets.values() | desk.hidden | set(_TOKEN.findall(output.logs))
     shown: dict[str, Any] = {
         "metadata": shape_task(run, task.run_id, desk.stand.url),
         "logs": scrub(output.logs, hidden),

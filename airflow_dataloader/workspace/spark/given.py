@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass, field
 
 from airflow_dataloader.exceptions import EngineFailed
-from airflow_dataloader.workspace.spark.sessions import end_session
 
 #: Seconds between tries to end a session at a server that does not answer, and how many there are.
 _PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)
@@ -20,6 +19,8 @@ class GivenLease:
 
     def end(self, session: str) -> None:
         """End the session, with patience: nobody but the server can say that it is over."""
+        from airflow_dataloader.workspace.spark.sessions import end_session
+
         for pause in _PAUSES:
             try:
                 end_session(self.remote, session)

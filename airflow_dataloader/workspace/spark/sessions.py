@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from typing import Any
 
@@ -11,11 +10,11 @@ from pyspark.sql.connect import proto
 from pyspark.sql.connect.client.core import DefaultChannelBuilder
 
 from airflow_dataloader.exceptions import EngineFailed
+from airflow_dataloader.workspace.spark.address import with_session
 
 #: Seconds that one question may take; a server that collects its garbage may well need some.
 _SECONDS = 20.0
 
-_USER = "dataloader"
 #: Generated code without types.
 _STUB: Any = proto.SparkConnectServiceStub
 
@@ -25,18 +24,6 @@ _GONE = (
     "INVALID_HANDLE.SESSION_NOT_FOUND",
     "INVALID_HANDLE.SESSION_CHANGED",
 )
-
-
-def with_session(remote: str, session: str) -> str:
-    """Return the address with this session id in place of any other, and with a user.
-
-    A session is known by both, and without a user every client would take that of its own process.
-    """
-    base = re.sub(r";session_id=[^;]*", "", remote).rstrip(";")
-    if "/" not in base.removeprefix("sc://"):
-        base += "/"
-    user = "" if ";user_id=" in base else f";user_id={_USER}"
-    return f"{base}{user};session_id={session}"
 
 
 def end_session(remote: str, session: str, *, seconds: float = _SECONDS) -> None:

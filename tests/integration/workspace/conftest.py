@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,12 @@ elif what == "stubborn":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     print("ignores SIGTERM", flush=True)
     time.sleep(600)
+elif what == "await":
+    path, code = rest
+    while not os.path.exists(path):
+        time.sleep(0.05)
+    print("awaited", flush=True)
+    sys.exit(int(code))
 elif what == "child":
     child = subprocess.Popen(["sleep", "600"])
     print("child", child.pid, flush=True)
@@ -59,21 +65,18 @@ def until(condition: Callable[[], object]) -> None:
         time.sleep(0.05)
 
 
-@dataclass(frozen=True)
-class Workspace:
-    """A running workspace and its clients."""
+@dataclass(frozen=True, kw_only=True)
+class Client:
+    """Asks a workspace over HTTP."""
 
-    desk: Desk
+    url: str
+    token: str = field(repr=False)
     script: Path
-
-    @property
-    def url(self) -> str:
-        return self.desk.stand.url
 
     @property
     def http(self) -> httpx.Client:
         """Requests with the owner's token."""
-        headers = {"Authorization": f"Bearer {self.desk.owner_token}"}
+        headers = {"Authorization": f"Bearer {self.token}"}
         return httpx.Client(base_url=self.url, headers=headers, timeout=60)
 
     def task(self, *parameters: str, key: str = "t", **more: Any) -> dict[str, Any]:
@@ -112,15 +115,22 @@ class Workspace:
         until(lambda: self.get(run_id)["status"]["state"] == "TERMINATED")
         return self.get(run_id)
 
+    def said(self, run_id: int, text: str) -> None:
+        """Wait until the run has written a text."""
+        until(lambda: text in self.output(run_id)["logs"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workspace(Client):
+    """A workspace in this process."""
+
+    desk: Desk
+
     def process(self, run_id: int) -> psutil.Process:
         """Return the process that leads the run's only task."""
         run = self.desk.stand.store.run(run_id)
         assert run is not None
         return psutil.Process(run.tasks[0].pid)
-
-    def said(self, run_id: int, text: str) -> None:
-        """Wait until the run has written a text."""
-        until(lambda: text in self.output(run_id)["logs"])
 
 
 @pytest.fixture(scope="session")
@@ -156,7 +166,7 @@ def starting(home: Path, script: Path, spark: Spark) -> Iterator[Start]:
         def start(**settings: Any) -> Workspace:
             chosen = WorkspaceSettings(**{"home": home, "environment": dict(os.environ)} | settings)
             desk = stack.enter_context(running(chosen, lambda _: spark))
-            return Workspace(desk, script)
+            return Workspace(desk=desk, url=desk.stand.url, token=desk.owner_token, script=script)
 
         yield start
 
