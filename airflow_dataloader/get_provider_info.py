@@ -15,13 +15,6 @@ def get_provider_info() -> dict[str, Any]:
         "package-name": "airflow-dataloader",
         "name": "Dataloader",
         "description": "Bulk loader: rows of a control table become Delta tables, exactly once.",
-        "integrations": [
-            {
-                "integration-name": "Dataloader",
-                "external-doc-url": "https://airflow.apache.org/docs/",
-                "tags": ["software"],
-            }
-        ],
         "hooks": [{"integration-name": "Dataloader", "python-modules": ["airflow_dataloader.hooks.control"]}],
         "operators": [
             {
