@@ -25,6 +25,8 @@ CLUSTER_ID = "DATABRICKS_CLUSTER_ID"
 #: Ways to say where a job runs, one of which ``cluster`` must hold.
 CLUSTER_KINDS = ("existing_cluster_id", "new_cluster", "environment")
 
+_HOME = "~/.dataloader"
+
 SCHEDULE_MODES = ("asset", "interval")
 
 
@@ -55,51 +57,89 @@ def _home(text: str) -> Path:
     return Path(text).expanduser().absolute()
 
 
-def _read(parse: Callable[[str], Any]) -> dict[str, Any]:
-    """Return the metadata of a field whose text ``parse`` reads, with a ValueError naming what it wants."""
-    return {"parse": parse}
+def _setting(default: str, about: str, parse: Callable[[str], Any] = str, kind: str = "string") -> Any:
+    """Return a field whose text ``parse`` reads, with a ValueError naming what it wants; "" is None."""
+    return field(
+        default_factory=lambda: parse(default) if default else None,
+        metadata=_metadata(default, about, parse, kind),
+    )
 
 
-def _count(default: int, minimum: int = 1) -> Any:
-    return field(default=default, metadata=_read(lambda text: _number(text, minimum)))
+def _metadata(
+    default: str, about: str, parse: Callable[[str], Any], kind: str = "string"
+) -> dict[str, object]:
+    return {"default": default, "about": about, "parse": parse, "kind": kind}
+
+
+def _count(default: int, about: str, minimum: int = 1) -> Any:
+    return _setting(str(default), about, lambda text: _number(text, minimum), "integer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """A setting as a configuration reference describes it."""
+
+    name: str
+    #: ``string`` or ``integer``.
+    kind: str
+    #: As text; empty: none.
+    default: str
+    about: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Every setting with its default. A field's name is the setting's name."""
+    """Every setting with its default and what it means. A field's name is the setting's name."""
 
-    #: Folder of jars, local warehouse, local workspace and demo.
-    home: Path = field(default_factory=lambda: _home("~/.dataloader"), metadata=_read(_home))
-    #: Airflow connections of the control database and of Databricks.
-    control_conn_id: str = field(default="dataloader_control", metadata=_read(str))
-    databricks_conn_id: str = field(default="databricks_default", metadata=_read(str))
-    #: Where jobs run, in the Jobs API's words; None: the connection decides.
-    cluster: Mapping[str, Any] | None = field(default=None, metadata=_read(_cluster))
-    #: Workspace folder that holds ``airflow_dataloader/`` and ``spark_tasks/``; None: where deploy puts it.
-    loader_path: str | None = field(default=None, metadata=_read(str))
-    #: ``asset``: woken by the control database; ``interval``: looks once a minute.
-    schedule_mode: str = field(default="asset", metadata=_read(_schedule_mode))
-    #: Rows that one claim takes at most.
-    batch_size: int = _count(10)
-    #: Loads that may live at the same time, over all sources.
-    max_concurrent_loads: int = _count(32)
-    #: Loads that share one Databricks run.
-    tables_per_run: int = _count(1)
-    #: Minutes that a load may stay Queued, In Progress, or In Progress without progress.
-    queued_minutes: int = _count(60)
-    running_minutes: int = _count(180)
-    progress_minutes: int = _count(10)
-    #: Seconds that one heartbeat is good for. A heartbeat comes every 10 s, so 30 forgives two lost ones.
-    lease_seconds: int = _count(60, minimum=30)
-    #: Minutes between two looks of the monitors.
-    longqueued_interval_minutes: int = _count(10)
-    longrunning_interval_minutes: int = _count(10)
-    failed_interval_minutes: int = _count(15)
-    landing_table_interval_minutes: int = _count(30)
-    #: Early retries of a failed row before a person has to look; 0 for none.
-    max_retries: int = _count(3, minimum=0)
-    #: Seconds between two looks at a Databricks run.
-    poll_seconds: int = _count(10)
+    home: Path = field(
+        default_factory=lambda: _home(_HOME),
+        metadata=_metadata(_HOME, "Folder of jars, local warehouse, local workspace and demo.", _home),
+    )
+    control_conn_id: str = _setting("dataloader_control", "Airflow connection of the control database.")
+    databricks_conn_id: str = _setting(
+        "databricks_default", "Airflow connection of the Databricks workspace, or of the local one."
+    )
+    cluster: Mapping[str, Any] | None = _setting(
+        "",
+        "Where jobs run, in the Jobs API's words: a JSON object with one of existing_cluster_id, new_cluster "
+        "or environment (serverless), and with what else the run's task needs, libraries for example. "
+        "Empty: the workspace's own default.",
+        _cluster,
+    )
+    loader_path: str | None = _setting(
+        "",
+        "Workspace folder that holds airflow_dataloader/ and spark_tasks/. Empty: where deploy puts it.",
+    )
+    schedule_mode: str = _setting(
+        "asset", "asset: woken by the control database; interval: looks once a minute.", _schedule_mode
+    )
+    batch_size: int = _count(10, "Rows that one claim takes at most.")
+    max_concurrent_loads: int = _count(32, "Loads that may live at the same time, over all sources.")
+    tables_per_run: int = _count(1, "Loads that share one Databricks run.")
+    queued_minutes: int = _count(60, "Minutes that a load may stay Queued.")
+    running_minutes: int = _count(180, "Minutes that a load may stay In Progress.")
+    progress_minutes: int = _count(10, "Minutes that a load may stay In Progress without progress.")
+    lease_seconds: int = _count(
+        60,
+        "Seconds that one heartbeat is good for. A heartbeat comes every 10 s, so 30 forgives two lost ones.",
+        minimum=30,
+    )
+    longqueued_interval_minutes: int = _count(10, "Minutes between two looks at loads that are Queued.")
+    longrunning_interval_minutes: int = _count(10, "Minutes between two looks at loads that are In Progress.")
+    failed_interval_minutes: int = _count(15, "Minutes between two looks at rows that are Failed.")
+    landing_table_interval_minutes: int = _count(30, "Minutes between two looks for new landing tables.")
+    max_retries: int = _count(
+        3, "Early retries of a failed row before a person has to look; 0 for none.", minimum=0
+    )
+    poll_seconds: int = _count(10, "Seconds between two looks at a Databricks run.")
+
+    @classmethod
+    def options(cls) -> list[Option]:
+        """Return what there is to set, in order."""
+        return [
+            Option(name=item.name, **{name: item.metadata[name] for name in ("kind", "default", "about")})
+            for item in fields(cls)
+        ]
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:

@@ -11,8 +11,10 @@ from uuid import uuid4
 from sqlalchemy import select, text, update
 
 from airflow_dataloader.control.claim import claim
+from airflow_dataloader.control.reap import reap
 from airflow_dataloader.control.tables import historical_metadata, table_control
 from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.core.reaping import ReapLimits
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.core.strategy import Trigger
 from airflow_dataloader.loader.engines.protocol import Engine
@@ -43,6 +45,8 @@ class Bench:
     home: Path
     #: ``SPARK_REMOTE`` for processes of their own; empty: each starts its own Spark.
     remote: str = ""
+    #: The control database, for processes of their own.
+    control_url: str = ""
     observer: Observer = field(default_factory=LogObserver)
     #: Each test writes to a schema of its own: the warehouse is shared by the session.
     schema: str = field(default_factory=lambda: f"s_{uuid4().hex[:12]}")
@@ -51,16 +55,20 @@ class Bench:
         add_source(self.control)
 
     @property
-    def secret_environment(self) -> dict[str, str]:
-        """The source's login, as a process finds it in its environment."""
-        values = {
+    def login(self) -> dict[str, str]:
+        """The source's login, by the names that follow ``shop-`` in the secret scope ``test``."""
+        return {
             "host": "127.0.0.1",
             "port": str(self.server.port),
             "database": self.source.info.dbname,
             "user": self.server.user,
             "password": self.server.password,
         }
-        return {f"DATALOADER_SECRET_TEST_SHOP_{name.upper()}": value for name, value in values.items()}
+
+    @property
+    def secret_environment(self) -> dict[str, str]:
+        """The source's login, as a process finds it in its environment."""
+        return {f"DATALOADER_SECRET_TEST_SHOP_{name.upper()}": value for name, value in self.login.items()}
 
     @property
     def worker(self) -> Worker:
@@ -147,6 +155,10 @@ class Bench:
         """Return the staging tables left in this test's schema."""
         folder = self.home / "warehouse" / "bronze" / self.schema
         return [path.name for path in folder.glob("_adl_stage_*")]
+
+    def give_up(self) -> None:
+        """Reap what is due, without asking anybody whether it still runs."""
+        reap(self.control, run_api=None, limits=ReapLimits(startup=0))
 
     def pretend_lease_ended(self, config_id: int) -> None:
         """Move the row's live load so far into the past that reap may give it up."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import shutil
@@ -23,10 +24,22 @@ if TYPE_CHECKING:
 
     from airflow_dataloader.loader.engines.spark.engine import SparkEngine
     from airflow_dataloader.loader.engines.spark.server import ConnectServer
+    from tests.airflow_db import Connections
     from tests.bench import Bench
 
 # Spark's classic mode forks this process, and gRPC, once Connect has used it, does not survive in the child.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+_AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="dataloader-airflow-"))
+
+# Airflow reads these when it is first imported, and some of them then only.
+os.environ.update(
+    AIRFLOW_HOME=str(_AIRFLOW_HOME),
+    AIRFLOW__CORE__LOAD_EXAMPLES="False",
+    AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{_AIRFLOW_HOME}/airflow.db",
+    # Deferred tasks are held back for five seconds less.
+    AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL="0",
+)
+atexit.register(shutil.rmtree, _AIRFLOW_HOME, ignore_errors=True)
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("any machine", deadline=None)
@@ -153,6 +166,7 @@ def connect_engine(home: Path, connect_server: ConnectServer) -> Iterator[SparkE
 @pytest.fixture
 def bench(
     control: sqlalchemy.Engine,
+    control_url: str,
     source_db: psycopg.Connection,
     connect_engine: SparkEngine,
     connect_server: ConnectServer,
@@ -164,12 +178,31 @@ def bench(
 
     return Bench(
         control=control,
+        control_url=control_url,
         source=source_db,
         engine=connect_engine,
         server=postgres,
         home=home,
         remote=connect_server.settings.remote,
     )
+
+
+@pytest.fixture(scope="session")
+def airflow_db(postgres: Server) -> str:
+    """URL of Airflow's metadata database, for tests that run a DAG in their own process."""
+    from tests.airflow_db import set_up
+
+    postgres.create("airflow")
+    set_up(postgres.url("airflow"))
+    return postgres.url("airflow")
+
+
+@pytest.fixture
+def connections(monkeypatch: pytest.MonkeyPatch) -> Connections:
+    """Airflow connections of this test's own."""
+    from tests.airflow_db import Connections
+
+    return Connections(monkeypatch)
 
 
 def _drop(postgres: Server, name: str) -> None:

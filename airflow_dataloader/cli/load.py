@@ -16,6 +16,7 @@ from airflow_dataloader.cli.console import Progress, new_console, new_table
 from airflow_dataloader.cli.control import control_engine
 from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.cli.local_engine import local_engine
+from airflow_dataloader.cli.local_secrets import local_secrets
 from airflow_dataloader.core.selector import Selector, parse
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.loader.local import Loaded, load_locally
@@ -45,7 +46,7 @@ Examples:
   dataloader load --local -s status:failed                 what failed last time
 
 Spark is that of SPARK_REMOTE, else one of its own. The logins of sources are read from
-DATALOADER_SECRET_<SCOPE>_<NAME> in the environment.
+DATALOADER_SECRET_<SCOPE>_<NAME> in the environment, then from what `dataloader workspace secret put` stored.
 """
 
 
@@ -75,7 +76,7 @@ def _load(selector: Selector | None) -> list[Loaded]:
         def open_worker() -> Worker:
             progress.step("Starting Spark")
             engine = stack.enter_context(local_engine(settings))
-            return Worker(control=control, engine=engine, observer=progress)
+            return Worker(control=control, engine=engine, secrets=local_secrets(settings), observer=progress)
 
         loaded = load_locally(
             control,

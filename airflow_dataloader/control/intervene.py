@@ -14,7 +14,8 @@ _LIVE_LOAD = text("""
 SELECT h.id, h.epoch FROM control.historical_metadata h
 JOIN control.table_control t ON t.config_id = h.config_id AND t.load_epoch = h.epoch
 WHERE h.load_status IN ('Queued', 'In Progress') AND h.epoch IS NOT NULL
-    AND (h.id = :metadata_id OR t.config_id = :config_id)""")
+    AND (h.id = :metadata_id OR t.config_id = :config_id)
+    AND (CAST(:airflow_task AS text) IS NULL OR h.airflow_task = :airflow_task)""")
 
 _SAY = text("""
 UPDATE control.table_control t SET last_status = :status, last_status_message = :message
@@ -33,13 +34,16 @@ def cancel(
     *,
     settled_by: SettledBy = SettledBy.CANCEL,
     status: LoadStatus = LoadStatus.CANCELLED,
+    airflow_task: str | None = None,
 ) -> bool:
     """End a live load as Cancelled (or Failed), its row as Failed; False when it was over already.
 
-    Its loader is refused from then on. Whoever calls this also cancels the run.
+    With ``airflow_task`` only while that task answers for it. Its loader is refused from then on. Whoever
+    calls this also cancels the run.
     """
+    values = {"metadata_id": metadata_id, "config_id": None, "airflow_task": airflow_task}
     with transaction(engine) as connection:
-        live = connection.execute(_LIVE_LOAD, {"metadata_id": metadata_id, "config_id": None}).one_or_none()
+        live = connection.execute(_LIVE_LOAD, values).one_or_none()
         if live is None:
             return False
         ending = _cancellation(live.id, live.epoch, reason, settled_by, status)
@@ -63,7 +67,8 @@ def update_control_status(
         )
     allowed = [RowStatus.FAILED] if status else [RowStatus.FAILED, RowStatus.SUCCEEDED]
     with transaction(engine, change_source="status_reset", changed_by=changed_by) as connection:
-        live = connection.execute(_LIVE_LOAD, {"config_id": config_id, "metadata_id": None}).one_or_none()
+        one = {"config_id": config_id, "metadata_id": None, "airflow_task": None}
+        live = connection.execute(_LIVE_LOAD, one).one_or_none()
         if live is not None:
             end(connection, [_cancellation(live.id, live.epoch, message, SettledBy.CANCEL)])
         values = {"config_id": config_id, "status": status, "message": message, "allowed": allowed}

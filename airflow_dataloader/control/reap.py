@@ -197,7 +197,8 @@ def _runs_to_cancel(loads: Sequence[Seen], doomed: Sequence[_Doomed]) -> set[tup
     """Return the runs of ended loads that go on, but not one that still has another load to do."""
     ended = {load.seen.metadata_id for load in doomed}
     spared = {seen.run for seen in loads if seen.metadata_id not in ended}
-    spared |= {load.seen.run for load in doomed if load.reason is Reason.RUN_ENDED}
+    over = {Reason.RUN_ENDED, Reason.RUN_CANCELLED}
+    spared |= {load.seen.run for load in doomed if load.reason in over}
     return {load.seen.run for load in doomed if load.seen.run and load.seen.run not in spared}
 
 

@@ -39,6 +39,7 @@ class Reason(StrEnum):
     NOT_STARTED = "NotStarted"
     STUCK_IN_QUEUE = "StuckInQueue"
     RUN_ENDED = "RunEnded"
+    RUN_CANCELLED = "RunCancelled"
     LEASE_EXPIRED = "LeaseExpired"
     NO_PROGRESS = "NoProgress"
     TIMED_OUT = "TimedOut"
@@ -46,8 +47,8 @@ class Reason(StrEnum):
 
     @property
     def status(self) -> LoadStatus:
-        """What the load ends as: a limit that somebody set cancels it, everything else is a failure."""
-        limits = {Reason.STUCK_IN_QUEUE, Reason.TIMED_OUT, Reason.EXPIRED}
+        """What the load ends as: a person or a limit that one set cancels it, the rest is a failure."""
+        limits = {Reason.STUCK_IN_QUEUE, Reason.TIMED_OUT, Reason.EXPIRED, Reason.RUN_CANCELLED}
         return LoadStatus.CANCELLED if self in limits else LoadStatus.FAILED
 
     @property
@@ -116,7 +117,7 @@ def decide(load: LiveLoad, run: Run | None, limits: ReapLimits) -> Decision:
     if load.status is RowStatus.QUEUED:
         return _queued(load, run, limits)
     if run is not None and run.state is RunState.ENDED:
-        return _run_ended(run, "before its loader settled the load")
+        return run_ended(load.status, run)
     return _overdue(load, limits) or _LEAVE
 
 
@@ -141,7 +142,7 @@ def _queued(load: LiveLoad, run: Run | None, limits: ReapLimits) -> Decision:
             message=f"Nothing started this load within {_minutes(load.since_claim)} of its claim.",
         )
     if run.state is RunState.ENDED:
-        return _run_ended(run, "before its loader started")
+        return run_ended(load.status, run)
     if load.since_claim > limits.queue:
         return Decision(
             action=Action.END,
@@ -151,11 +152,14 @@ def _queued(load: LiveLoad, run: Run | None, limits: ReapLimits) -> Decision:
     return Decision(action=Action.EXTEND)
 
 
-def _run_ended(run: Run, when: str) -> Decision:
+def run_ended(status: RowStatus, run: Run) -> Decision:
+    """Return the end of a load that its loader left in ``status`` when its run was over."""
+    started = status is RowStatus.IN_PROGRESS
+    when = "before its loader settled the load" if started else "before its loader started"
     said = run.reason.strip().rstrip(".") or "no reason given"
     return Decision(
         action=Action.END,
-        reason=Reason.RUN_ENDED,
+        reason=Reason.RUN_CANCELLED if run.cancelled else Reason.RUN_ENDED,
         message=f"The run ended {when}: {said}.",
         termination_code=run.termination_code,
     )

@@ -26,6 +26,8 @@ class Run:
     state: RunState
     #: The run's own words about its end, free of secrets.
     reason: str = ""
+    #: It ended because somebody cancelled it, or at its time limit.
+    cancelled: bool = False
     termination_code: str | None = None
 
 

@@ -32,6 +32,9 @@ class LoadStatus(StrEnum):
 #: Statuses in which a load owns its row.
 LIVE = frozenset({RowStatus.QUEUED, RowStatus.IN_PROGRESS})
 
+#: Statuses of a load in which nothing will change any more.
+OVER = frozenset({LoadStatus.SUCCEEDED, LoadStatus.FAILED, LoadStatus.CANCELLED})
+
 #: Legal moves of ``table_control.last_status``; the database's trigger refuses every other.
 MOVES: dict[RowStatus | None, frozenset[RowStatus | None]] = {
     None: frozenset({RowStatus.QUEUED}),

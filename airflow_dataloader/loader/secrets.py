@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.loader.rest_secrets import RestSecrets
 
 
 class SecretStore(Protocol):
@@ -94,7 +95,14 @@ class SecretChain:
 
 
 def default_secrets(environ: Mapping[str, str] | None = None) -> SecretChain:
-    """Return the stores of this process: the cluster's own where there is one, else the environment."""
+    """Return the stores of this process.
+
+    On a cluster its own, and then the environment; elsewhere the environment, and then the workspace that
+    ``DATABRICKS_HOST`` and ``DATABRICKS_TOKEN`` name, if they do.
+    """
+    environ = os.environ if environ is None else environ
     runtime = DatabricksSecrets.of_runtime()
-    stores: list[SecretStore] = [runtime] if runtime else []
-    return SecretChain(*stores, EnvironmentSecrets(environ))
+    if runtime is not None:
+        return SecretChain(runtime, EnvironmentSecrets(environ))
+    workspace = RestSecrets.of(environ)
+    return SecretChain(EnvironmentSecrets(environ), *([workspace] if workspace else []))

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.dag_import import measure
+
 REPOSITORY = Path(__file__).parents[2]
 HEAVY = ("pyspark", "anthropic", "airflow", "pandas", "pyarrow")
 
@@ -26,6 +28,7 @@ def loaded_after(statement: str) -> set[str]:
     [
         "import airflow_dataloader",
         "import airflow_dataloader.settings, airflow_dataloader.resources",
+        "import airflow_dataloader.get_provider_info",
         "import airflow_dataloader.control.claim, airflow_dataloader.control.reap",
         "import airflow_dataloader.sources.registry",
         "import airflow_dataloader.loader.run",
@@ -46,3 +49,21 @@ def test_every_dag_file_loads_nothing_heavy_but_airflow() -> None:
     for path in sorted((REPOSITORY / "dags").glob("*.py")):
         statement = f"import runpy; runpy.run_path({str(path)!r})"
         assert loaded_after(statement) & {"pyspark", "anthropic"} == set(), path.name
+
+
+def test_the_dag_file_opens_no_connection() -> None:
+    program = (
+        "import runpy, sys\n"
+        "opened = []\n"
+        "sys.addaudithook(lambda event, _: event == 'socket.connect' and opened.append(event))\n"
+        f"runpy.run_path({str(REPOSITORY / 'dags' / 'dataloader.py')!r})\n"
+        "print(len(opened))"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout.split()[-1] == "0"
+
+
+def test_the_dag_file_costs_little_more_than_airflows_own_operator() -> None:
+    operator, dag_file = measure(repeats=3)
+    # What is allowed is a fifth of a second beside more than half a second of the operator's.
+    assert min(dag_file) < 1.35 * min(operator)

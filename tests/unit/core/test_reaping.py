@@ -16,6 +16,7 @@ from airflow_dataloader.core.reaping import (
     Reason,
     decide,
     must_ask,
+    run_ended,
 )
 from airflow_dataloader.core.run_api import Run, RunState
 from airflow_dataloader.core.status import LoadStatus, RowStatus
@@ -82,6 +83,17 @@ def test_an_ended_run_gives_its_own_reason(load: LiveLoad) -> None:
     assert decision.termination_code == "LIBRARY_INSTALLATION_ERROR"
 
 
+@pytest.mark.parametrize(
+    ("load", "when"),
+    [(queued(has_run=True), "its loader started"), (running(), "its loader settled the load")],
+)
+def test_a_cancelled_run_cancels_its_load(load: LiveLoad, when: str) -> None:
+    cancelled = Run(state=RunState.ENDED, reason="CANCELED: by a person", cancelled=True)
+    decision = run_ended(load.status, cancelled)
+    assert decision.reason is Reason.RUN_CANCELLED
+    assert decision.message == f"The run ended before {when}: CANCELED: by a person."
+
+
 @pytest.mark.parametrize("known", [RUNNING, run(RunState.PENDING), None])
 def test_a_short_silence_kills_nothing(known: Run | None) -> None:
     assert decide(running(lease_over=300.0), known, LIMITS).action is Action.LEAVE
@@ -142,7 +154,7 @@ def test_the_api_is_asked_only_where_it_matters() -> None:
 
 def test_limits_cancel_and_accidents_fail() -> None:
     cancelled = {reason for reason in Reason if reason.status is LoadStatus.CANCELLED}
-    assert cancelled == {Reason.STUCK_IN_QUEUE, Reason.TIMED_OUT, Reason.EXPIRED}
+    assert cancelled == {Reason.STUCK_IN_QUEUE, Reason.TIMED_OUT, Reason.EXPIRED, Reason.RUN_CANCELLED}
     assert {reason for reason in Reason if not reason.transient} == {Reason.TIMED_OUT}
 
 

@@ -74,8 +74,10 @@ class ServerSettings:
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
         """Return the environment of the server's process."""
+        # Also an empty one would make it a client of another server.
+        inherited = {name: value for name, value in base.items() if name != "SPARK_REMOTE"}
         return {
-            **base,
+            **inherited,
             "SPARK_HOME": str(_spark_home()),
             "SPARK_LOCAL_IP": "127.0.0.1",
             "SPARK_CONNECT_AUTHENTICATE_TOKEN": self.token,
@@ -98,6 +100,11 @@ class ConnectServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
+    def remote(self) -> str:
+        """Address for ``SPARK_REMOTE``; it contains the token."""
+        return self.settings.remote
+
+    @property
     def pid(self) -> int | None:
         """Process id of the server, or None if it does not run."""
         alive = self._process is not None and self._process.poll() is None
@@ -107,10 +114,11 @@ class ConnectServer:
         """Start the server and return when it answers; raise EngineFailed with its last words if it ends."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
-            self._process = _spawn(self.settings, log)
+            process = self._process = _spawn(self.settings, log)
         until = time.monotonic() + seconds
         while not _listens(self.settings.port):
-            if self._process.poll() is not None or time.monotonic() > until:
+            # Another thread may stop it meanwhile.
+            if process.poll() is not None or time.monotonic() > until:
                 self.stop()
                 raise EngineFailed(f"The Spark Connect server did not start: {_tail(self.log)}")
             time.sleep(_POLL_SECONDS)

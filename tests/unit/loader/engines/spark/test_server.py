@@ -25,3 +25,7 @@ def test_its_token_is_in_the_environment_and_nowhere_else() -> None:
 def test_every_server_has_a_token_of_its_own() -> None:
     one, other = (ServerSettings(jars=(), port=1, cores=1) for _ in range(2))
     assert one.token != other.token
+
+
+def test_an_address_of_another_server_does_not_make_it_a_client() -> None:
+    assert "SPARK_REMOTE" not in SETTINGS.environment({"SPARK_REMOTE": ""})

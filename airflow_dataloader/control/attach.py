@@ -1,0 +1,173 @@
+"""Which load a try of an Airflow task answers for: the one it was mapped to, or one that it claims anew.
+
+A load that lives is attached to again, whoever ended the try before. One that has ended is reported; only a
+person who clears the task asks for another. Such a load is claimed under a run id of its own, so that the
+run's claim goes on giving the same answer, and the task's next try finds it by that run id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, text
+
+from airflow_dataloader.control.claim import claim
+from airflow_dataloader.control.tracking import update_run_tracking
+from airflow_dataloader.control.transaction import LAST, transaction
+from airflow_dataloader.core.status import LIVE, OVER, LoadStatus
+from airflow_dataloader.core.strategy import Trigger
+from airflow_dataloader.core.submission import submit_token
+from airflow_dataloader.exceptions import Fenced
+
+#: ``airflow_run`` holds 255 characters; the suffix needs some of them.
+_LONGEST_RUN = 220
+
+_NEWEST = text("""
+SELECT h.id, h.epoch, h.load_status, h.log_message, h.reaping_until IS NOT NULL AS reaped,
+    (h.config_snapshot ->> 'max_runtime_minutes')::integer AS max_runtime_minutes,
+    (SELECT id FROM control.installation) AS installation
+FROM control.historical_metadata h
+WHERE h.id = :metadata_id OR (h.config_id = :config_id AND h.id > :metadata_id
+    AND h.airflow_base_url IS NOT DISTINCT FROM :airflow_base_url AND starts_with(h.airflow_run, :prefix))
+ORDER BY h.id DESC LIMIT 1""")
+
+_ROW = text("""
+SELECT t.is_active, t.last_status, h.id, h.airflow_run
+FROM control.table_control t
+LEFT JOIN control.historical_metadata h ON h.config_id = t.config_id AND h.epoch = t.load_epoch
+WHERE t.config_id = :config_id""")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claimed:
+    """The load that the run's claim mapped a task to."""
+
+    metadata_id: int
+    epoch: int
+    config_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Try:
+    """A try of a mapped task."""
+
+    airflow_run: str
+    map_index: int
+    number: int
+    #: ``historical_metadata.airflow_task`` while this try answers for the load.
+    airflow_task: str
+    airflow_base_url: str | None
+    #: A person cleared the task: it is the first try since.
+    cleared: bool
+
+    @property
+    def prefix(self) -> str:
+        """What the run ids begin with under which this task claims."""
+        run = self.airflow_run
+        if len(run) > _LONGEST_RUN:
+            digest = hashlib.sha256(run.encode()).hexdigest()[:16]
+            run = f"{run[: _LONGEST_RUN - 17]}~{digest}"
+        return f"{run}#load[{self.map_index}]."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attached:
+    """The load that a try answers for, as it was a moment ago."""
+
+    metadata_id: int
+    epoch: int
+    installation: str
+    status: LoadStatus
+    message: str | None
+    max_runtime_minutes: int
+    #: Somebody is ending it: nothing is to be submitted any more.
+    doomed: bool = False
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended."""
+        return self.status in OVER
+
+    @property
+    def token(self) -> str:
+        """The load's idempotency token."""
+        return submit_token(self.installation, self.metadata_id, self.epoch)
+
+
+def attach(engine: Engine, claimed: Claimed, task: Try, *, max_concurrent: int = 32) -> Attached:
+    """Return the load that ``task`` answers for; if it lives, this try and its token are on record.
+
+    Raises Fenced, naming who holds the row, where a cleared task cannot have a load of its own.
+    """
+    found = _newest(engine, claimed, task)
+    if found.over and task.cleared:
+        claim(
+            engine,
+            airflow_run=f"{task.prefix}{task.number}",
+            only=[claimed.config_id],
+            trigger=Trigger.MANUAL,
+            max_concurrent=max_concurrent,
+            airflow_task=task.airflow_task,
+            airflow_base_url=task.airflow_base_url,
+        )
+        renewed = _newest(engine, claimed, task)
+        if renewed.metadata_id == found.metadata_id:
+            raise _held(engine, claimed)
+        found = renewed
+    if found.over or found.doomed:
+        return found
+    try:
+        update_run_tracking(
+            engine,
+            found.metadata_id,
+            found.epoch,
+            airflow_task=task.airflow_task,
+            submit_token=found.token,
+        )
+    except Fenced:
+        # It ended, or began to be ended, since we looked.
+        return _newest(engine, claimed, task)
+    return found
+
+
+def _newest(engine: Engine, claimed: Claimed, task: Try) -> Attached:
+    values = {
+        "metadata_id": claimed.metadata_id,
+        "config_id": claimed.config_id,
+        "prefix": task.prefix,
+        "airflow_base_url": task.airflow_base_url,
+    }
+    with transaction(engine, readonly=True) as connection:
+        row = connection.execute(_NEWEST, values, execution_options=LAST).one_or_none()
+    if row is None:
+        raise Fenced(f"There is no load {claimed.metadata_id} in this control database.")
+    return Attached(
+        metadata_id=row.id,
+        # What a reap has moved on is not ours to submit, and keeps the number that the claim gave out.
+        epoch=claimed.epoch if row.id == claimed.metadata_id else row.epoch,
+        installation=row.installation,
+        status=LoadStatus(row.load_status),
+        message=row.log_message,
+        max_runtime_minutes=row.max_runtime_minutes,
+        doomed=row.reaped,
+    )
+
+
+def _held(engine: Engine, claimed: Claimed) -> Fenced:
+    """Return why the row could not be claimed anew."""
+    name = f"config_id {claimed.config_id}"
+    with transaction(engine, readonly=True) as connection:
+        values = {"config_id": claimed.config_id}
+        row = connection.execute(_ROW, values, execution_options=LAST).one_or_none()
+    if row is None:
+        return Fenced(f"{name} was deleted.")
+    if row.last_status in LIVE:
+        holder = f"load {row.id} of Airflow run {row.airflow_run}" if row.id else "nobody who is on record"
+        return Fenced(f"{name} is {row.last_status} and held by {holder}.", fix="wait for its end")
+    if not row.is_active:
+        return Fenced(f"{name} is not active.", fix="set is_active")
+    return Fenced(
+        f"{name} cannot be claimed now: its source is paused, or as many loads live as may.",
+        fix="clear the task again later",
+    )

@@ -1,0 +1,74 @@
+"""What Airflow sends to the Jobs API for one load: ids only, never configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+#: Path of the loader's task file below the folder that holds the loader.
+TASK_FILE = "spark_tasks/load_table.py"
+
+#: Where a workspace holds the loader unless ``[dataloader] loader_path`` says otherwise.
+LOADER_PATH = "/Workspace/Shared/airflow_dataloader"
+
+#: The Jobs API accepts no longer token.
+LONGEST_TOKEN = 64
+
+_TASK_KEY = "load"
+_ENVIRONMENT_KEY = "dataloader"
+
+#: What ``[dataloader] cluster`` may say of the run itself; the rest is about its task.
+_OF_RUN = frozenset({"budget_policy_id", "usage_policy_id", "performance_target", "access_control_list"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """One load as a run of its own."""
+
+    installation: str
+    metadata_id: int
+    epoch: int
+    #: Ends the run, by the Jobs API itself.
+    max_runtime_minutes: int
+    #: Folder in the workspace that holds ``airflow_dataloader/`` and ``spark_tasks/``.
+    loader_path: str = LOADER_PATH
+    #: ``[dataloader] cluster``; None: the workspace's own default.
+    cluster: Mapping[str, Any] | None = None
+
+    @property
+    def token(self) -> str:
+        """Makes the Jobs API start one run for this load, however often it is asked to."""
+        return submit_token(self.installation, self.metadata_id, self.epoch)
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """Return the body of ``runs/submit``."""
+        chosen = dict(self.cluster or {})
+        of_run = {name: chosen.pop(name) for name in _OF_RUN & chosen.keys()}
+        task: dict[str, Any] = {
+            "task_key": _TASK_KEY,
+            "spark_python_task": {
+                "python_file": f"{self.loader_path.rstrip('/')}/{TASK_FILE}",
+                "parameters": [f"{self.metadata_id}:{self.epoch}"],
+            },
+        }
+        if (environment := chosen.pop("environment", None)) is not None:
+            task["environment_key"] = _ENVIRONMENT_KEY
+            of_run["environments"] = [{"environment_key": _ENVIRONMENT_KEY, "spec": environment}]
+        return {
+            "run_name": f"dataloader load {self.metadata_id}",
+            "idempotency_token": self.token,
+            "timeout_seconds": self.max_runtime_minutes * 60,
+            "queue": {"enabled": True},
+            "tasks": [task | chosen],
+            **of_run,
+        }
+
+
+def submit_token(installation: str, metadata_id: int, epoch: int) -> str:
+    """Return the idempotency token of a load: no two loads share one, nor two control databases."""
+    token = f"adl-{installation}-{metadata_id}-{epoch}"
+    if len(token) > LONGEST_TOKEN:
+        raise ValueError(f"{token!r} is longer than {LONGEST_TOKEN} characters")
+    return token

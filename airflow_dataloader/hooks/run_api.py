@@ -1,0 +1,59 @@
+"""The Jobs API behind an Airflow connection, as the domain asks it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from airflow.providers.databricks.exceptions import DatabricksApiError
+from airflow.providers.databricks.hooks.databricks import DatabricksHook
+
+from airflow_dataloader.core.run_api import Run, RunApiUnavailable, RunState
+from airflow_dataloader.hooks.runs import read_run, same_host
+
+_Answer = TypeVar("_Answer")
+
+#: What the Jobs API answers where it knows no such run.
+_NO_SUCH_RUN = frozenset({400, 404})
+
+
+class DatabricksRunApi:
+    """Implements :class:`airflow_dataloader.core.run_api.RunApi` over a DatabricksHook."""
+
+    def __init__(self, databricks_conn_id: str) -> None:
+        self._hook = DatabricksHook(databricks_conn_id, caller="airflow_dataloader")
+
+    def state(self, workspace_host: str | None, databricks_run: str) -> Run:
+        """Return the run's state; UNKNOWN for another workspace's run, and for one that is gone."""
+        if not self._is_ours(workspace_host, databricks_run):
+            return Run(state=RunState.UNKNOWN)
+        return self._ask(lambda: read_run(self._hook.get_run(int(databricks_run)))) or Run(
+            state=RunState.UNKNOWN
+        )
+
+    def cancel(self, workspace_host: str | None, databricks_run: str) -> None:
+        """Ask for the run's end, if it is one of this workspace's."""
+        if self._is_ours(workspace_host, databricks_run):
+            self._ask(lambda: self._hook.cancel_run(int(databricks_run)))
+
+    def _is_ours(self, workspace_host: str | None, databricks_run: str) -> bool:
+        return databricks_run.isdecimal() and same_host(workspace_host, self._reach(lambda: self._hook.host))
+
+    def _ask(self, question: Callable[[], _Answer]) -> _Answer | None:
+        """Return the answer, or None where there is no such run."""
+        try:
+            return self._reach(question)
+        except DatabricksApiError as error:
+            if error.http_status_code in _NO_SUCH_RUN:
+                return None
+            raise RunApiUnavailable(f"HTTP status {error.http_status_code}") from error
+
+    @staticmethod
+    def _reach(question: Callable[[], _Answer]) -> _Answer:
+        try:
+            return question()
+        except DatabricksApiError:
+            raise
+        except Exception as error:
+            # Airflow's own exception for a connection that is missing, and for retries used up.
+            raise RunApiUnavailable(f"{type(error).__name__}") from error

@@ -1,0 +1,51 @@
+"""Reading what the Jobs API says of a run, without its secrets or surprises."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_dataloader.core.run_api import Run, RunState
+
+_PENDING = frozenset({"PENDING", "QUEUED", "BLOCKED", "WAITING_FOR_RETRY"})
+_ENDED = frozenset({"TERMINATED", "SKIPPED", "INTERNAL_ERROR"})
+_CANCELLED = frozenset({"CANCELED", "TIMEDOUT"})
+
+
+def read_run(answer: Mapping[str, Any]) -> Run:
+    """Return the run that ``runs/get`` describes. A life cycle state that is new to us counts as running."""
+    state = answer.get("state") or {}
+    life_cycle, result = str(state.get("life_cycle_state") or ""), str(state.get("result_state") or "")
+    if life_cycle in _PENDING:
+        return Run(state=RunState.PENDING)
+    if life_cycle not in _ENDED:
+        return Run(state=RunState.RUNNING)
+    details = ((answer.get("status") or {}).get("termination_details")) or {}
+    said = str(state.get("state_message") or details.get("message") or "").strip()
+    name = result or life_cycle
+    return Run(
+        state=RunState.ENDED,
+        reason=f"{name}: {said}" if said else name,
+        cancelled=result in _CANCELLED,
+        termination_code=details.get("code"),
+    )
+
+
+def same_host(one: str | None, other: str | None) -> bool:
+    """Say whether two names of a workspace mean the same; a run without one is taken for ours."""
+    return one is None or other is None or bare_host(one) == bare_host(other)
+
+
+def bare_host(name: str) -> str:
+    """Return a workspace's host without scheme, port and path; this machine has one name."""
+    host = name.strip().casefold().partition("://")[2] or name.strip().casefold()
+    host = host.partition("/")[0]
+    if host.startswith("["):
+        host = host[1:].partition("]")[0]
+    elif host.count(":") == 1:
+        host = host.partition(":")[0]
+    try:
+        return "localhost" if ipaddress.ip_address(host).is_loopback else host
+    except ValueError:
+        return host

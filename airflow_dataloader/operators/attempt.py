@@ -1,0 +1,177 @@
+"""One try of a load task in its worker, from the load that it answers for to the trigger that waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.providers.databricks.exceptions import DatabricksApiError
+from airflow.providers.databricks.hooks.databricks import DatabricksHook
+from airflow.providers.databricks.operators.databricks import DatabricksJobRunLink
+from airflow.sdk import Context, conf
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from sqlalchemy import Engine
+
+from airflow_dataloader.control.attach import Attached, Claimed, Try, attach
+from airflow_dataloader.control.ending import SettledBy
+from airflow_dataloader.control.intervene import cancel
+from airflow_dataloader.control.tracking import update_run_tracking
+from airflow_dataloader.control.watch import end_unsubmitted, watch
+from airflow_dataloader.core.submission import LOADER_PATH, Submission
+from airflow_dataloader.exceptions import Fenced
+from airflow_dataloader.hooks.control import ControlHook
+from airflow_dataloader.hooks.settings import airflow_settings
+from airflow_dataloader.operators.links import base_url
+from airflow_dataloader.triggers.kill import TaskAddress, ended_by_hand
+from airflow_dataloader.triggers.load import LoadTrigger
+
+if TYPE_CHECKING:
+    from airflow_dataloader.operators.load import LoadOperator
+
+#: Seconds past ``[workers] min_heartbeat_interval`` before which a deferred task must not be resumed.
+_HOLD = 5
+
+#: What another request would be told again: of these statuses, only too many requests passes.
+_REFUSALS = frozenset(range(400, 500)) - {429}
+
+_LONGEST_REFUSAL = 500
+
+
+class Attempt:
+    """A try under way."""
+
+    def __init__(self, operator: LoadOperator, context: Context) -> None:
+        self._operator = operator
+        self._context = context
+        # Both of Airflow's classes for it have what is asked here.
+        self._task: Any = context["ti"]
+        self._settings = airflow_settings()
+        self._hook = DatabricksHook(operator.databricks_conn_id, caller="LoadOperator")
+        self._attached: Attached | None = None
+
+    def begin(self) -> dict[str, Any] | None:
+        """Attach to the load and see to it that its run is there; return its facts if it is over."""
+        with self._control() as engine:
+            ids = {name: int(self._operator.load[name]) for name in ("metadata_id", "epoch", "config_id")}
+            attached = attach(
+                engine, Claimed(**ids), self._try(), max_concurrent=self._settings.max_concurrent_loads
+            )
+            self._attached = attached
+            if attached.over:
+                watched = watch(engine, attached.metadata_id)
+                return watched.facts() if watched else {}
+            if not attached.doomed:
+                self._submit(engine, attached)
+            if self._operator.killed:
+                self._leave(engine, attached)
+        return None
+
+    def trigger(self) -> LoadTrigger:
+        """Return what waits for the load's end."""
+        assert self._attached is not None, "it has begun"
+        at = self._address()
+        return LoadTrigger(
+            metadata_id=self._attached.metadata_id,
+            run_id=self._operator.run_id,
+            control_conn_id=self._operator.control_conn_id,
+            databricks_conn_id=self._operator.databricks_conn_id,
+            poll_seconds=self._settings.poll_seconds,
+            hold_seconds=conf.getint("workers", "min_heartbeat_interval") + _HOLD,
+            airflow_task=self._name(),
+            dag_id=at.dag_id,
+            airflow_run=at.airflow_run,
+            task_name=at.task_id,
+            map_index=at.map_index,
+        )
+
+    @contextmanager
+    def _control(self) -> Iterator[Engine]:
+        engine = ControlHook(self._operator.control_conn_id).engine()
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+
+    def _name(self) -> str:
+        return f"{self._task.id}/{self._task.try_number}"
+
+    def _address(self) -> TaskAddress:
+        task = self._task
+        return TaskAddress(
+            dag_id=task.dag_id, airflow_run=task.run_id, task_id=task.task_id, map_index=task.map_index
+        )
+
+    def _try(self) -> Try:
+        task = self._task
+        # Clearing a task grants it all its retries anew, counted from the try it was cleared in.
+        first = task.max_tries - (self._operator.retries or 0) + 1
+        return Try(
+            airflow_run=task.run_id,
+            map_index=task.map_index,
+            number=task.try_number,
+            airflow_task=self._name(),
+            airflow_base_url=base_url(),
+            cleared=task.try_number > 1 and task.try_number == first,
+        )
+
+    def _submit(self, engine: Engine, attached: Attached) -> None:
+        """Start the load's run, or find the one that was started before, and put it on record."""
+        self._operator.json = Submission(
+            installation=attached.installation,
+            metadata_id=attached.metadata_id,
+            epoch=attached.epoch,
+            max_runtime_minutes=attached.max_runtime_minutes,
+            loader_path=self._settings.loader_path or LOADER_PATH,
+            cluster=self._settings.cluster,
+        ).payload
+        try:
+            run_id = self._operator.submit_job(self._context)
+        except Exception as error:
+            self._give_up(engine, attached, error)
+            raise
+        try:
+            self._record(engine, attached, run_id)
+        except Fenced as over:
+            # Its trigger sees at once how it ended; the run finds its start refused.
+            self._operator.log.warning("%s", over)
+
+    def _record(self, engine: Engine, attached: Attached, run_id: int) -> None:
+        ids = (attached.metadata_id, attached.epoch)
+        update_run_tracking(
+            engine,
+            *ids,
+            databricks_run=str(run_id),
+            workspace_host=self._hook.host,
+            airflow_url=self._task.log_url,
+        )
+        self._task.xcom_push(key="run_id", value=run_id)
+        url = self._hook.get_run_page_url(run_id)
+        self._task.xcom_push(key="run_page_url", value=url)
+        # While it is deferred, too; Airflow itself writes links when a task ends.
+        self._task.xcom_push(key=DatabricksJobRunLink().xcom_key, value=url)
+        update_run_tracking(engine, *ids, databricks_url=url)
+        self._operator.log.info("Databricks run %s: %s", run_id, url)
+
+    def _give_up(self, engine: Engine, attached: Attached, error: Exception) -> None:
+        """End a load that no try will submit, so that its row need not wait for its lease to end."""
+        final = isinstance(error, DatabricksApiError) and error.http_status_code in _REFUSALS
+        if not final and self._task.try_number <= self._task.max_tries:
+            return
+        message = f"The load could not be submitted to Databricks: {str(error)[:_LONGEST_REFUSAL]}"
+        end_unsubmitted(engine, attached.metadata_id, attached.epoch, message)
+        raise AirflowFailException(message) from None
+
+    def _leave(self, engine: Engine, attached: Attached) -> NoReturn:
+        """End the load if a person has ended the task for good; else leave it to the next try."""
+        at = self._address()
+        states = self._task.get_task_states(
+            dag_id=at.dag_id, map_index=at.map_index, task_ids=[at.task_id], run_ids=[at.airflow_run]
+        )
+        if not ended_by_hand(states, at):
+            raise AirflowException("This try was ended before it could wait; the next one goes on.")
+        reason = "Cancelled - its task was ended in Airflow"
+        ended = cancel(engine, attached.metadata_id, reason, settled_by=SettledBy.TRIGGER)
+        if ended and self._operator.run_id is not None:
+            self._hook.cancel_run(self._operator.run_id)
+        raise AirflowFailException(reason)

@@ -1,0 +1,101 @@
+"""The first task of a load run: gives up on dead loads, then claims what is due.
+
+A DAG file imports this module, so what only a worker needs is imported when the task runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator, Context, conf
+
+from airflow_dataloader.core.status import LoadStatus
+from airflow_dataloader.hooks.settings import airflow_settings
+from airflow_dataloader.operators.links import base_url
+from airflow_dataloader.operators.sentences import sentences
+
+if TYPE_CHECKING:
+    from airflow_dataloader.control.claim import Claimed
+    from airflow_dataloader.control.reap import Reaped
+
+
+class ClaimOperator(BaseOperator):
+    """Returns the loads that this run has claimed, as small dicts for a mapped :class:`LoadOperator`.
+
+    Asked again in the same run, it gives the same answer.
+
+    :param control_conn_id: connection of the control database; None: ``[dataloader] control_conn_id``.
+    :param databricks_conn_id: connection of the workspace; None: ``[dataloader] databricks_conn_id``.
+    """
+
+    template_fields: Sequence[str] = ()
+    ui_color = "#DCE6EA"
+
+    def __init__(
+        self, *, control_conn_id: str | None = None, databricks_conn_id: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.control_conn_id = control_conn_id
+        self.databricks_conn_id = databricks_conn_id
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Reap, claim, and say what was found."""
+        with sentences():
+            return mapped(self._claim(context["ti"]), _longest_map())
+
+    def _claim(self, task: Any) -> list[Claimed]:
+        from airflow_dataloader.control.claim import claim
+        from airflow_dataloader.control.reap import ReapLimits, reap
+        from airflow_dataloader.hooks.control import ControlHook
+        from airflow_dataloader.hooks.run_api import DatabricksRunApi
+
+        settings = airflow_settings()
+        api = DatabricksRunApi(self.databricks_conn_id or settings.databricks_conn_id)
+        engine = ControlHook(self.control_conn_id or settings.control_conn_id).engine()
+        try:
+            limits = ReapLimits(queue=60 * settings.queued_minutes, progress=60 * settings.progress_minutes)
+            for reaped in reap(engine, run_api=api, limits=limits):
+                self.log.warning("%s", _given_up(reaped))
+            return claim(
+                engine,
+                airflow_run=task.run_id,
+                batch_size=min(settings.batch_size, _longest_map()),
+                max_concurrent=settings.max_concurrent_loads,
+                airflow_task=f"{task.id}/{task.try_number}",
+                airflow_base_url=base_url(),
+            )
+        finally:
+            engine.dispose()
+
+
+def mapped(claimed: Sequence[Claimed], longest: int) -> list[dict[str, Any]]:
+    """Return what a mapped task needs to know of each load: no configuration, and nothing secret.
+
+    A map has at most ``longest`` members. Rows that were refused at the claim give way: they are settled.
+    """
+    surplus = max(0, len(claimed) - longest)
+    refused = [load.metadata_id for load in claimed if load.load_status == LoadStatus.FAILED]
+    left_out = set(refused[len(refused) - surplus :]) if surplus else set()
+    return [
+        {
+            "metadata_id": load.metadata_id,
+            "epoch": load.epoch,
+            "config_id": load.config_id,
+            "label": load.label,
+            "max_runtime_minutes": load.max_runtime_minutes,
+            "load_status": str(load.load_status),
+            "message": load.message,
+        }
+        for load in claimed
+        if load.metadata_id not in left_out
+    ]
+
+
+def _longest_map() -> int:
+    return int(conf.getint("core", "max_map_length", fallback=1024))
+
+
+def _given_up(reaped: Reaped) -> str:
+    name = f"load {reaped.metadata_id}" if reaped.metadata_id else "a row without a load"
+    return f"Given up: {name} of config_id {reaped.config_id}, {reaped.status}. {reaped.message}"

@@ -1,0 +1,39 @@
+"""Whether a trigger that was told to stop may end its load.
+
+Airflow calls ``on_kill`` for a person's action, but also after a clear, and when a trigger moves to another
+triggerer. Only a task that has ended for good takes its load along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+#: States in which nobody will answer for the load any more.
+_OVER = frozenset({"failed", "success", "skipped", "removed", "upstream_failed"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskAddress:
+    """Where a task instance is found, whichever try it is in."""
+
+    dag_id: str
+    airflow_run: str
+    task_id: str
+    #: -1: not mapped.
+    map_index: int
+
+    @property
+    def key(self) -> str:
+        """The task's name in an answer of Airflow's about states."""
+        return self.task_id if self.map_index < 0 else f"{self.task_id}_{self.map_index}"
+
+
+def ended_by_hand(states: Mapping[str, Any], task: TaskAddress) -> bool:
+    """Say whether the task is over, or gone. ``states``: Airflow run → task key → state.
+
+    A state of None is that of a task that was cleared and waits for its next try.
+    """
+    of_run = states.get(task.airflow_run) or {}
+    return task.key not in of_run or str(of_run[task.key]) in _OVER

@@ -1,0 +1,186 @@
+"""Waits for the end of one load, and writes that end where the run is over and its loader wrote none."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
+
+from airflow.providers.databricks.hooks.databricks import DatabricksHook
+from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+from asgiref.sync import sync_to_async
+
+from airflow_dataloader.control.ending import SettledBy
+from airflow_dataloader.control.intervene import cancel
+from airflow_dataloader.control.watch import Watched, end_with_run, watch
+from airflow_dataloader.core.run_api import RunState
+from airflow_dataloader.hooks.run_api import DatabricksRunApi
+from airflow_dataloader.hooks.runs import read_run
+from airflow_dataloader.triggers.backoff import backoff, worth_a_line
+from airflow_dataloader.triggers.control import ask
+from airflow_dataloader.triggers.kill import TaskAddress, ended_by_hand
+
+#: Seconds that ``on_kill`` goes on trying; Airflow gives it 30 by default.
+_KILL_PATIENCE = 25.0
+
+
+class LoadTrigger(BaseTrigger):
+    """Fires once the load is settled, whoever settled it; never fails.
+
+    :param metadata_id: the load.
+    :param run_id: its Databricks run; None where there is none to watch, only the row.
+    :param poll_seconds: between two looks.
+    :param hold_seconds: the event is held back until the trigger is this old. Airflow fails a task whose
+        trigger fires before the executor has noticed that the task was deferred.
+    :param airflow_task: the try that answers for the load; a later one takes it over.
+    """
+
+    def __init__(
+        self,
+        *,
+        metadata_id: int,
+        run_id: int | None,
+        control_conn_id: str,
+        databricks_conn_id: str,
+        poll_seconds: float,
+        hold_seconds: float,
+        airflow_task: str,
+        dag_id: str,
+        airflow_run: str,
+        task_name: str,
+        map_index: int,
+    ) -> None:
+        super().__init__()
+        self.metadata_id = metadata_id
+        self.run_id = run_id
+        self.control_conn_id = control_conn_id
+        self.databricks_conn_id = databricks_conn_id
+        self.poll_seconds = poll_seconds
+        self.hold_seconds = hold_seconds
+        self.airflow_task = airflow_task
+        self.dag_id = dag_id
+        self.airflow_run = airflow_run
+        # Airflow sets an attribute task_id of its own.
+        self.task_name = task_name
+        self.map_index = map_index
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class and what makes an equal trigger elsewhere: primitives only."""
+        names = (
+            "metadata_id",
+            "run_id",
+            "control_conn_id",
+            "databricks_conn_id",
+            "poll_seconds",
+            "hold_seconds",
+            "airflow_task",
+            "dag_id",
+            "airflow_run",
+            "task_name",
+            "map_index",
+        )
+        return f"{__name__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield one event: the load's facts, its status among them."""
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        facts = await self._wait()
+        await asyncio.sleep(max(0.0, self.hold_seconds - (loop.time() - begun)))
+        yield TriggerEvent(facts)
+
+    async def on_kill(self) -> None:
+        """End the load if its task has been ended for good and no later try answers for it."""
+        if not await self._task_is_over():
+            return
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _KILL_PATIENCE
+        for failures in range(1, 1_000):
+            try:
+                await self._cancel()
+                return
+            except Exception as error:
+                # What is left undone is reap's.
+                self.log.warning("Load %s could not be cancelled yet: %s", self.metadata_id, error)
+                self.log.debug("This is where it happened:", exc_info=True)
+            if loop.time() + backoff(failures) > until:
+                return
+            await asyncio.sleep(backoff(failures))
+
+    async def _wait(self) -> dict[str, Any]:
+        failures = 0
+        while True:
+            try:
+                async with DatabricksHook(self.databricks_conn_id, retry_limit=1) as hook:
+                    while True:
+                        if (facts := await self._look(hook)) is not None:
+                            return facts
+                        failures = 0
+                        await asyncio.sleep(self.poll_seconds)
+            except Exception as error:
+                # A trigger that raises fails its task, and its load goes on without anybody.
+                failures += 1
+                if worth_a_line(failures):
+                    self.log.warning("Load %s cannot be seen just now: %s", self.metadata_id, error)
+                self.log.debug("This is where it happened:", exc_info=True)
+            await asyncio.sleep(backoff(failures))
+
+    async def _look(self, hook: DatabricksHook) -> dict[str, Any] | None:
+        """Return the load's facts if it is over; end it first if only its run is."""
+        facts = await self._facts()
+        if facts is not None or self.run_id is None:
+            return facts
+        run = read_run(await hook.a_get_run(self.run_id))
+        if run.state is not RunState.ENDED:
+            return None
+        if await self._ask(partial(end_with_run, metadata_id=self.metadata_id, run=run)):
+            self.log.info("Run %s is over and had not settled load %s.", self.run_id, self.metadata_id)
+        return await self._facts()
+
+    async def _facts(self) -> dict[str, Any] | None:
+        watched: Watched | None = await self._ask(partial(watch, metadata_id=self.metadata_id))
+        if watched is None:
+            return {"metadata_id": self.metadata_id, "message": f"Load {self.metadata_id} has no record."}
+        return watched.facts() if watched.over else None
+
+    async def _cancel(self) -> None:
+        reason = "Cancelled - its task was ended in Airflow"
+        ended = await self._ask(
+            partial(
+                cancel,
+                metadata_id=self.metadata_id,
+                reason=reason,
+                settled_by=SettledBy.TRIGGER,
+                airflow_task=self.airflow_task,
+            )
+        )
+        if ended and self.run_id is not None:
+            self.log.info("Load %s is cancelled, and so is run %s.", self.metadata_id, self.run_id)
+            api = DatabricksRunApi(self.databricks_conn_id)
+            await sync_to_async(api.cancel)(None, str(self.run_id))
+
+    async def _task_is_over(self) -> bool:
+        task = TaskAddress(
+            dag_id=self.dag_id,
+            airflow_run=self.airflow_run,
+            task_id=self.task_name,
+            map_index=self.map_index,
+        )
+        try:
+            states = await sync_to_async(RuntimeTaskInstance.get_task_states)(
+                dag_id=task.dag_id,
+                map_index=task.map_index if task.map_index >= 0 else None,
+                task_ids=[task.task_id],
+                run_ids=[task.airflow_run],
+            )
+        except Exception as error:
+            # Not to know is no reason to end anything.
+            self.log.warning("Load %s goes on: its task's state is unknown (%s).", self.metadata_id, error)
+            self.log.debug("This is where it happened:", exc_info=True)
+            return False
+        return ended_by_hand(states, task)
+
+    async def _ask(self, question: Any) -> Any:
+        return await ask(self.control_conn_id, question)

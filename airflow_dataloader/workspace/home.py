@@ -1,0 +1,96 @@
+"""The workspace's folder: what lies where, and that only one process uses it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.workspace.private_file import write_private
+
+
+@dataclass(frozen=True)
+class WorkspaceHome:
+    """``DATALOADER_HOME/workspace``; nobody but its owner may enter it."""
+
+    folder: Path
+
+    @classmethod
+    def below(cls, home: Path) -> WorkspaceHome:
+        """Return the folder of a ``DATALOADER_HOME``, made if it is not there."""
+        folder = home / "workspace"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return cls(folder)
+
+    @property
+    def database(self) -> Path:
+        """SQLite database of the runs."""
+        return self.folder / "runs.db"
+
+    @property
+    def owner_token(self) -> Path:
+        """Token of the owner, which may do everything."""
+        return self.folder / "token"
+
+    @property
+    def secrets(self) -> Path:
+        """The secret scopes."""
+        return self.folder / "secrets.json"
+
+    @property
+    def address(self) -> Path:
+        """Where the workspace listens; it stays, so that the next one takes the same port."""
+        return self.folder / "workspace.json"
+
+    @property
+    def files(self) -> Path:
+        """What ``/Workspace`` is to a run."""
+        return self.folder / "files"
+
+    @property
+    def spark_log(self) -> Path:
+        """What the Spark server had to say."""
+        return self.folder / "spark.log"
+
+    @property
+    def spark_server(self) -> Path:
+        """Process of the Spark server, for whoever finds it left over."""
+        return self.folder / "spark.json"
+
+    def run_folder(self, run_id: int, task_run_id: int) -> Path:
+        """Return the folder of a task's logs."""
+        return self.folder / "runs" / str(run_id) / str(task_run_id)
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Hold the folder for this process; raise ConfigurationError if another one does."""
+        descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(descriptor)
+            raise ConfigurationError(
+                f"Another workspace runs in {self.folder}.",
+                field="DATALOADER_HOME",
+                fix="use that one, end it, or set another DATALOADER_HOME",
+            ) from error
+        try:
+            yield
+        finally:
+            os.close(descriptor)
+
+    def publish(self, url: str) -> None:
+        """Write the address to where other processes look for it."""
+        write_private(self.address, json.dumps({"url": url, "pid": os.getpid()}) + "\n")
+
+    def last_url(self) -> str | None:
+        """Return the address of this workspace, or of the last one that ran here."""
+        try:
+            return str(json.loads(self.address.read_text())["url"])
+        except (OSError, ValueError, KeyError):
+            return None

@@ -1,0 +1,1 @@
+"""Runs of the local workspace: what was submitted, how far it is, and the processes that do it."""

@@ -1,0 +1,199 @@
+"""Runs the tasks of one run, from wherever they are to their ends."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+from airflow_dataloader.exceptions import EngineFailed
+from airflow_dataloader.workspace.home import WorkspaceHome
+from airflow_dataloader.workspace.jobs import states
+from airflow_dataloader.workspace.jobs.environment import TaskPlace, find_python_file, task_environment
+from airflow_dataloader.workspace.jobs.model import Run, TaskRun
+from airflow_dataloader.workspace.jobs.process import TaskProcess, launch, was_never_started
+from airflow_dataloader.workspace.jobs.states import Code, End, LifeCycle, Result, Stop
+from airflow_dataloader.workspace.jobs.store import RunStore
+from airflow_dataloader.workspace.spark.address import with_session
+from airflow_dataloader.workspace.spark.protocol import Lease, Spark
+from airflow_dataloader.workspace.tokens import hashed, new_token
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two looks at a process, and at Spark while there is none.
+_LOOK_SECONDS = 0.1
+_SPARK_SECONDS = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stand:
+    """What running takes."""
+
+    home: WorkspaceHome
+    store: RunStore
+    spark: Spark
+    url: str
+    #: What a task inherits.
+    environment: Mapping[str, str] = field(repr=False)
+
+
+class StopSign:
+    """Tells the threads of one run to end it, and why; the first reason stays."""
+
+    def __init__(self) -> None:
+        self._given = threading.Event()
+        self.reason: Stop | None = None
+
+    def give(self, reason: Stop) -> None:
+        """Ask for the end."""
+        self.reason = self.reason or reason
+        self._given.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait so long at most; return whether the end was asked for."""
+        return self._given.wait(seconds)
+
+
+class RunExecution:
+    """One run; ``execute`` returns when it has ended."""
+
+    def __init__(self, stand: Stand, run: Run, stop: StopSign) -> None:
+        self._stand = stand
+        self._run = run
+        self._stop = stop
+
+    def execute(self) -> None:
+        """Run what has not ended, each task as soon as those before it have succeeded."""
+        store = self._stand.store
+        ends = {task.spec.key: task.end for task in self._run.tasks if task.end is not None}
+        waiting = [task for task in self._run.tasks if task.end is None]
+        with ThreadPoolExecutor(len(self._run.tasks)) as pool:
+            running: dict[Future[End], TaskRun] = {}
+            while waiting or running:
+                for task in [task for task in waiting if ends.keys() >= set(task.spec.depends_on)]:
+                    waiting.remove(task)
+                    before = [ends[key] for key in task.spec.depends_on]
+                    running[pool.submit(self._task, task, before)] = task
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    ends[running.pop(future).spec.key] = future.result()
+        store.end(self._run.run_id, states.whole(ends, self._stop.reason))
+
+    def _task(self, task: TaskRun, before: list[End]) -> End:
+        failed = next((end for end in before if end.result is not Result.SUCCESS), None)
+        try:
+            if failed is not None:
+                end = states.upstream(failed)
+            else:
+                end = TaskExecution(self._stand, self._run, task, self._stop).execute()
+        except Exception as error:  # a run must not stay where it is because of a bug
+            log.exception("Run %s ended by an error of the workspace.", self._run.run_id)
+            end = states.broken(f"The workspace failed: {type(error).__name__}.")
+        self._stand.store.end(task.run_id, end)
+        return end
+
+
+class TaskExecution:
+    """One task of a run."""
+
+    def __init__(self, stand: Stand, run: Run, task: TaskRun, stop: StopSign) -> None:
+        self._stand = stand
+        self._run = run
+        self._task = task
+        self._stop = stop
+        self._folder = stand.home.run_folder(run.run_id, task.run_id)
+
+    def execute(self) -> End:
+        """Start the task, or go on with its process, and return how it ended."""
+        task = self._task
+        if task.pid is not None and task.born is not None and not was_never_started(self._folder):
+            adopted = TaskProcess(self._folder, task.pid, task.born)
+            return self._follow(adopted, self._stand.spark.adopt(), task.session or "")
+        script = find_python_file(task.spec.python_file, self._stand.home.files)
+        if script is None:
+            return states.broken(
+                f"Cannot read the python file {task.spec.python_file}.", Code.RESOURCE_NOT_FOUND
+            )
+        lease = self._wait_for_spark()
+        if lease is None:
+            return states.stopped(self._stop.reason or Stop.TIMEOUT)
+        session = str(uuid.uuid4())
+        return self._follow(self._launch(str(script), lease, session), lease, session)
+
+    def _wait_for_spark(self) -> Lease | None:
+        while self._stop.reason is None and not self._overdue():
+            lease = self._stand.spark.lease()
+            if lease is not None:
+                return lease
+            self._stand.store.move(self._run.run_id, LifeCycle.PENDING, self._stand.spark.describe())
+            self._stop.wait(_SPARK_SECONDS)
+        return None
+
+    def _launch(self, script: str, lease: Lease, session: str) -> TaskProcess:
+        token, store = new_token(), self._stand.store
+        store.prepare(self._task.run_id, session, hashed(token))
+        place = TaskPlace(
+            run_id=self._run.run_id,
+            home=self._stand.home.folder.parent,
+            url=self._stand.url,
+            token=token,
+            spark_remote=with_session(lease.remote, session),
+        )
+
+        def record(pid: int, born: float) -> None:
+            store.move(self._run.run_id, LifeCycle.RUNNING)
+            store.begin(self._task.run_id, pid, born)
+            # Time limits count from the moments that are on record now.
+            self._run = store.run(self._run.run_id) or self._run
+            self._task = self._run.task(self._task.run_id)
+
+        return launch(
+            [sys.executable, script, *self._task.spec.parameters],
+            task_environment(self._stand.environment, place),
+            self._folder,
+            record,
+        )
+
+    def _follow(self, process: TaskProcess, lease: Lease, session: str) -> End:
+        while process.alive and not self._stop.wait(_LOOK_SECONDS) and not self._overdue():
+            pass
+        reason = None
+        if process.alive:
+            reason = self._stop.reason or Stop.TIMEOUT
+            for run_id in (self._task.run_id, self._run.run_id):
+                self._stand.store.move(run_id, LifeCycle.TERMINATING)
+            process.end()
+        elif process.exit_code is None:
+            # Killed; by us, if we were about to when we were killed ourselves.
+            reason = self._stop.reason
+        try:
+            # Ending the process does not end the write.
+            lease.end(session)
+        except EngineFailed as error:
+            # A task that succeeded has waited for all that it wrote.
+            if reason is not None or process.exit_code != 0:
+                return states.broken(f"What the run wrote last may still be committed. {error}")
+            log.warning("Run %s: %s", self._run.run_id, error)
+        if reason is not None:
+            return states.stopped(reason)
+        code = process.exit_code
+        if code is None:
+            return states.broken("The run's process was killed from outside.", Code.INTERNAL_ERROR)
+        return states.exited(code)
+
+    def _overdue(self) -> bool:
+        """Whether a limit has passed; one of the whole run ends the task's siblings too."""
+        now = time.time_ns() // 1_000_000
+        if _is_over(now, self._run.times.started, self._run.submission.timeout):
+            self._stop.give(Stop.TIMEOUT)
+            return True
+        return _is_over(now, self._task.times.started, self._task.spec.timeout)
+
+
+def _is_over(now: int, started: int, seconds: int) -> bool:
+    return bool(started and seconds) and now > started + seconds * 1000

@@ -1,0 +1,135 @@
+"""A task's process group: started so that a crash of ours loses nothing, and found again after one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+# Reads one word before it begins: we write it when the process is on record. If we die before that, the end
+# of its input comes instead, and nothing was run. Afterwards it outlives us, and leaves the exit code behind.
+# What the task started and did not end, it ends.
+_WRAPPER = """
+exit_file=$1; shift
+leave() { ( umask 077; echo "$1" > "$exit_file.new" ) && mv "$exit_file.new" "$exit_file"; }
+read -r go || { leave unstarted; exit 0; }
+trap : TERM INT HUP
+"$@" </dev/null
+code=$?
+trap "" TERM
+kill -TERM 0
+leave $code
+"""
+_UNSTARTED = "unstarted"
+_EXIT_FILE = "exit-code"
+#: How a task is asked to end, and the seconds that it gets. A loader that is interrupted settles its loads
+#: and stops what it started at the source; one that is killed cannot.
+_ENDS = ((signal.SIGINT, 10.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, 30.0))
+_POLL_SECONDS = 0.05
+#: Two readings of one process's moment of birth differ by less.
+_SAME_BIRTH_SECONDS = 2.0
+
+
+class TaskProcess:
+    """The leader of a task's process group, ours by birth or adopted."""
+
+    def __init__(
+        self, folder: Path, pid: int, born: float, child: subprocess.Popen[bytes] | None = None
+    ) -> None:
+        self.folder = folder
+        self.pid = pid
+        self.born = born
+        self._child = child
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs; a number that belongs to another process by now does not count."""
+        if self._child is not None:
+            return self._child.poll() is None
+        return self._found() is not None
+
+    @property
+    def exit_code(self) -> int | None:
+        """What the task ended with, or None if nobody knows: the wrapper was killed with it."""
+        text = _exit_text(self.folder)
+        return int(text) if text is not None and text != _UNSTARTED else None
+
+    def end(self) -> None:
+        """End the whole group, first politely; return when the leader is gone."""
+        for number, seconds in _ENDS:
+            if not self.alive:
+                return
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, number)
+            until = time.monotonic() + seconds
+            while self.alive and time.monotonic() < until:
+                time.sleep(_POLL_SECONDS)
+
+    def _found(self) -> psutil.Process | None:
+        try:
+            process = psutil.Process(self.pid)
+            ours = (
+                abs(process.create_time() - self.born) < _SAME_BIRTH_SECONDS
+                and str(self.folder / _EXIT_FILE) in process.cmdline()
+                and process.status() != psutil.STATUS_ZOMBIE
+            )
+        except psutil.Error:
+            return None
+        return process if ours else None
+
+
+def launch(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path,
+    record: Callable[[int, float], None],
+) -> TaskProcess:
+    """Start ``command`` in a group of its own, after ``record`` has its number and moment of birth.
+
+    What it says goes to ``stdout.log`` and ``stderr.log`` in ``folder``.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (folder / _EXIT_FILE).unlink(missing_ok=True)
+    with _log(folder / "stdout.log") as out, _log(folder / "stderr.log") as err:
+        child = subprocess.Popen(
+            ["/bin/sh", "-c", _WRAPPER, "task", str(folder / _EXIT_FILE), *command],
+            cwd=folder,
+            env=dict(environment),
+            stdin=subprocess.PIPE,
+            stdout=out,
+            stderr=err,
+            start_new_session=True,
+        )
+    pipe = child.stdin
+    assert pipe is not None
+    try:
+        born = psutil.Process(child.pid).create_time()
+        record(child.pid, born)
+        pipe.write(b"go\n")
+    finally:
+        with contextlib.suppress(BrokenPipeError):
+            pipe.close()
+    return TaskProcess(folder, child.pid, born, child)
+
+
+def was_never_started(folder: Path) -> bool:
+    """Whether we died before the task began: it may be started as if nothing had been."""
+    return _exit_text(folder) == _UNSTARTED
+
+
+def _exit_text(folder: Path) -> str | None:
+    try:
+        return (folder / _EXIT_FILE).read_text().strip()
+    except FileNotFoundError:
+        return None
+
+
+def _log(path: Path) -> IO[bytes]:
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")

@@ -1,0 +1,119 @@
+"""Lets so many runs run at a time, in the order in which they came."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from airflow_dataloader.workspace.jobs import states
+from airflow_dataloader.workspace.jobs.execution import RunExecution, Stand, StopSign
+from airflow_dataloader.workspace.jobs.states import Stop
+
+log = logging.getLogger(__name__)
+
+
+class RunQueue:
+    """Takes runs up and sees them through, those of an earlier workspace first."""
+
+    def __init__(self, stand: Stand, max_concurrent: int) -> None:
+        self._stand = stand
+        self._max = max_concurrent
+        self._changed = threading.Condition()
+        self._stops: dict[int, StopSign] = {}
+        self._threads: set[threading.Thread] = set()
+        self._closing = False
+        self._woken = True
+        self._dispatcher = threading.Thread(target=self._dispatch, name="queue", daemon=True)
+
+    def start(self) -> None:
+        """Begin; processes that a killed workspace left are watched at once, whatever the limit."""
+        for run_id in self._stand.store.alive():
+            run = self._stand.store.run(run_id)
+            if run is not None and any(task.pid is not None for task in run.tasks):
+                self._take(run_id)
+        self._dispatcher.start()
+
+    def wake(self) -> None:
+        """Say that a run was submitted."""
+        with self._changed:
+            self._wake()
+
+    def stop(self, run_id: int, reason: Stop = Stop.CANCEL) -> None:
+        """Ask for the end of a run; nothing happens if it has ended."""
+        self._stand.store.stop(run_id, reason)
+        with self._changed:
+            sign = self._stops.get(run_id)
+            if sign is not None:
+                sign.give(reason)
+            self._wake()
+
+    def close(self) -> None:
+        """End the runs that run, and leave those that wait to the next workspace."""
+        with self._changed:
+            self._closing = True
+            self._wake()
+        self._dispatcher.join()
+        for run_id in list(self._stops):
+            self.stop(run_id, Stop.SHUTDOWN)
+        for thread in list(self._threads):
+            thread.join()
+
+    def _dispatch(self) -> None:
+        while not self._closing:
+            with self._changed:
+                self._changed.wait_for(lambda: self._woken)
+                self._woken = False
+            try:
+                self._look()
+            except Exception:
+                # Whatever it was, those that wait must not wait for ever.
+                log.exception("The queue was not looked through.")
+                time.sleep(1.0)
+                self.wake()
+
+    def _look(self) -> None:
+        """End those that were stopped while they waited, and take up as many as may run."""
+        for run_id, stop in self._stand.store.alive().items():
+            if run_id in self._stops or self._closing:
+                continue
+            if stop is not None:
+                self._end_unstarted(run_id, stop)
+            elif len(self._stops) < self._max:
+                self._take(run_id)
+
+    def _wake(self) -> None:
+        self._woken = True
+        self._changed.notify_all()
+
+    def _take(self, run_id: int) -> None:
+        sign = StopSign()
+        thread = threading.Thread(target=self._see_through, args=(run_id, sign), name=f"run-{run_id}")
+        with self._changed:
+            self._stops[run_id] = sign
+            self._threads.add(thread)
+        thread.start()
+
+    def _see_through(self, run_id: int, sign: StopSign) -> None:
+        store = self._stand.store
+        try:
+            # Read after the sign is up: a stop that came before is on record, a later one finds the sign.
+            run = store.run(run_id)
+            if run is not None:
+                if run.stop is not None:
+                    sign.give(run.stop)
+                RunExecution(self._stand, run, sign).execute()
+        except Exception as error:
+            log.exception("Run %s ended by an error of the workspace.", run_id)
+            store.end(run_id, states.broken(f"The workspace failed: {type(error).__name__}."))
+        finally:
+            with self._changed:
+                del self._stops[run_id]
+                self._threads.discard(threading.current_thread())
+                self._wake()
+
+    def _end_unstarted(self, run_id: int, reason: Stop) -> None:
+        run = self._stand.store.run(run_id)
+        for task in run.tasks if run is not None else ():
+            self._stand.store.end(task.run_id, states.stopped(reason))
+        self._stand.store.end(run_id, states.stopped(reason))

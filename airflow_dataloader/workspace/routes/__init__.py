@@ -1,0 +1,1 @@
+"""Routes of the local workspace, a file a part of its API."""

@@ -1,0 +1,106 @@
+"""The workspace as one thing that is started and stopped."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import uvicorn
+
+from airflow_dataloader.workspace.application import application
+from airflow_dataloader.workspace.desk import Desk
+from airflow_dataloader.workspace.faults import Faults
+from airflow_dataloader.workspace.home import WorkspaceHome
+from airflow_dataloader.workspace.jobs.execution import Stand
+from airflow_dataloader.workspace.jobs.queue import RunQueue
+from airflow_dataloader.workspace.jobs.store import RunStore
+from airflow_dataloader.workspace.listening import listen, url_of
+from airflow_dataloader.workspace.secret_store import SecretFile
+from airflow_dataloader.workspace.spark.protocol import Spark
+from airflow_dataloader.workspace.tokens import owner_token
+
+_KEPT_DAYS = 60
+
+#: Runs at a time where nobody says otherwise: two, or as many as there are cores.
+DEFAULT_RUNS = max(2, os.cpu_count() or 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkspaceSettings:
+    """What a workspace is started with."""
+
+    #: ``DATALOADER_HOME``.
+    home: Path
+    #: 0: the last one of this home if it is free, else any free one.
+    port: int = 0
+    max_concurrent_runs: int = DEFAULT_RUNS
+    faults: bool = False
+    #: What runs inherit: the control database's URL among it.
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
+    #: What logs must not show besides the secrets of the workspace's own scopes.
+    hidden: frozenset[str] = field(default=frozenset(), repr=False)
+
+
+@contextmanager
+def running(settings: WorkspaceSettings, open_spark: Callable[[WorkspaceHome], Spark]) -> Iterator[Desk]:
+    """Run a workspace in this process, and stop it and what it started at the end.
+
+    Raises ConfigurationError if the home is another workspace's, or the port somebody else's.
+    """
+    home = WorkspaceHome.below(settings.home)
+    with ExitStack() as stack:
+        stack.enter_context(home.taken())
+        socket = listen(settings.port, home.last_url())
+        stack.callback(socket.close)
+        store = RunStore(home.database)
+        stack.callback(store.close)
+        spark = open_spark(home)
+        stack.callback(spark.close)
+        stand = Stand(
+            home=home, store=store, spark=spark, url=url_of(socket), environment=settings.environment
+        )
+        _forget_old(stand)
+        queue = RunQueue(stand, settings.max_concurrent_runs)
+        desk = Desk(
+            stand=stand,
+            queue=queue,
+            secrets=SecretFile(home.secrets),
+            owner_token=owner_token(home.owner_token),
+            faults=Faults() if settings.faults else None,
+            hidden=settings.hidden,
+        )
+        stack.enter_context(_serving(desk, socket))
+        home.publish(stand.url)
+        queue.start()
+        stack.callback(queue.close)
+        yield desk
+
+
+def _forget_old(stand: Stand) -> None:
+    """Forget runs and logs that are older than Databricks keeps them."""
+    now = time.time_ns() // 1_000_000
+    for run_id in stand.store.ended_before(now - _KEPT_DAYS * 24 * 3600 * 1000):
+        shutil.rmtree(stand.home.folder / "runs" / str(run_id), ignore_errors=True)
+        stand.store.forget(run_id)
+
+
+@contextmanager
+def _serving(desk: Desk, socket: object) -> Iterator[None]:
+    """Answer requests in a thread of its own: signals are the main thread's."""
+    config = uvicorn.Config(
+        application(desk), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, name="http", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()

@@ -1,0 +1,1 @@
+"""The Spark that runs of the local workspace share."""

@@ -1,0 +1,19 @@
+"""Addresses of Spark Connect sessions."""
+
+from __future__ import annotations
+
+import re
+
+_USER = "dataloader"
+
+
+def with_session(remote: str, session: str) -> str:
+    """Return the address with this session id in place of any other, and with a user.
+
+    A session is known by both, and without a user every client would take that of its own process.
+    """
+    base = re.sub(r";session_id=[^;]*", "", remote).rstrip(";")
+    if "/" not in base.removeprefix("sc://"):
+        base += "/"
+    user = "" if ";user_id=" in base else f";user_id={_USER}"
+    return f"{base}{user};session_id={session}"

@@ -1,0 +1,53 @@
+"""Spark that somebody else runs: the server that ``SPARK_REMOTE`` names."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from airflow_dataloader.exceptions import EngineFailed
+
+#: Seconds between tries to end a session at a server that does not answer, and how many there are.
+_PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)
+
+
+@dataclass(frozen=True)
+class GivenLease:
+    """A lease that only knows the address."""
+
+    remote: str = field(repr=False)
+
+    def end(self, session: str) -> None:
+        """End the session, with patience: nobody but the server can say that it is over."""
+        from airflow_dataloader.workspace.spark.sessions import end_session
+
+        for pause in _PAUSES:
+            try:
+                end_session(self.remote, session)
+            except EngineFailed:
+                time.sleep(pause)
+            else:
+                return
+        end_session(self.remote, session)
+
+
+class GivenSpark:
+    """A server that is there, is not ours, and is left alone."""
+
+    def __init__(self, remote: str) -> None:
+        self._remote = remote
+
+    def lease(self) -> GivenLease:
+        """Return a lease."""
+        return GivenLease(self._remote)
+
+    def adopt(self) -> GivenLease:
+        """Return the same."""
+        return self.lease()
+
+    def describe(self) -> str:
+        """Return nothing: it is always there, as far as we know."""
+        return ""
+
+    def close(self) -> None:
+        """Do nothing."""

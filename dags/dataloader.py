@@ -1,0 +1,3 @@
+from airflow_dataloader import build_dags
+
+build_dags(globals())

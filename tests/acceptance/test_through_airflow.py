@@ -1,0 +1,225 @@
+"""Loads through Airflow's own processes, and what becomes of them when a process or a person interferes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from airflow_dataloader.control.claim import _LOCK as CLAIM_LOCK
+from tests.acceptance.through_airflow import Stand
+from tests.airflow_stand import WorkspaceProcess
+from tests.faults.accident import eventually
+from tests.faults.proxy import Fault, Plan, Proxy
+
+if TYPE_CHECKING:
+    from tests.conftest import Server
+
+pytestmark = pytest.mark.timeout(1_500)
+
+
+@pytest.fixture(autouse=True)
+def _checked(stand: Stand) -> Iterator[None]:
+    """Look at every table of a test when it is over."""
+    yield
+    stand.check()
+
+
+def test_a_triggerer_that_is_killed_is_replaced_and_nothing_is_lost(stand: Stand) -> None:
+    tables = [stand.table() for _ in range(2)]
+    with tables[0].held(), tables[1].held():
+        stand.airflow.run()
+        for table in tables:
+            table.deferred()
+        stand.airflow.kill("triggerer")
+        stand.airflow.begin("triggerer")
+    for table in tables:
+        table.ends_as("success")
+        assert len(table.loads()) == 1
+        assert table.task()["try_number"] == 1
+
+
+@pytest.mark.faults
+def test_a_task_that_is_cleared_while_deferred_attaches_to_its_load(stand: Stand) -> None:
+    table = stand.table()
+    with table.held():
+        stand.airflow.run()
+        table.deferred()
+        before = table.load.airflow_task
+        stand.airflow.clear(table.run, table.map_index)
+        eventually("a second try", lambda: table.load.airflow_task != before, seconds=300)
+        table.deferred()
+    table.ends_as("success")
+    assert len(table.loads()) == 1
+    assert table.task()["try_number"] == 2
+
+
+@pytest.mark.faults
+def test_a_task_that_is_cleared_after_its_end_loads_its_table_again(stand: Stand) -> None:
+    table = stand.table()
+    stand.airflow.run()
+    table.ends_as("success")
+    stand.bench.source.execute(f"INSERT INTO {table.name} VALUES (101)")
+    stand.airflow.clear(table.run, table.map_index)
+    eventually("a second load", lambda: len(table.loads()) == 2, seconds=300)
+    table.ends_as("success")
+    first, second = table.loads()
+    assert second.airflow_run.startswith(f"{first.airflow_run}#load[{table.map_index}].")
+    assert second.databricks_run != first.databricks_run
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("state", ["failed", "success"])
+def test_marking_a_deferred_task_ends_its_load_and_no_other(stand: Stand, state: str) -> None:
+    table, other = stand.table(), stand.table()
+    with table.held(), other.held():
+        stand.airflow.run()
+        for one in (table, other):
+            one.deferred()
+            one.started()
+        stand.airflow.mark(table.run, table.map_index, state)
+        eventually("its end", lambda: table.load.load_status == "Cancelled", seconds=120)
+        assert table.load.failure["settled_by"] == "trigger"
+        run = table.load.databricks_run
+        eventually("the run's end", lambda: ended(stand, run), seconds=120)
+    other.ends_as("success")
+    assert stand.bench.state(table.config_id).last_status == "Failed"
+    folder = stand.bench.home / "warehouse" / "bronze" / stand.bench.schema / table.name
+    assert not folder.exists()
+
+
+@pytest.mark.faults
+def test_a_task_process_that_is_killed_after_submission_is_attached_to_again(stand: Stand) -> None:
+    table = stand.table()
+    # It asks for its run's address, and waits.
+    stand.workspace.order("latency", path="runs/get", seconds=30)
+    stand.airflow.run()
+    eventually(
+        "submission", lambda: bool(table.loads()) and table.load.databricks_run is not None, seconds=300
+    )
+    for process in stand.airflow.tasks():
+        process.kill()
+    table.ends_as("success")
+    assert len(table.loads()) == 1
+    assert table.task()["try_number"] == 2
+
+
+@pytest.mark.faults
+def test_a_control_database_that_is_away_when_the_run_ends_costs_nothing(
+    stand: Stand, airflow_proxy: Proxy
+) -> None:
+    table = stand.table()
+    with table.held():
+        stand.airflow.run()
+        table.deferred()
+        table.started()
+        airflow_proxy.plan = Plan(fault=Fault.RESET)
+    try:
+        time.sleep(45)
+    finally:
+        airflow_proxy.plan = Plan()
+    table.ends_as("success")
+    assert len(table.loads()) == 1
+    assert table.task()["try_number"] == 1
+
+
+def ended(stand: Stand, run: str) -> bool:
+    """Say whether a run is over."""
+    return any(
+        str(one["run_id"]) == run and one["state"]["life_cycle_state"] == "TERMINATED"
+        for one in stand.workspace.runs()
+    )
+
+
+@pytest.mark.faults
+def test_a_claim_that_is_killed_after_its_commit_gives_the_same_loads(stand: Stand, postgres: Server) -> None:
+    table = stand.table()
+    with psycopg.connect(postgres.url("through_airflow_control")) as own:
+        # The claims' own lock: a claim waits for it before its first look.
+        own.execute("SELECT pg_advisory_xact_lock(%s)", [CLAIM_LOCK])
+        stand.airflow.run()
+        eventually("a waiting claim", lambda: claims_waiting(stand), seconds=300)
+        stand.airflow.freeze("api-server")
+        own.rollback()
+    try:
+        eventually("the claim", lambda: bool(table.loads()), seconds=60)
+        killed = stand.airflow.tasks()
+        for process in killed:
+            process.kill()
+    finally:
+        stand.airflow.thaw("api-server")
+    assert killed
+    table.ends_as("success")
+    assert len(table.loads()) == 1
+
+
+@pytest.mark.faults
+def test_a_worker_that_is_killed_after_submission_costs_a_try(stand: Stand) -> None:
+    table = stand.table()
+    stand.workspace.order("latency", path="runs/get", seconds=30)
+    stand.airflow.run()
+    eventually("submission", lambda: table.submitted, seconds=300)
+    for process in stand.airflow.tasks():
+        process.parent().kill()
+        process.kill()
+    table.ends_as("success")
+    assert len(table.loads()) == 1
+
+
+@pytest.mark.faults
+def test_loads_that_end_at_once_are_all_reported(stand: Stand) -> None:
+    """Airflow fails tasks whose trigger fires too early, and then their resumed method never runs."""
+    tables = [stand.table() for _ in range(40)]
+    stand.workspace.order("skipped", times=len(tables))
+    stand.airflow.run()
+    for table in tables:
+        table.ends_as("failed")
+        assert stand.airflow.record(table.run, table.map_index)["message"] == table.load.log_message
+
+
+@pytest.mark.faults
+def test_all_of_postgresql_may_be_away_for_a_while(stand: Stand, postgres: Server) -> None:
+    """Airflow's own database too: its components die, and somebody starts them again."""
+    table = stand.table()
+    with table.held():
+        stand.airflow.run()
+        table.deferred()
+        table.started()
+        run, map_index = table.run, table.map_index
+        postgres.stop()
+    try:
+        time.sleep(20)
+    finally:
+        postgres.start()
+    stand.airflow.revive()
+    table.ends_as("success")
+    assert len(table.loads()) == 1
+    assert stand.airflow.record(run, map_index)["load_status"] == "Succeeded"
+
+
+@pytest.mark.faults
+def test_a_workspace_that_is_killed_and_comes_back_leaves_nothing_undone(
+    stand: Stand, airflow_workspace_process: WorkspaceProcess
+) -> None:
+    table = stand.table()
+    with table.held():
+        stand.airflow.run()
+        table.deferred()
+        table.started()
+        airflow_workspace_process.kill()
+        time.sleep(5)
+        airflow_workspace_process.start()
+    # Whether the run outlives its workspace is the workspace's affair.
+    eventually("its end", lambda: table.task_is("success", "failed"), seconds=300)
+    succeeded = table.load.load_status == "Succeeded"
+    assert table.task()["state"] == ("success" if succeeded else "failed")
+
+
+def claims_waiting(stand: Stand) -> bool:
+    """Say whether a claim waits for the claims' lock."""
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    with stand.bench.control.connect() as connection:
+        return bool(connection.exec_driver_sql(waiting).scalar_one())

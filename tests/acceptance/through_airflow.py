@@ -1,0 +1,146 @@
+"""What tests of loads through Airflow do over and over, and what must hold after each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+
+from airflow_dataloader.control.reap import ReapLimits, reap
+from tests.acceptance.airflow_parts import Airflow
+from tests.airflow_stand import Workspace
+from tests.bench import Bench
+from tests.faults.accident import commits, eventually
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+#: Seconds until a load through Airflow must be over; the machine may be busy.
+PATIENCE = 300.0
+
+
+@dataclass(frozen=True)
+class Table:
+    """A source table and its row, each test's own."""
+
+    stand: Stand
+    name: str
+    config_id: int
+
+    def loads(self) -> list[Any]:
+        """Return the row's loads, oldest first."""
+        return self.stand.bench.history(self.config_id)
+
+    @property
+    def load(self) -> Any:
+        """The newest load."""
+        return self.loads()[-1]
+
+    @property
+    def run(self) -> str:
+        """The Airflow run that first loaded it."""
+        return str(self.loads()[0].airflow_run)
+
+    @property
+    def map_index(self) -> int:
+        """Which of the run's tasks is this table's."""
+        same = f"SELECT id FROM control.historical_metadata WHERE airflow_run = '{self.run}' ORDER BY id"
+        with self.stand.bench.control.connect() as connection:
+            ids = list(connection.exec_driver_sql(same).scalars())
+        return ids.index(self.loads()[0].id)
+
+    def task(self) -> dict[str, Any]:
+        """Return its task in Airflow."""
+        return self.stand.airflow.task(self.run, self.map_index)
+
+    def task_is(self, *states: str | None) -> bool:
+        """Say whether its task is in one of these states."""
+        return bool(self.loads()) and self.task()["state"] in states
+
+    @property
+    def submitted(self) -> bool:
+        """Whether its run is on record."""
+        return bool(self.loads()) and self.load.databricks_run is not None
+
+    def deferred(self) -> None:
+        """Wait until its task waits for its run."""
+        eventually("deferral", lambda: self.task_is("deferred"), seconds=PATIENCE)
+
+    def started(self) -> None:
+        """Wait until its loader runs."""
+
+        def running() -> bool:
+            return bool(self.loads()) and self.load.load_status == "In Progress"
+
+        eventually("start", running, seconds=PATIENCE)
+
+    def ends_as(self, state: str) -> None:
+        """Wait for the end of its task."""
+        eventually(f"{self.name} {state}", lambda: self.task_is("success", "failed"), seconds=PATIENCE)
+        task = self.task()
+        assert task["state"] == state, self.load
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let no loader read it meanwhile."""
+        with psycopg.connect(
+            self.stand.bench.source.info.dsn, password=self.stand.bench.server.password
+        ) as own:
+            own.execute(f'LOCK TABLE "{self.name}" IN ACCESS EXCLUSIVE MODE')
+            yield
+            own.rollback()
+
+
+@dataclass(frozen=True)
+class Stand:
+    """Airflow, workspace, databases and Spark."""
+
+    airflow: Airflow
+    bench: Bench
+    workspace: Workspace
+    tables: list[Table] = field(default_factory=list)
+
+    def table(self, **overrides: Any) -> Table:
+        """Make a table of a hundred rows that is due."""
+        name = f"t_{uuid4().hex[:12]}"
+        with self.bench.control.begin() as connection:
+            connection.exec_driver_sql("UPDATE control.table_control_dbconfig SET max_concurrent_loads = 50")
+        self.bench.source.execute(f"CREATE TABLE {name} AS SELECT n AS id FROM generate_series(1, 100) n")
+        config_id = self.bench.row(name, next_load_date_time=LONG_AGO, **overrides)
+        made = Table(stand=self, name=name, config_id=config_id)
+        self.tables.append(made)
+        return made
+
+    def check(self) -> None:
+        """Insist on what must hold for every table of this test, whatever happened to it."""
+        for table in self.tables:
+            check(self, table)
+
+
+def check(stand: Stand, table: Table) -> None:
+    """Insist that nothing is left behind and nothing was written twice."""
+    bench = stand.bench
+    reap(bench.control, run_api=None, limits=ReapLimits(startup=0))
+    loads = table.loads()
+    assert loads, "it was never claimed"
+    assert {load.load_status for load in loads} <= {"Succeeded", "Failed", "Cancelled"}, loads
+    assert all(load.load_end_time is not None for load in loads)
+    state = bench.state(table.config_id)
+    assert state.last_status == ("Succeeded" if loads[-1].load_status == "Succeeded" else "Failed")
+    ours = [entry["commit"] for entry in commits(bench, table.name)]
+    writers = [one.metadata_id for one in ours if one and one.step > 0]
+    assert len(writers) == len(set(writers)), "a load has written twice"
+    succeeded = {load.id for load in loads if load.load_status == "Succeeded"}
+    assert succeeded <= set(writers)
+    runs = [
+        run
+        for run in stand.workspace.runs()
+        if run["run_name"] in {f"dataloader load {load.id}" for load in loads}
+    ]
+    assert len(runs) == len({run["run_name"] for run in runs}), "a load was submitted twice"
+    if loads[-1].load_status == "Succeeded":
+        assert bench.target_rows(table.name) == bench.source_rows(f"SELECT * FROM {table.name}")

@@ -1,0 +1,86 @@
+"""Airflow's metadata database in a test's own process: set up once, and the package's DAG in it."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from airflow import settings
+from airflow.dag_processing.bundles.manager import DagBundlesManager
+from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+from airflow.sdk import DAG
+from airflow.utils.db import initdb
+
+from airflow_dataloader.resources import dags_folder
+
+BUNDLE = "dataloader"
+
+#: What an installation writes into its configuration to have the package's DAGs.
+BUNDLES = json.dumps(
+    [{"name": BUNDLE, "classpath": "airflow_dataloader.bundles.DataloaderDagBundle", "kwargs": {}}]
+)
+
+
+def set_up(url: str) -> None:
+    """Point Airflow at the empty database behind ``url``, create its tables, and parse the package's DAGs."""
+    os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = url.replace("postgresql://", "postgresql+psycopg2://")
+    os.environ["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"] = BUNDLES
+    settings.dispose_orm(do_log=False)
+    settings.configure_vars()
+    settings.configure_orm()
+    initdb()
+    DagBundlesManager().sync_bundles_to_db()
+    bag = _bag()
+    assert bag.import_errors == {}
+    sync_bag_to_db(bag, BUNDLE, None)
+
+
+def dag(name: str = "dataloader_load") -> DAG:
+    """Return a DAG as the DAG processor parses it."""
+    found = _bag().get_dag(name)
+    assert isinstance(found, DAG)
+    return found
+
+
+def _bag() -> DagBag:
+    return DagBag(dag_folder=str(dags_folder()), bundle_path=dags_folder(), bundle_name=BUNDLE)
+
+
+@dataclass(frozen=True)
+class Connections:
+    """Airflow connections of one test, by Airflow's own environment variables."""
+
+    monkeypatch: pytest.MonkeyPatch
+
+    def control(self, url: str, name: str = "dataloader_control") -> None:
+        """Name the control database behind ``url``."""
+        parts = urlsplit(url)
+        self.define(
+            name,
+            conn_type="dataloader_control",
+            host=parts.hostname,
+            port=parts.port,
+            schema=parts.path.removeprefix("/"),
+            login=parts.username,
+            password=parts.password,
+        )
+
+    def databricks(self, url: str, token: str, name: str = "databricks_default") -> None:
+        """Name the workspace behind ``url``."""
+        parts = urlsplit(url)
+        self.define(
+            name,
+            conn_type="databricks",
+            host=parts.hostname,
+            port=parts.port,
+            schema=parts.scheme,
+            password=token,
+        )
+
+    def define(self, name: str, **fields: Any) -> None:
+        """Set a connection for as long as the test lasts."""
+        self.monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(fields))

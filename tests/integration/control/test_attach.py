@@ -1,0 +1,157 @@
+"""Which load a try of a task answers for: attach, report, or claim anew."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from airflow_dataloader.control import lease
+from airflow_dataloader.control.attach import Attached, Claimed, Try, attach
+from airflow_dataloader.control.claim import claim
+from airflow_dataloader.control.intervene import cancel
+from airflow_dataloader.core.status import LoadStatus
+from airflow_dataloader.exceptions import Fenced
+from tests.factories import add_row, add_source
+from tests.integration.control.drive import due_row, edit, load, loads_of, sql
+
+RUN, BASE = "scheduled__1", "https://airflow.example"
+
+
+@pytest.fixture
+def claimed(control: Engine) -> Claimed:
+    add_source(control, "shop")
+    due_row(control)
+    (found,) = claim(control, airflow_run=RUN, airflow_base_url=BASE)
+    return Claimed(metadata_id=found.metadata_id, epoch=found.epoch, config_id=found.config_id)
+
+
+def attempt(number: int = 1, *, cleared: bool = False, **overrides: Any) -> Try:
+    values = {
+        "airflow_run": RUN,
+        "map_index": 0,
+        "number": number,
+        "airflow_task": f"ti/{number}",
+        "airflow_base_url": BASE,
+        "cleared": cleared,
+    }
+    return Try(**(values | overrides))
+
+
+def test_a_first_try_is_put_on_record(control: Engine, claimed: Claimed) -> None:
+    attached = attach(control, claimed, attempt())
+    assert (attached.metadata_id, attached.over, attached.doomed) == (claimed.metadata_id, False, False)
+    record = load(control, claimed.metadata_id)
+    assert record["airflow_task"] == "ti/1"
+    assert record["submit_token"] == attached.token
+    assert attached.token.endswith(f"-{claimed.metadata_id}-{claimed.epoch}")
+
+
+@pytest.mark.parametrize("cleared", [False, True])
+def test_a_later_try_attaches_to_what_lives(control: Engine, claimed: Claimed, *, cleared: bool) -> None:
+    first = attach(control, claimed, attempt())
+    lease.start(control, claimed.metadata_id, claimed.epoch, nonce="n")
+    second = attach(control, claimed, attempt(2, cleared=cleared))
+    assert (second.metadata_id, second.token) == (first.metadata_id, first.token)
+    assert load(control, claimed.metadata_id)["airflow_task"] == "ti/2"
+    assert len(loads_of(control, claimed.config_id)) == 1
+
+
+def test_a_retry_reports_what_ended_in_the_meantime(control: Engine, claimed: Claimed) -> None:
+    cancel(control, claimed.metadata_id, "by a person")
+    attached = attach(control, claimed, attempt(2))
+    assert (attached.status, attached.message) == (LoadStatus.CANCELLED, "by a person")
+    assert len(loads_of(control, claimed.config_id)) == 1
+
+
+def test_clearing_an_ended_load_claims_the_row_anew_whatever_its_slot(
+    control: Engine, claimed: Claimed
+) -> None:
+    cancel(control, claimed.metadata_id, "by a person")
+    edit(control, claimed.config_id, next_load_date_time=None)
+    attached = attach(control, claimed, attempt(2, cleared=True))
+    assert attached.metadata_id > claimed.metadata_id
+    assert not attached.over
+    record = load(control, attached.metadata_id)
+    assert (record["trigger"], record["airflow_task"]) == ("manual", "ti/2")
+    assert record["submit_token"] == attached.token
+    # The run's own claim goes on giving the answer that its tasks were mapped over.
+    (again,) = claim(control, airflow_run=RUN, airflow_base_url=BASE)
+    assert again.metadata_id == claimed.metadata_id
+
+
+def test_every_try_after_a_clear_finds_that_load(control: Engine, claimed: Claimed) -> None:
+    cancel(control, claimed.metadata_id, "by a person")
+    renewed = attach(control, claimed, attempt(2, cleared=True))
+    for later in (attempt(3), attempt(4, cleared=True)):
+        assert attach(control, claimed, later).metadata_id == renewed.metadata_id
+    cancel(control, renewed.metadata_id, "again")
+    assert attach(control, claimed, attempt(5)).status is LoadStatus.CANCELLED
+    assert attach(control, claimed, attempt(6, cleared=True)).metadata_id > renewed.metadata_id
+    assert len(loads_of(control, claimed.config_id)) == 3
+
+
+def test_another_loads_row_is_refused_by_name(control: Engine, claimed: Claimed) -> None:
+    cancel(control, claimed.metadata_id, "by a person")
+    (other,) = claim(control, airflow_run="another", only=[claimed.config_id])
+    with pytest.raises(Fenced, match=f"Queued and held by load {other.metadata_id} of Airflow run another"):
+        attach(control, claimed, attempt(2, cleared=True))
+
+
+def test_a_load_of_another_task_or_airflow_is_not_ours(control: Engine, claimed: Claimed) -> None:
+    cancel(control, claimed.metadata_id, "by a person")
+    attach(control, claimed, attempt(2, cleared=True, map_index=11))
+    for stranger in (attempt(2, map_index=1), attempt(2, airflow_base_url="https://elsewhere")):
+        assert attach(control, claimed, stranger).metadata_id == claimed.metadata_id
+
+
+def test_a_row_that_may_not_be_loaded_says_why(control: Engine, claimed: Claimed) -> None:
+    cancel(control, claimed.metadata_id, "by a person")
+    edit(control, claimed.config_id, is_active=False)
+    with pytest.raises(Fenced, match="is not active"):
+        attach(control, claimed, attempt(2, cleared=True))
+    edit(control, claimed.config_id, is_active=True)
+    sql(control, "UPDATE control.table_control_dbconfig SET paused_until = now() + interval '1 hour'")
+    with pytest.raises(Fenced, match="its source is paused"):
+        attach(control, claimed, attempt(2, cleared=True))
+    sql(control, "DELETE FROM control.table_control")
+    with pytest.raises(Fenced, match="was deleted"):
+        attach(control, claimed, attempt(2, cleared=True))
+
+
+def test_a_row_that_cannot_be_loaded_any_more_is_ended_at_once(control: Engine, claimed: Claimed) -> None:
+    cancel(control, claimed.metadata_id, "by a person")
+    edit(control, claimed.config_id, load_strategy="incremental", incremental_column=None)
+    attached = attach(control, claimed, attempt(2, cleared=True))
+    assert attached.status is LoadStatus.FAILED
+    assert "incremental_column" in (attached.message or "")
+
+
+def test_what_a_reap_is_ending_is_watched_and_not_submitted(control: Engine, claimed: Claimed) -> None:
+    lease.start(control, claimed.metadata_id, claimed.epoch, nonce="n")
+    sql(
+        control,
+        "UPDATE control.historical_metadata SET reaping_until = now() + interval '1 minute' WHERE id = :id",
+        id=claimed.metadata_id,
+    )
+    attached = attach(control, claimed, attempt(2))
+    assert (attached.doomed, attached.over) == (True, False)
+
+
+def test_a_long_run_id_still_has_room_for_its_suffix(control: Engine) -> None:
+    add_source(control, "shop")
+    config_id = add_row(control)
+    runs = [f"manual__{'x' * 240}{n}" for n in (1, 2)]
+    prefixes = {attempt(airflow_run=run, map_index=1023).prefix for run in runs}
+    assert len(prefixes) == 2
+    (found,) = claim(control, airflow_run=runs[0], airflow_base_url=BASE, only=[config_id])
+    ours = Claimed(metadata_id=found.metadata_id, epoch=found.epoch, config_id=config_id)
+    cancel(control, found.metadata_id, "by a person")
+    renewed: Attached = attach(control, ours, attempt(99, cleared=True, airflow_run=runs[0], map_index=1023))
+    assert not renewed.over
+
+
+def test_a_load_without_a_record_is_nobodys(control: Engine) -> None:
+    with pytest.raises(Fenced, match="There is no load 7"):
+        attach(control, Claimed(metadata_id=7, epoch=1, config_id=1), attempt())

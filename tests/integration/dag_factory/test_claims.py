@@ -1,0 +1,54 @@
+"""Runs of the load DAG that submit nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from tests.airflow_db import Connections, dag
+from tests.factories import add_source
+from tests.integration.control.drive import due_row, load, loads_of, row
+
+
+@pytest.fixture(autouse=True)
+def _stand(airflow_db: str, control_url: str, connections: Connections) -> None:
+    connections.control(control_url)
+    # Nobody listens there.
+    connections.databricks("http://127.0.0.1:9", "token")
+
+
+def states(run: Any) -> dict[tuple[str, int], str]:
+    return {(ti.task_id, ti.map_index): str(ti.state) for ti in run.get_task_instances()}
+
+
+def test_nothing_due_is_a_quiet_success(control: Engine) -> None:
+    run = dag().test()
+    assert str(run.state) == "success"
+    assert states(run) == {("claim", -1): "success", ("load", -1): "skipped"}
+
+
+def test_a_row_that_cannot_be_loaded_fails_its_own_task_and_submits_nothing(control: Engine) -> None:
+    add_source(control, "shop")
+    config_id = due_row(control, load_strategy="incremental", primary_key_cols=None)
+    run = dag().test()
+    assert states(run) == {("claim", -1): "success", ("load", 0): "failed"}
+    (record,) = loads_of(control, config_id)
+    assert (record["load_status"], record["failure"]["settled_by"]) == ("Failed", "claim")
+    assert record["databricks_run"] is None
+    assert record["airflow_run"] == run.run_id
+    (task,) = [ti for ti in run.get_task_instances() if ti.task_id == "load"]
+    assert task.rendered_map_index.startswith(f"config_id {config_id} ")
+
+
+def test_a_workspace_that_cannot_be_reached_ends_the_load_with_the_last_try(control: Engine) -> None:
+    add_source(control, "shop")
+    config_id = due_row(control)
+    run = dag().test()
+    assert states(run)["load", 0] == "failed"
+    (record,) = loads_of(control, config_id)
+    assert record["load_status"] == "Failed"
+    assert "could not be submitted to Databricks" in record["log_message"]
+    assert row(control, config_id)["last_status"] == "Failed"
+    assert load(control, record["id"])["submit_token"].startswith("adl-")

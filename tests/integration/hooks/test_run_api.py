@@ -1,0 +1,62 @@
+"""The Jobs API as reap asks it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from airflow_dataloader.core.run_api import Run, RunApiUnavailable, RunState
+from airflow_dataloader.hooks.run_api import DatabricksRunApi
+from tests.airflow_db import Connections
+from tests.airflow_stand import SCRIPT, NoSpark, Workspace, workspace_at
+
+UNKNOWN = Run(state=RunState.UNKNOWN)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, connections: Connections) -> Iterator[Workspace]:
+    with workspace_at(tmp_path, NoSpark()) as running:
+        connections.databricks(running.url, running.token)
+        yield running
+
+
+@pytest.fixture
+def run_id(workspace: Workspace, tmp_path: Path) -> str:
+    script = tmp_path / "task.py"
+    script.write_text(SCRIPT)
+    return str(workspace.submit(script, "sleep", "600"))
+
+
+def test_a_run_is_known_and_can_be_cancelled(workspace: Workspace, run_id: str) -> None:
+    api = DatabricksRunApi("databricks_default")
+    assert api.state(None, run_id).state in {RunState.PENDING, RunState.RUNNING}
+    for _ in range(2):
+        api.cancel(workspace.url, run_id)
+    while (run := api.state(workspace.url, run_id)).state is not RunState.ENDED:
+        pass
+    assert (run.cancelled, run.reason) == (True, "CANCELED: Run cancelled.")
+
+
+def test_what_is_not_ours_or_not_there_is_unknown(workspace: Workspace, run_id: str) -> None:
+    api = DatabricksRunApi("databricks_default")
+    assert api.state("adb-1.azuredatabricks.net", run_id) == UNKNOWN
+    api.cancel("adb-1.azuredatabricks.net", run_id)
+    assert api.state(None, run_id) != UNKNOWN
+    assert api.state(None, "4711") == UNKNOWN
+    api.cancel(None, "4711")
+    assert api.state(None, "not a number") == UNKNOWN
+
+
+def test_an_api_that_cannot_be_asked_says_so(
+    workspace: Workspace, run_id: str, connections: Connections
+) -> None:
+    connections.databricks(workspace.url, "wrong token")
+    with pytest.raises(RunApiUnavailable, match=r"HTTP status 40[13]"):
+        DatabricksRunApi("databricks_default").state(None, run_id)
+    with pytest.raises(RunApiUnavailable):
+        DatabricksRunApi("no_such_connection").state(None, run_id)
+    connections.databricks("http://127.0.0.1:9", "token")
+    with pytest.raises(RunApiUnavailable):
+        DatabricksRunApi("databricks_default").cancel(None, run_id)

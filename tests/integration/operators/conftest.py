@@ -1,0 +1,32 @@
+"""Everything that a load through Airflow needs, in this process: Airflow's database, workspace, Spark."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from airflow_dataloader.workspace.spark.given import GivenSpark
+from tests.airflow_db import Connections
+from tests.airflow_stand import Workspace, workspace_at
+from tests.bench import Bench
+
+
+@pytest.fixture
+def workspace(
+    airflow_db: str,
+    bench: Bench,
+    control_url: str,
+    connections: Connections,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Workspace]:
+    """A workspace that both of Airflow's connections lead to, with the bench's source and Spark."""
+    monkeypatch.setenv("AIRFLOW__DATALOADER__POLL_SECONDS", "1")
+    # Control databases of tests are copies of one: their loads have the same tokens.
+    shutil.rmtree(bench.home / "workspace", ignore_errors=True)
+    environment = {**bench.secret_environment, "DATALOADER_CONTROL_URL": control_url}
+    with workspace_at(bench.home, GivenSpark(bench.remote), environment) as running:
+        connections.control(control_url)
+        connections.databricks(running.url, running.token)
+        yield running

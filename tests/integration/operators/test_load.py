@@ -1,0 +1,132 @@
+"""Tables through the load DAG: real tasks, a real run of the workspace, real Spark."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from airflow.models.asset import AssetEvent
+from airflow.models.xcom import XComModel
+from airflow.utils.session import create_session
+from sqlalchemy import select
+
+from tests.airflow_db import Connections, dag
+from tests.airflow_stand import Workspace
+from tests.bench import Bench
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+SECRET = "swordfish-never-to-be-seen"
+TEMPLATE = "{{ conn.canary.password }}"
+
+
+def states(run: Any) -> dict[tuple[str, int], str]:
+    return {(ti.task_id, ti.map_index): str(ti.state) for ti in run.get_task_instances()}
+
+
+def xcoms(run: Any) -> dict[tuple[str, int, str], Any]:
+    with create_session() as session:
+        found = session.scalars(select(XComModel).where(XComModel.run_id == run.run_id))
+        return {(x.task_id, x.map_index, x.key): XComModel.deserialize_value(x) for x in found}
+
+
+def test_a_table_travels_from_its_row_to_its_target(bench: Bench, workspace: Workspace) -> None:
+    bench.source.execute(
+        "CREATE TABLE items AS SELECT n AS id, 'item ' || n AS name FROM generate_series(1, 50) n"
+    )
+    config_id = bench.row(next_load_date_time=LONG_AGO)
+    run = dag().test()
+    assert states(run) == {("claim", -1): "success", ("load", 0): "success"}
+    assert bench.target_rows() == bench.source_rows()
+    (load,) = bench.history(config_id)
+    assert (load.load_status, load.airflow_run) == ("Succeeded", run.run_id)
+    assert load.submit_token == f"adl-{bench.installation}-{load.id}-{load.epoch}"
+    (submitted,) = workspace.runs()
+    assert load.databricks_run == str(submitted["run_id"])
+    state = bench.state(config_id)
+    assert state.last_databricks_run == submitted["run_page_url"]
+    assert f"/runs/{run.run_id.split('T')[0]}" in state.last_airflow_run
+    pushed = xcoms(run)
+    assert pushed["load", 0, "load_record"]["rows_processed"] == 50
+    assert pushed["load", 0, "_link_DatabricksJobRunLink"] == submitted["run_page_url"]
+    assert pushed["load", 0, "_link_LoadRecordLink"].endswith("/tasks/load/mapped/0/xcom")
+    with create_session() as session:
+        (event,) = session.scalars(select(AssetEvent).where(AssetEvent.source_run_id == run.run_id)).all()
+        assert event.asset.uri == f"x-dataloader://bronze/{bench.schema}/items"
+        assert (event.source_map_index, event.extra["target_version"]) == (0, load.target_version)
+
+
+def test_a_table_that_fails_touches_no_other(bench: Bench, workspace: Workspace) -> None:
+    bench.source.execute("CREATE TABLE items AS SELECT 1 AS id")
+    good = bench.row(next_load_date_time=LONG_AGO)
+    bad = bench.row("missing", next_load_date_time=LONG_AGO, priority=1)
+    run = dag().test()
+    assert states(run) == {("claim", -1): "success", ("load", 0): "failed", ("load", 1): "success"}
+    assert bench.target_rows() == bench.source_rows()
+    assert (bench.state(good).last_status, bench.state(bad).last_status) == ("Succeeded", "Failed")
+    record = xcoms(run)["load", 0, "load_record"]
+    assert record["message"] == bench.state(bad).last_status_message
+    assert len(workspace.runs()) == 2
+
+
+@pytest.mark.parametrize("kind", ["skipped", "internal_error"])
+def test_a_run_that_never_ran_ends_its_load(bench: Bench, workspace: Workspace, kind: str) -> None:
+    config_id = bench.row(next_load_date_time=LONG_AGO)
+    workspace.order(kind)
+    run = dag().test()
+    assert states(run)["load", 0] == "failed"
+    (load,) = bench.history(config_id)
+    assert (load.load_status, load.failure["settled_by"]) == ("Failed", "trigger")
+    assert "A fault was ordered" in load.log_message
+    assert bench.state(config_id).last_status == "Failed"
+
+
+def test_an_answer_that_is_lost_submits_nothing_twice(bench: Bench, workspace: Workspace) -> None:
+    bench.source.execute("CREATE TABLE items AS SELECT 1 AS id")
+    config_id = bench.row(next_load_date_time=LONG_AGO)
+    workspace.order("lost_answer", path="runs/submit")
+    assert states(dag().test())["load", 0] == "success"
+    assert len(workspace.runs()) == 1
+    assert bench.history(config_id)[0].load_status == "Succeeded"
+
+
+def test_a_refusal_of_the_api_ends_the_load_at_once(bench: Bench, workspace: Workspace) -> None:
+    config_id = bench.row(next_load_date_time=LONG_AGO)
+    workspace.order("status", path="runs/submit", status=403)
+    run = dag().test()
+    (task,) = [ti for ti in run.get_task_instances() if ti.task_id == "load"]
+    assert (str(task.state), task.try_number) == ("failed", 1)
+    assert "could not be submitted" in bench.history(config_id)[0].log_message
+    assert workspace.runs() == []
+
+
+def test_nothing_of_a_row_is_ever_rendered(
+    bench: Bench, workspace: Workspace, connections: Connections, caplog: pytest.LogCaptureFixture
+) -> None:
+    connections.define("canary", conn_type="generic", password=SECRET)
+    bench.source.execute(f'CREATE SCHEMA "{TEMPLATE}"')
+    bench.source.execute(f'CREATE TABLE "{TEMPLATE}"."{TEMPLATE}" AS SELECT 1 AS "{TEMPLATE}"')
+    config_id = bench.row(
+        next_load_date_time=LONG_AGO,
+        source_table_schema=TEMPLATE,
+        source_table_name=TEMPLATE,
+        destination_table_catalog=TEMPLATE,
+        destination_table_schema=TEMPLATE,
+        destination_table_name=TEMPLATE,
+        owner=TEMPLATE,
+        tags=[TEMPLATE],
+        incremental_column=TEMPLATE,
+        primary_key_cols=TEMPLATE,
+        partition_column=TEMPLATE,
+        last_status_message=TEMPLATE,
+    )
+    run = dag().test()
+    (task,) = [ti for ti in run.get_task_instances() if ti.task_id == "load"]
+    assert TEMPLATE in task.rendered_map_index
+    pushed = xcoms(run)
+    assert TEMPLATE in pushed["claim", -1, "return_value"][0]["label"]
+    (submitted,) = workspace.runs()
+    (load,) = bench.history(config_id)
+    for text in (pushed, submitted, load, bench.state(config_id), task.rendered_map_index, caplog.text):
+        assert SECRET not in str(text)

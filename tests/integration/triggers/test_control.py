@@ -1,0 +1,54 @@
+"""The control database as triggers ask it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from sqlalchemy import Engine, text
+
+from airflow_dataloader.exceptions import ConfigurationError, ControlUnavailable, DataloaderError
+from airflow_dataloader.triggers.control import ask
+from tests.airflow_db import Connections
+
+
+def database(engine: Engine) -> str:
+    with engine.connect() as connection:
+        return str(connection.execute(text("SELECT current_database()")).scalar_one())
+
+
+def refuse(engine: Engine) -> str:
+    raise ControlUnavailable("gone")
+
+
+def test_many_questions_share_a_few_connections(
+    control_url: str, connections: Connections, airflow_db: str
+) -> None:
+    connections.control(control_url, "shared")
+
+    async def all_of_them() -> set[str]:
+        return set(await asyncio.gather(*(ask("shared", database) for _ in range(50))))
+
+    assert asyncio.run(all_of_them()) == {control_url.rsplit("/", 1)[1]}
+
+
+def test_after_an_error_the_connection_is_looked_up_again(
+    control_url: str, connections: Connections, airflow_db: str
+) -> None:
+    connections.control("postgresql://nobody@127.0.0.1:9/nothing", "moved")
+    with pytest.raises(Exception, match=r"127\.0\.0\.1"):
+        asyncio.run(ask("moved", database))
+    connections.control(control_url, "moved")
+    assert asyncio.run(ask("moved", database)) == control_url.rsplit("/", 1)[1]
+    with pytest.raises(ControlUnavailable):
+        asyncio.run(ask("moved", refuse))
+    assert asyncio.run(ask("moved", database)) == control_url.rsplit("/", 1)[1]
+
+
+def test_a_connection_that_cannot_be_used_names_itself(connections: Connections, airflow_db: str) -> None:
+    connections.define(
+        "plain", conn_type="postgres", host="db.example", schema="d", extra={"sslmode": "allow"}
+    )
+    with pytest.raises(ConfigurationError, match="Airflow connection plain") as caught:
+        asyncio.run(ask("plain", database))
+    assert isinstance(caught.value, DataloaderError)

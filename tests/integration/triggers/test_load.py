@@ -1,0 +1,170 @@
+"""The trigger beside real runs: what it settles, and when it keeps still."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from airflow_dataloader.control import lease
+from airflow_dataloader.control.claim import Claimed
+from airflow_dataloader.control.intervene import cancel
+from airflow_dataloader.triggers import control as pool
+from airflow_dataloader.triggers.load import LoadTrigger
+from tests.airflow_db import Connections
+from tests.airflow_stand import SCRIPT, NoSpark, Workspace, workspace_at
+from tests.factories import add_row, add_source
+from tests.integration.control.drive import claim_now, load, row
+
+
+@pytest.fixture
+def workspace(
+    tmp_path: Path, control_url: str, connections: Connections, airflow_db: str
+) -> Iterator[Workspace]:
+    with workspace_at(tmp_path, NoSpark()) as running:
+        connections.control(control_url)
+        connections.databricks(running.url, running.token)
+        yield running
+    pool._engines.clear()
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    path = tmp_path / "task.py"
+    path.write_text(SCRIPT)
+    return path
+
+
+@pytest.fixture
+def claimed(control: Engine) -> Claimed:
+    add_source(control, "shop")
+    return claim_now(control, add_row(control))
+
+
+def trigger(claimed: Claimed, run_id: int | None, **overrides: Any) -> LoadTrigger:
+    values: dict[str, Any] = {
+        "metadata_id": claimed.metadata_id,
+        "run_id": run_id,
+        "control_conn_id": "dataloader_control",
+        "databricks_conn_id": "databricks_default",
+        "poll_seconds": 0.2,
+        "hold_seconds": 0,
+        "airflow_task": "ti/1",
+        "dag_id": "dataloader_load",
+        "airflow_run": "run",
+        "task_name": "load",
+        "map_index": 0,
+    }
+    return LoadTrigger(**(values | overrides))
+
+
+def event(of: LoadTrigger) -> dict[str, Any]:
+    async def first(events: AsyncIterator[Any]) -> dict[str, Any]:
+        return dict((await anext(events)).payload)
+
+    return asyncio.run(first(of.run()))
+
+
+@pytest.mark.parametrize("running", [False, True])
+@pytest.mark.parametrize(
+    ("words", "more", "status", "said"),
+    [
+        (("sleep", "0"), {}, "Failed", "SUCCESS"),
+        (("exit", "3"), {}, "Failed", "FAILED: Task t failed with message: Workload failed"),
+        (("sleep", "60"), {"timeout_seconds": 1}, "Cancelled", "TIMEDOUT: Run exceeded its timeout"),
+    ],
+)
+def test_a_run_that_is_over_ends_its_load(
+    control: Engine,
+    claimed: Claimed,
+    workspace: Workspace,
+    script: Path,
+    *,
+    words: tuple[str, str],
+    more: dict[str, Any],
+    status: str,
+    said: str,
+    running: bool,
+) -> None:
+    if running:
+        lease.start(control, claimed.metadata_id, claimed.epoch, nonce="n")
+    facts = event(trigger(claimed, workspace.submit(script, *words, **more)))
+    record = load(control, claimed.metadata_id)
+    assert (facts["load_status"], record["load_status"]) == (status, status)
+    assert said in record["log_message"]
+    assert facts["message"] == record["log_message"]
+    assert record["failure"]["settled_by"] == "trigger"
+    assert row(control, claimed.config_id)["last_status"] == "Failed"
+
+
+def test_a_cancelled_run_cancels_its_load(
+    control: Engine, claimed: Claimed, workspace: Workspace, script: Path
+) -> None:
+    run_id = workspace.submit(script, "sleep", "60")
+    workspace.post("/api/2.2/jobs/runs/cancel", {"run_id": run_id})
+    facts = event(trigger(claimed, run_id))
+    assert (facts["load_status"], "CANCELED" in facts["message"]) == ("Cancelled", True)
+
+
+@pytest.mark.parametrize("kind", ["skipped", "internal_error"])
+def test_a_run_that_never_ran_ends_its_load(
+    control: Engine, claimed: Claimed, workspace: Workspace, script: Path, kind: str
+) -> None:
+    workspace.order(kind)
+    facts = event(trigger(claimed, workspace.submit(script, "sleep", "0")))
+    assert facts["load_status"] == "Failed"
+    assert "A fault was ordered" in facts["message"]
+
+
+def test_a_row_that_somebody_else_settles_is_enough(
+    control: Engine, claimed: Claimed, workspace: Workspace, script: Path
+) -> None:
+    run_id = workspace.submit(script, "sleep", "60")
+    cancel(control, claimed.metadata_id, "by a person")
+    assert event(trigger(claimed, run_id))["message"] == "by a person"
+    assert event(trigger(claimed, None))["load_status"] == "Cancelled"
+
+
+def test_faults_on_the_way_end_nothing(
+    control: Engine, claimed: Claimed, workspace: Workspace, script: Path
+) -> None:
+    run_id = workspace.submit(script, "exit", "3")
+    workspace.order("status", path="runs/get", status=500, times=2)
+    workspace.order("lost_answer", path="runs/get", times=2)
+    assert event(trigger(claimed, run_id))["load_status"] == "Failed"
+
+
+def test_an_event_is_held_until_the_trigger_is_old_enough(
+    control: Engine, claimed: Claimed, workspace: Workspace
+) -> None:
+    cancel(control, claimed.metadata_id, "by a person")
+
+    async def fires_within(seconds: float) -> bool:
+        events = trigger(claimed, None, hold_seconds=3600).run()
+        waiting = asyncio.ensure_future(anext(events))
+        done, _ = await asyncio.wait({waiting}, timeout=seconds)
+        waiting.cancel()
+        return bool(done)
+
+    assert not asyncio.run(fires_within(1))
+
+
+def test_a_load_without_a_record_ends_the_wait(
+    workspace: Workspace, control: Engine, claimed: Claimed
+) -> None:
+    facts = event(trigger(claimed, None, metadata_id=10**9))
+    assert "has no record" in facts["message"]
+    assert "load_status" not in facts
+
+
+def test_a_kill_whose_task_cannot_be_asked_about_ends_nothing(
+    control: Engine, claimed: Claimed, workspace: Workspace, script: Path
+) -> None:
+    """Here is no Airflow that could answer."""
+    run_id = workspace.submit(script, "sleep", "60")
+    asyncio.run(trigger(claimed, run_id).on_kill())
+    assert load(control, claimed.metadata_id)["load_status"] == "Queued"

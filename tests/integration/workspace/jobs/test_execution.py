@@ -1,0 +1,138 @@
+"""Runs that really load: what reaches the task, and what is left after its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from airflow_dataloader.workspace.spark.given import GivenSpark
+from tests.bench import Bench
+from tests.integration.engines.workshop import sleeping
+from tests.integration.workspace.conftest import Start, Workspace, starting, until
+
+TASK = "/Workspace/Shared/dataloader/spark_tasks/load_table.py"
+#: A read that is asleep at the source for a while, once it has begun.
+SLOW = "SELECT id, length(pg_sleep(6)::text) AS at FROM items"
+
+
+@pytest.fixture
+def workspace(bench: Bench, script: Path) -> Iterator[Workspace]:
+    """A workspace over the bench's databases and warehouse; the source's login is in its secret scope."""
+    environment = dict(os.environ) | {"DATALOADER_CONTROL_URL": bench.control_url}
+    with starting(bench.home, script, GivenSpark(bench.remote)) as start:
+        workspace = start(environment=environment)
+        for name, value in bench.login.items():
+            workspace.desk.secrets.put("test", f"shop-{name}", value)
+        yield workspace
+
+
+def load(workspace: Workspace, bench: Bench, row: int) -> int:
+    """Claim a row and submit its load as Airflow does."""
+    ids = bench.claim(row)
+    parameters = [f"{ids.metadata_id}:{ids.epoch}"]
+    script = {"python_file": TASK, "parameters": parameters}
+    return workspace.submit_body({"tasks": [{"task_key": "t", "spark_python_task": script}]})
+
+
+def commits(bench: Bench) -> list[str]:
+    """Return the target's commits, from its Delta log."""
+    target = bench.target()
+    log = bench.home / "warehouse" / target.catalog / target.schema / target.table / "_delta_log"
+    return sorted(path.name for path in log.glob("*.json"))
+
+
+def test_a_load_succeeds_and_says_where_it_ran(workspace: Workspace, bench: Bench) -> None:
+    bench.source.execute("CREATE TABLE items AS SELECT generate_series(1, 1000) AS id")
+    row = bench.row()
+    run_id = load(workspace, bench, row)
+    run = workspace.wait(run_id)
+    assert run["state"]["result_state"] == "SUCCESS", workspace.output(run_id)
+    assert bench.state(row).last_status == "Succeeded"
+    (history,) = bench.history(row)
+    assert (history.databricks_run, history.workspace_host) == (
+        str(run_id),
+        workspace.url.removeprefix("http://"),
+    )
+    assert bench.target_rows() == bench.source_rows()
+    assert len(commits(bench)) == 1
+
+
+def test_no_secret_shows_up_anywhere(workspace: Workspace, bench: Bench) -> None:
+    bench.source.execute("CREATE TABLE items AS SELECT 1 AS id")
+    run_id = load(workspace, bench, bench.row("gone"))
+    until(lambda: workspace.life_cycle(run_id) == "RUNNING")
+    process = workspace.process(run_id)
+    password = bench.login["password"]
+    arguments = [word for one in (process, *process.children(recursive=True)) for word in one.cmdline()]
+    run = workspace.wait(run_id)
+    assert run["state"]["result_state"] == "FAILED"
+    folder = workspace.desk.stand.home.folder
+    written = [path for path in folder.rglob("*") if path.is_file() and path.name != "secrets.json"]
+    texts = [path.read_text(errors="replace") for path in written]
+    hidden = [password, bench.remote.split(";token=")[1]]
+    for secret in hidden:
+        assert not any(secret in text for text in (*texts, *arguments))
+        assert secret not in json.dumps(workspace.output(run_id))
+    assert {oct(path.stat().st_mode & 0o077) for path in (folder, *written) if path.suffix != ".db-shm"} == {
+        "0o0"
+    }
+
+
+@pytest.mark.parametrize("how", ["cancel", "kill"])
+def test_nothing_is_committed_after_the_end(workspace: Workspace, bench: Bench, how: str) -> None:
+    bench.source.execute("CREATE TABLE items AS SELECT 1 AS id")
+    row = bench.row()
+    bench.succeed(row)
+    before = commits(bench)
+    bench.set(row, query=SLOW)
+    run_id = load(workspace, bench, row)
+    until(lambda: sleeping(bench.source))
+    if how == "cancel":
+        workspace.cancel(run_id)
+    else:
+        kill_loader(workspace, run_id)
+    run = workspace.wait(run_id)
+    assert run["state"]["result_state"] == {"cancel": "CANCELED", "kill": "FAILED"}[how]
+    # The source's answer is there now: a write that went on would have what it waited for.
+    until(lambda: not sleeping(bench.source))
+    time.sleep(2)
+    assert commits(bench) == before
+    if how == "cancel":
+        # A loader that is asked to end settles its load, and the next one finds nothing in its way.
+        assert bench.history(row)[-1].load_status == "Cancelled"
+        bench.set(row, query=None)
+        run = workspace.wait(load(workspace, bench, row))
+        assert run["state"]["result_state"] == "SUCCESS"
+
+
+def kill_loader(workspace: Workspace, run_id: int) -> None:
+    """Kill the loader itself, as a machine short of memory does."""
+    (loader,) = workspace.process(run_id).children()
+    os.kill(loader.pid, signal.SIGKILL)
+
+
+def test_the_task_gets_its_place_and_nothing_of_airflow_s(start: Start, script: Path) -> None:
+    secret = {"AIRFLOW__CORE__FERNET_KEY": "x", "AIRFLOW_CONN_A": "x", "DATABRICKS_CLIENT_SECRET": "x"}
+    workspace = start(environment=dict(os.environ) | secret)
+    names = ["DATALOADER_HOME", "DATABRICKS_HOST", "DATALOADER_RUN_ID", "DATALOADER_WORKSPACE_HOST"]
+    run_id = workspace.submit("environment", *names, *secret)
+    workspace.wait(run_id)
+    home = workspace.desk.stand.home.folder.parent
+    expected = [str(home), workspace.url, str(run_id), workspace.url.removeprefix("http://")]
+    lines = workspace.output(run_id)["logs"].splitlines()[1:]
+    assert [line.split("=")[1] for line in lines] == [*expected, "None", "None", "None"]
+
+
+def test_a_file_that_is_not_there_ends_the_run(start: Start) -> None:
+    workspace = start()
+    script = {"python_file": "/Workspace/gone.py"}
+    run_id = workspace.submit_body({"tasks": [{"task_key": "t", "spark_python_task": script}]})
+    run = workspace.wait(run_id)
+    assert run["status"]["termination_details"]["code"] == "RESOURCE_NOT_FOUND"
+    assert workspace.output(run_id)["error"] == "Cannot read the python file /Workspace/gone.py."

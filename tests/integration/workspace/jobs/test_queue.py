@@ -1,0 +1,125 @@
+"""Which runs run when, and how they end; none of these needs Spark."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.integration.workspace.conftest import Start, Workspace, until
+
+
+def test_further_runs_wait_their_turn(start: Start) -> None:
+    workspace = start(max_concurrent_runs=2)
+    first, second = (workspace.submit("sleep", "600") for _ in range(2))
+    pending = workspace.submit("sleep", "0")
+    queued = workspace.submit("sleep", "0", queue={"enabled": True})
+    for run_id in (first, second):
+        workspace.said(run_id, "task sleep")
+    assert [workspace.life_cycle(run_id) for run_id in (pending, queued)] == ["PENDING", "QUEUED"]
+    assert workspace.output(pending)["logs"] == ""
+    workspace.cancel(first)
+    assert workspace.wait(pending)["state"]["result_state"] == "SUCCESS"
+    ended = workspace.wait(queued)
+    assert ended["state"]["result_state"] == "SUCCESS"
+    times = [workspace.get(run_id)["end_time"] for run_id in (first, pending, queued)]
+    assert times == sorted(times)
+    assert workspace.life_cycle(second) == "RUNNING"
+
+
+def test_a_run_that_waits_can_be_cancelled(start: Start) -> None:
+    workspace = start(max_concurrent_runs=1)
+    workspace.said(workspace.submit("sleep", "600"), "task sleep")
+    waiting = workspace.submit("sleep", "0")
+    workspace.cancel(waiting)
+    run = workspace.wait(waiting)
+    assert (run["state"]["life_cycle_state"], run["state"]["result_state"]) == ("TERMINATED", "CANCELED")
+    assert run["tasks"][0]["state"]["result_state"] == "CANCELED"
+    assert workspace.output(waiting)["logs"] == ""
+
+
+def test_a_cancel_ends_what_does_not_want_to_end(start: Start) -> None:
+    workspace = start()
+    run_id = workspace.submit("stubborn")
+    workspace.said(run_id, "ignores SIGTERM")
+    process = workspace.process(run_id)
+    workspace.cancel(run_id)
+    until(lambda: workspace.life_cycle(run_id) != "RUNNING")
+    assert workspace.wait(run_id)["state"]["result_state"] == "CANCELED"
+    assert not process.is_running()
+    assert workspace.output(run_id)["error"] == "Run cancelled."
+
+
+def test_a_run_that_takes_too_long_is_timed_out(start: Start) -> None:
+    workspace = start()
+    run_id = workspace.submit("sleep", "600", timeout_seconds=1)
+    by_task = workspace.submit_body({"tasks": [workspace.task("sleep", "600", timeout_seconds=1)]})
+    for ended in (workspace.wait(run_id), workspace.wait(by_task)):
+        assert ended["state"]["result_state"] == "TIMEDOUT"
+        assert ended["status"]["termination_details"]["code"] == "CANCELED"
+        assert ended["end_time"] - ended["start_time"] >= 1000
+
+
+def test_waiting_does_not_count_towards_the_timeout(start: Start) -> None:
+    workspace = start(max_concurrent_runs=1)
+    first = workspace.submit("sleep", "3")
+    second = workspace.submit("sleep", "0", timeout_seconds=2)
+    assert workspace.wait(second)["state"]["result_state"] == "SUCCESS"
+    assert workspace.get(first)["state"]["result_state"] == "SUCCESS"
+
+
+def test_tasks_run_side_by_side_or_after_one_another(start: Start) -> None:
+    workspace = start()
+    run_id = workspace.submit_body(
+        {
+            "tasks": [
+                workspace.task("sleep", "1", key="a"),
+                workspace.task("exit", "0", key="b"),
+                workspace.task("sleep", "0", key="c", depends_on=[{"task_key": "a"}, {"task_key": "b"}]),
+            ]
+        }
+    )
+    run = workspace.wait(run_id)
+    assert run["state"]["result_state"] == "SUCCESS"
+    a, b, c = run["tasks"]
+    assert b["end_time"] < a["end_time"]
+    assert c["end_time"] >= a["end_time"]
+    assert workspace.output(c["run_id"])["logs"] == "task sleep 0"
+    answer = workspace.http.get("/api/2.2/jobs/runs/get-output", params={"run_id": run_id})
+    assert answer.status_code == 400
+    assert "multiple tasks" in answer.json()["message"]
+
+
+def test_one_task_s_failure_does_not_touch_its_siblings(start: Start) -> None:
+    workspace = start()
+    tasks = [workspace.task("fail", "x", key="bad"), workspace.task("sleep", "1", key="good")]
+    run = workspace.wait(workspace.submit_body({"tasks": tasks}))
+    assert run["state"]["state_message"].startswith("Task bad failed")
+    assert [task["state"]["result_state"] for task in run["tasks"]] == ["FAILED", "SUCCESS"]
+
+
+def test_the_same_token_is_the_same_run(start: Start) -> None:
+    workspace = start()
+    body = {"tasks": [workspace.task("sleep", "0")], "idempotency_token": "adl-0-1-1"}
+    with ThreadPoolExecutor(8) as pool:
+        runs = set(pool.map(lambda _: workspace.submit_body(body), range(24)))
+    (run_id,) = runs
+    workspace.wait(run_id)
+    assert workspace.submit_body(body) in runs
+    assert len(workspace.http.get("/api/2.2/jobs/runs/list").json()["runs"]) == 1
+
+
+def test_a_task_killed_with_its_wrapper_is_nobody_s_success(start: Start) -> None:
+    workspace = start()
+    run_id = workspace.submit("sleep", "600")
+    workspace.said(run_id, "task sleep")
+    process = workspace.process(run_id)
+    for each in (process, *process.children()):
+        each.kill()
+    run = workspace.wait(run_id)
+    assert run["state"]["life_cycle_state"] == "INTERNAL_ERROR"
+    assert run["status"]["termination_details"]["type"] == "INTERNAL_ERROR"
+    assert "killed from outside" in workspace.output(run_id)["error"]
+
+
+def test_what_a_task_leaves_behind_does_not_keep_its_run_alive(start: Start) -> None:
+    workspace: Workspace = start()
+    assert workspace.wait(workspace.submit("child"))["state"]["result_state"] == "SUCCESS"

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from airflow_dataloader.core.submission import LONGEST_TOKEN, Submission, submit_token
+
+INSTALLATION = "0123456789abcdef" * 2
+
+
+def submission(**overrides: Any) -> Submission:
+    values = {"installation": INSTALLATION, "metadata_id": 17, "epoch": 3, "max_runtime_minutes": 90}
+    return Submission(**(values | overrides))
+
+
+def test_parameters_carry_ids_and_nothing_else() -> None:
+    payload = submission().payload
+    (task,) = payload["tasks"]
+    assert task["spark_python_task"]["parameters"] == ["17:3"]
+    assert task["spark_python_task"]["python_file"].endswith("/spark_tasks/load_table.py")
+    assert payload["idempotency_token"] == f"adl-{INSTALLATION}-17-3"
+    assert payload["timeout_seconds"] == 5_400
+    assert len(json.dumps(payload)) < 1_000
+
+
+@pytest.mark.parametrize("given", ["/Workspace/loader", "/Workspace/loader/"])
+def test_the_task_file_lies_below_the_loaders_folder(given: str) -> None:
+    (task,) = submission(loader_path=given).payload["tasks"]
+    assert task["spark_python_task"]["python_file"] == "/Workspace/loader/spark_tasks/load_table.py"
+
+
+def test_a_cluster_and_its_libraries_are_the_tasks() -> None:
+    cluster = {"existing_cluster_id": "0101-abc", "libraries": [{"pypi": {"package": "psycopg"}}]}
+    payload = submission(cluster=cluster).payload
+    (task,) = payload["tasks"]
+    assert task.items() >= cluster.items()
+    assert "environments" not in payload
+
+
+def test_a_serverless_environment_is_named_by_the_task() -> None:
+    spec = {"environment_version": "5", "dependencies": ["psycopg"]}
+    payload = submission(cluster={"environment": spec, "performance_target": "STANDARD"}).payload
+    (task,) = payload["tasks"]
+    assert payload["environments"] == [{"environment_key": task["environment_key"], "spec": spec}]
+    assert payload["performance_target"] == "STANDARD"
+    assert "environment" not in task
+
+
+def test_a_token_is_one_loads_own_and_short_enough() -> None:
+    tokens = {submit_token(INSTALLATION, load, epoch) for load in (1, 11, 111) for epoch in (1, 11, 111)}
+    assert len(tokens) == 9
+    assert len(submit_token(INSTALLATION, 10**12, 10**9)) <= LONGEST_TOKEN
+    with pytest.raises(ValueError, match="longer than 64"):
+        submit_token(INSTALLATION, 10**18, 10**18)

@@ -1,0 +1,74 @@
+"""The provider's description: valid, complete, and pointing at what is there."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Iterator
+from dataclasses import fields
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import airflow
+import jsonschema
+import pytest
+
+from airflow_dataloader.get_provider_info import get_provider_info
+from airflow_dataloader.hooks.control import ControlHook
+from airflow_dataloader.settings import Settings
+
+INFO = get_provider_info()
+
+
+def test_airflow_finds_it() -> None:
+    (found,) = [
+        point
+        for point in entry_points(group="apache_airflow_provider")
+        if "airflow_dataloader" in point.value
+    ]
+    assert found.load() is get_provider_info
+    assert found.dist is not None
+    assert found.dist.name == INFO["package-name"]
+
+
+def test_it_has_the_shape_that_airflow_asks_for() -> None:
+    schema = json.loads((Path(airflow.__file__).parent / "provider_info.schema.json").read_text())
+    jsonschema.validate(INFO, schema)
+
+
+def test_every_setting_is_an_option_and_every_option_a_setting() -> None:
+    options = INFO["config"]["dataloader"]["options"]
+    assert list(options) == [item.name for item in fields(Settings)]
+    section = {name: option["default"] for name, option in options.items()}
+    assert Settings.from_section(section) == Settings()
+    for name, option in options.items():
+        assert option["description"].endswith("."), name
+        kind = "integer" if isinstance(getattr(Settings(), name), int) else "string"
+        assert option["type"] == kind, name
+
+
+def paths(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from paths(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from paths(item)
+    elif isinstance(value, str) and value.startswith("airflow_dataloader."):
+        yield value
+
+
+@pytest.mark.parametrize("path", sorted(set(paths(INFO))))
+def test_what_it_names_is_there(path: str) -> None:
+    try:
+        importlib.import_module(path)
+    except ModuleNotFoundError:
+        module, _, name = path.rpartition(".")
+        assert hasattr(importlib.import_module(module), name)
+
+
+def test_the_connection_type_is_the_hooks() -> None:
+    (described,) = INFO["connection-types"]
+    assert described["connection-type"] == ControlHook.conn_type
+    assert described["hook-name"] == ControlHook.hook_name

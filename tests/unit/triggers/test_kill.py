@@ -1,0 +1,40 @@
+"""Which of Airflow's calls of ``on_kill`` may end a load."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_dataloader.triggers.kill import TaskAddress, ended_by_hand
+
+TASK = TaskAddress(dag_id="d", airflow_run="r", task_id="load", map_index=3)
+
+
+@pytest.mark.parametrize(
+    ("state", "over"),
+    [
+        ("failed", True),
+        ("success", True),
+        ("skipped", True),
+        ("removed", True),
+        # Cleared, and not yet looked at by the scheduler.
+        (None, False),
+        ("scheduled", False),
+        ("queued", False),
+        ("running", False),
+        ("restarting", False),
+        ("up_for_retry", False),
+        # Cleared and deferred again already, or moved to another triggerer.
+        ("deferred", False),
+    ],
+)
+def test_only_a_task_that_is_over_takes_its_load_along(state: str | None, over: bool) -> None:
+    assert ended_by_hand({"r": {"load_3": state}}, TASK) is over
+
+
+def test_a_task_that_is_gone_takes_its_load_along() -> None:
+    assert ended_by_hand({}, TASK)
+    assert ended_by_hand({"r": {"load_2": "deferred"}}, TASK)
+
+
+def test_a_task_that_is_not_mapped_has_its_own_name() -> None:
+    assert TaskAddress(dag_id="d", airflow_run="r", task_id="load", map_index=-1).key == "load"

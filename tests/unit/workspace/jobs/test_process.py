@@ -1,0 +1,117 @@
+"""A task's process group."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from airflow_dataloader.workspace.jobs.process import TaskProcess, launch, was_never_started
+
+SLEEP = (sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)")
+STUBBORN = """
+import signal, time
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
+print("up", flush=True)
+time.sleep(600)
+"""
+
+
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def begin(folder: Path, *command: str) -> TaskProcess:
+    return launch(command, os.environ, folder, lambda pid, born: None)
+
+
+def adopted(process: TaskProcess) -> TaskProcess:
+    """The same process, as a workspace sees it that did not start it."""
+    return TaskProcess(process.folder, process.pid, process.born)
+
+
+def up(folder: Path) -> bool:
+    return "up" in (folder / "stdout.log").read_text()
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_the_exit_code_is_left_behind_for_whoever_asks(tmp_path: Path, code: int) -> None:
+    process = begin(tmp_path, sys.executable, "-c", f"import sys; print('out'); sys.exit({code})")
+    until(lambda: not process.alive)
+    assert process.exit_code == adopted(process).exit_code == code
+    assert not adopted(process).alive
+    assert (tmp_path / "stdout.log").read_text() == "out\n"
+
+
+def test_a_task_that_is_killed_leaves_its_code(tmp_path: Path) -> None:
+    process = begin(tmp_path, *SLEEP)
+    until(lambda: up(tmp_path))
+    (task,) = psutil.Process(process.pid).children()
+    task.kill()
+    until(lambda: not process.alive)
+    assert process.exit_code == 128 + signal.SIGKILL
+
+
+def test_a_group_that_is_killed_leaves_none(tmp_path: Path) -> None:
+    process = begin(tmp_path, *SLEEP)
+    os.killpg(process.pid, signal.SIGKILL)
+    until(lambda: not process.alive)
+    assert process.exit_code is None
+
+
+@pytest.mark.parametrize("command", [SLEEP, (sys.executable, "-c", STUBBORN)], ids=["meek", "stubborn"])
+@pytest.mark.parametrize("whose", ["ours", "adopted"])
+def test_ends_whether_it_wants_to_or_not(
+    tmp_path: Path, command: tuple[str, ...], whose: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = ((signal.SIGINT, 0.5), (signal.SIGTERM, 0.5), (signal.SIGKILL, 30.0))
+    monkeypatch.setattr("airflow_dataloader.workspace.jobs.process._ENDS", ends)
+    process = begin(tmp_path, *command)
+    until(lambda: up(tmp_path))
+    family = [process.pid, *(child.pid for child in psutil.Process(process.pid).children())]
+    seen = process if whose == "ours" else adopted(process)
+    assert seen.alive
+    seen.end()
+    assert not seen.alive
+    until(lambda: not process.alive and not any(psutil.pid_exists(pid) for pid in family))
+
+
+def test_what_a_task_leaves_running_ends_with_it(tmp_path: Path) -> None:
+    script = "import subprocess; print(subprocess.Popen(['sleep', '600']).pid)"
+    process = begin(tmp_path, sys.executable, "-c", script)
+    until(lambda: not process.alive)
+    assert process.exit_code == 0
+    left = int((tmp_path / "stdout.log").read_text())
+    until(lambda: not psutil.pid_exists(left) or psutil.Process(left).status() == psutil.STATUS_ZOMBIE)
+
+
+def test_a_number_that_is_somebody_else_s_by_now_is_left_alone(tmp_path: Path) -> None:
+    with subprocess.Popen(["sleep", "600"]) as other:
+        born = psutil.Process(other.pid).create_time()
+        TaskProcess(tmp_path, other.pid, born).end()
+        TaskProcess(tmp_path, other.pid, born - 3600).end()
+        assert other.poll() is None
+        other.kill()
+
+
+def test_nothing_runs_before_it_is_on_record(tmp_path: Path) -> None:
+    """As when the workspace dies between making the process and writing it down."""
+
+    def refuse(pid: int, born: float) -> None:
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        launch([sys.executable, "-c", "print('ran')"], os.environ, tmp_path, refuse)
+    until(lambda: was_never_started(tmp_path))
+    assert (tmp_path / "stdout.log").read_text() == ""

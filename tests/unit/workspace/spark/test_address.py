@@ -1,0 +1,21 @@
+"""Addresses of sessions."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_dataloader.workspace.spark.address import with_session
+
+
+@pytest.mark.parametrize(
+    ("remote", "expected"),
+    [
+        ("sc://h", "sc://h/;user_id=dataloader;session_id=S"),
+        ("sc://h:1/", "sc://h:1/;user_id=dataloader;session_id=S"),
+        ("sc://h:1/;token=t", "sc://h:1/;token=t;user_id=dataloader;session_id=S"),
+        ("sc://h:1/;session_id=old;token=t;", "sc://h:1/;token=t;user_id=dataloader;session_id=S"),
+        ("sc://h:1/;user_id=me;use_ssl=true", "sc://h:1/;user_id=me;use_ssl=true;session_id=S"),
+    ],
+)
+def test_the_session_takes_the_place_of_any_other(remote: str, expected: str) -> None:
+    assert with_session(remote, "S") == expected

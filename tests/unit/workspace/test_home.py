@@ -1,0 +1,42 @@
+"""The workspace's folder."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.workspace.home import WorkspaceHome
+
+
+def test_nobody_else_may_enter_it(tmp_path: Path) -> None:
+    home = WorkspaceHome.below(tmp_path)
+    assert home.folder == tmp_path / "workspace"
+    assert stat.S_IMODE(home.folder.stat().st_mode) == 0o700
+
+
+def test_one_at_a_time(tmp_path: Path) -> None:
+    home = WorkspaceHome.below(tmp_path)
+    with home.taken():
+        with pytest.raises(ConfigurationError, match="Another workspace runs in") as caught, home.taken():
+            pass
+        assert caught.value.field == "DATALOADER_HOME"
+    with home.taken():
+        pass
+
+
+def test_others_find_the_address(tmp_path: Path) -> None:
+    home = WorkspaceHome.below(tmp_path)
+    assert home.last_url() is None
+    home.publish("http://127.0.0.1:20000")
+    assert WorkspaceHome.below(tmp_path).last_url() == "http://127.0.0.1:20000"
+    assert stat.S_IMODE(home.address.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("broken", ["", "{", "{}"])
+def test_an_address_that_cannot_be_read_is_none(tmp_path: Path, broken: str) -> None:
+    home = WorkspaceHome.below(tmp_path)
+    home.address.write_text(broken)
+    assert home.last_url() is None

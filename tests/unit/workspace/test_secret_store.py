@@ -1,0 +1,57 @@
+"""Secret scopes."""
+
+from __future__ import annotations
+
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.workspace.secret_store import LONGEST, SecretFile
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SecretFile:
+    return SecretFile(tmp_path / "secrets.json")
+
+
+def test_a_secret_is_found_whatever_its_case(store: SecretFile) -> None:
+    store.put("Vault", "Shop-Password", " p ä\n")
+    assert store.get("vault", "SHOP-PASSWORD") == " p ä\n"
+    assert store.get("vault", "other") is None
+    assert store.get("other", "shop-password") is None
+    assert store.has_scope("VAULT")
+    assert not store.has_scope("other")
+    assert store.values() == {" p ä\n"}
+
+
+def test_only_its_owner_may_read_the_file(store: SecretFile, tmp_path: Path) -> None:
+    store.put("a", "b", "c")
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
+
+
+def test_a_later_value_takes_the_place_of_the_earlier(store: SecretFile) -> None:
+    store.put("a", "b", "old")
+    store.put("A", "B", "new")
+    assert store.values() == {"new"}
+
+
+@pytest.mark.parametrize(
+    ("scope", "name", "value"),
+    [("", "n", "v"), ("s", " ", "v"), ("s", "n", ""), ("s", "n", "x" * (LONGEST + 1))],
+)
+def test_what_is_no_secret_is_refused_without_showing_it(
+    store: SecretFile, scope: str, name: str, value: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        store.put(scope, name, value)
+    assert "xx" not in str(caught.value)
+    assert store.values() == set()
+
+
+def test_none_is_lost_when_many_are_stored_at_once(store: SecretFile) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: store.put("s", f"n{number}", f"v{number}"), range(40)))
+    assert store.values() == {f"v{number}" for number in range(40)}
