@@ -79,3 +79,12 @@ class EmptySourcePolicy(StrEnum):
 
     FAIL = "fail"
     ALLOW = "allow"
+
+
+class RollingRetention(StrEnum):
+    """What a rolling load does with the target's rows that are older than its window."""
+
+    #: The target holds the window and nothing else.
+    WINDOW = "window"
+    #: Older rows stay as they were last loaded.
+    KEEP = "keep"

@@ -17,7 +17,7 @@ from airflow_dataloader.loader.keeper import LeaseKeeper
 from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.reading import open_snapshot, plan_columns
 from airflow_dataloader.loader.sessions.registry import open_session
-from airflow_dataloader.loader.strategies import full, incremental
+from airflow_dataloader.loader.strategies import append_only, full, incremental
 from airflow_dataloader.loader.strategies.outcome import Outcome
 from airflow_dataloader.loader.target import take_target
 from airflow_dataloader.loader.worker import Worker
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 STRATEGIES: Mapping[Strategy, Callable[[Job], Outcome]] = {
     Strategy.FULL: full.load,
     Strategy.INCREMENTAL: incremental.load,
+    Strategy.APPEND_ONLY: append_only.load,
 }
 
 
@@ -45,7 +46,7 @@ def execute(
         with journal.during(Phase.PLAN):
             open_snapshot(job)
             plan_columns(job)
-        take_target(job, worker.control)
+        take_target(job)
         job.reached(Moment.PLANNED)
         outcome = strategy(job)
         return job.started, outcome
@@ -76,6 +77,7 @@ def _job(worker: Worker, started: Started, keeper: LeaseKeeper, journal: Journal
         try:
             yield Job(
                 started=started,
+                control=worker.control,
                 engine=worker.engine,
                 session=session,
                 dialect=tongue,

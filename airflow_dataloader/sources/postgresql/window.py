@@ -96,6 +96,11 @@ def _between(cursor: CursorPlan, low: str | None, high: str, lookback: timedelta
     return f"({cursor.quoted} >= {bound} AND {upper})"
 
 
+def lower_bound(cursor: CursorPlan, low: str) -> str:
+    """Return the expression of a window's lower end: a lookback before ``low``."""
+    return f"CAST({literal(low)} AS {cursor.cast})" + _shift(cursor, cursor.lookback, "-")
+
+
 def _shift(cursor: CursorPlan, lookback: timedelta | int | None, sign: str) -> str:
     if not lookback:
         return ""
