@@ -17,7 +17,7 @@ from airflow_dataloader.loader.keeper import LeaseKeeper
 from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.reading import open_snapshot, plan_columns
 from airflow_dataloader.loader.sessions.registry import open_session
-from airflow_dataloader.loader.strategies import append_only, full, incremental, rolling
+from airflow_dataloader.loader.strategies import append_only, check_and_load, full, incremental, rolling
 from airflow_dataloader.loader.strategies.outcome import Outcome
 from airflow_dataloader.loader.target import take_target
 from airflow_dataloader.loader.worker import Worker
@@ -30,6 +30,7 @@ STRATEGIES: Mapping[Strategy, Callable[[Job], Outcome]] = {
     Strategy.INCREMENTAL: incremental.load,
     Strategy.APPEND_ONLY: append_only.load,
     Strategy.ROLLING: rolling.load,
+    Strategy.CHECK_AND_LOAD: check_and_load.load,
 }
 
 
