@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from airflow_dataloader.core.commit import CHUNK, FINAL
+from airflow_dataloader.loader.engines.protocol import Target
 from airflow_dataloader.loader.job import Job
 
 
@@ -14,6 +16,9 @@ def standing_watermark(job: Job) -> str | None:
     config, target = job.config, job.target
     if config.incremental_value is None or target is None or not target.filled:
         # Somebody emptied or dropped it, or a fence created it: rows below the watermark are not there.
+        return None
+    if _is_half_filled(target):
+        job.journal.remark("The target holds an unfinished backfill; everything was read again.")
         return None
     if config.watermark_of is None:
         return config.incremental_value
@@ -30,3 +35,9 @@ def standing_watermark(job: Job) -> str | None:
         )
         return None
     return config.incremental_value
+
+
+def _is_half_filled(target: Target) -> bool:
+    """Return whether the newest commit is a chunk that others were to follow."""
+    newest = next((entry.commit for entry in target.commits if entry.commit.publishes), None)
+    return newest is not None and CHUNK in newest.facts and not newest.facts.get(FINAL)
