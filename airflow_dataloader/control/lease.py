@@ -126,6 +126,8 @@ class Started:
     unsettled: tuple[Attempt, ...]
     #: Seconds that a heartbeat has to arrive in.
     lease_seconds: int
+    #: What this loader made up for itself, so that its later writes are known as its own.
+    nonce: str
     #: Receipt of the row's last load that succeeded.
     last_receipt: Mapping[str, Any] | None
 
@@ -159,12 +161,12 @@ def start(
         with transaction(engine, readonly=True) as connection:
             raise fenced(metadata_id, epoch, look(connection, metadata_id))
     try:
-        return _started(row, lease_seconds)
+        return _started(row, nonce, lease_seconds)
     except ValueError as error:
         raise _unreadable(engine, row, nonce, str(error)) from None
 
 
-def _started(row: Row[Any], lease_seconds: int) -> Started:
+def _started(row: Row[Any], nonce: str, lease_seconds: int) -> Started:
     return Started(
         metadata_id=row.id,
         config_id=row.config_id,
@@ -186,6 +188,7 @@ def _started(row: Row[Any], lease_seconds: int) -> Started:
             for attempt in row.unsettled or ()
         ),
         lease_seconds=lease_seconds,
+        nonce=nonce,
         last_receipt=row.last_receipt,
     )
 

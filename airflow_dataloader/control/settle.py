@@ -76,6 +76,13 @@ moved AS (
         staging_model_processed = t.staging_model_processed AND NOT :staging_changed
     FROM ended e WHERE t.config_id = e.config_id
     RETURNING t.config_id
+),
+backfilled AS (
+    -- In this statement, or a backfill that is over would be taken for one to go on with, or be done again.
+    UPDATE control.backfill b SET
+        status = CASE WHEN :was_strategy = 'chunked_backfill' THEN 'done' ELSE 'abandoned' END,
+        ended_at = clock_timestamp()
+    FROM ended e WHERE b.config_id = e.config_id AND b.status = 'open'
 )
 SELECT ended.kept FROM ended JOIN moved ON moved.config_id = ended.config_id""")
 

@@ -204,6 +204,7 @@ backfill = Table(
     Column("content_hash", String(64), nullable=False),
     Column("low", Text),
     Column("high", Text),
+    Column("watermark", Text),
     Column("started_by", BigInteger, nullable=False),
     Column("created_at", _TIME, nullable=False, server_default=_FILLED),
     Column("ended_at", _TIME),

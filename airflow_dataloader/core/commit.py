@@ -19,6 +19,9 @@ FENCE_STEP = 0
 #: Closes the epoch of another row that had the same target: whatever that one still writes comes too late.
 CLOSING_STEP = STEPS_PER_EPOCH - 1
 
+#: Facts of a backfill's commits: whose chunk it is, its number, and whether it is the last commit of all.
+BACKFILL, CHUNK, FINAL = "backfill", "chunk", "final"
+
 #: Marks our entries among the user metadata of a table's history; the value is the format's version.
 MARK = "adl"
 FORMAT = 1

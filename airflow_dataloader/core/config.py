@@ -17,6 +17,7 @@ from airflow_dataloader.core.strategy import (
     CursorType,
     EmptySourcePolicy,
     NullCursorPolicy,
+    RollingRetention,
     SchemaPolicy,
     Strategy,
     ValuePolicy,
@@ -45,7 +46,8 @@ _CONTENT_FIELDS = (
     "schema_policy",
     "value_policy",
 )
-
+#: Those that matter to one strategy alone.
+_ROLLING_FIELDS = ("load_timezone", "rolling_retention")
 
 #: Those among them that a watermark depends on: what is read, by which cursor, and where it went.
 _WATERMARK_FIELDS = (
@@ -98,6 +100,12 @@ class LoadConfig:
     #: Overlap with the last window: a time span, or a number for integer and decimal cursors; None: default.
     lookback: timedelta | int | None
     primary_key: tuple[str, ...]
+    #: Date or timestamp column of a rolling load, and how many days of it the load keeps fresh.
+    rolling_column: str | None
+    rolling_days: int | None
+    rolling_retention: RollingRetention
+    #: IANA name of the zone in which days begin and crons are read.
+    load_timezone: str
     num_partitions: int | None
     partition_column: str | None
     lower_bound: str | None
@@ -144,6 +152,10 @@ class LoadConfig:
             watermark_of=snapshot.get("watermark_of"),
             lookback=parse_lookback(text(snapshot, "lookback")),
             primary_key=split_columns(snapshot.get("primary_key_cols")),
+            rolling_column=text(snapshot, "rolling_column"),
+            rolling_days=snapshot.get("rolling_days"),
+            rolling_retention=choice(RollingRetention, snapshot, "rolling_retention", "window"),
+            load_timezone=text(snapshot, "load_timezone") or "UTC",
             num_partitions=snapshot.get("num_partitions"),
             partition_column=text(snapshot, "partition_column"),
             lower_bound=text(snapshot, "lower_bound"),
@@ -161,6 +173,12 @@ class LoadConfig:
     def watermark_hash(self) -> str:
         """Return the digest that a watermark of this configuration is kept with."""
         return watermark_hash(self.snapshot)
+
+    @property
+    def ordered_columns(self) -> tuple[str, ...]:
+        """Return the columns whose order decides what is read: they keep a type that has one."""
+        rolling = self.rolling_column if self.strategy is Strategy.ROLLING else None
+        return tuple(name for name in (self.incremental_column, rolling) if name)
 
     @property
     def label(self) -> str:
@@ -181,7 +199,9 @@ def row_label(snapshot: Mapping[str, Any]) -> str:
 
 def content_hash(snapshot: Mapping[str, Any]) -> str:
     """Return a digest of the fields that decide which rows a load reads and where they go."""
-    return _digest({name: snapshot.get(name) for name in _CONTENT_FIELDS})
+    rolls = snapshot.get("load_strategy") == Strategy.ROLLING
+    names = _CONTENT_FIELDS + (_ROLLING_FIELDS if rolls else ())
+    return _digest({name: snapshot.get(name) for name in names})
 
 
 def watermark_hash(snapshot: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from airflow_dataloader.core.strategy import (
     CursorType,
     EmptySourcePolicy,
     NullCursorPolicy,
+    RollingRetention,
     SchemaPolicy,
     Strategy,
     ValuePolicy,
@@ -172,6 +173,7 @@ def _policy_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
         "schema_policy": SchemaPolicy,
         "value_policy": ValuePolicy,
         "empty_source_policy": EmptySourcePolicy,
+        "rolling_retention": RollingRetention,
     }
     found = [
         Problem(name, f"{snapshot[name]!r} is not a choice", f"use one of {', '.join(choice)}")

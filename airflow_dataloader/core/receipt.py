@@ -14,6 +14,8 @@ class Receipt:
     rows_inserted: int | None = None
     rows_updated: int | None = None
     rows_deleted: int | None = None
+    #: Rows read that the target held already, where the load looked for them.
+    rows_present: int | None = None
     #: Rows left out because a row with the same key and a newer cursor was read.
     duplicate_keys: int | None = None
     #: Rows left out because a key column is NULL.
@@ -27,6 +29,8 @@ class Receipt:
     #: Bounds of the window as the source's text, both included; None where open.
     low: str | None = None
     high: str | None = None
+    #: What the source held at the watermark that this load reached, for the next check_and_load.
+    boundary: dict[str, Any] | None = None
     #: ``exported`` (all partitions in one snapshot), ``single`` (one statement) or ``none``.
     snapshot: str | None = None
     partitions: int | None = None

@@ -30,6 +30,18 @@ NEEDS_CURSOR = frozenset(
 #: Strategies that merge and therefore need ``primary_key_cols``.
 NEEDS_KEY = frozenset({Strategy.INCREMENTAL, Strategy.CHECK_AND_LOAD, Strategy.CHUNKED_BACKFILL})
 
+#: Strategies that leave a target as their window's merge would have left it.
+_MERGED = frozenset({Strategy.INCREMENTAL, Strategy.CHECK_AND_LOAD, Strategy.CHUNKED_BACKFILL, Strategy.FULL})
+
+#: By strategy that has a watermark, whose commits it may go on from. After others the target holds other rows
+#: than the watermark says: fewer, or old versions.
+GOES_ON_FROM = {
+    Strategy.INCREMENTAL: _MERGED,
+    Strategy.CHECK_AND_LOAD: _MERGED,
+    Strategy.CHUNKED_BACKFILL: _MERGED,
+    Strategy.APPEND_ONLY: frozenset({Strategy.APPEND_ONLY, Strategy.FULL}),
+}
+
 
 class CursorType(StrEnum):
     """``table_control.incremental_type``: what the cursor column holds; decides literals and chunking."""
@@ -79,3 +91,12 @@ class EmptySourcePolicy(StrEnum):
 
     FAIL = "fail"
     ALLOW = "allow"
+
+
+class RollingRetention(StrEnum):
+    """What a rolling load does with the target's rows that are older than its window."""
+
+    #: The target holds the window and nothing else.
+    WINDOW = "window"
+    #: Older rows stay as they were last loaded.
+    KEEP = "keep"

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from airflow_dataloader.control.lease import Started
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.strategy import Strategy
-from airflow_dataloader.exceptions import ConfigurationError, OutcomeUnknown
+from airflow_dataloader.exceptions import OutcomeUnknown
 from airflow_dataloader.loader.endpoint import resolve_endpoint
 from airflow_dataloader.loader.job import Job, application_name
 from airflow_dataloader.loader.journal import Journal
@@ -17,7 +17,14 @@ from airflow_dataloader.loader.keeper import LeaseKeeper
 from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.reading import open_snapshot, plan_columns
 from airflow_dataloader.loader.sessions.registry import open_session
-from airflow_dataloader.loader.strategies import full, incremental
+from airflow_dataloader.loader.strategies import (
+    append_only,
+    check_and_load,
+    chunked_backfill,
+    full,
+    incremental,
+    rolling,
+)
 from airflow_dataloader.loader.strategies.outcome import Outcome
 from airflow_dataloader.loader.target import take_target
 from airflow_dataloader.loader.watchdog import Watchdog
@@ -29,6 +36,10 @@ log = logging.getLogger(__name__)
 STRATEGIES: Mapping[Strategy, Callable[[Job], Outcome]] = {
     Strategy.FULL: full.load,
     Strategy.INCREMENTAL: incremental.load,
+    Strategy.APPEND_ONLY: append_only.load,
+    Strategy.ROLLING: rolling.load,
+    Strategy.CHECK_AND_LOAD: check_and_load.load,
+    Strategy.CHUNKED_BACKFILL: chunked_backfill.load,
 }
 
 
@@ -39,29 +50,16 @@ def execute(
 
     Returns the load as a repair left it, with an adopted watermark in its configuration, and its outcome.
     """
-    strategy = _strategy(started)
     worker.observer.reached(started.config, Moment.STARTED)
     with _job(worker, started, keeper, journal) as job, watchdog.watching(job.session):
         job.reached(Moment.CONNECTED)
         with journal.during(Phase.PLAN):
             open_snapshot(job)
             plan_columns(job)
-        take_target(job, worker.control)
+        take_target(job)
         job.reached(Moment.PLANNED)
-        outcome = strategy(job)
+        outcome = STRATEGIES[started.config.strategy](job)
         return job.started, outcome
-
-
-def _strategy(started: Started) -> Callable[[Job], Outcome]:
-    wanted = started.config.strategy
-    try:
-        return STRATEGIES[wanted]
-    except KeyError:
-        raise ConfigurationError(
-            f"Strategy {wanted} cannot be run by this version.",
-            field="load_strategy",
-            fix=f"use {' or '.join(STRATEGIES)}, or install a version that has it",
-        ) from None
 
 
 @contextmanager
@@ -77,6 +75,7 @@ def _job(worker: Worker, started: Started, keeper: LeaseKeeper, journal: Journal
         try:
             yield Job(
                 started=started,
+                control=worker.control,
                 engine=worker.engine,
                 session=session,
                 dialect=tongue,

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy import Engine as ControlEngine
+
 from airflow_dataloader.control.lease import Started
 from airflow_dataloader.core.commit import Commit, app_id
 from airflow_dataloader.core.config import LoadConfig
@@ -36,6 +38,7 @@ class Job:
     #: Counts a row's replaced values (:class:`~airflow_dataloader.core.plan.ReadPlan`).
     replaced: str | None = None
 
+    control: ControlEngine
     engine: Engine
     session: SourceSession
     dialect: Dialect
@@ -86,6 +89,12 @@ def stage_name(target: TargetName, installation: str, metadata_id: int) -> Targe
     Two control databases may write to one schema and count their loads alike, so both are in the name.
     """
     table = f"_adl_stage_{installation[:8]}_{metadata_id}"
+    return TargetName(catalog=target.catalog, schema=target.schema, table=table)
+
+
+def backfill_stage_name(target: TargetName, installation: str, backfill_id: int) -> TargetName:
+    """Return the table that a backfill's chunks wait in; it outlives the loads that fill it."""
+    table = f"_adl_stage_{installation[:8]}_b{backfill_id}"
     return TargetName(catalog=target.catalog, schema=target.schema, table=table)
 
 

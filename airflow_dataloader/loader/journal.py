@@ -11,6 +11,19 @@ from typing import Any
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.receipt import Receipt
 
+#: What a load of several parts counts in each of them.
+_SUMMED = (
+    "rows_read",
+    "rows_inserted",
+    "rows_updated",
+    "rows_deleted",
+    "duplicate_keys",
+    "null_keys",
+    "null_cursors",
+    "values_replaced",
+    "source_rows",
+)
+
 
 class Journal:
     """Grows with the load: the phase it is in, and the receipt it will leave."""
@@ -28,6 +41,16 @@ class Journal:
         self.receipt = replace(self.receipt, notes=(*self.receipt.notes, text))
 
     @contextmanager
+    def one_part(self) -> Iterator[None]:
+        """Let the enclosed part of the load count from nothing; add what it counted to what was before."""
+        before = self.receipt
+        self.note(**dict.fromkeys(_SUMMED))
+        try:
+            yield
+        finally:
+            self.note(**{name: _sum(getattr(before, name), getattr(self.receipt, name)) for name in _SUMMED})
+
+    @contextmanager
     def during(self, phase: Phase) -> Iterator[None]:
         """Be in ``phase``; count its seconds when it ends well, stay in it when it does not."""
         outer, self.phase = self.phase, phase
@@ -37,3 +60,7 @@ class Journal:
         spent[phase] = round(spent.get(phase, 0.0) + time.monotonic() - begun, 3)
         self.receipt = replace(self.receipt, seconds=spent)
         self.phase = outer
+
+
+def _sum(before: int | None, now: int | None) -> int | None:
+    return now if before is None else before + (now or 0)

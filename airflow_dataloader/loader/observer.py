@@ -21,6 +21,8 @@ class Moment(StrEnum):
     STAGED = "staged"
     PUBLISHING = "publishing"
     PUBLISHED = "published"
+    #: Of a load in chunks: between two of them, and after the last.
+    CHUNKED = "chunked"
     SETTLING = "settling"
     SETTLED = "settled"
 

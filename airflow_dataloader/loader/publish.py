@@ -15,18 +15,21 @@ from airflow_dataloader.loader.observer import Moment
 PUBLISH_STEP = 1
 
 
-def publish(job: Job, facts: Mapping[str, Any], write: Callable[[Commit], Written]) -> Written:
+def publish(
+    job: Job, facts: Mapping[str, Any], write: Callable[[Commit], Written], *, step: int = PUBLISH_STEP
+) -> Written:
     """Call ``write`` with the load's publishing commit and put what it did into the receipt.
 
     ``facts`` travel with the commit, so that a later load can settle this one if it dies right after.
     """
     with job.journal.during(Phase.PUBLISH):
         job.reached(Moment.PUBLISHING)
-        written = write(job.commit(PUBLISH_STEP, facts))
+        written = write(job.commit(step, facts))
         job.journal.note(
             rows_inserted=written.rows_inserted,
             rows_updated=written.rows_updated,
             rows_deleted=written.rows_deleted,
+            rows_present=written.rows_present,
             target_version=written.version,
             columns={column.name: column.type for column in job.columns},
         )

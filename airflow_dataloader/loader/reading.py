@@ -11,12 +11,12 @@ from airflow_dataloader.core.strategy import EmptySourcePolicy
 from airflow_dataloader.exceptions import (
     DataloaderError,
     EmptySource,
+    EngineFailed,
     Fenced,
     OutcomeUnknown,
     SourceRefused,
 )
 from airflow_dataloader.loader.job import Job
-from airflow_dataloader.loader.window import Window
 from airflow_dataloader.sources.dialect import ErrorContext
 
 
@@ -25,8 +25,7 @@ def plan_columns(job: Job) -> None:
     config = job.config
     job.relation = job.dialect.relation(config.source, config.query)
     job.described = tuple(job.session.describe(job.relation))
-    ordered = (config.incremental_column,) if config.incremental_column else ()
-    plan = job.dialect.plan_columns(job.described, config.value_policy, ordered)
+    plan = job.dialect.plan_columns(job.described, config.value_policy, config.ordered_columns)
     job.columns, job.replaced = plan.columns, plan.replaced
 
 
@@ -42,12 +41,12 @@ def read_everything(job: Job) -> ReadPlan:
         return _plan(job, None)
 
 
-def read_window(job: Job, window: Window) -> ReadPlan:
-    """Plan a read of the window, and have the source count it in the same snapshot."""
+def read_where(job: Job, where: str) -> ReadPlan:
+    """Plan a read of the rows that satisfy ``where``, and have the source count them in the same snapshot."""
     with job.journal.during(Phase.PLAN):
-        ((rows,),) = job.session.query(job.dialect.count_sql(job.relation, window.where))
+        ((rows,),) = job.session.query(job.dialect.count_sql(job.relation, where))
         job.journal.note(source_rows=int(rows))
-        return _plan(job, window.where, rows=int(rows))
+        return _plan(job, where, rows=int(rows))
 
 
 def _plan(job: Job, where: str | None, rows: int | None = None) -> ReadPlan:
@@ -78,6 +77,22 @@ def _plan(job: Job, where: str | None, rows: int | None = None) -> ReadPlan:
     )
 
 
+def compare_with_source(job: Job, arrived: int) -> None:
+    """Raise EngineFailed if other rows of a table arrived than the source counted in the same snapshot."""
+    expected = job.journal.receipt.source_rows
+    if expected is None or job.journal.receipt.snapshot != "exported" or expected == arrived:
+        return
+    found = f"The source counts {expected} rows in the window, {arrived} arrived from the same snapshot"
+    fixed = job.dialect.fixed_sql(job.config.source, job.config.query)
+    if fixed is None or not job.session.query(fixed)[0][0]:
+        # What a query or view selects may depend on more than the snapshot, now() above all.
+        job.journal.remark(f"{found}: the query or view selects by the time, or by chance.")
+        return
+    raise EngineFailed(
+        f"{found}.", fix="load again; if it happens again, look for a proxy or driver that cuts results"
+    )
+
+
 def refuse_empty_source(job: Job) -> None:
     """Raise EmptySource if the source is empty, the target is not, and the row does not allow that."""
     if not _must_stay_filled(job):
@@ -88,6 +103,17 @@ def refuse_empty_source(job: Job) -> None:
             f"The source of {job.config.label} is empty, and its target is not.",
             field="empty_source_policy",
             fix="fill the source, or set empty_source_policy to allow if the target shall be emptied",
+        )
+
+
+def refuse_empty_window(job: Job) -> None:
+    """Raise EmptySource for a window without a row over a filled target, as for an empty source."""
+    if _must_stay_filled(job):
+        raise EmptySource(
+            f"No row that {job.config.label} reads lies in its window, and its target is not empty.",
+            field="empty_source_policy",
+            fix="see whether the source still gets rows, or set empty_source_policy to allow if the window "
+            "may be empty",
         )
 
 

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.plan import ReadPlan
-from airflow_dataloader.exceptions import DataloaderError, EngineFailed
+from airflow_dataloader.exceptions import DataloaderError
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.observer import Moment
-from airflow_dataloader.loader.reading import explained
+from airflow_dataloader.loader.reading import compare_with_source, explained
 
 log = logging.getLogger(__name__)
 
@@ -33,28 +33,17 @@ def stage_rows(job: Job, plan: ReadPlan, dedup: Deduplication | None) -> Iterato
                 null_cursors=stage.null_cursors,
                 values_replaced=stage.values_replaced,
             )
-            _compare_with_source(job, stage)
-            if stage.null_keys:
-                job.journal.remark(f"{stage.null_keys} rows with NULL in the key were left out.")
+            compare_with_source(job, stage.rows)
             job.reached(Moment.STAGED)
         yield stage
     finally:
         _drop(job)
 
 
-def _compare_with_source(job: Job, stage: Stage) -> None:
-    expected = job.journal.receipt.source_rows
-    if expected is None or job.journal.receipt.snapshot != "exported" or expected == stage.rows:
-        return
-    found = f"The source counts {expected} rows in the window, {stage.rows} arrived from the same snapshot"
-    fixed = job.dialect.fixed_sql(job.config.source, job.config.query)
-    if fixed is None or not job.session.query(fixed)[0][0]:
-        # What a query or view selects may depend on more than the snapshot, now() above all.
-        job.journal.remark(f"{found}: the query or view selects by the time, or by chance.")
-        return
-    raise EngineFailed(
-        f"{found}.", fix="load again; if it happens again, look for a proxy or driver that cuts results"
-    )
+def remark_on_keys(job: Job) -> None:
+    """Say how many rows were left out because they have no key."""
+    if job.journal.receipt.null_keys:
+        job.journal.remark(f"{job.journal.receipt.null_keys} rows with NULL in the key were left out.")
 
 
 def _drop(job: Job) -> None:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from sqlalchemy import Engine as ControlEngine
-
 from airflow_dataloader.control.lease import Attempt
 from airflow_dataloader.control.settle import adopt
 from airflow_dataloader.core.commit import CLOSING_STEP, FENCE_STEP, Commit, app_id
@@ -21,7 +19,7 @@ from airflow_dataloader.loader.leftovers import clear_up
 from airflow_dataloader.loader.observer import Moment
 
 
-def take_target(job: Job, control: ControlEngine) -> None:
+def take_target(job: Job) -> None:
     """Inspect the target; fence and repair it if an earlier attempt may have written to it.
 
     Leaves ``job.target`` as it stands afterwards. Raises TargetAhead if the target has seen a later epoch
@@ -41,7 +39,7 @@ def take_target(job: Job, control: ControlEngine) -> None:
         job.reached(Moment.FENCED)
         job.target = _inspect(job, seen=job.started.epoch)
         for attempt in own:
-            _repair(job, control, attempt)
+            _repair(job, attempt)
         for attempt in unsettled:
             clear_up(job, attempt)
         # Only now: a receipt that names the fence tells later loads that nothing is left to adopt.
@@ -86,28 +84,29 @@ def _inspect(job: Job, *, seen: int) -> Target | None:
     return target
 
 
-def _repair(job: Job, control: ControlEngine, attempt: Attempt) -> None:
+def _repair(job: Job, attempt: Attempt) -> None:
     """Adopt what the attempt committed, if it did; the load then goes on from the attempt's watermark.
 
     Called oldest attempt first, so that each finds the watermark that it began with.
     """
-    entry = _last_commit_of(job, attempt)
-    if entry is None:
+    entries = _commits_of(job, attempt)
+    if not entries:
         return
+    entry = entries[0]
     facts = entry.commit.facts
     # A window without a lower end holds everything up to its bound, wherever the attempt would have begun.
     begun_alike = facts.get("low") in (None, attempt.low)
     same = facts.get("content_hash") == job.config.content_hash and begun_alike
-    done = job.engine.outcome(entry)
+    done = [job.engine.outcome(one) for one in entries]
     adopted = adopt(
-        control,
+        job.control,
         job.started,
         attempt,
         table_version=entry.table_version,
         watermark=facts.get("watermark") if same else None,
-        rows_inserted=done.rows_inserted,
-        rows_updated=done.rows_updated,
-        rows_deleted=done.rows_deleted,
+        rows_inserted=sum(one.rows_inserted for one in done),
+        rows_updated=sum(one.rows_updated for one in done),
+        rows_deleted=sum(one.rows_deleted for one in done),
     )
     job.started = adopted.started
     job.journal.note(adopted=attempt.metadata_id)
@@ -117,8 +116,11 @@ def _repair(job: Job, control: ControlEngine, attempt: Attempt) -> None:
     )
 
 
-def _last_commit_of(job: Job, attempt: Attempt) -> HistoryEntry | None:
-    """Return the attempt's newest publishing commit; its own fence published nothing."""
+def _commits_of(job: Job, attempt: Attempt) -> list[HistoryEntry]:
+    """Return the attempt's publishing commits, newest first; its own fence published nothing.
+
+    Only the last of a backfill's chunks names a watermark: one that is followed by others settles nothing.
+    """
     commits = job.target.commits if job.target else ()
     own = (entry for entry in commits if entry.commit.metadata_id == attempt.metadata_id)
-    return next((entry for entry in own if entry.commit.publishes), None)
+    return [entry for entry in own if entry.commit.publishes]

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_dataloader.core.commit import CHUNK, FINAL
+from airflow_dataloader.core.config import LoadConfig
+from airflow_dataloader.core.strategy import GOES_ON_FROM
+from airflow_dataloader.loader.engines.protocol import Target
 from airflow_dataloader.loader.job import Job
 
 
@@ -15,21 +22,28 @@ def standing_watermark(job: Job) -> str | None:
     if config.incremental_value is None or target is None or not target.filled:
         # Somebody emptied or dropped it, or a fence created it: rows below the watermark are not there.
         return None
-    if config.watermark_of is None:
+    why = _why_not(config, target)
+    if why is None:
         return config.incremental_value
-    own = [entry.commit.facts for entry in target.commits if entry.commit.publishes]
-    # The row's newest commit, too: a full load of something else has no watermark to say so.
-    digests = {config.watermark_of, *(facts.get("watermark_hash") for facts in own[:1])}
-    if digests != {config.watermark_hash}:
-        job.journal.remark(
-            "Source, target, cursor or key of the row changed since its watermark was reached; "
-            "everything was read again."
-        )
+    job.journal.remark(f"{why} everything was read again.")
+    return None
+
+
+def _why_not(config: LoadConfig, target: Target) -> str | None:
+    newest: Mapping[str, Any] | None = next(
+        (entry.commit.facts for entry in target.commits if entry.commit.publishes), None
+    )
+    if newest is not None and CHUNK in newest and not newest.get(FINAL):
+        return "The target holds an unfinished backfill;"
+    if config.watermark_of is None:
         return None
-    if not target.continuous:
-        job.journal.remark(
-            "The target was made anew, restored, replaced or loaded under another name since the last load; "
-            "everything was read again."
+    if newest is None or not target.continuous:
+        return (
+            "The target was made anew, restored, replaced or loaded under another name since the last load;"
         )
-        return None
-    return config.incremental_value
+    # The newest commit's digest, too: a full load of something else has no watermark to say so.
+    if {config.watermark_of, newest.get("watermark_hash")} != {config.watermark_hash}:
+        return "Source, target, cursor or key of the row changed since its watermark was reached;"
+    if newest.get("strategy") not in GOES_ON_FROM[config.strategy]:
+        return f"The target was loaded as {newest.get('strategy')} last;"
+    return None

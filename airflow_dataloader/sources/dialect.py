@@ -80,6 +80,43 @@ class Frozen:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Fingerprint:
+    """What a source holds at and beyond a watermark."""
+
+    #: Rows with a cursor beyond it.
+    newer: int
+    #: Rows of the boundary: from the watermark back by the lookback, and those without a cursor.
+    rows: int
+    #: Digest of everything that the boundary's rows hold, whatever their order.
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cuts:
+    """Where a table's history is cut into chunks, as the source's own texts."""
+
+    #: Smallest cursor; None: there is none.
+    low: str | None
+    #: Beginnings of the second and later chunks, ascending.
+    points: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Days:
+    """The window of a rolling load: from its first day on, frozen at the source."""
+
+    #: The column that the days are of.
+    column: PlannedColumn
+    type: CursorType
+    #: The window's first value as the source's own text, in UTC where it is an instant: a date, or midnight.
+    first: str
+    #: Predicate of the window over the relation, in the source's SQL.
+    where: str
+    #: Predicate of the rows that have no day.
+    missing: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class JdbcOptions:
     """How a JVM reaches the source. The login is among the properties, never part of the URL."""
 
@@ -165,6 +202,36 @@ class Dialect(Protocol):
         """Return the predicate of ``low - lookback <= cursor <= high``; None leaves an end open.
 
         With ``high`` None only rows without a cursor are left.
+        """
+
+    def fingerprint(
+        self,
+        ask: Ask,
+        *,
+        relation: str,
+        described: Sequence[DescribedColumn],
+        cursor: CursorPlan,
+        watermark: str,
+        null_policy: NullCursorPolicy,
+    ) -> Fingerprint:
+        """Ask whether a window that begins at ``watermark`` can bring anything: one query, one pass."""
+
+    def cuts(self, ask: Ask, relation: str, cursor: CursorPlan, high: str) -> Cuts:
+        """Ask where to cut everything up to ``high`` into chunks of about a month, or 100,000 rows."""
+
+    def chunk_predicate(self, cursor: CursorPlan, low: str | None, below: str | None, high: str) -> str:
+        """Return the predicate of ``low <= cursor < below``, up to ``high``; None leaves an end open."""
+
+    def days(
+        self,
+        ask: Ask,
+        described: Sequence[DescribedColumn],
+        columns: Sequence[PlannedColumn],
+        config: LoadConfig,
+    ) -> Days:
+        """Ask for the first of the last ``rolling_days`` days, by the source's clock in ``load_timezone``.
+
+        Raises ConfigurationError where rolling_column does not fit, or the source does not know the zone.
         """
 
     def count_sql(self, relation: str, where: str | None) -> str:

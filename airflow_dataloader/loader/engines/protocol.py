@@ -54,6 +54,8 @@ class Written:
     rows_in: int = 0
     #: Values that value_policy ``null`` replaced; None where the write could not count them.
     values_replaced: int | None = None
+    #: Rows among ``rows_in`` that the target held already; None where the write does not look.
+    rows_present: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +76,7 @@ class Stage:
 class Deduplication:
     """How one row a key is chosen: the newest cursor, exact ties by all columns."""
 
-    #: Target names of the key columns. Rows with NULL in one of them are left out.
+    #: Target names of the key columns. Rows with NULL in one of them are left out. None: rows have no key.
     keys: tuple[str, ...]
     #: Target name of the cursor column, or None to decide by all columns alone.
     cursor: str | None
@@ -120,6 +122,15 @@ class Engine(Protocol):
 
     def merge(self, target: TargetName, stage: Stage, commit: Commit, dedup: Deduplication) -> Written:
         """Insert new keys and update those that differ and whose cursor is not older than the target's."""
+
+    def append_missing(
+        self, target: TargetName, stage: Stage, commit: Commit, dedup: Deduplication
+    ) -> Written:
+        """Add the rows that the target does not hold: by key, or without one as whole rows, each counted.
+
+        Whole rows are compared over the columns that the target had before: of a row that was staged three
+        times and is held twice, one is added.
+        """
 
     def replace_slice(
         self, target: TargetName, data: Rows | Stage, predicate: str, commit: Commit

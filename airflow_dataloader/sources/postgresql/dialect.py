@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from airflow_dataloader.sources.columns import find_column
 from airflow_dataloader.sources.postgresql import (
+    chunks,
     connection,
     cursor,
+    days,
     errors,
+    fingerprint,
     partitions,
     placeholders,
     planning,
@@ -29,6 +32,10 @@ class PostgresqlDialect:
     cursor = staticmethod(cursor.cursor)
     freeze = staticmethod(window.freeze)
     window_predicate = staticmethod(window.window_predicate)
+    cuts = staticmethod(chunks.cuts)
+    chunk_predicate = staticmethod(chunks.chunk_predicate)
+    days = staticmethod(days.days)
+    fingerprint = staticmethod(fingerprint.fingerprint)
     null_cursor_sql = staticmethod(window.null_cursor_sql)
     partitions = staticmethod(partitions.partitions)
     session_init = staticmethod(transaction.session_init)

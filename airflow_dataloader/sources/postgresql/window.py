@@ -91,8 +91,12 @@ def _between(cursor: CursorPlan, low: str | None, high: str, lookback: timedelta
     upper = f"{cursor.quoted} <= CAST({literal(high)} AS {cursor.cast})"
     if low is None:
         return f"({upper})"
-    bound = f"CAST({literal(low)} AS {cursor.cast})" + _minus(cursor, lookback)
-    return f"({cursor.quoted} >= {bound} AND {upper})"
+    return f"({cursor.quoted} >= {lower_bound(cursor, low, lookback)} AND {upper})"
+
+
+def lower_bound(cursor: CursorPlan, low: str, lookback: timedelta | int | None) -> str:
+    """Return the expression of a window's lower end: ``lookback`` before ``low``."""
+    return f"CAST({literal(low)} AS {cursor.cast})" + _minus(cursor, lookback)
 
 
 def _minus(cursor: CursorPlan, lookback: timedelta | int | None) -> str:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from airflow_dataloader.core.config import LoadConfig
+from airflow_dataloader.core.strategy import Strategy
+from airflow_dataloader.loader.execute import STRATEGIES
 from airflow_dataloader.loader.observer import Moment
 from tests.bench import Bench
 
 
-def test_a_strategy_that_this_version_lacks_is_named(bench: Bench) -> None:
-    bench.source.execute("CREATE TABLE items AS SELECT 1 AS id, now() AS at")
-    row = bench.row(load_strategy="rolling", rolling_column="at", rolling_days=3)
-    failed = bench.fail(row)
-    assert "rolling" in failed.message
-    failure = bench.history(row)[0].failure
-    assert (failure["field"], failure["settled_by"]) == ("load_strategy", "loader")
+def test_every_strategy_can_be_run() -> None:
+    assert set(STRATEGIES) == set(Strategy)
 
 
 def test_a_load_that_breaks_leaves_no_connection_and_no_stage(bench: Bench) -> None:

@@ -109,9 +109,9 @@ def test_the_desk_itself_loads(desk: Desk) -> None:
         ({"load_strategy": "upsert"}, "load_strategy", ["'upsert' is not a strategy", "incremental"]),
         ({"load_strategy": None}, "load_strategy", ["is empty"]),
         (
-            {"load_strategy": "rolling", "rolling_column": "updated_at", "rolling_days": 3},
-            "load_strategy",
-            ["rolling cannot be run by this version", "use full or incremental"],
+            {"load_strategy": "rolling", "rolling_column": "updated_at", "rolling_days": 0},
+            "rolling_days",
+            ["is 0, and rolling needs at least 1"],
         ),
         (INCREMENTAL | {"primary_key_cols": None}, "primary_key_cols", ["incremental needs it"]),
         (INCREMENTAL | {"primary_key_cols": " , "}, "primary_key_cols", ["incremental needs it"]),

@@ -149,6 +149,17 @@ def test_a_full_load_of_the_same_keeps_it(bench: Bench, row: int) -> None:
     assert bench.succeed(row).receipt.low == FIRST
 
 
+def test_after_rolling_everything_is_read_again(bench: Bench, row: int) -> None:
+    bench.source.execute("INSERT INTO items VALUES (6, 'today', now(), now())")
+    bench.succeed(row)
+    bench.set(row, load_strategy="rolling", rolling_column="updated_at", rolling_days=1)
+    bench.succeed(row)
+    assert len(bench.target_rows()) == 1
+    bench.set(row, load_strategy="incremental")
+    assert "loaded as rolling" in bench.succeed(row).message
+    assert bench.target_rows() == bench.source_rows()
+
+
 def test_a_load_that_publishes_nothing_leaves_a_person_s_word(bench: Bench, row: int) -> None:
     bench.succeed(row)
     bench.set(row, destination_table_name="renamed")

@@ -74,11 +74,13 @@ def job(*, engine: Any = None, session: Any = None, lost: bool = False, **snapsh
         incremental_value=config.incremental_value,
         unsettled=(),
         lease_seconds=60,
+        nonce="n",
         last_receipt=None,
     )
     endpoint = Endpoint(db_type="postgresql", host="h", port=5432, database="d", user="u", password="hunter2")
     return Job(
         started=started,
+        control=cast("Any", None),
         engine=engine,
         session=cast("Any", session),
         dialect=dialect("postgresql"),

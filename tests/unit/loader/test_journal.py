@@ -30,3 +30,26 @@ def test_a_phase_that_breaks_is_where_the_load_was() -> None:
     with pytest.raises(RuntimeError), journal.during(Phase.PUBLISH):
         raise RuntimeError("disk full")
     assert journal.phase is Phase.PUBLISH
+
+
+def test_parts_are_counted_by_themselves_and_added_up() -> None:
+    journal = Journal()
+    for rows in (3, None, 4):
+        with journal.one_part():
+            assert journal.receipt.rows_read is None
+            journal.note(rows_read=rows)
+    receipt = journal.receipt
+    assert (receipt.rows_read, receipt.rows_deleted) == (7, None)
+
+
+def test_a_part_that_breaks_off_counts_as_far_as_it_came() -> None:
+    journal = Journal()
+    journal.note(rows_read=3)
+    with pytest.raises(RuntimeError), journal.one_part():
+        _break_after(journal)
+    assert (journal.receipt.rows_read, journal.receipt.null_keys) == (4, 2)
+
+
+def _break_after(journal: Journal) -> None:
+    journal.note(rows_read=1, null_keys=2)
+    raise RuntimeError("disk full")

@@ -9,7 +9,7 @@ from airflow_dataloader.core.plan import ReadPlan
 from airflow_dataloader.exceptions import EngineFailed
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage
 from airflow_dataloader.loader.job import Job
-from airflow_dataloader.loader.staging import stage_rows
+from airflow_dataloader.loader.staging import remark_on_keys, stage_rows
 from tests.unit.loader.jobs import Answers, job
 
 DEDUP = Deduplication(keys=("id",), cursor="updated_at")
@@ -46,6 +46,7 @@ def test_a_stage_is_counted_and_then_removed() -> None:
         assert shelf.stages == {load.stage_name: stage}
     assert not shelf.stages
     assert (load.journal.receipt.rows_read, load.journal.receipt.null_keys) == (5, 2)
+    remark_on_keys(load)
     assert "2 rows with NULL in the key" in load.journal.receipt.notes[0]
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from airflow_dataloader.core.plan import PlannedColumn
-from airflow_dataloader.loader.engines.protocol import Deduplication
-from airflow_dataloader.loader.engines.spark.names import quoted
-from airflow_dataloader.loader.engines.spark.types import identity
+from airflow_dataloader.loader.engines.protocol import Deduplication, Stage
+from airflow_dataloader.loader.engines.spark.names import Location, quoted
+from airflow_dataloader.loader.engines.spark.select import select
+from airflow_dataloader.loader.engines.spark.types import Fit, identity
 
 
 def rank_column(columns: Sequence[PlannedColumn]) -> str:
@@ -33,3 +34,10 @@ def chosen(columns: Sequence[PlannedColumn], dedup: Deduplication) -> str:
     """Return the condition on rows that carry their rank: the best of each key, no key NULL."""
     present = [f"{quoted(key)} IS NOT NULL" for key in dedup.keys]
     return " AND ".join([f"{quoted(rank_column(columns))} = 1", *present])
+
+
+def best_rows(source: Location, stage: Stage, dedup: Deduplication, fitted: Fit) -> str:
+    """Return the query of a stage's best row of each key, in the types that the target has."""
+    items = ", ".join(fitted.select(column) for column in stage.columns)
+    ranked = select(f"*, {rank(stage.columns, dedup)} AS {rank_column(stage.columns)}", source.sql)
+    return select(items, ranked, chosen(stage.columns, dedup))

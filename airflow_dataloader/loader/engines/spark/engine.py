@@ -23,6 +23,7 @@ from airflow_dataloader.loader.engines.spark import errors, history, publish, ta
 from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.fence import fence
 from airflow_dataloader.loader.engines.spark.merge import merge
+from airflow_dataloader.loader.engines.spark.missing import append_missing
 from airflow_dataloader.loader.engines.spark.read import JdbcRows
 from airflow_dataloader.loader.engines.spark.rows import rows
 from airflow_dataloader.loader.engines.spark.stage import write_stage
@@ -95,6 +96,13 @@ class SparkEngine:
         """Insert new keys and update those that differ and whose cursor is not older than the target's."""
         with self._verb(f"merging into {target}"):
             return merge(self._context, target, stage, commit, dedup)
+
+    def append_missing(
+        self, target: TargetName, stage: Stage, commit: Commit, dedup: Deduplication
+    ) -> Written:
+        """Add the rows that the target does not hold: by key, or without one as whole rows, each counted."""
+        with self._verb(f"appending what is missing to {target}"):
+            return append_missing(self._context, target, stage, commit, dedup)
 
     def replace_slice(
         self, target: TargetName, data: Rows | Stage, predicate: str, commit: Commit

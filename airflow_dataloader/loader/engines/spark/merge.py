@@ -9,7 +9,7 @@ from airflow_dataloader.loader.engines.protocol import Deduplication, Stage, Wri
 from airflow_dataloader.loader.engines.spark import history, tables
 from airflow_dataloader.loader.engines.spark.confs import session_confs
 from airflow_dataloader.loader.engines.spark.context import Context
-from airflow_dataloader.loader.engines.spark.dedup import chosen, rank, rank_column
+from airflow_dataloader.loader.engines.spark.dedup import best_rows
 from airflow_dataloader.loader.engines.spark.evolve import allow, needed_properties
 from airflow_dataloader.loader.engines.spark.names import Location, quoted
 from airflow_dataloader.loader.engines.spark.types import Fit, fit, identity
@@ -51,16 +51,11 @@ def merge_sql(target: Location, source: Location, stage: Stage, dedup: Deduplica
     """
     on = " AND ".join(f"t.{quoted(key)} = s.{quoted(key)}" for key in dedup.keys)
     return (
-        f"MERGE WITH SCHEMA EVOLUTION INTO {target.sql} t USING ({_source(source, stage, dedup, fitted)}) s "
+        f"MERGE WITH SCHEMA EVOLUTION INTO {target.sql} t "
+        f"USING ({best_rows(source, stage, dedup, fitted)}) s "
         f"ON {on} WHEN MATCHED AND {_newer(dedup, fitted)} AND ({_differs(stage, dedup, fitted)}) "
         f"THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
     )
-
-
-def _source(source: Location, stage: Stage, dedup: Deduplication, fitted: Fit) -> str:
-    items = ", ".join(fitted.select(column) for column in stage.columns)
-    ranked = f"SELECT *, {rank(stage.columns, dedup)} AS {rank_column(stage.columns)} FROM {source.sql}"  # noqa: S608
-    return f"SELECT {items} FROM ({ranked}) WHERE {chosen(stage.columns, dedup)}"  # noqa: S608
 
 
 def _newer(dedup: Deduplication, fitted: Fit) -> str:

@@ -23,6 +23,7 @@ CREATE TABLE control.backfill (
     content_hash VARCHAR(64) NOT NULL,
     low TEXT,
     high TEXT,
+    watermark TEXT,
     started_by BIGINT NOT NULL,
     created_at TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),
     ended_at TIMESTAMPTZ

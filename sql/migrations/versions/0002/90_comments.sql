@@ -82,7 +82,8 @@ COMMENT ON COLUMN control.installation.timestamps_zone IS 'Zone that the adopted
 COMMENT ON TABLE control.backfill IS 'The frozen plan of a chunked backfill.';
 COMMENT ON COLUMN control.backfill.mode IS 'direct: chunks go to the target; staged: one overwrite at the end.';
 COMMENT ON COLUMN control.backfill.content_hash IS 'Of the configuration that the plan was made for.';
-COMMENT ON COLUMN control.backfill.high IS 'Bound frozen when the plan was made; the watermark when it is done.';
+COMMENT ON COLUMN control.backfill.high IS 'Largest cursor when the plan was made; nothing beyond it is read.';
+COMMENT ON COLUMN control.backfill.watermark IS 'The row''s watermark when the plan is done: high, or what the source''s clock allows.';
 COMMENT ON COLUMN control.backfill.started_by IS 'historical_metadata.id of the load that made the plan.';
 COMMENT ON TABLE control.load_chunk IS 'A chunk of a plan; committed_at is NULL until it is in the target or the stage.';
 COMMENT ON COLUMN control.load_chunk.low IS 'Included.';

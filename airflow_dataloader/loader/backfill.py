@@ -1,0 +1,181 @@
+"""A backfill under way: the plan that is on record, and what of it the tables' own histories hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import dropwhile
+from typing import Any, TypeVar
+
+from airflow_dataloader.control import backfill as control
+from airflow_dataloader.control.backfill import Backfill, Chunk
+from airflow_dataloader.core.commit import BACKFILL, CHUNK, FENCE_STEP, FINAL
+from airflow_dataloader.core.failure import Phase
+from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.core.strategy import NullCursorPolicy
+from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
+from airflow_dataloader.loader.job import Job, backfill_stage_name
+from airflow_dataloader.loader.patience import patiently
+from airflow_dataloader.loader.reading import refuse_empty_source
+from airflow_dataloader.loader.window import freeze_window
+
+_Answer = TypeVar("_Answer")
+
+DIRECT, STAGED = "direct", "staged"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """A plan, the table that its chunks go to, and how far it has come."""
+
+    plan: Backfill
+    #: Where chunks go: the target itself, or the plan's own staging table.
+    table: TargetName
+    #: Chunks that are to be loaded yet, in order.
+    left: tuple[Chunk, ...]
+    #: Whether the table holds a chunk already.
+    begun: bool = False
+    #: Whether the one commit that ends it all is at the target.
+    finished: bool = False
+
+    @property
+    def staged(self) -> bool:
+        """Whether the target keeps its old version until the end."""
+        return self.plan.mode == STAGED
+
+    def facts(self, chunk: Chunk | None) -> Mapping[str, Any]:
+        """Return what travels with a chunk's commit, or with the last one that replaces the target.
+
+        Only the commit that completes the target names a watermark, so that no other is taken for the end.
+        """
+        facts: dict[str, Any] = {BACKFILL: self.plan.id}
+        if chunk is not None:
+            facts[CHUNK] = chunk.number
+        last = chunk is None or (not self.staged and self.is_last(chunk))
+        if last:
+            facts |= {FINAL: True, "low": None, "high": self.plan.high, "watermark": self.plan.watermark}
+        return facts
+
+    def is_last(self, chunk: Chunk) -> bool:
+        """Return whether no chunk comes after this one."""
+        return chunk.number == len(self.plan.chunks)
+
+
+def take_up(job: Job) -> Progress:
+    """Return the row's plan as far as it has come; a new one where there is none that still holds."""
+    plan = _patient(job, partial(control.current, job.control, job.started.config_id))
+    if plan is not None:
+        with job.journal.during(Phase.FENCE):
+            progress = _resumed(job, plan)
+        if progress is not None:
+            return progress
+        job.keeper.check()
+        job.engine.drop_stage(backfill_stage_name(job.config.target, job.started.installation, plan.id))
+    return _begun(job)
+
+
+def _begun(job: Job) -> Progress:
+    """Ask the source for the plan's bounds, in the load's snapshot, and freeze them."""
+    mode = DIRECT if job.target is None or not job.target.filled else STAGED
+    if mode == STAGED:
+        refuse_empty_source(job)
+    window = freeze_window(job, None)
+    low, chunks = None, []
+    if window.high is not None:
+        with job.journal.during(Phase.PLAN):
+            cuts = job.dialect.cuts(job.session.query, job.relation, window.cursor, window.high)
+        low, points = cuts.low, cuts.points
+        ends = zip((None, *points), (*points, None), strict=True)
+        chunks = [Chunk(number=number, low=a, high=b) for number, (a, b) in enumerate(ends, 1)]
+    if not chunks or job.config.null_cursor_policy is NullCursorPolicy.INCLUDE:
+        # Last, since among rows of one key the one without a cursor counts as the newest.
+        chunks.append(Chunk(number=len(chunks) + 1, null_cursor=True))
+    begin = partial(
+        control.begin, job.control, job.started, mode=mode, low=low, high=window.high,
+        watermark=window.watermark, chunks=chunks,
+    )  # fmt: skip
+    plan = _patient(job, begin)
+    return Progress(plan=plan, table=_table(job, plan), left=plan.chunks)
+
+
+def _resumed(job: Job, plan: Backfill) -> Progress | None:
+    """Return how far the plan has come, or None where it does not hold any more."""
+    if plan.content_hash != job.config.content_hash:
+        job.journal.remark("The row was edited since its backfill began; the backfill begins anew.")
+        return None
+    progress = Progress(plan=plan, table=_table(job, plan), left=plan.chunks)
+    job.target = job.engine.inspect(job.config.target, job.app_id, back_to=plan.epoch)
+    if any(entry.commit.facts.get(FINAL) for entry in _commits(job.target, plan)):
+        return replace(progress, left=(), begun=True, finished=True)
+    table = job.target
+    if progress.staged:
+        # Each time: whoever loaded a chunk may have been killed, and a fence of the target is none here.
+        job.engine.fence(progress.table, job.columns, job.commit(FENCE_STEP, {}))
+        table = job.engine.inspect(progress.table, job.app_id, back_to=plan.epoch)
+    done = {entry.commit.facts[CHUNK]: entry for entry in _commits(table, plan)}
+    if not _is_as_left(job, progress, table, done):
+        job.journal.remark("The target is not as its unfinished backfill left it; the backfill begins anew.")
+        return None
+    _mend(job, plan, done)
+    left = tuple(dropwhile(lambda chunk: chunk.number in done or _needs_none(chunk), plan.chunks))
+    job.journal.remark(f"Went on with chunk {len(plan.chunks) - len(left) + 1} of {len(plan.chunks)}.")
+    return replace(progress, left=left, begun=bool(done))
+
+
+def _is_as_left(job: Job, progress: Progress, table: Target | None, done: Mapping[int, HistoryEntry]) -> bool:
+    """Return whether the table holds the chunks that are on record, and nothing else."""
+    on_record = {chunk.number for chunk in progress.plan.chunks if chunk.target_version is not None}
+    if not on_record <= done.keys():
+        return False
+    if not done:
+        return progress.staged or table is None or not table.filled
+    if table is None or not table.continuous:
+        return False
+    planned = {column.name: column.type for column in job.columns}
+    return not progress.staged or dict(table.columns) == planned
+
+
+def _mend(job: Job, plan: Backfill, done: Mapping[int, HistoryEntry]) -> None:
+    """Put on record what the table's history holds and the control database was not told."""
+    for chunk in plan.chunks:
+        if chunk.rows_published is None and chunk.number in done:
+            entry = done[chunk.number]
+            outcome = job.engine.outcome(entry)
+            put_on_record(
+                job,
+                chunk,
+                rows_read=None,
+                rows_published=outcome.rows_inserted + outcome.rows_updated,
+                version=entry.table_version,
+            )
+
+
+def put_on_record(
+    job: Job, chunk: Chunk, *, rows_read: int | None, rows_published: int, version: int | None
+) -> None:
+    """Write down that a chunk is done; raise Fenced where the row is not this load's any more."""
+    told = partial(
+        control.record, job.control, job.started, chunk.number,
+        rows_read=rows_read, rows_published=rows_published, target_version=version,
+    )  # fmt: skip
+    _patient(job, told)
+
+
+def _commits(table: Target | None, plan: Backfill) -> list[HistoryEntry]:
+    commits = table.commits if table else ()
+    return [entry for entry in commits if entry.commit.facts.get(BACKFILL) == plan.id]
+
+
+def _needs_none(chunk: Chunk) -> bool:
+    return chunk.rows_published == 0 and chunk.target_version is None
+
+
+def _table(job: Job, plan: Backfill) -> TargetName:
+    if plan.mode == DIRECT:
+        return job.config.target
+    return backfill_stage_name(job.config.target, job.started.installation, plan.id)
+
+
+def _patient(job: Job, call: Callable[[], _Answer]) -> _Answer:
+    return patiently(call, until=job.keeper.deadline)

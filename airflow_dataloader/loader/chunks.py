@@ -1,0 +1,82 @@
+"""One chunk of a backfill: read, staged, merged by key, put on record. Repeated, it changes nothing."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from airflow_dataloader.control.backfill import Chunk
+from airflow_dataloader.control.tracking import update_metadata
+from airflow_dataloader.core.commit import Commit
+from airflow_dataloader.core.failure import Phase
+from airflow_dataloader.core.strategy import NullCursorPolicy
+from airflow_dataloader.loader.backfill import Progress, put_on_record
+from airflow_dataloader.loader.engines.protocol import Deduplication, Stage, Written
+from airflow_dataloader.loader.job import Job
+from airflow_dataloader.loader.observer import Moment
+from airflow_dataloader.loader.patience import patiently
+from airflow_dataloader.loader.publish import publish
+from airflow_dataloader.loader.reading import read_where
+from airflow_dataloader.loader.staging import stage_rows
+from airflow_dataloader.loader.windowed import key_columns
+from airflow_dataloader.sources.dialect import CursorPlan
+
+
+def load_chunks(job: Job, progress: Progress) -> None:
+    """Load what is left of the plan, chunk by chunk, each in a commit of its own."""
+    cursor = job.dialect.cursor(job.described, job.columns, job.config)
+    begun = progress.begun
+    for chunk in progress.left:
+        with job.journal.one_part():
+            begun = _load(job, progress, chunk, cursor, begun=begun) or begun
+        receipt = job.journal.receipt
+        told = partial(
+            update_metadata, job.control, job.started.metadata_id, job.started.epoch, job.started.nonce,
+            rows_read=receipt.rows_read,
+            rows_inserted=receipt.rows_inserted,
+            rows_updated=receipt.rows_updated,
+        )  # fmt: skip
+        patiently(told, until=job.keeper.deadline)
+        job.reached(Moment.CHUNKED)
+
+
+def _load(job: Job, progress: Progress, chunk: Chunk, cursor: CursorPlan, *, begun: bool) -> bool:
+    """Load one chunk; return whether that took a commit. ``begun``: the table holds rows of the plan."""
+    plan = read_where(job, predicate(job, progress, chunk, cursor))
+    if job.journal.receipt.source_rows == 0 and not progress.is_last(chunk):
+        put_on_record(job, chunk, rows_read=0, rows_published=0, version=None)
+        return False
+    dedup = Deduplication(keys=key_columns(job), cursor=cursor.column.name)
+    with stage_rows(job, plan, dedup) as stage:
+        written = _write(job, progress, chunk, stage, dedup, begun=begun)
+    job.journal.note(duplicate_keys=stage.rows - stage.null_keys - written.rows_in)
+    published = written.rows_inserted + written.rows_updated
+    put_on_record(job, chunk, rows_read=stage.rows, rows_published=published, version=written.version)
+    return True
+
+
+def predicate(job: Job, progress: Progress, chunk: Chunk, cursor: CursorPlan) -> str:
+    """Return the chunk's rows in the source's SQL."""
+    if progress.plan.high is not None and not chunk.null_cursor:
+        return job.dialect.chunk_predicate(cursor, chunk.low, chunk.high, progress.plan.high)
+    policy = job.config.null_cursor_policy
+    none = NullCursorPolicy.EXCLUDE if policy is NullCursorPolicy.FAIL else policy
+    return job.dialect.window_predicate(cursor, None, None, lookback=None, null_policy=none)
+
+
+def _write(
+    job: Job, progress: Progress, chunk: Chunk, stage: Stage, dedup: Deduplication, *, begun: bool
+) -> Written:
+    table = progress.table
+
+    def write(commit: Commit) -> Written:
+        if not begun:
+            return job.engine.overwrite(table, stage, commit, dedup)
+        if stage.rows == 0:
+            return job.engine.append(table, stage, commit)
+        return job.engine.merge(table, stage, commit, dedup)
+
+    if not progress.staged:
+        return publish(job, progress.facts(chunk), write, step=chunk.number)
+    with job.journal.during(Phase.STAGE):
+        job.keeper.check()
+        return write(job.commit(chunk.number, progress.facts(chunk)))

@@ -1,0 +1,26 @@
+"""``check_and_load``: ask the source whether anything changed, and only then load as ``incremental`` does."""
+
+from __future__ import annotations
+
+from airflow_dataloader.loader.boundary import ask_boundary, carry_over, is_unchanged, note_boundary
+from airflow_dataloader.loader.job import Job
+from airflow_dataloader.loader.strategies.outcome import Outcome
+from airflow_dataloader.loader.window import freeze_window
+from airflow_dataloader.loader.windowed import beginning, load_frozen
+
+
+def load(job: Job) -> Outcome:
+    """Do nothing where one query proves that nothing is new; else merge the window."""
+    low = beginning(job)
+    if low is not None and is_unchanged(job, low):
+        carry_over(job)
+        job.journal.note(low=low, high=low, rows_read=0, rows_inserted=0, rows_updated=0)
+        job.journal.remark("no changes")
+        return Outcome()
+    window = freeze_window(job, low)
+    # Before publishing: a source that is lost afterwards must not fail a load that has committed.
+    boundary = None if window.watermark is None else ask_boundary(job, window.watermark)
+    outcome = load_frozen(job, window, job.engine.merge)
+    if boundary is not None:
+        note_boundary(job, boundary)
+    return outcome

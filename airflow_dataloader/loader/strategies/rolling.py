@@ -1,0 +1,39 @@
+"""``rolling``: read the last days anew and put them in place of the target's, in one commit."""
+
+from __future__ import annotations
+
+from airflow_dataloader.core.commit import Commit
+from airflow_dataloader.core.strategy import RollingRetention
+from airflow_dataloader.loader.days import freeze_days, slice_predicate
+from airflow_dataloader.loader.engines.protocol import Written
+from airflow_dataloader.loader.job import Job
+from airflow_dataloader.loader.publish import publish
+from airflow_dataloader.loader.reading import (
+    compare_with_source,
+    explained,
+    read_where,
+    refuse_empty_window,
+)
+from airflow_dataloader.loader.strategies.outcome import Outcome
+from airflow_dataloader.loader.windowed import replaces
+
+
+def load(job: Job) -> Outcome:
+    """Replace the window's days, straight from the read; older ones go or stay by ``rolling_retention``."""
+    days = freeze_days(job)
+    plan = read_where(job, days.where)
+    if job.journal.receipt.source_rows == 0:
+        refuse_empty_window(job)
+    rows = job.engine.read(plan)
+    keeps = job.config.rolling_retention is RollingRetention.KEEP and not replaces(job)
+
+    def write(commit: Commit) -> Written:
+        if keeps:
+            return job.engine.replace_slice(job.config.target, rows, slice_predicate(days), commit)
+        return job.engine.overwrite(job.config.target, rows, commit)
+
+    with explained(job, plan.where):
+        written = publish(job, {"first": days.first}, write)
+    job.journal.note(rows_read=written.rows_in, values_replaced=written.values_replaced)
+    compare_with_source(job, written.rows_in)
+    return Outcome(load_full_done=job.config.load_full)

@@ -1,0 +1,72 @@
+"""Loads one window of the cursor: freeze it, stage it, publish the stage by the verb that a strategy brings.
+
+The window overlaps the last one, so the verb must be one that changes nothing when a row is read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from airflow_dataloader.core.commit import Commit
+from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.loader.engines.protocol import Deduplication, Stage, Written
+from airflow_dataloader.loader.job import Job
+from airflow_dataloader.loader.publish import publish
+from airflow_dataloader.loader.reading import read_where, refuse_empty_source, refuse_emptying
+from airflow_dataloader.loader.staging import remark_on_keys, stage_rows
+from airflow_dataloader.loader.strategies.outcome import Outcome
+from airflow_dataloader.loader.watermark import standing_watermark
+from airflow_dataloader.loader.window import Window, freeze_window
+
+#: Brings a stage into a target that holds rows already, in one commit.
+Verb = Callable[[TargetName, Stage, Commit, Deduplication], Written]
+
+
+def replaces(job: Job) -> bool:
+    """Return whether the load replaces the table: it is new or empty, or ``load_full`` asks."""
+    return job.config.load_full or job.target is None or not job.target.filled
+
+
+def beginning(job: Job) -> str | None:
+    """Return the watermark to go on from, or None: read from the beginning. To be asked once a load."""
+    return None if job.config.load_full else standing_watermark(job)
+
+
+def load_window(job: Job, low: str | None, verb: Verb) -> Outcome:
+    """Freeze the window that begins at ``low``, and load it; see :func:`load_frozen`."""
+    return load_frozen(job, freeze_window(job, low), verb)
+
+
+def load_frozen(job: Job, window: Window, verb: Verb) -> Outcome:
+    """Stage the window and publish it: by ``verb``, or in place of the whole table."""
+    if job.config.load_full:
+        refuse_empty_source(job)
+    dedup = Deduplication(keys=key_columns(job), cursor=window.cursor.column.name)
+    with stage_rows(job, read_where(job, window.where), dedup) as stage:
+        remark_on_keys(job)
+        if stage.rows == 0 and not replaces(job):
+            job.journal.note(rows_inserted=0, rows_updated=0)
+            return Outcome(watermark=window.watermark)
+        if replaces(job) and stage.rows == stage.null_keys:
+            refuse_emptying(job)
+        written = _publish(job, window, stage, dedup, verb)
+    if dedup.keys:
+        job.journal.note(duplicate_keys=stage.rows - stage.null_keys - written.rows_in)
+    return Outcome(watermark=window.watermark, load_full_done=job.config.load_full)
+
+
+def _publish(job: Job, window: Window, stage: Stage, dedup: Deduplication, verb: Verb) -> Written:
+    def write(commit: Commit) -> Written:
+        if replaces(job):
+            return job.engine.overwrite(job.config.target, stage, commit, dedup if dedup.keys else None)
+        return verb(job.config.target, stage, commit, dedup)
+
+    return publish(job, window.facts(), write)
+
+
+def key_columns(job: Job) -> tuple[str, ...]:
+    """Return the target's names of the key columns; raise ConfigurationError for one the source lacks."""
+    return tuple(
+        job.dialect.find_column(job.columns, name, field="primary_key_cols").name
+        for name in job.config.primary_key
+    )

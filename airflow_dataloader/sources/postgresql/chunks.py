@@ -1,0 +1,66 @@
+"""Cutting the history of a table into chunks that are read one after another, some of them days later."""
+
+from __future__ import annotations
+
+from airflow_dataloader.core.strategy import CursorType
+from airflow_dataloader.sources.dialect import Ask, CursorPlan, Cuts
+from airflow_dataloader.sources.postgresql.quoting import literal
+
+#: Rows that a chunk of numbers or texts is to have, and days that one of times has.
+ROWS, DAYS = 100_000, 30
+
+_SECONDS = DAYS * 86_400
+
+#: Beginning of the chunk that a value ``x`` belongs to, if ``lo`` begins the first. Any cut is right, so that
+#: nothing depends on how these round; only cuts with rows behind them are made, whatever the gaps are.
+_BEGINNINGS = {
+    CursorType.DATE: f"lo + (x - lo) / {DAYS} * {DAYS}",
+    CursorType.TIMESTAMP: f"lo + floor(extract(epoch FROM x - lo) / {_SECONDS}) * interval '{DAYS} days'",
+    CursorType.TIMESTAMP_NTZ: f"lo + floor(extract(epoch FROM x - lo) / {_SECONDS}) * interval '{DAYS} days'",
+}
+
+
+_ENDS = "(SELECT min(x) AS lo, max(x) AS hi, count(*) AS n FROM v) AS e"
+
+
+def cuts(ask: Ask, relation: str, cursor: CursorPlan, high: str, *, rows: int = ROWS) -> Cuts:
+    """Return where to cut; see :class:`airflow_dataloader.sources.dialect.Dialect`.
+
+    Times are cut every 30 days. Integers are cut into ranges of one width, as many as there are ``rows`` rows
+    in the table. Decimals and texts have no such width: the source sorts them and counts.
+    """
+    points = [text for (text,) in ask(cuts_sql(relation, cursor, high, rows=rows))]
+    return Cuts(low=points[0] if points else None, points=tuple(points[1:]))
+
+
+def cuts_sql(relation: str, cursor: CursorPlan, high: str, *, rows: int) -> str:
+    """Return the query for the smallest cursor and the beginning of every later chunk, in order."""
+    x, bound = cursor.quoted, f"CAST({literal(high)} AS {cursor.cast})"
+    kept = f" AND {cursor.kept}" if cursor.kept else ""
+    values = f"SELECT {x} AS x FROM {relation} WHERE {x} <= {bound}{kept}"
+    if cursor.type in _BEGINNINGS:
+        begun = f"SELECT DISTINCT CAST({_BEGINNINGS[cursor.type]} AS {cursor.cast}) AS x FROM v, {_ENDS}"
+    elif cursor.type is CursorType.INTEGER:
+        width = f"greatest(1, ceil((hi::numeric - lo + 1) * {rows} / n))"
+        first = f"lo + div(x::numeric - lo, {width}) * {width}"
+        begun = f"SELECT DISTINCT CAST({first} AS {cursor.cast}) AS x FROM v, {_ENDS}"
+    else:
+        numbered = "SELECT x, row_number() OVER (ORDER BY x) - 1 AS place FROM v"
+        begun = f"SELECT DISTINCT x FROM ({numbered}) AS s WHERE place % {rows} = 0"
+    return f"WITH v AS ({values}), c AS ({begun}) SELECT CAST(c.x AS text) FROM c ORDER BY c.x"
+
+
+def chunk_predicate(cursor: CursorPlan, low: str | None, below: str | None, high: str) -> str:
+    """Return the predicate of ``low <= cursor < below``, no cursor beyond ``high``; None leaves an end open.
+
+    Cursors that the target cannot keep belong to the first chunk where they must make the load fail, so that
+    it fails at once, and to no range where they count as none.
+    """
+    x = cursor.quoted
+    parts = [f"{x} {sign} CAST({literal(end)} AS {cursor.cast})"
+             for sign, end in ((">=", low), ("<", below), ("<=", high)) if end is not None]  # fmt: skip
+    if cursor.kept and not cursor.refuses:
+        parts.append(cursor.kept)
+    within = " AND ".join(parts)
+    refused = cursor.kept and cursor.refuses and low is None
+    return f"({within}) OR NOT ({cursor.kept})" if refused else within

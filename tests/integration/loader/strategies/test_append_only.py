@@ -1,0 +1,100 @@
+"""``append_only``: what the target lacks is added, once."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.bench import Bench
+
+EVENTS = "CREATE TABLE items (id integer, name text, at timestamptz)"
+
+
+def append_only(bench: Bench, **overrides: object) -> int:
+    return bench.row(**({"load_strategy": "append_only", "incremental_column": "at"} | overrides))
+
+
+def add(bench: Bench, number: int, name: str, when: str | None) -> None:
+    bench.source.execute("INSERT INTO items VALUES (%s, %s, %s)", (number, name, when))
+
+
+@pytest.mark.parametrize("key", [None, "id"])
+def test_new_and_late_rows_arrive_once(bench: Bench, key: str | None) -> None:
+    bench.source.execute(EVENTS)
+    add(bench, 1, "one", "2026-01-01 10:00:00+00")
+    add(bench, 2, "without a cursor", None)
+    row = append_only(bench, primary_key_cols=key)
+    assert bench.succeed(row).receipt.rows_inserted == 2
+    add(bench, 3, "committed late", "2026-01-01 09:50:00+00")
+    add(bench, 4, "at the bound", "2026-01-01 10:00:00+00")
+    add(bench, 5, "without one, too", None)
+    second = bench.succeed(row).receipt
+    assert (second.rows_read, second.rows_inserted, second.rows_present) == (5, 3, 2)
+    assert bench.target_rows() == bench.source_rows()
+    third = bench.succeed(row).receipt
+    assert (third.rows_inserted, third.rows_present) == (0, 5)
+    assert bench.target_rows() == bench.source_rows()
+
+
+def test_rows_that_are_equal_arrive_as_often_as_they_are_there(bench: Bench) -> None:
+    bench.source.execute(EVENTS)
+    for _ in range(2):
+        add(bench, 1, "twice", "2026-01-01 10:00:00+00")
+    row = append_only(bench)
+    bench.succeed(row)
+    add(bench, 1, "twice", "2026-01-01 10:00:00+00")
+    receipt = bench.succeed(row).receipt
+    assert (receipt.rows_inserted, receipt.rows_present, receipt.duplicate_keys) == (1, 2, None)
+    assert bench.target_rows() == bench.source_rows()
+
+
+def test_by_key_one_row_is_added_and_never_changed(bench: Bench) -> None:
+    bench.source.execute(EVENTS)
+    add(bench, 1, "one", "2026-01-01 10:00:00+00")
+    row = append_only(bench, primary_key_cols="id")
+    bench.succeed(row)
+    # A person has moved the row past its own cursor's window.
+    bench.source.execute("UPDATE items SET name = 'uno', at = '2026-03-01 10:00:00+00'")
+    add(bench, 2, "older", "2026-03-01 11:00:00+00")
+    add(bench, 2, "newest", "2026-03-01 12:00:00+00")
+    bench.source.execute("INSERT INTO items VALUES (NULL, 'no key', '2026-03-01 12:00:00+00')")
+    result = bench.succeed(row)
+    receipt = result.receipt
+    assert (receipt.rows_inserted, receipt.rows_present, receipt.duplicate_keys, receipt.null_keys) == (
+        1, 1, 1, 1)  # fmt: skip
+    assert "NULL in the key" in result.message
+    assert {row[:2] for row in bench.target_rows()} == {(1, "one"), (2, "newest")}
+
+
+def test_a_row_is_read_from_the_beginning_and_not_doubled_where_its_target_was_edited(bench: Bench) -> None:
+    bench.source.execute(EVENTS)
+    for number in range(5):
+        add(bench, number, "row", "2026-01-01 10:00:00+00")
+    row = append_only(bench)
+    bench.succeed(row)
+    bench.set(row, query="SELECT * FROM items WHERE id >= 0")
+    receipt = bench.succeed(row).receipt
+    assert (receipt.low, receipt.rows_present, receipt.rows_inserted) == (None, 5, 0)
+    assert bench.target_rows() == bench.source_rows()
+
+
+def test_load_full_replaces_the_table_once(bench: Bench) -> None:
+    bench.source.execute(EVENTS)
+    add(bench, 1, "one", "2026-01-01 10:00:00+00")
+    row = append_only(bench)
+    bench.succeed(row)
+    bench.source.execute("UPDATE items SET name = 'uno'")
+    bench.set(row, load_full="true")
+    assert bench.succeed(row).receipt.rows_present is None
+    assert bench.target_rows() == bench.source_rows()
+    assert bench.state(row).load_full is None
+
+
+def test_a_new_column_is_added(bench: Bench) -> None:
+    bench.source.execute(EVENTS)
+    add(bench, 1, "one", "2026-01-01 10:00:00+00")
+    row = append_only(bench)
+    bench.succeed(row)
+    bench.source.execute("ALTER TABLE items ADD colour text")
+    bench.source.execute("INSERT INTO items VALUES (2, 'two', '2026-01-01 10:05:00+00', 'red')")
+    bench.succeed(row)
+    assert bench.target_rows() == bench.source_rows()

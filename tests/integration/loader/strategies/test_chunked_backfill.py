@@ -1,0 +1,218 @@
+"""``chunked_backfill``: a plan that outlives its attempts, and a row that is incremental afterwards."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text
+
+from airflow_dataloader.control.tables import backfill, load_chunk, table_control_history
+from airflow_dataloader.core.config import LoadConfig
+from airflow_dataloader.loader.observer import Moment
+from tests.bench import Bench
+
+CHUNKED = {"load_strategy": "chunked_backfill", "primary_key_cols": "id", "incremental_column": "at"}
+
+
+class Breaking:
+    """An observer that breaks the load at the given time that it reaches a moment."""
+
+    def __init__(self, moment: Moment, time: int = 1) -> None:
+        self._moment, self._left = moment, time
+
+    def reached(self, config: LoadConfig, moment: Moment) -> None:
+        self._left -= moment is self._moment
+        if moment is self._moment and self._left == 0:
+            raise RuntimeError("broken on purpose")
+
+
+def make(bench: Bench, months: int = 4, each: int = 5) -> None:
+    bench.source.execute("CREATE TABLE items (id integer PRIMARY KEY, name text, at timestamptz)")
+    bench.source.execute(
+        "INSERT INTO items SELECT m * 100 + i, 'old', timestamptz '2025-01-01' + m * interval '31 days' "
+        f"+ i * interval '1 minute' FROM generate_series(0, {months - 1}) m, generate_series(1, {each}) i"
+    )
+
+
+def plans(bench: Bench) -> list[Any]:
+    with bench.control.begin() as connection:
+        return list(connection.execute(select(backfill).order_by(backfill.c.id)))
+
+
+def chunks(bench: Bench, plan: int) -> list[Any]:
+    statement = select(load_chunk).where(load_chunk.c.backfill_id == plan).order_by(load_chunk.c.number)
+    with bench.control.begin() as connection:
+        return list(connection.execute(statement))
+
+
+def test_a_new_table_is_filled_chunk_by_chunk_and_the_row_becomes_incremental(bench: Bench) -> None:
+    make(bench)
+    bench.source.execute("INSERT INTO items VALUES (9001, 'never changed', NULL), (9002, 'neither', NULL)")
+    row = bench.row(**CHUNKED)
+    receipt = bench.succeed(row).receipt
+    assert (receipt.rows_read, receipt.source_rows, receipt.rows_inserted, receipt.null_cursors) == (
+        22, 22, 22, 2)  # fmt: skip
+    assert bench.target_rows() == bench.source_rows()
+    state = bench.state(row)
+    assert (state.load_strategy, state.incremental_value) == ("incremental", "2025-04-04 00:05:00+00")
+    assert state.watermark_of is not None
+    (plan,) = plans(bench)
+    assert (plan.status, plan.mode, plan.high) == ("done", "direct", state.incremental_value)
+    assert plan.low == "2025-01-01 00:01:00+00"
+    done = chunks(bench, plan.id)
+    assert [chunk.rows_published for chunk in done] == [5, 5, 5, 5, 2]
+    assert [chunk.null_cursor for chunk in done] == [False] * 4 + [True]
+    assert all(chunk.committed_at for chunk in done)
+    with bench.control.begin() as connection:
+        changes = connection.execute(
+            select(table_control_history).where(table_control_history.c.config_id == row)
+        ).all()
+    assert ("loader", True) in [
+        (c.change_source, "load_strategy" in (c.changed_fields or ())) for c in changes
+    ]
+    # The next load is an incremental one, and goes on from the bound.
+    bench.source.execute("INSERT INTO items VALUES (999, 'new', '2025-04-05')")
+    after = bench.succeed(row).receipt
+    assert (after.low, after.rows_inserted) == (state.incremental_value, 1)
+    assert bench.target_rows() == bench.source_rows()
+
+
+def test_a_filled_table_keeps_its_old_version_until_the_end(bench: Bench) -> None:
+    make(bench)
+    row = bench.row(**CHUNKED | {"load_strategy": "full"})
+    before = bench.succeed(row).receipt.target_version
+    old = bench.target_rows()
+    bench.source.execute("UPDATE items SET name = 'new'")
+    bench.source.execute("DELETE FROM items WHERE id = 101")
+    bench.set(row, load_strategy="chunked_backfill")
+    bench.observer = Breaking(Moment.CHUNKED, 3)
+    failed = bench.fail(row)
+    assert failed.receipt.rows_read == 14
+    assert bench.target_rows() == old
+    bench.observer = Breaking(Moment.SETTLED, 99)
+    result = bench.succeed(row)
+    assert "Went on with chunk 4 of 5" in result.message
+    assert result.receipt.target_version == before + 1
+    assert bench.target_rows() == bench.source_rows()
+    assert bench.stages() == []
+    assert bench.state(row).load_strategy == "incremental"
+    (plan,) = plans(bench)
+    assert (plan.status, plan.mode) == ("done", "staged")
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        Moment.PUBLISHED,
+        *(
+            pytest.param(moment, marks=pytest.mark.faults)
+            for moment in (Moment.STAGED, Moment.PUBLISHING, Moment.CHUNKED)
+        ),
+    ],
+)
+def test_a_broken_backfill_goes_on_where_it_was(bench: Bench, moment: Moment) -> None:
+    make(bench)
+    row = bench.row(**CHUNKED)
+    bench.observer = Breaking(moment, 2)
+    bench.fail(row)
+    # What came after the bound is the next load's; what changed in a chunk that is done is, too.
+    bench.source.execute("INSERT INTO items VALUES (999, 'new', '2025-04-05')")
+    bench.observer = Breaking(Moment.SETTLED, 99)
+    result = bench.succeed(row)
+    assert "of 5" in result.message
+    assert bench.state(row).incremental_value == "2025-04-04 00:05:00+00"
+    assert len(plans(bench)) == 1
+    bench.succeed(row)
+    assert bench.target_rows() == bench.source_rows()
+
+
+def test_an_edited_row_begins_its_backfill_anew(bench: Bench) -> None:
+    make(bench)
+    row = bench.row(**CHUNKED)
+    bench.observer = Breaking(Moment.CHUNKED, 2)
+    bench.fail(row)
+    bench.set(row, query="SELECT * FROM items WHERE id > 100")
+    bench.observer = Breaking(Moment.SETTLED, 99)
+    assert "begins anew" in bench.succeed(row).message
+    assert bench.target_rows() == bench.source_rows("SELECT * FROM items WHERE id > 100")
+    assert [plan.status for plan in plans(bench)] == ["abandoned", "done"]
+
+
+def test_a_target_that_was_dropped_meanwhile_begins_anew(bench: Bench) -> None:
+    make(bench)
+    row = bench.row(**CHUNKED)
+    bench.observer = Breaking(Moment.CHUNKED, 2)
+    bench.fail(row)
+    bench.observer = Breaking(Moment.SETTLED, 99)
+    shutil.rmtree(bench.home / "warehouse" / "bronze" / bench.schema / "items")
+    assert "begins anew" in bench.succeed(row).message
+    assert bench.target_rows() == bench.source_rows()
+    assert [plan.status for plan in plans(bench)] == ["abandoned", "done"]
+
+
+def test_a_half_filled_target_is_not_taken_for_a_watermark_s(bench: Bench) -> None:
+    make(bench)
+    row = bench.row(**CHUNKED, incremental_value="2025-03-01 00:00:00+00")
+    bench.observer = Breaking(Moment.CHUNKED, 2)
+    bench.fail(row)
+    bench.observer = Breaking(Moment.SETTLED, 99)
+    bench.set(row, load_strategy="incremental")
+    result = bench.succeed(row)
+    assert "unfinished backfill" in result.message
+    assert bench.target_rows() == bench.source_rows()
+    assert [plan.status for plan in plans(bench)] == ["abandoned"]
+
+
+@pytest.mark.parametrize("policy", ["include", "exclude", "fail"])
+def test_a_source_without_rows_makes_an_empty_table(bench: Bench, policy: str) -> None:
+    make(bench, each=0)
+    row = bench.row(**CHUNKED, null_cursor_policy=policy)
+    bench.succeed(row)
+    assert bench.target_rows().total() == 0
+    assert bench.state(row).load_strategy == "incremental"
+
+
+def test_an_empty_source_does_not_empty_a_filled_target(bench: Bench) -> None:
+    make(bench)
+    row = bench.row(**CHUNKED)
+    bench.succeed(row)
+    bench.source.execute("DELETE FROM items")
+    bench.set(row, load_strategy="chunked_backfill")
+    assert "empty_source_policy" in bench.fail(row).message
+    assert bench.target_rows().total() == 20
+    bench.set(row, empty_source_policy="allow")
+    bench.succeed(row)
+    assert bench.target_rows().total() == 0
+
+
+def test_progress_is_seen_while_it_runs_and_a_cancel_stops_it_between_chunks(bench: Bench) -> None:
+    make(bench)
+    row = bench.row(**CHUNKED)
+    seen: list[int | None] = []
+
+    class Cancelling:
+        def reached(self, config: LoadConfig, moment: Moment) -> None:
+            if moment is not Moment.CHUNKED:
+                return
+            seen.append(bench.history(row)[-1].rows_read)
+            if len(seen) == 2:
+                with bench.control.begin() as connection:
+                    connection.execute(text("SET LOCAL dataloader.repair = 'on'"))
+                    connection.execute(text("UPDATE control.table_control SET last_status = 'Failed'"))
+
+    bench.observer = Cancelling()
+    assert bench.load(row).status is None
+    assert seen == [5, 10]
+    assert len(bench.target_rows()) <= 15
+
+
+def test_of_a_key_in_several_chunks_the_newest_stays(bench: Bench) -> None:
+    make(bench)
+    bench.source.execute("ALTER TABLE items DROP CONSTRAINT items_pkey")
+    bench.source.execute("UPDATE items SET id = 7 WHERE id % 100 = 1")
+    row = bench.row(**CHUNKED)
+    bench.succeed(row)
+    bench.succeed(bench.row(**CHUNKED | {"load_strategy": "incremental", "destination_table_name": "other"}))
+    assert bench.target_rows() == bench.target_rows("other")

@@ -1,0 +1,134 @@
+"""``rolling``: the last days are replaced, older ones go or stay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.bench import Bench
+
+#: SQL type to a value that lies a number of days before today, in the middle of the day.
+TYPES = {
+    "date": "(now() AT TIME ZONE 'UTC')::date - {}",
+    "timestamp": "(now() AT TIME ZONE 'UTC')::date - {} + time '12:00'",
+    "timestamptz": "((now() AT TIME ZONE 'UTC')::date - {} + time '12:00') AT TIME ZONE 'UTC'",
+}
+
+
+def make(bench: Bench, kind: str = "date", days: int = 10) -> None:
+    bench.source.execute(f"CREATE TABLE items (id integer, name text, at {kind})")
+    bench.source.execute(
+        f"INSERT INTO items SELECT i, 'old', {TYPES[kind].format('i')} FROM generate_series(0, {days - 1}) i"
+    )
+
+
+def rolling(bench: Bench, **overrides: Any) -> int:
+    values = {"load_strategy": "rolling", "rolling_column": "at", "rolling_days": 3}
+    return bench.row(**(values | overrides))
+
+
+def ids(bench: Bench) -> list[tuple[int, str]]:
+    return sorted((row[0], row[1]) for row in bench.target_rows())
+
+
+@pytest.mark.parametrize("kind", ["date", "timestamptz"])
+def test_the_window_is_replaced_and_what_left_it_goes(bench: Bench, kind: str) -> None:
+    make(bench, kind)
+    row = rolling(bench)
+    first = bench.succeed(row).receipt
+    assert (first.rows_read, first.source_rows, first.rows_inserted) == (3, 3, 3)
+    assert ids(bench) == [(0, "old"), (1, "old"), (2, "old")]
+    bench.source.execute("UPDATE items SET name = 'new'")
+    bench.source.execute("DELETE FROM items WHERE id = 0")
+    bench.set(row, rolling_days=2)
+    bench.succeed(row)
+    assert ids(bench) == [(1, "new")]
+
+
+@pytest.mark.parametrize("kind", ["date", "timestamp", "timestamptz"])
+def test_older_rows_stay_where_the_row_says_so(bench: Bench, kind: str) -> None:
+    make(bench, kind)
+    row = rolling(bench, rolling_retention="keep", rolling_days=10)
+    bench.succeed(row)
+    bench.source.execute("UPDATE items SET name = 'new'")
+    bench.source.execute("DELETE FROM items WHERE id IN (1, 5)")
+    bench.set(row, rolling_days=3)
+    receipt = bench.succeed(row).receipt
+    assert (receipt.rows_inserted, receipt.rows_deleted) == (2, 3)
+    assert ids(bench) == [(0, "new"), (2, "new"), *((day, "old") for day in range(3, 10))]
+
+
+def test_days_begin_in_the_row_s_zone(bench: Bench) -> None:
+    bench.source.execute("CREATE TABLE items (id integer, at timestamptz)")
+    midnight = "date_trunc('day', now() AT TIME ZONE 'Asia/Kathmandu') AT TIME ZONE 'Asia/Kathmandu'"
+    bench.source.execute(
+        f"INSERT INTO items VALUES (1, {midnight}), (2, {midnight} - interval '1 microsecond')"
+    )
+    row = rolling(bench, rolling_days=1, load_timezone="Asia/Kathmandu", rolling_retention="keep")
+    for _ in range(2):
+        bench.succeed(row)
+        assert [found[0] for found in bench.target_rows()] == [1]
+
+
+def test_rows_without_a_day_are_counted_and_left_out(bench: Bench) -> None:
+    make(bench)
+    bench.source.execute("INSERT INTO items VALUES (99, 'never', NULL), (98, 'never', NULL)")
+    result = bench.succeed(rolling(bench))
+    assert result.receipt.null_cursors == 2
+    assert "2 rows without a value in 'at'" in result.message
+    assert len(ids(bench)) == 3
+
+
+def test_days_that_cannot_be_kept_fail_the_load_or_count_as_none(bench: Bench) -> None:
+    make(bench)
+    bench.source.execute("INSERT INTO items VALUES (99, 'never', '-infinity'), (98, 'ever', 'infinity')")
+    row = rolling(bench)
+    assert "'at'" in bench.fail(row).message
+    bench.set(row, value_policy="null")
+    assert bench.succeed(row).receipt.null_cursors == 2
+    assert len(ids(bench)) == 3
+
+
+@pytest.mark.parametrize("retention", ["window", "keep"])
+def test_an_empty_window_does_not_empty_a_filled_target(bench: Bench, retention: str) -> None:
+    make(bench)
+    row = rolling(bench, rolling_retention=retention)
+    bench.succeed(row)
+    bench.source.execute("DELETE FROM items WHERE id < 3")
+    failed = bench.fail(row)
+    assert "empty_source_policy" in failed.message
+    assert len(ids(bench)) == 3
+    bench.set(row, empty_source_policy="allow")
+    bench.succeed(row)
+    assert ids(bench) == []
+
+
+def test_an_empty_window_makes_an_empty_table(bench: Bench) -> None:
+    make(bench, days=0)
+    bench.succeed(rolling(bench, rolling_retention="keep"))
+    assert ids(bench) == []
+
+
+def test_load_full_replaces_the_table_once_also_where_older_rows_stay(bench: Bench) -> None:
+    make(bench)
+    row = rolling(bench, rolling_retention="keep", rolling_days=10)
+    bench.succeed(row)
+    bench.set(row, rolling_days=2, load_full="true")
+    bench.succeed(row)
+    assert len(ids(bench)) == 2
+    assert bench.state(row).load_full is None
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"load_timezone": "Mars/Olympus_Mons"}, "load_timezone"),
+        ({"load_timezone": "UTC+5"}, "load_timezone"),
+        ({"rolling_column": "name"}, "rolling_column"),
+        ({"rolling_column": "day"}, "rolling_column"),
+    ],
+)
+def test_what_a_person_gets_wrong_is_named(bench: Bench, values: dict[str, Any], field: str) -> None:
+    make(bench)
+    assert field in bench.fail(rolling(bench, **values)).message

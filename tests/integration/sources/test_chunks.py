@@ -1,0 +1,71 @@
+"""Where a history is cut, on a real server: every row is in one chunk, and no chunk is empty."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_dataloader.sources.postgresql.chunks import chunk_predicate, cuts
+from tests.integration.sources.reads import POSTGRESQL
+from tests.source_configs import config
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from airflow_dataloader.loader.sessions.protocol import SourceSession
+    from airflow_dataloader.sources.dialect import Ask, CursorPlan
+
+#: SQL type, an expression of ``i`` from 0 to 99, and the rows of each chunk at 10 rows a chunk.
+HISTORIES = {
+    "timestamptz": ("timestamptz '2020-01-01' + i * interval '3 days'", [10] * 10),
+    "timestamp": ("timestamp '2020-01-01' + i / 50 * interval '9 years'", [50, 50]),
+    "date": ("date '2020-01-01' + i", [30, 30, 30, 10]),
+    "int2": ("i - 50", [10] * 10),
+    "int8": ("CASE i WHEN 99 THEN 9223372036854775807 ELSE i - 9223372036854775807 END", [99, 1]),
+    "numeric": ("i * i / 8.0", [10] * 10),
+    "text": ("'n' || lpad(i::text, 3, '0')", [10] * 10),
+    "uuid": ("md5(i::text)::uuid", [10] * 10),
+}
+
+
+def cursor_of(session: SourceSession) -> CursorPlan:
+    described = session.describe("t")
+    columns = POSTGRESQL.plan_columns(described, config().value_policy, ("at",)).columns
+    return POSTGRESQL.cursor(described, columns, config())
+
+
+def sizes(ask: Ask, cursor: CursorPlan, high: str) -> list[int]:
+    found = cuts(ask, "t", cursor, high, rows=10)
+    ends = zip((None, *found.points), (*found.points, None), strict=True)
+    where = [chunk_predicate(cursor, low, below, high) for low, below in ends]
+    return [int(ask(POSTGRESQL.count_sql("t", one))[0][0]) for one in where]
+
+
+@pytest.mark.parametrize("kind", list(HISTORIES))
+def test_every_row_is_in_one_chunk(source_db: psycopg.Connection, session: SourceSession, kind: str) -> None:
+    expression, expected = HISTORIES[kind]
+    source_db.execute(f"CREATE TABLE t (at {kind})")
+    source_db.execute(f"INSERT INTO t SELECT {expression} FROM generate_series(0, 99) AS i")
+    source_db.execute("INSERT INTO t VALUES (NULL)")
+    session.open_snapshot()
+    cursor = cursor_of(session)
+    high = POSTGRESQL.freeze(session.query, "t", cursor, None).high
+    assert high is not None
+    assert sizes(session.query, cursor, high) == expected
+
+
+def test_one_value_is_one_chunk(source_db: psycopg.Connection, session: SourceSession) -> None:
+    source_db.execute("CREATE TABLE t (at int4)")
+    source_db.execute("INSERT INTO t SELECT 7 FROM generate_series(1, 50)")
+    session.open_snapshot()
+    assert sizes(session.query, cursor_of(session), "7") == [50]
+
+
+def test_without_a_value_there_is_nothing_to_cut(
+    source_db: psycopg.Connection, session: SourceSession
+) -> None:
+    source_db.execute("CREATE TABLE t (at date)")
+    session.open_snapshot()
+    found = cuts(session.query, "t", cursor_of(session), "2026-01-01")
+    assert (found.low, found.points) == (None, ())

@@ -1,0 +1,79 @@
+"""The first day of a rolling window, asked of a real server: zones, and the days on which clocks change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.sources.postgresql.days import first_sql
+from tests.integration.sources.reads import POSTGRESQL
+from tests.source_configs import config
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from airflow_dataloader.loader.sessions.protocol import SourceSession
+
+ROLLING = {"load_strategy": "rolling", "rolling_column": "at", "rolling_days": 3}
+
+
+def first(source: psycopg.Connection, base: str, days: int, zone: str, now: str) -> str:
+    """Ask as if it were another time at the source."""
+    source.execute("SET TimeZone = 'UTC'")
+    query = first_sql(base, days, zone).replace("now()", f"timestamptz '{now}'")
+    row = source.execute(query).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+@pytest.mark.parametrize(
+    ("base", "zone", "now", "begin"),
+    [
+        ("date", "UTC", "2026-03-01 00:30:00+00", "2026-02-27"),
+        ("date", "America/New_York", "2026-03-01 00:30:00+00", "2026-02-26"),
+        ("timestamp", "Asia/Tokyo", "2026-03-01 15:00:00+00", "2026-02-28 00:00:00"),
+        ("timestamptz", "Asia/Tokyo", "2026-03-01 15:00:00+00", "2026-02-27 15:00:00+00"),
+        ("timestamptz", "Europe/Berlin", "2026-03-31 10:00:00+00", "2026-03-28 23:00:00+00"),
+        # Midnight happens twice: the day begins with the first.
+        ("timestamptz", "America/Havana", "2026-11-03 10:00:00+00", "2026-11-01 04:00:00+00"),
+        # Midnight does not happen: the day begins at one o'clock.
+        ("timestamptz", "America/Havana", "2026-03-10 10:00:00+00", "2026-03-08 05:00:00+00"),
+        # 30 December 2011 did not happen at all.
+        ("timestamptz", "Pacific/Apia", "2012-01-01 22:00:00+00", "2011-12-30 10:00:00+00"),
+    ],
+)
+def test_the_first_day_by_the_source_s_clock(
+    source_db: psycopg.Connection, base: str, zone: str, now: str, begin: str
+) -> None:
+    days = 3
+    assert first(source_db, base, days, zone, now) == begin
+
+
+@pytest.mark.parametrize(
+    ("base", "begin"),
+    [
+        ("date", "0001-01-01"),
+        ("timestamp", "0001-01-01 00:00:00"),
+        ("timestamptz", "0001-01-01 00:00:00+00"),
+    ],
+)
+def test_no_window_begins_before_the_first_day_that_the_target_keeps(
+    source_db: psycopg.Connection, base: str, begin: str
+) -> None:
+    assert first(source_db, base, 2_147_483_647, "Asia/Tokyo", "2026-03-01 00:00:00+00") == begin
+
+
+def test_a_zone_that_only_postgresql_s_offsets_would_take_is_refused(
+    source_db: psycopg.Connection, session: SourceSession
+) -> None:
+    source_db.execute("CREATE TABLE t (at date)")
+    described = session.describe("t")
+    columns = POSTGRESQL.plan_columns(described, config().value_policy).columns
+    session.open_snapshot()
+    with pytest.raises(ConfigurationError) as refusal:
+        POSTGRESQL.days(session.query, described, columns, config(**ROLLING, load_timezone="XYZ5"))
+    assert refusal.value.field == "load_timezone"
+    known = POSTGRESQL.days(session.query, described, columns, config(**ROLLING, load_timezone="UTC"))
+    assert known.where.startswith(f"\"at\" >= CAST('{known.first}' AS date)")
