@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import Any
 
@@ -17,6 +18,9 @@ _SECONDS = 20.0
 
 #: Generated code without types.
 _STUB: Any = proto.SparkConnectServiceStub
+
+#: Seconds between the tries to release a session whose last operation is still about to end.
+_ON_ITS_WAY_OUT = (0.1, 0.5, 1.0, 2.0, 4.0)
 
 #: The session was closed by its own client, or its server was replaced: there is nothing to end.
 _GONE = (
@@ -40,9 +44,16 @@ def end_session(remote: str, session: str, *, seconds: float = _SECONDS) -> None
                 interrupt_type=proto.InterruptRequest.InterruptType.INTERRUPT_TYPE_ALL,
             ),
         )
-        client.ask(
-            "ReleaseSession", proto.ReleaseSessionRequest(session_id=session, user_context=client.user)
-        )
+        release = proto.ReleaseSessionRequest(session_id=session, user_context=client.user)
+        for pause in _ON_ITS_WAY_OUT:
+            try:
+                client.ask("ReleaseSession", release)
+            except _Stumbled:
+                # The operation that was interrupted had not left yet; the next answer says that all is gone.
+                time.sleep(pause)
+            else:
+                return
+        client.ask("ReleaseSession", release)
 
 
 def answers(remote: str, *, seconds: float = _SECONDS) -> bool:
@@ -61,6 +72,10 @@ def answers(remote: str, *, seconds: float = _SECONDS) -> bool:
     except EngineFailed:
         return False
     return True
+
+
+class _Stumbled(EngineFailed):
+    """The server broke over its own answer."""
 
 
 class _Client:
@@ -91,10 +106,10 @@ class _Client:
             said = str(error)
             if any(gone in said for gone in _GONE):
                 return
-            raise EngineFailed(f"The Spark server did not answer {question}: {_reason(error)}") from None
+            kind = _Stumbled if error.code() is grpc.StatusCode.INTERNAL else EngineFailed
+            raise kind(f"The Spark server did not answer {question}: {_reason(error)}") from None
 
 
 def _reason(error: grpc.RpcError) -> str:
-    code = getattr(error, "code", lambda: None)()
-    details = getattr(error, "details", lambda: "")() or ""
-    return f"{getattr(code, 'name', code)} {details.splitlines()[0] if details else ''}".strip()
+    lines = [line for line in (error.details() or "").splitlines() if line.strip()]
+    return f"{error.code().name} {lines[0] if lines else ''}".strip()

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
 from airflow_dataloader.workspace.spark.left_over import end_left_over, note_server
 from tests.bench import Bench
@@ -17,6 +18,7 @@ from tests.integration.workspace.jobs.test_execution import SLOW, TASK, commits
 from tests.integration.workspace.test_service import Daemon
 
 
+@pytest.mark.faults
 def test_the_loads_end_and_the_next_ones_work(bench: Bench, script: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()

@@ -56,7 +56,13 @@ def spark(starts: Starts, tmp_path: Path) -> Iterator[WarmSpark]:
 def lease_on(spark: WarmSpark) -> WarmLease:
     """Return a lease, as soon as there is a server."""
     leases: list[WarmLease] = []
-    until(lambda: leases.append(lease) if (lease := spark.lease()) else leases)
+
+    def taken() -> bool:
+        lease = spark.lease()
+        leases.extend([lease] if lease is not None else [])
+        return bool(leases)
+
+    until(taken)
     return leases[0]
 
 
@@ -70,8 +76,8 @@ def test_one_server_after_another(spark: WarmSpark, starts: Starts) -> None:
 
     # Swollen: it takes no new work, and is replaced when those that use it have ended.
     spark.watch = replace(WATCH, most_bytes=1)
-    until(lambda: spark.lease() is None)
-    assert "swollen" in spark.describe()
+    until(lambda: "swollen" in spark.describe())
+    assert spark.lease() is None
     assert client.range(5).count() == 5
     assert starts.pid == first
     client.client.close()
