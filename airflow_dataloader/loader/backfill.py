@@ -106,7 +106,9 @@ def _resumed(job: Job, plan: Backfill) -> Progress | None:
         return None
     progress = Progress(plan=plan, table=_table(job, plan), left=plan.chunks)
     job.target = job.engine.inspect(job.config.target, job.app_id, back_to=plan.epoch)
-    if any(entry.commit.facts.get(FINAL) for entry in _commits(job.target, plan)):
+    ended = any(entry.commit.facts.get(FINAL) for entry in _commits(job.target, plan))
+    if ended and job.target is not None and job.target.continuous:
+        job.journal.remark("The backfill's last commit was there already.")
         return replace(progress, left=(), begun=True, finished=True)
     table = job.target
     if progress.staged:
@@ -114,12 +116,13 @@ def _resumed(job: Job, plan: Backfill) -> Progress | None:
         job.engine.fence(progress.table, job.columns, job.commit(FENCE_STEP, {}))
         table = job.engine.inspect(progress.table, job.app_id, back_to=plan.epoch)
     done = {entry.commit.facts[CHUNK]: entry for entry in _commits(table, plan)}
-    if not _is_as_left(job, progress, table, done):
+    if ended or not _is_as_left(job, progress, table, done):
         job.journal.remark("The target is not as its unfinished backfill left it; the backfill begins anew.")
         return None
     _mend(job, plan, done)
     left = tuple(dropwhile(lambda chunk: chunk.number in done or _needs_none(chunk), plan.chunks))
-    job.journal.remark(f"Went on with chunk {len(plan.chunks) - len(left) + 1} of {len(plan.chunks)}.")
+    if left:
+        job.journal.remark(f"Went on with chunk {left[0].number} of {len(plan.chunks)}.")
     return replace(progress, left=left, begun=bool(done))
 
 

@@ -28,28 +28,36 @@ def make_items(bench: Bench, table: str = "items", rows: int = 2000) -> None:
     )
 
 
-def change_items(bench: Bench, round_: int = 1, table: str = "items") -> None:
-    """Update some items and add some, all newer than whatever there was in an earlier round."""
+def change_items(
+    bench: Bench, round_: int = 1, table: str = "items", *, strategy: str = "incremental"
+) -> None:
+    """Update some items and add some, all newer than whatever there was in an earlier round.
+
+    None is updated for a strategy that only adds.
+    """
     when = f"timestamptz '2026-01-01' + interval '{round_} months'"
-    bench.source.execute(
-        f"UPDATE {table} SET name = 'round {round_}', updated_at = {when} WHERE id % {5 + 2 * round_} = 0"
-    )
+    if strategy != "append_only":
+        bench.source.execute(
+            f"UPDATE {table} SET name = 'round {round_}', updated_at = {when} WHERE id % {5 + 2 * round_} = 0"
+        )
     bench.source.execute(
         f"INSERT INTO {table} SELECT n + i, 'new', {when} + i * interval '1 second' "
         f"FROM generate_series(1, 100) i, (SELECT max(id) AS n FROM {table}) m"
     )
 
 
+#: What a row says beside its strategy. Every row of ``items`` is in the rolling window.
+_NEEDS: dict[str, dict[str, Any]] = {
+    "full": {},
+    "append_only": {"incremental_column": "updated_at"},
+    "rolling": {"rolling_column": "updated_at", "rolling_days": 100_000, "rolling_retention": "keep"},
+}
+_KEYED = {"primary_key_cols": "id", "incremental_column": "updated_at"}
+
+
 def row_of(bench: Bench, strategy: str, **overrides: Any) -> int:
     """Add the row that loads ``items``."""
-    if strategy == "full":
-        return bench.row(**overrides)
-    return bench.row(
-        load_strategy="incremental",
-        primary_key_cols="id",
-        incremental_column="updated_at",
-        **overrides,
-    )
+    return bench.row(**{"load_strategy": strategy, **_NEEDS.get(strategy, _KEYED), **overrides})
 
 
 def make_gate(bench: Bench, rows: int = 30_000) -> None:

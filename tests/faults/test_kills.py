@@ -24,12 +24,17 @@ MOMENTS = (
     *(moment for moment in Moment if moment not in (Moment.FENCED, Moment.SETTLED)),
 )
 
-#: A full load stages nothing.
+STRATEGIES = ("full", "incremental", "append_only", "rolling", "check_and_load", "chunked_backfill")
+#: Moments that a strategy never reaches: some stage nothing, and only one works in chunks.
+NEVER = {(strategy, Moment.CHUNKED) for strategy in STRATEGIES[:-1]} | {
+    ("full", Moment.STAGED),
+    ("rolling", Moment.STAGED),
+}
 KILLS = [
     (strategy, str(moment))
-    for strategy in ("full", "incremental")
+    for strategy in STRATEGIES
     for moment in MOMENTS
-    if (strategy, moment) != ("full", Moment.STAGED)
+    if (strategy, moment) not in NEVER
 ]
 SAMPLE = {
     ("full", "planned", True),
@@ -38,6 +43,9 @@ SAMPLE = {
     ("incremental", "publishing", True),
     ("incremental", "published", False),
     ("incremental", "settling", True),
+    ("append_only", "published", False),
+    ("chunked_backfill", "chunked", True),
+    ("chunked_backfill", "published", False),
 }
 MATRIX = [
     pytest.param(
@@ -54,23 +62,43 @@ MATRIX = [
 
 def _prepare(bench: Bench, strategy: str, *, first: bool) -> int:
     make_items(bench)
+    # Several months, so that a backfill has several chunks.
+    change_items(bench, 1, strategy=strategy)
+    change_items(bench, 2, strategy=strategy)
     row = row_of(bench, strategy)
     if not first:
         bench.succeed(row)
-        change_items(bench, 1)
+        change_items(bench, 3, strategy=strategy)
+        # After a backfill the row is incremental; the next one replaces a target that is filled.
+        bench.set(row, load_strategy=strategy)
     return row
+
+
+def _end_well(bench: Bench, row: int, strategy: str) -> None:
+    """Change the source, load, and insist that nothing is left of the accident."""
+    change_items(bench, 4, strategy=strategy)
+    # A backfill's bound was frozen before the change: what came after is the next load's.
+    for _ in range(2 if strategy == "chunked_backfill" else 1):
+        bench.succeed(row)
+    healthy(bench, row)
 
 
 @pytest.mark.parametrize(("strategy", "moment", "first"), MATRIX)
 def test_killed_at_a_moment(bench: Bench, control_url: str, strategy: str, moment: str, first: bool) -> None:
     row = _prepare(bench, strategy, first=first)
-    ids = kill_at(bench, control_url, row, moment)
-    assert published(bench, ids) == (moment in (Moment.PUBLISHED, Moment.SETTLING))
+    # The first commit of a backfill is not its end.
+    chunked = strategy == "chunked_backfill" and moment == Moment.CHUNKED
+    ids = kill_at(bench, control_url, row, moment, time=2 if chunked else 1)
+    there = moment in (Moment.PUBLISHED, Moment.SETTLING) or (chunked and first)
+    assert published(bench, ids) == there
     # The source changes between accident and next load, so that a commit cannot pass for another.
-    change_items(bench, 2)
+    change_items(bench, 4, strategy=strategy)
     bench.succeed(row)
-    healthy(bench, row)
     killed, last = bench.history(row)[-2:]
+    if strategy == "chunked_backfill":
+        # Its bound was frozen before the change: what came after is the next load's.
+        bench.succeed(row)
+    healthy(bench, row)
     if published(bench, ids):
         assert killed.adopted_by == last.id
     if moment != CLAIMED:
@@ -85,15 +113,13 @@ def test_killed_at_a_moment(bench: Bench, control_url: str, strategy: str, momen
 def test_killed_with_a_spark_of_its_own(bench: Bench, control_url: str, strategy: str, moment: str) -> None:
     row = _prepare(bench, strategy, first=False)
     kill_at(bench, control_url, row, moment, remote="")
-    change_items(bench, 2)
-    bench.succeed(row)
-    healthy(bench, row)
+    _end_well(bench, row, strategy)
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("remote", [None, ""], ids=["connect", "classic"])
 @pytest.mark.parametrize("number", range(6))
-@pytest.mark.parametrize("strategy", ["full", "incremental"])
+@pytest.mark.parametrize("strategy", STRATEGIES)
 def test_killed_while_it_publishes(
     bench: Bench, control_url: str, strategy: str, number: int, remote: str | None
 ) -> None:
@@ -105,9 +131,7 @@ def test_killed_while_it_publishes(
         dying.end()
     if bench.state(row).last_status != "Succeeded":
         give_up(bench, row)
-    change_items(bench, 2)
-    bench.succeed(row)
-    healthy(bench, row)
+    _end_well(bench, row, strategy)
 
 
 @pytest.mark.parametrize(

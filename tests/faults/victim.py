@@ -39,6 +39,8 @@ class Orders:
     home: str
     #: Moment of the break; None: load to the end.
     moment: str | None = None
+    #: At which time that it reaches the moment: a backfill publishes once a chunk.
+    time: int = 1
     #: ``SIGKILL`` ends the process, ``SIGSTOP`` freezes it until somebody continues it.
     signal: str = "SIGKILL"
     #: Seconds between the moment and the break: 0 breaks in the loader's own thread, at the moment itself.
@@ -60,11 +62,13 @@ class Breaker:
 
     def __init__(self, orders: Orders) -> None:
         self._orders = orders
+        self._times = 0
 
     def reached(self, config: LoadConfig | None, moment: str) -> None:
         """Break at the ordered moment, or a little later from another thread."""
         print(f"moment {moment}", flush=True)
-        if moment != self._orders.moment:
+        self._times += moment == self._orders.moment
+        if moment != self._orders.moment or self._times != self._orders.time:
             return
         if self._orders.delay:
             timer = threading.Timer(self._orders.delay, self._break)
