@@ -6,7 +6,6 @@ Tests of one mode run together; the other mode's Java idles meanwhile.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -15,7 +14,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_dataloader.core.plan import Endpoint
-from airflow_dataloader.loader.engines.spark.server import ConnectServer, server_settings
 from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine
 from tests.integration.engines.workshop import Workshop
 
@@ -23,24 +21,8 @@ if TYPE_CHECKING:
     import psycopg
 
     from airflow_dataloader.loader.engines.spark.engine import SparkEngine
+    from airflow_dataloader.loader.engines.spark.server import ConnectServer
     from tests.conftest import Server
-
-
-@pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A DATALOADER_HOME whose jars are this machine's and whose warehouse is the tests' own."""
-    folder = tmp_path_factory.mktemp("home")
-    jars = Path(os.environ.get("DATALOADER_HOME", Path.home() / ".dataloader")) / "jars"
-    jars.mkdir(parents=True, exist_ok=True)
-    (folder / "jars").symlink_to(jars)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def connect_server(home: Path) -> Iterator[ConnectServer]:
-    """One warm server for all tests; a test that kills a server starts its own."""
-    with ConnectServer(server_settings(home, cores=2), home / "server.log") as server:
-        yield server
 
 
 @pytest.fixture(scope="session", params=["classic", "connect"])
