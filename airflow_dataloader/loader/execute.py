@@ -85,17 +85,22 @@ def _job(worker: Worker, started: Started, keeper: LeaseKeeper, journal: Journal
                 observer=worker.observer,
             )
         except BaseException as error:
-            _stop_reads(worker, session.cancel_reads)
+            # Whoever interrupts this process may have ended the engine with it.
+            level = logging.WARNING if isinstance(error, Exception) else logging.INFO
+            _stop_reads(worker, session.cancel_reads, level)
             if keeper.stalled is not None and not isinstance(error, OutcomeUnknown):
                 # What broke, broke because it was interrupted.
                 raise keeper.stalled from error
             raise
 
 
-def _stop_reads(worker: Worker, cancel: Callable[[], None]) -> None:
-    """End the statement in the engine, then the source's query, which does not end by itself."""
+def _stop_reads(worker: Worker, cancel: Callable[[], None], level: int) -> None:
+    """End the statement in the engine, then the source's query, which does not end by itself.
+
+    ``level``: that of the log for what cannot be stopped.
+    """
     for stop in (worker.engine.interrupt, cancel):
         try:
             stop()
         except Exception as error:  # noqa: BLE001  the load's own error is the one to report
-            log.warning("Part of the load could not be stopped: %s", error)
+            log.log(level, "Part of the load could not be stopped: %s", error)
