@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.conftest import Server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def airflow_source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The sources' server: what befalls Airflow's and the control database's does not befall it."""
     from tests.conftest import Server
@@ -40,7 +40,7 @@ def airflow_source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]
     shutil.rmtree(folder)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def airflow_bench(
     postgres: Server,
     airflow_source: Server,
@@ -69,14 +69,14 @@ def airflow_bench(
     control.dispose()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def airflow_proxy(postgres: Server) -> Iterator[Proxy]:
     """What stands between Airflow, the runs and the control database."""
     with Proxy(postgres.port) as between:
         yield between
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def airflow_workspace_process(
     airflow_bench: Bench, airflow_proxy: Proxy, postgres: Server
 ) -> Iterator[WorkspaceProcess]:
@@ -92,13 +92,13 @@ def airflow_workspace_process(
     process.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def airflow_workspace(airflow_workspace_process: WorkspaceProcess) -> Workspace:
     """What the connection to Databricks leads to."""
     return airflow_workspace_process.start()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def airflow(
     airflow_workspace: Workspace,
     airflow_proxy: Proxy,
