@@ -29,6 +29,7 @@ NOT_CONFIGURATION = {
     "last_modified_at": "now()",
     "create_user": "'x'",
     "last_modified_user": "'x'",
+    "watermark_of": "'x'",
 }
 
 #: An edit of every other column.
