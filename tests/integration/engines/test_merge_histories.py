@@ -18,7 +18,7 @@ BATCHES = 3
 
 
 def best(rows: Iterable[Row]) -> dict[int, Row]:
-    """The row that stands for each key: newest cursor, NULL last, ties by all columns."""
+    """The row that stands for each key: newest cursor, NULL before all, ties by all columns."""
     chosen: dict[int, Row] = {}
     for row in sorted(rows, key=_rank):
         if row[0] is not None:
@@ -28,7 +28,7 @@ def best(rows: Iterable[Row]) -> dict[int, Row]:
 
 def _rank(row: Row) -> tuple[tuple[bool, object], ...]:
     _, at, name = row
-    return ((at is not None, at or 0), (name is not None, name or ""))
+    return ((at is None, at or 0), (name is not None, name or ""))
 
 
 def merged(target: dict[int, Row], rows: Iterable[Row]) -> tuple[dict[int, Row], int, int]:
