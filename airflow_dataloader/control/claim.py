@@ -93,6 +93,20 @@ def claim(
         return claiming.claimed
 
 
+def insert_initial_metadata(
+    engine: Engine, config_id: int, *, airflow_run: str, airflow_base_url: str | None = None
+) -> Claimed | None:
+    """Queue one row now, with its record in the history; None where it may not be loaded now."""
+    claimed = claim(
+        engine,
+        airflow_run=airflow_run,
+        airflow_base_url=airflow_base_url,
+        only=[config_id],
+        trigger=Trigger.MANUAL,
+    )
+    return claimed[0] if claimed else None
+
+
 class _Claiming:
     """One claim under way: takes rows, queues them, and settles those that cannot be loaded."""
 

@@ -5,14 +5,11 @@ What only a claim or a loader may write is refused here; the rest is guarded by 
 
 from __future__ import annotations
 
+from airflow_dataloader.control.claim import insert_initial_metadata
 from airflow_dataloader.control.intervene import advance_epoch, cancel, update_control_status
 from airflow_dataloader.control.lookup import SelectedRow, get_control_tables, get_table_details, select_rows
 from airflow_dataloader.control.retry import Reset, mark_for_review, reset_for_retry
-from airflow_dataloader.control.tracking import (
-    insert_initial_metadata,
-    update_metadata,
-    update_run_tracking,
-)
+from airflow_dataloader.control.tracking import update_metadata, update_run_tracking
 
 __all__ = [
     "Reset",

@@ -7,10 +7,8 @@ from typing import Any
 
 from sqlalchemy import Engine, TextClause, text
 
-from airflow_dataloader.control.claim import Claimed, claim
 from airflow_dataloader.control.fenced import fenced, look
 from airflow_dataloader.control.transaction import LAST, transaction
-from airflow_dataloader.core.strategy import Trigger
 
 _TRACK = text("""
 WITH load AS (
@@ -39,20 +37,6 @@ UPDATE control.historical_metadata h SET
 FROM control.table_control t
 WHERE h.id = :metadata_id AND h.epoch = :epoch AND h.start_nonce = :nonce AND h.load_status = 'In Progress'
     AND t.config_id = h.config_id AND t.load_epoch = :epoch AND t.last_status = 'In Progress'""")
-
-
-def insert_initial_metadata(
-    engine: Engine, config_id: int, *, airflow_run: str, airflow_base_url: str | None = None
-) -> Claimed | None:
-    """Queue one row now, with its record in the history; None where it may not be loaded now."""
-    claimed = claim(
-        engine,
-        airflow_run=airflow_run,
-        airflow_base_url=airflow_base_url,
-        only=[config_id],
-        trigger=Trigger.MANUAL,
-    )
-    return claimed[0] if claimed else None
 
 
 def update_run_tracking(

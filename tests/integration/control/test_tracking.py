@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine
 
+from airflow_dataloader.control.claim import insert_initial_metadata
 from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.control.tracking import (
-    insert_initial_metadata,
     update_metadata,
     update_run_tracking,
 )
