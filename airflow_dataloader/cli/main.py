@@ -17,6 +17,7 @@ from airflow_dataloader.cli.demo import demo
 from airflow_dataloader.cli.doctor import doctor
 from airflow_dataloader.cli.exit_codes import ExitCode, exit_code
 from airflow_dataloader.cli.load import load
+from airflow_dataloader.cli.maintain import maintain
 from airflow_dataloader.cli.own_secrets import all_secrets, login_secrets
 from airflow_dataloader.cli.workspace import workspace
 from airflow_dataloader.core.scrub import scrub
@@ -70,7 +71,7 @@ def _is_reported(record: logging.LogRecord) -> bool:
     return any(part in record.pathname for part in _REPORTED)
 
 
-for command in (db, demo, doctor, load, workspace):
+for command in (db, demo, doctor, load, maintain, workspace):
     cli.add_command(command)
 
 

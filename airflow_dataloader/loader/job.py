@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from sqlalchemy import Engine as ControlEngine
 
 from airflow_dataloader.control.lease import Started
+from airflow_dataloader.control.stages import StageOwner
 from airflow_dataloader.core.commit import Commit, app_id
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.names import TargetName
@@ -19,6 +21,9 @@ from airflow_dataloader.loader.keeper import LeaseKeeper
 from airflow_dataloader.loader.observer import Moment, Observer
 from airflow_dataloader.loader.sessions.protocol import Snapshot, SnapshotKind, SourceSession
 from airflow_dataloader.sources.dialect import DescribedColumn, Dialect
+
+#: A stage's name; an id is a positive ``bigint``.
+_STAGE = re.compile(r"_adl_stage_([0-9a-f]{8})_(b?)([1-9][0-9]{0,17})")
 
 
 @dataclass(kw_only=True)
@@ -96,6 +101,14 @@ def backfill_stage_name(target: TargetName, installation: str, backfill_id: int)
     """Return the table that a backfill's chunks wait in; it outlives the loads that fill it."""
     table = f"_adl_stage_{installation[:8]}_b{backfill_id}"
     return TargetName(catalog=target.catalog, schema=target.schema, table=table)
+
+
+def stage_owner(table: str) -> StageOwner | None:
+    """Return the owner that a stage's name tells, or None where no load or backfill of ours has that name."""
+    match = _STAGE.fullmatch(table)
+    if match is None:
+        return None
+    return StageOwner(installation=match[1], backfill=bool(match[2]), id=int(match[3]))
 
 
 def application_name(installation: str, metadata_id: int) -> str:

@@ -18,6 +18,7 @@ from airflow_dataloader.core.selector import Selector
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.core.strategy import Trigger
 from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.loader.janitor import sweep_after
 from airflow_dataloader.loader.run import LoadIds, run_load
 from airflow_dataloader.loader.settlement import Result
 from airflow_dataloader.loader.worker import Worker
@@ -32,6 +33,8 @@ class Loaded:
     status: LoadStatus | None
     message: str
     receipt: Receipt
+    #: ``historical_metadata.id`` of its load; None where it was not claimed.
+    metadata_id: int | None = None
     #: The configuration that it was claimed with; empty where it was not claimed.
     config: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
@@ -68,6 +71,9 @@ def load_locally(
         loaded = claimed if isinstance(claimed, Loaded) else _load(control, worker, claimed)
         report(loaded)
         ended.append(loaded)
+    done = [load.metadata_id for load in ended if load.metadata_id and load.status is LoadStatus.SUCCEEDED]
+    if done:
+        sweep_after(control, worker().engine, done)
     return ended
 
 
@@ -132,6 +138,7 @@ def _load(control: ControlEngine, open_worker: Callable[[], Worker], claimed: Cl
         status=result.status,
         message=result.message,
         receipt=result.receipt,
+        metadata_id=claimed.metadata_id,
         config=claimed.config,
     )
 

@@ -146,8 +146,11 @@ class Engine(Protocol):
     def rows(self, target: TargetName, columns: Sequence[str] | None = None) -> list[tuple[Any, ...]]:
         """Return the target's rows for a check; for small tables only."""
 
+    def stages(self, beside: TargetName) -> list[TargetName]:
+        """Return the stages in the schema of ``beside``, whosever they are, half removed ones too."""
+
     def drop_stage(self, name: TargetName) -> None:
-        """Remove a stage; one that does not exist is fine."""
+        """Remove a stage, for its readers all of it at once; one that does not exist is fine."""
 
     def interrupt(self) -> None:
         """Stop whatever this session runs, from another thread. What was not committed never will be."""

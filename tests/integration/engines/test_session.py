@@ -45,6 +45,7 @@ def test_tables_of_a_catalogue_work_as_paths_do(workshop: Workshop) -> None:
         for table in ("orders", "_adl_stage_1")
     )
     assert engine.inspect(target, APP) is None
+    assert engine.stages(replace(target, schema="nowhere")) == []
     assert engine.fence(target, workshop.plan(COLUMNS).columns, commit(1, 0)) == 1
     engine.overwrite(target, engine.read(workshop.plan(COLUMNS, [(1, "a")])), commit(1))
     stage = engine.stage(engine.read(workshop.plan(COLUMNS, [(1, "b"), (2, "c")])), name, BY_ID)
@@ -63,7 +64,9 @@ def test_tables_of_a_catalogue_work_as_paths_do(workshop: Workshop) -> None:
     wider = workshop.plan(COLUMNS | {"more": "int"}, [(5, "e", 5)])
     engine.overwrite(target, engine.read(wider), commit(5))
     assert engine.rows(target) == [(5, "e", 5)]
+    assert engine.stages(target) == [name]
     engine.drop_stage(name)
     engine.drop_stage(name)
+    assert engine.stages(target) == []
     assert engine.inspect(name, APP) is None
     context.spark.sql(f"DROP SCHEMA spark_catalog.{schema} CASCADE")

@@ -55,6 +55,23 @@ def test_a_stage_that_was_dropped_can_be_made_again(workshop: Workshop) -> None:
         assert not workshop.folder(name).exists()
 
 
+def test_the_stages_of_a_schema_are_found_half_removed_ones_too(workshop: Workshop) -> None:
+    engine, name, other = workshop.engine, workshop.stage_name, workshop.stage_name
+    assert engine.stages(workshop.table()) == []
+    workshop.fill(workshop.table("orders"), {"id": "int"}, [(1,)])
+    for stage in (name, other):
+        engine.stage(engine.read(workshop.plan({"id": "int"}, [(1,)])), stage, None)
+    # Whoever removed this one died on the way.
+    folder = workshop.folder(other)
+    folder.rename(folder.with_name(f"{folder.name}.dropped-0123"))
+    assert engine.stages(workshop.table()) == sorted((name, other), key=lambda stage: stage.table)
+    assert engine.inspect(other, APP) is None
+    for stage in (name, other):
+        engine.drop_stage(stage)
+    assert engine.stages(workshop.table()) == []
+    assert [path.name for path in folder.parent.iterdir()] == ["orders"]
+
+
 def test_nothing_but_stages_can_be_dropped(workshop: Workshop) -> None:
     workshop.fill(workshop.table("orders"), {"id": "int"}, [(1,)])
     with pytest.raises(ValueError, match="not a stage"):

@@ -26,10 +26,7 @@ from airflow_dataloader.loader.engines.spark.merge import merge
 from airflow_dataloader.loader.engines.spark.missing import append_missing
 from airflow_dataloader.loader.engines.spark.read import JdbcRows
 from airflow_dataloader.loader.engines.spark.rows import rows
-from airflow_dataloader.loader.engines.spark.stage import write_stage
-
-#: Only tables of this name are ever removed by the engine.
-STAGE_PREFIX = "_adl_stage_"
+from airflow_dataloader.loader.engines.spark.stage import STAGE_PREFIX, list_stages, write_stage
 
 
 class SparkEngine:
@@ -121,8 +118,13 @@ class SparkEngine:
         with self._verb(f"reading {target}"):
             return rows(self._context.spark, self._context.names.locate(target), columns)
 
+    def stages(self, beside: TargetName) -> list[TargetName]:
+        """Return the stages in the schema of ``beside``, whosever they are, half removed ones too."""
+        with self._verb(f"looking for stages beside {beside}"):
+            return list_stages(self._context, beside)
+
     def drop_stage(self, name: TargetName) -> None:
-        """Remove a stage; one that does not exist is fine."""
+        """Remove a stage, for its readers all of it at once; one that does not exist is fine."""
         if not name.table.startswith(STAGE_PREFIX):
             raise ValueError(f"{name} is not a stage")
         location = self._context.names.locate(name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.plan import ReadPlan
 from airflow_dataloader.loader.engines.protocol import Deduplication, Rows, Stage
@@ -10,7 +12,16 @@ from airflow_dataloader.loader.engines.spark.frames import frame_of
 from airflow_dataloader.loader.engines.spark.names import quoted
 from airflow_dataloader.loader.engines.spark.observe import observed
 from airflow_dataloader.loader.engines.spark.read import REPLACED
-from airflow_dataloader.loader.engines.spark.tables import create_named, drop
+from airflow_dataloader.loader.engines.spark.tables import create_named, drop, names_beside
+
+#: Only tables of this name are ever removed by the engine.
+STAGE_PREFIX = "_adl_stage_"
+
+
+def list_stages(context: Context, beside: TargetName) -> list[TargetName]:
+    """Return the stages in the schema of ``beside``, also those that somebody began to remove."""
+    names = names_beside(context.spark, context.names.locate(beside), beside, STAGE_PREFIX)
+    return [replace(beside, table=name) for name in names]
 
 
 def write_stage(context: Context, rows: Rows, name: TargetName, dedup: Deduplication | None) -> Stage:

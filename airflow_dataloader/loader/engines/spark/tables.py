@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
+from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.plan import PlannedColumn
 from airflow_dataloader.exceptions import DataloaderError
 from airflow_dataloader.loader.engines.spark import errors
@@ -15,6 +19,9 @@ from airflow_dataloader.loader.engines.spark.names import Location, quoted
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
     from pyspark.sql.types import StructType
+
+#: Between the name of a folder that was taken away and a random text; no table's name can hold a full stop.
+_DROPPED = ".dropped-"
 
 
 def schema(spark: SparkSession, location: Location) -> StructType | None:
@@ -78,7 +85,33 @@ def drop(spark: SparkSession, location: Location) -> None:
         spark.sql(f"DROP TABLE IF EXISTS {location.sql}")
     else:
         # DROP TABLE of a path leaves the folder behind.
-        shutil.rmtree(location.folder, ignore_errors=True)
+        _remove(location.folder)
+
+
+def _remove(folder: Path) -> None:
+    """Take the folder away in one step, then delete it.
+
+    A reader that found half of a table's log would take an older version for the whole table.
+    """
+    with suppress(FileNotFoundError):
+        folder.rename(folder.with_name(f"{folder.name}{_DROPPED}{uuid4().hex}"))
+    for leftover in folder.parent.glob(f"{folder.name}{_DROPPED}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def names_beside(spark: SparkSession, location: Location, beside: TargetName, prefix: str) -> list[str]:
+    """Return the tables of a schema whose names begin with ``prefix``, also those half removed."""
+    if location.folder is not None:
+        found = location.folder.parent.glob(f"{prefix}*")
+        return sorted({path.name.partition(_DROPPED)[0] for path in found})
+    schema_name = f"{quoted(beside.catalog)}.{quoted(beside.schema)}"
+    try:
+        rows = spark.sql(f"SHOW TABLES IN {schema_name} LIKE '{prefix}*'").collect()
+    except Exception as error:
+        if errors.is_absent(errors.report(error)):
+            return []
+        raise
+    return sorted(row.tableName for row in rows if not row.isTemporary)
 
 
 def is_filled(spark: SparkSession, location: Location) -> bool:

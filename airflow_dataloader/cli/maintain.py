@@ -1,0 +1,57 @@
+"""``dataloader maintain``: keep targets tidy, without Airflow."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+
+import click
+
+from airflow_dataloader.cli.console import Progress, new_console
+from airflow_dataloader.cli.control import control_engine
+from airflow_dataloader.cli.exit_codes import ExitCode
+from airflow_dataloader.cli.local_engine import local_engine
+from airflow_dataloader.control.rows import select_rows
+from airflow_dataloader.core.selector import Selector, parse
+from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.loader.tasks.maintain import maintain as maintain_targets
+from airflow_dataloader.settings import Settings
+
+_HELP = """
+Remove staging tables that loads which died have left behind.
+
+A stage is removed when its load is over and nothing can still write for it, never sooner. Loads do the same
+for the schema that they write to. SELECTOR is that of `dataloader load`; without it, every schema that was
+ever loaded into is looked at.
+"""
+
+
+@click.command(help=_HELP)
+@click.option("-s", "--select", metavar="SELECTOR", help="Whose targets, active or not.")
+@click.option("--local", is_flag=True, help="Work in this process.")
+def maintain(*, select: str | None, local: bool) -> int:
+    """Maintain targets and say what was done."""
+    if not local:
+        raise click.UsageError("add --local to work here; on a cluster, run spark_tasks/maintain_tables.py.")
+    selector = parse(select) if select is not None else None
+    settings = Settings.from_environment(os.environ)
+    with ExitStack() as stack:
+        progress = stack.enter_context(Progress(new_console()))
+        control = control_engine()
+        stack.callback(control.dispose)
+        rows = None
+        if selector is not None:
+            found = [*select_rows(control, selector), *select_rows(control, selector, active=False)]
+            if not found:
+                raise _no_match(selector)
+            rows = [row.config_id for row in found]
+        progress.step("Starting Spark")
+        engine = stack.enter_context(local_engine(settings))
+        maintain_targets(control, engine, rows, report=progress.line)
+    return ExitCode.DONE
+
+
+def _no_match(selector: Selector) -> ConfigurationError:
+    return ConfigurationError(
+        f"No row matches {selector}.", field="selector", fix="look at source, name, status and tags"
+    )

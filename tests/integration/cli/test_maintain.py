@@ -1,0 +1,69 @@
+"""``dataloader maintain --local`` as a command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from airflow_dataloader.cli.main import run
+from airflow_dataloader.loader.tasks.maintain import main
+from tests.bench import Bench
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def maintain(
+    bench: Bench, control_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
+    """The command, with the environment that a person would give it."""
+    environment = {
+        "DATALOADER_CONTROL_URL": control_url,
+        "DATALOADER_HOME": str(bench.home),
+        "SPARK_REMOTE": bench.remote,
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    def command(*words: str) -> tuple[int, str, str]:
+        code = run(["maintain", *words])
+        return (code, *capsys.readouterr())
+
+    return command
+
+
+def leave_stage(bench: Bench, table: str) -> str:
+    bench.source.execute(f"CREATE TABLE {table} AS SELECT 1 AS id")
+    done = bench.succeed(bench.row(table)).metadata_id
+    name = f"_adl_stage_{bench.installation[:8]}_{done}"
+    (bench.home / "warehouse" / "bronze" / bench.schema / name).mkdir()
+    return name
+
+
+def test_stages_that_were_left_behind_are_removed_and_named(bench: Bench, maintain: Command) -> None:
+    name = leave_stage(bench, "orders")
+    code, out, _ = maintain("--local", "-s", "name:orders")
+    assert code == 0
+    assert f"Removed bronze.{bench.schema}.{name}.\n" in out
+    assert bench.stages() == []
+    assert "No stage was left behind.\n" in maintain("--local")[1]
+
+
+def test_the_task_does_the_same(bench: Bench, maintain: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    name = leave_stage(bench, "orders")
+    assert main([]) == 0
+    assert f"Removed bronze.{bench.schema}.{name}.\n" in capsys.readouterr().out
+    assert bench.stages() == []
+
+
+def test_a_selector_that_matches_nothing_is_a_usage_error(maintain: Command) -> None:
+    code, out, error = maintain("--local", "-s", "name:nothing")
+    assert (code, out) == (2, "")
+    assert error == ("Error: No row matches name:nothing. Fix: look at source, name, status and tags.\n")
+
+
+def test_without_local_it_says_what_to_do(maintain: Command) -> None:
+    code, _, error = maintain()
+    assert code == 2
+    assert "add --local" in error
