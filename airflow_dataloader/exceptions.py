@@ -17,6 +17,7 @@ parses a message::
         ValueRefused            a value cannot be kept exactly, and value_policy says fail
         SchemaRefused           source and target columns do not fit together
         EmptySource             an empty source would empty a filled target
+        ShrinkRefused           the target would lose more of its rows than its row allows
         TargetAhead             the target holds commits that the control database never made
       Fenced                    another load owns the row or the target: stop, write nothing
         LeaseLost               this loader could not renew its lease in time
@@ -103,6 +104,10 @@ class SchemaRefused(TerminalError):
 
 class EmptySource(TerminalError):
     """An empty source would empty a filled target, and empty_source_policy says fail."""
+
+
+class ShrinkRefused(TerminalError):
+    """The target would lose a larger share of its rows than shrink_guard_percent allows."""
 
 
 class TargetAhead(TerminalError):

@@ -114,6 +114,8 @@ class LoadConfig:
     schema_policy: SchemaPolicy
     value_policy: ValuePolicy
     empty_source_policy: EmptySourcePolicy
+    #: Largest share of the target's rows that a load may take away; None: any.
+    shrink_guard_percent: int | None
     max_runtime_minutes: int
     #: sha256 over the fields that decide content, hexadecimal.
     content_hash: str
@@ -164,6 +166,7 @@ class LoadConfig:
             schema_policy=choice(SchemaPolicy, snapshot, "schema_policy", "evolve"),
             value_policy=choice(ValuePolicy, snapshot, "value_policy", "fail"),
             empty_source_policy=choice(EmptySourcePolicy, snapshot, "empty_source_policy", "fail"),
+            shrink_guard_percent=snapshot.get("shrink_guard_percent"),
             max_runtime_minutes=int(snapshot.get("max_runtime_minutes") or 180),
             content_hash=content_hash(snapshot),
             snapshot=snapshot,

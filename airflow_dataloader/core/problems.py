@@ -199,13 +199,8 @@ def _policy_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
 
 def _promises(snapshot: Mapping[str, Any], wrong: Sequence[str]) -> list[Problem]:
     """Return the policies that this version cannot keep; those in ``wrong`` have a problem already."""
-    found = [
+    return [
         Problem(name, f"{snapshot[name]!r} is not carried out by this version", f"set it to {only}")
         for name, only in _ONLY_CHOICES.items()
         if snapshot.get(name) not in (None, "", only) and name not in wrong
     ]
-    if snapshot.get("shrink_guard_percent") is not None:
-        found.append(
-            Problem("shrink_guard_percent", "is not carried out by this version", "leave it empty (NULL)")
-        )
-    return found

@@ -41,8 +41,11 @@ def read_everything(job: Job) -> ReadPlan:
         return _plan(job, None)
 
 
-def read_where(job: Job, where: str) -> ReadPlan:
-    """Plan a read of the rows that satisfy ``where``, and have the source count them in the same snapshot."""
+def read_where(job: Job, where: str | None) -> ReadPlan:
+    """Plan a read of the rows that satisfy ``where``, and have the source count them in the same snapshot.
+
+    None: of all rows.
+    """
     with job.journal.during(Phase.PLAN):
         ((rows,),) = job.session.query(job.dialect.count_sql(job.relation, where))
         job.journal.note(source_rows=int(rows))

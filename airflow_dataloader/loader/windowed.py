@@ -13,6 +13,7 @@ from airflow_dataloader.loader.engines.protocol import Deduplication, Stage, Wri
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.publish import publish
 from airflow_dataloader.loader.reading import read_where, refuse_empty_source, refuse_emptying
+from airflow_dataloader.loader.shrinking import refuse_shrinking
 from airflow_dataloader.loader.staging import remark_on_keys, stage_rows
 from airflow_dataloader.loader.strategies.outcome import Outcome
 from airflow_dataloader.loader.watermark import standing_watermark
@@ -49,6 +50,8 @@ def load_frozen(job: Job, window: Window, verb: Verb) -> Outcome:
             return Outcome(watermark=window.watermark)
         if replaces(job) and stage.rows == stage.null_keys:
             refuse_emptying(job)
+        if replaces(job):
+            refuse_shrinking(job, stage.rows - stage.null_keys)
         written = _publish(job, window, stage, dedup, verb)
     if dedup.keys:
         job.journal.note(duplicate_keys=stage.rows - stage.null_keys - written.rows_in)

@@ -143,6 +143,9 @@ class Engine(Protocol):
         An absent target is created empty with ``columns``.
         """
 
+    def count(self, target: TargetName, predicate: str | None = None) -> int:
+        """Return how many rows the target holds, or how many that satisfy ``predicate`` (Spark SQL)."""
+
     def rows(self, target: TargetName, columns: Sequence[str] | None = None) -> list[tuple[Any, ...]]:
         """Return the target's rows for a check; for small tables only."""
 

@@ -10,6 +10,7 @@ from airflow_dataloader.loader.engines.protocol import Stage
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.publish import publish
 from airflow_dataloader.loader.reading import refuse_emptying
+from airflow_dataloader.loader.shrinking import is_guarded, refuse_shrinking
 from airflow_dataloader.loader.staging import remark_on_keys
 from airflow_dataloader.loader.strategies.outcome import Outcome
 
@@ -36,6 +37,8 @@ def _replace_target(job: Job, progress: Progress) -> None:
         raise EngineFailed(f"Staging table {progress.table} vanished; the next load fills it anew.")
     if not waiting.filled:
         refuse_emptying(job)
+    if is_guarded(job):
+        refuse_shrinking(job, job.engine.count(progress.table))
     stage = Stage(name=progress.table, columns=job.columns, rows=0)
     publish(
         job,

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.publish import publish
-from airflow_dataloader.loader.reading import explained, read_everything, refuse_empty_source
+from airflow_dataloader.loader.reading import (
+    compare_with_source,
+    explained,
+    read_everything,
+    read_where,
+    refuse_empty_source,
+)
+from airflow_dataloader.loader.shrinking import is_guarded, refuse_shrinking
 from airflow_dataloader.loader.strategies.outcome import Outcome
 
 
 def load(job: Job) -> Outcome:
     """Overwrite the target with the whole source, straight from the read: nothing is staged."""
-    plan = read_everything(job)
+    # Counting is as much work for the source as reading, so it is done only for who needs to know before.
+    plan = read_where(job, None) if is_guarded(job) else read_everything(job)
     refuse_empty_source(job)
+    refuse_shrinking(job, job.journal.receipt.source_rows or 0)
     rows = job.engine.read(plan)
     with explained(job, None):
         written = publish(job, {}, lambda commit: job.engine.overwrite(job.config.target, rows, commit))
     job.journal.note(rows_read=written.rows_in, values_replaced=written.values_replaced)
+    compare_with_source(job, written.rows_in)
     return Outcome(load_full_done=job.config.load_full)

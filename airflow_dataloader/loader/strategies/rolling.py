@@ -14,6 +14,7 @@ from airflow_dataloader.loader.reading import (
     read_where,
     refuse_empty_window,
 )
+from airflow_dataloader.loader.shrinking import refuse_shrinking
 from airflow_dataloader.loader.strategies.outcome import Outcome
 from airflow_dataloader.loader.windowed import replaces
 
@@ -26,10 +27,12 @@ def load(job: Job) -> Outcome:
         refuse_empty_window(job)
     rows = job.engine.read(plan)
     keeps = job.config.rolling_retention is RollingRetention.KEEP and not replaces(job)
+    replaced = slice_predicate(days) if keeps else None
+    refuse_shrinking(job, job.journal.receipt.source_rows or 0, replaced)
 
     def write(commit: Commit) -> Written:
-        if keeps:
-            return job.engine.replace_slice(job.config.target, rows, slice_predicate(days), commit)
+        if replaced is not None:
+            return job.engine.replace_slice(job.config.target, rows, replaced, commit)
         return job.engine.overwrite(job.config.target, rows, commit)
 
     with explained(job, plan.where):

@@ -46,8 +46,8 @@ def faults(**overrides: Any) -> list[str]:
         ({"schema_policy": "freeze"}, ["schema_policy"]),
         ({"schema_policy": "evolve", "delete_policy": "ignore", "load_columns_policy": "none"}, []),
         (
-            {"delete_policy": "scan", "load_columns_policy": "id_and_time", "shrink_guard_percent": 15},
-            ["delete_policy", "load_columns_policy", "shrink_guard_percent"],
+            {"delete_policy": "scan", "load_columns_policy": "id_and_time"},
+            ["delete_policy", "load_columns_policy"],
         ),
         ({"lookback": "a while"}, ["lookback"]),
         ({"num_partitions": 0}, ["num_partitions"]),

@@ -113,6 +113,11 @@ class SparkEngine:
         with self._verb(f"fencing {target}"):
             return fence(self._context, target, columns, commit)
 
+    def count(self, target: TargetName, predicate: str | None = None) -> int:
+        """Return how many rows the target holds, or how many that satisfy ``predicate`` (Spark SQL)."""
+        with self._verb(f"counting {target}"):
+            return tables.count(self._context.spark, self._context.names.locate(target), predicate)
+
     def rows(self, target: TargetName, columns: Sequence[str] | None = None) -> list[tuple[Any, ...]]:
         """Return the target's rows for a check; for small tables only."""
         with self._verb(f"reading {target}"):

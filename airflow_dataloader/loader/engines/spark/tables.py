@@ -114,6 +114,12 @@ def names_beside(spark: SparkSession, location: Location, beside: TargetName, pr
     return sorted(row.tableName for row in rows if not row.isTemporary)
 
 
+def count(spark: SparkSession, location: Location, predicate: str | None) -> int:
+    """Return how many rows the table holds, or how many that satisfy ``predicate``."""
+    table = spark.table(location.sql)
+    return int((table if predicate is None else table.where(predicate)).count())
+
+
 def is_filled(spark: SparkSession, location: Location) -> bool:
     """Return whether the table holds a row."""
     return bool(spark.table(location.sql).selectExpr("1").limit(1).collect())
