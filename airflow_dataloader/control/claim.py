@@ -8,17 +8,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, select, text
 
-from airflow_dataloader.control.arm import NEVER, arm
-from airflow_dataloader.control.cron import next_slot
+from airflow_dataloader.control.arm import arm
 from airflow_dataloader.control.due import Candidate, take
 from airflow_dataloader.control.ending import Ending, SettledBy, end
 from airflow_dataloader.control.queueing import Claimant, Entry, queue
 from airflow_dataloader.control.selection import condition
+from airflow_dataloader.control.slots import Plan, plan
 from airflow_dataloader.control.tables import table_control
 from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.core.config import row_label
 from airflow_dataloader.core.failure import Failure, Phase
-from airflow_dataloader.core.problems import Problem, problems
 from airflow_dataloader.core.selector import Selector
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.core.strategy import Trigger
@@ -143,26 +142,27 @@ class _Claiming:
         """Queue ``rows``; settle those that cannot be loaded and return how many they are."""
         if not rows:
             return 0
-        found = {row.config_id: (row, *_plan(row)) for row in rows}
+        plans = {row.config_id: (row, plan(row)) for row in rows}
         entries = [
             Entry(
                 config_id=row.config_id,
-                slot=slot,
+                slot=planned.slot,
+                scan_slot=planned.scan_slot,
                 trigger=self._why(row),
-                snapshot=row.snapshot,
+                snapshot=planned.snapshot,
             )
-            for row, slot, _ in found.values()
+            for row, planned in plans.values()
         ]
         ids = queue(self._connection, entries, self._claimant)
         endings = [
-            _refusal(ids[config_id], row, wrong) for config_id, (row, _, wrong) in found.items() if wrong
+            _refusal(ids[config_id], planned) for config_id, (_, planned) in plans.items() if planned.wrong
         ]
         if endings:
             end(self._connection, endings)
         refused = {ending.metadata_id: ending.failure.sentence for ending in endings}
         self.claimed += [
-            _claimed(*ids[config_id], row, refused.get(ids[config_id][0]))
-            for config_id, (row, _, _) in found.items()
+            _claimed(*ids[config_id], planned.snapshot, refused.get(ids[config_id][0]))
+            for config_id, (_, planned) in plans.items()
         ]
         return len(endings)
 
@@ -196,26 +196,13 @@ def _ids(connection: Connection, selector: Selector | None, only: Sequence[int] 
     return list(connection.execute(chosen).scalars())
 
 
-def _plan(row: Candidate) -> tuple[str | None, list[Problem]]:
-    """Return the row's next slot as PostgreSQL reads it, and what stops it from being loaded."""
-    wrong = problems(row.snapshot)
-    if not (row.load_cron and row.load_cron.strip()):
-        return None, wrong
-    try:
-        return next_slot(row.load_cron, row.load_timezone, row.at).isoformat(), wrong
-    except ConfigurationError as error:
-        field = error.field or "load_cron"
-        what = error.message.removeprefix(f"{field} ").removesuffix(".")
-        return NEVER, [*wrong, Problem(field=field, what=what, fix=error.fix or "")]
-
-
-def _refusal(ids: tuple[int, int], row: Candidate, wrong: Sequence[Problem]) -> Ending:
-    first, *others = wrong
+def _refusal(ids: tuple[int, int], planned: Plan) -> Ending:
+    first, *others = planned.wrong
     also = f" Also {'; '.join(f'{other.field}: {other.what}' for other in others)}." if others else ""
     failure = Failure(
         phase=Phase.CLAIM,
         error=ConfigurationError.__name__,
-        message=f"{row_label(row.snapshot)} cannot be loaded: {first.field}: {first.what}.{also}",
+        message=f"{row_label(planned.snapshot)} cannot be loaded: {first.field}: {first.what}.{also}",
         transient=False,
         field=first.field,
         fix=first.fix,
@@ -230,13 +217,13 @@ def _refusal(ids: tuple[int, int], row: Candidate, wrong: Sequence[Problem]) -> 
     )
 
 
-def _claimed(metadata_id: int, epoch: int, row: Candidate, refused: str | None) -> Claimed:
+def _claimed(metadata_id: int, epoch: int, snapshot: Mapping[str, Any], refused: str | None) -> Claimed:
     return Claimed(
         metadata_id=metadata_id,
         epoch=epoch,
-        config_id=row.config_id,
-        config=row.snapshot,
+        config_id=snapshot["config_id"],
+        config=snapshot,
         load_status=LoadStatus.QUEUED if refused is None else LoadStatus.FAILED,
         message=refused,
-        max_runtime_minutes=row.snapshot["max_runtime_minutes"],
+        max_runtime_minutes=snapshot["max_runtime_minutes"],
     )

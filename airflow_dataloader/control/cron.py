@@ -1,4 +1,4 @@
-"""``load_cron`` and ``load_timezone``: when a row is due.
+"""``load_cron``, ``delete_cron`` and ``load_timezone``: when a row is due.
 
 croniter reads the cron and walks it without a zone, because its own walk through a zone gives a daily 02:30
 twice in autumn; :mod:`airflow_dataloader.core.schedule` puts the slots on the time line.
@@ -23,17 +23,18 @@ _NOT_A_TIME = re.compile(r"(?<![a-z])[hr](?![a-z])", re.IGNORECASE)
 class Cron:
     """A cron expression of five fields, or a name such as ``@daily``, on a clock without a zone."""
 
-    def __init__(self, text: str) -> None:
-        """Read ``text``; raise ConfigurationError if it is not a cron or never happens."""
+    def __init__(self, text: str, field: str = "load_cron") -> None:
+        """Read ``text``; raise ConfigurationError naming ``field`` if it is not a cron or never happens."""
         self.text = " ".join(text.split())
+        self._field = field
         try:
             fields = croniter.expand(self.text)[0]
         except (CroniterError, ValueError, KeyError) as error:
-            raise _bad_cron(text, str(error)) from None
+            raise _bad_cron(field, text, str(error)) from None
         if len(fields) != 5:
-            raise _bad_cron(text, f"it has {len(fields)} fields instead of five")
+            raise _bad_cron(field, text, f"it has {len(fields)} fields instead of five")
         if _NOT_A_TIME.search(self.text):
-            raise _bad_cron(text, "H and R name no fixed time")
+            raise _bad_cron(field, text, "H and R name no fixed time")
         self.every_hour = fields[1] == ["*"]
         self.next_after(datetime(2000, 1, 1))
 
@@ -42,22 +43,22 @@ class Cron:
         try:
             slot: datetime = croniter(self.text, wall).get_next(datetime)
         except CroniterError:
-            raise _bad_cron(self.text, "no day matches it") from None
+            raise _bad_cron(self._field, self.text, "no day matches it") from None
         return slot
 
 
-def next_slot(load_cron: str, load_timezone: str, after: datetime) -> datetime:
+def next_slot(cron: str, load_timezone: str, after: datetime, *, field: str = "load_cron") -> datetime:
     """Return the first slot later than ``after`` (which has a zone), in UTC.
 
-    Raises ConfigurationError naming ``load_cron`` or ``load_timezone``.
+    Raises ConfigurationError naming ``field``, the column that ``cron`` is from, or ``load_timezone``.
     """
-    return next_instant(read_cron(load_cron), read_zone(load_timezone), after)
+    return next_instant(read_cron(cron, field), read_zone(load_timezone), after)
 
 
 @lru_cache(maxsize=4096)
-def read_cron(text: str) -> Cron:
-    """Return the cron that ``text`` means; raise ConfigurationError if there is none."""
-    return Cron(text)
+def read_cron(text: str, field: str = "load_cron") -> Cron:
+    """Return the cron that ``text`` means; raise ConfigurationError naming ``field`` if there is none."""
+    return Cron(text, field)
 
 
 def read_zone(name: str) -> ZoneInfo:
@@ -72,9 +73,9 @@ def read_zone(name: str) -> ZoneInfo:
         ) from None
 
 
-def _bad_cron(text: str, reason: str) -> ConfigurationError:
+def _bad_cron(field: str, text: str, reason: str) -> ConfigurationError:
     return ConfigurationError(
-        f"load_cron {text!r} cannot be used: {reason.rstrip('.')}.",
-        field="load_cron",
+        f"{field} {text!r} cannot be used: {reason.rstrip('.')}.",
+        field=field,
         fix="write five fields (minute hour day month weekday), such as '30 2 * * *', or leave it empty",
     )

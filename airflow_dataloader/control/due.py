@@ -107,9 +107,13 @@ chosen AS MATERIALIZED (
     WHERE place <= room
     ORDER BY priority DESC, next_load_date_time, config_id LIMIT (SELECT room FROM total)
 )
-SELECT chosen.config_id, moment.at, row.load_cron, row.load_timezone, row.is_retry, row.snapshot
+SELECT chosen.config_id, moment.at, row.load_cron, row.load_timezone, row.next_delete_scan, row.is_retry,
+    row.is_retry AND row.had_scanned AS repeats_scan, row.snapshot
 FROM chosen CROSS JOIN moment LEFT JOIN LATERAL (
-    SELECT t.load_cron, t.load_timezone, t.last_status IS NULL AND t.retry_count > 0 AS is_retry,
+    SELECT t.load_cron, t.load_timezone, t.next_delete_scan,
+        t.last_status IS NULL AND t.retry_count > 0 AS is_retry,
+        coalesce((SELECT h.config_snapshot -> 'delete_scan' = 'true' FROM control.historical_metadata h
+            WHERE h.config_id = t.config_id ORDER BY h.id DESC LIMIT 1), false) AS had_scanned,
         control.configuration(t) || jsonb_build_object(
             'config_id', t.config_id,
             'watermark_of', t.watermark_of,
@@ -147,6 +151,10 @@ class Candidate:
     load_timezone: str
     #: It was reset for a retry, and not claimed since.
     is_retry: bool
+    #: Slot of the scan for deleted rows; None: it has none yet.
+    next_delete_scan: datetime | None
+    #: It retries a load that was to scan.
+    repeats_scan: bool
     #: ``historical_metadata.config_snapshot`` of the load to be.
     snapshot: dict[str, Any]
 
@@ -190,6 +198,8 @@ def take(
                 load_cron=row.load_cron,
                 load_timezone=row.load_timezone,
                 is_retry=row.is_retry,
+                next_delete_scan=row.next_delete_scan,
+                repeats_scan=row.repeats_scan,
                 snapshot=row.snapshot,
             )
             for row in found

@@ -17,7 +17,8 @@ FIRST_LEASE = 600
 _QUEUE = text("""
 WITH item AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset(CAST(:items AS jsonb)) AS i(
-        place integer, config_id bigint, slot timestamptz, trigger text, snapshot jsonb)
+        place integer, config_id bigint, slot timestamptz, scan_slot timestamptz, trigger text,
+        snapshot jsonb)
 ),
 moved AS (
     UPDATE control.table_control t SET
@@ -26,6 +27,7 @@ moved AS (
         last_status_message = NULL,
         load_epoch = t.load_epoch + 1,
         next_load_date_time = i.slot,
+        next_delete_scan = i.scan_slot,
         last_airflow_run = :airflow_run,
         last_databricks_run = NULL
     FROM item i WHERE t.config_id = i.config_id
@@ -40,7 +42,9 @@ SELECT
     control_key, :airflow_run, at,
     snapshot ->> 'source_table_catalog', snapshot ->> 'source_table_schema', snapshot ->> 'source_table_name',
     snapshot ->> 'target_catalog', snapshot ->> 'target_schema', snapshot ->> 'target_table',
-    'Queued', config_id, load_epoch, retry_count + 1, trigger, left(snapshot ->> 'load_strategy', 50),
+    'Queued', config_id, load_epoch, retry_count + 1, trigger,
+    left(snapshot ->> 'load_strategy', 30)
+        || CASE WHEN snapshot -> 'delete_scan' = 'true' THEN ' + delete_scan' ELSE '' END,
     :airflow_run, :airflow_task, :airflow_base_url,
     at + make_interval(secs => :first_lease), snapshot ->> 'incremental_value', snapshot
 FROM moved ORDER BY place
@@ -59,10 +63,12 @@ class Claimant:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A row to queue: its next slot as PostgreSQL reads it, and what its load freezes."""
+    """A row to queue: its next slots as PostgreSQL reads them, and what its load freezes."""
 
     config_id: int
     slot: str | None
+    #: Of the scan for deleted rows.
+    scan_slot: str | None
     trigger: Trigger
     snapshot: Mapping[str, Any]
 
@@ -77,6 +83,7 @@ def queue(connection: Connection, entries: Sequence[Entry], claimant: Claimant) 
             "place": place,
             "config_id": entry.config_id,
             "slot": entry.slot,
+            "scan_slot": entry.scan_slot,
             "trigger": entry.trigger,
             "snapshot": dict(entry.snapshot),
         }

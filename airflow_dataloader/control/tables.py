@@ -114,6 +114,8 @@ table_control = Table(
     Column("shrink_guard_percent", Integer),
     Column("rolling_retention", String(20), nullable=False, server_default=_FILLED),
     Column("delete_policy", String(20), nullable=False, server_default=_FILLED),
+    Column("delete_cron", String(255)),
+    Column("next_delete_scan", _TIME),
     Column("load_columns_policy", String(20), nullable=False, server_default=_FILLED),
     Column("load_epoch", BigInteger, nullable=False, server_default=_FILLED),
     Column("row_version", Integer, nullable=False, server_default=_FILLED),

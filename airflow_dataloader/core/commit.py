@@ -19,6 +19,11 @@ FENCE_STEP = 0
 #: Closes the epoch of another row that had the same target: whatever that one still writes comes too late.
 CLOSING_STEP = STEPS_PER_EPOCH - 1
 
+#: Takes rows away that the source does not have any more, after whatever else the load has published.
+SCAN_STEP = STEPS_PER_EPOCH - 2
+
+#: Fact of that write.
+SCAN = "delete_scan"
 #: Facts of a backfill's commits: whose chunk it is, its number, and whether it is the last commit of all.
 BACKFILL, CHUNK, FINAL = "backfill", "chunk", "final"
 
@@ -63,7 +68,7 @@ class Commit:
 
     @property
     def publishes(self) -> bool:
-        """Whether it brings rows; a fence commits nothing but its version."""
+        """Whether it changes rows; a fence commits nothing but its version."""
         return self.step not in {FENCE_STEP, CLOSING_STEP}
 
     def user_metadata(self) -> str:

@@ -15,6 +15,7 @@ from airflow_dataloader.core.problems import problems
 from airflow_dataloader.core.snapshot import choice, flag, split_columns, text
 from airflow_dataloader.core.strategy import (
     CursorType,
+    DeletePolicy,
     EmptySourcePolicy,
     NullCursorPolicy,
     RollingRetention,
@@ -116,6 +117,9 @@ class LoadConfig:
     empty_source_policy: EmptySourcePolicy
     #: Largest share of the target's rows that a load may take away; None: any.
     shrink_guard_percent: int | None
+    delete_policy: DeletePolicy
+    #: Whether this load looks for rows that the source no longer has.
+    delete_scan: bool
     max_runtime_minutes: int
     #: sha256 over the fields that decide content, hexadecimal.
     content_hash: str
@@ -167,6 +171,8 @@ class LoadConfig:
             value_policy=choice(ValuePolicy, snapshot, "value_policy", "fail"),
             empty_source_policy=choice(EmptySourcePolicy, snapshot, "empty_source_policy", "fail"),
             shrink_guard_percent=snapshot.get("shrink_guard_percent"),
+            delete_policy=choice(DeletePolicy, snapshot, "delete_policy", "ignore"),
+            delete_scan=bool(snapshot.get("delete_scan")),
             max_runtime_minutes=int(snapshot.get("max_runtime_minutes") or 180),
             content_hash=content_hash(snapshot),
             snapshot=snapshot,

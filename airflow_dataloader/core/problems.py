@@ -10,9 +10,11 @@ from typing import Any
 from airflow_dataloader.core.lookback import parse_lookback
 from airflow_dataloader.core.snapshot import split_columns, text
 from airflow_dataloader.core.strategy import (
+    KEEPS_GONE_ROWS,
     NEEDS_CURSOR,
     NEEDS_KEY,
     CursorType,
+    DeletePolicy,
     EmptySourcePolicy,
     NullCursorPolicy,
     RollingRetention,
@@ -31,7 +33,6 @@ CONNECTION_KEYS = ("host", "port", "database", "user", "password")
 #: Policies whose other choices this version does not carry out: accepting them would be a promise broken.
 _ONLY_CHOICES = {
     "schema_policy": SchemaPolicy.EVOLVE,
-    "delete_policy": "ignore",
     "load_columns_policy": "none",
 }
 
@@ -52,7 +53,7 @@ class Problem:
 def problems(snapshot: Mapping[str, Any]) -> list[Problem]:
     """Return what stops this row from being loaded, in the order a person would mend it."""
     found = _source_problems(snapshot) + _target_problems(snapshot)
-    found += _strategy_problems(snapshot) + _policy_problems(snapshot)
+    found += _strategy_problems(snapshot) + _policy_problems(snapshot) + _delete_problems(snapshot)
     return found
 
 
@@ -174,6 +175,7 @@ def _policy_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
         "value_policy": ValuePolicy,
         "empty_source_policy": EmptySourcePolicy,
         "rolling_retention": RollingRetention,
+        "delete_policy": DeletePolicy,
     }
     found = [
         Problem(name, f"{snapshot[name]!r} is not a choice", f"use one of {', '.join(choice)}")
@@ -192,6 +194,40 @@ def _policy_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
                 "num_partitions",
                 f"{number} is not between 1 and 256",
                 "set it to the number of parallel reads, or leave it empty",
+            )
+        )
+    return found
+
+
+def _delete_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
+    """Return what keeps a row from looking for deleted rows, if it is to."""
+    policy, strategy = snapshot.get("delete_policy"), text(snapshot, "load_strategy")
+    if policy not in {DeletePolicy.SCAN, DeletePolicy.SOFT}:
+        return []
+    found = []
+    keeps = strategy == Strategy.ROLLING and snapshot.get("rolling_retention") == RollingRetention.KEEP
+    if strategy in set(Strategy) - KEEPS_GONE_ROWS and not keeps:
+        found.append(
+            Problem(
+                "delete_policy",
+                f"is {policy}, and {strategy} replaces its rows anyhow",
+                f"set it to {DeletePolicy.IGNORE}",
+            )
+        )
+    elif strategy not in NEEDS_KEY and not split_columns(snapshot.get("primary_key_cols")):
+        found.append(
+            Problem(
+                "primary_key_cols",
+                f"is empty, and delete_policy {policy} needs it",
+                "name the key columns, separated by commas",
+            )
+        )
+    if not text(snapshot, "delete_cron"):
+        found.append(
+            Problem(
+                "delete_cron",
+                f"is empty, and delete_policy {policy} needs it",
+                "say when to look for deleted rows, such as '0 3 * * 0'",
             )
         )
     return found

@@ -30,6 +30,12 @@ NEEDS_CURSOR = frozenset(
 #: Strategies that merge and therefore need ``primary_key_cols``.
 NEEDS_KEY = frozenset({Strategy.INCREMENTAL, Strategy.CHECK_AND_LOAD, Strategy.CHUNKED_BACKFILL})
 
+#: Strategies by which a row stays at the target when it is gone at the source. ``rolling`` is another, where
+#: it keeps older days.
+KEEPS_GONE_ROWS = frozenset(
+    {Strategy.INCREMENTAL, Strategy.APPEND_ONLY, Strategy.CHECK_AND_LOAD, Strategy.CHUNKED_BACKFILL}
+)
+
 #: Strategies that leave a target as their window's merge would have left it.
 _MERGED = frozenset({Strategy.INCREMENTAL, Strategy.CHECK_AND_LOAD, Strategy.CHUNKED_BACKFILL, Strategy.FULL})
 
@@ -91,6 +97,16 @@ class EmptySourcePolicy(StrEnum):
 
     FAIL = "fail"
     ALLOW = "allow"
+
+
+class DeletePolicy(StrEnum):
+    """What happens to a target's rows that the source no longer has."""
+
+    IGNORE = "ignore"
+    #: They are looked for by a scan of the source's keys, and deleted.
+    SCAN = "scan"
+    #: They are looked for alike, and marked.
+    SOFT = "soft"
 
 
 class RollingRetention(StrEnum):

@@ -78,6 +78,13 @@ def carry_over(job: Job) -> None:
     job.journal.note(boundary=(job.started.last_receipt or {})["boundary"])
 
 
+def keep_boundary(job: Job, version: int) -> None:
+    """Let a boundary in the receipt hold for the version that a scan for deleted rows has made."""
+    boundary = job.journal.receipt.boundary
+    if boundary is not None:
+        job.journal.note(boundary=boundary | {_VERSION: version})
+
+
 def _published(job: Job) -> int | None:
     """Return the table version of the row's newest publishing commit."""
     commits = job.target.commits if job.target else ()

@@ -10,6 +10,7 @@ from airflow_dataloader.control.lease import Started
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.strategy import Strategy
 from airflow_dataloader.exceptions import OutcomeUnknown
+from airflow_dataloader.loader.deletions import delete_gone
 from airflow_dataloader.loader.endpoint import resolve_endpoint
 from airflow_dataloader.loader.job import Job, application_name
 from airflow_dataloader.loader.journal import Journal
@@ -59,6 +60,8 @@ def execute(
         take_target(job)
         job.reached(Moment.PLANNED)
         outcome = STRATEGIES[started.config.strategy](job)
+        if started.config.delete_scan:
+            delete_gone(job)
         return job.started, outcome
 
 

@@ -51,6 +51,18 @@ class Journal:
             self.note(**{name: _sum(getattr(before, name), getattr(self.receipt, name)) for name in _SUMMED})
 
     @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Let the enclosed part of the load count for itself; its remarks, seconds and commit stay."""
+        before = self.receipt
+        try:
+            yield
+        finally:
+            now = self.receipt
+            self.receipt = replace(
+                before, notes=now.notes, seconds=now.seconds, target_version=now.target_version
+            )
+
+    @contextmanager
     def during(self, phase: Phase) -> Iterator[None]:
         """Be in ``phase``; count its seconds when it ends well, stay in it when it does not."""
         outer, self.phase = self.phase, phase

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from airflow_dataloader.core.failure import Phase
-from airflow_dataloader.core.plan import ReadPlan
+from airflow_dataloader.core.plan import PlannedColumn, ReadPlan
 from airflow_dataloader.core.strategy import EmptySourcePolicy
 from airflow_dataloader.exceptions import (
     DataloaderError,
@@ -41,15 +42,16 @@ def read_everything(job: Job) -> ReadPlan:
         return _plan(job, None)
 
 
-def read_where(job: Job, where: str | None) -> ReadPlan:
+def read_where(job: Job, where: str | None, columns: tuple[PlannedColumn, ...] | None = None) -> ReadPlan:
     """Plan a read of the rows that satisfy ``where``, and have the source count them in the same snapshot.
 
-    None: of all rows.
+    ``where`` None: all rows; ``columns`` None: all that are loaded.
     """
     with job.journal.during(Phase.PLAN):
         ((rows,),) = job.session.query(job.dialect.count_sql(job.relation, where))
         job.journal.note(source_rows=int(rows))
-        return _plan(job, where, rows=int(rows))
+        plan = _plan(job, where, rows=int(rows))
+    return plan if columns is None else replace(plan, columns=columns, replaced=None)
 
 
 def _plan(job: Job, where: str | None, rows: int | None = None) -> ReadPlan:

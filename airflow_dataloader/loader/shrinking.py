@@ -24,11 +24,11 @@ def refuse_shrinking(job: Job, rows: int, predicate: str | None = None) -> None:
         held = job.engine.count(job.config.target, predicate)
     if is_beyond(percent, held - rows, held):
         raise ShrinkRefused(
-            f"{job.config.label} would hold {rows} rows where it holds {held}, {_share(held - rows, held)} % "
+            f"{job.config.label} would hold {rows} rows where it holds {held}, {share(held - rows, held)} % "
             f"fewer; shrink_guard_percent is {percent}.",
             field="shrink_guard_percent",
             fix="see that the source has all its rows; if so, set shrink_guard_percent to "
-            f"{_share(held - rows, held)} or more for one load, or to NULL",
+            f"{share(held - rows, held)} or more for one load, or to NULL",
         )
 
 
@@ -37,6 +37,6 @@ def is_beyond(percent: int, lost: int, held: int) -> bool:
     return lost * 100 > percent * held
 
 
-def _share(lost: int, held: int) -> int:
+def share(lost: int, held: int) -> int:
     """Return the smallest whole percentage that lets ``lost`` of ``held`` rows go."""
     return -(-lost * 100 // held)

@@ -6,11 +6,13 @@ the second; the repair finds the first.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
 from airflow_dataloader.control.lease import Attempt
 from airflow_dataloader.control.settle import adopt
-from airflow_dataloader.core.commit import CLOSING_STEP, FENCE_STEP, Commit, app_id
+from airflow_dataloader.core.commit import CLOSING_STEP, FENCE_STEP, SCAN, Commit, app_id
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.exceptions import Fenced, TargetAhead
 from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
@@ -93,7 +95,8 @@ def _repair(job: Job, attempt: Attempt) -> None:
     if not entries:
         return
     entry = entries[0]
-    facts = entry.commit.facts
+    # A scan for deleted rows comes last, and says nothing about how far the load has read.
+    facts: Mapping[str, Any] = next((e.commit.facts for e in entries if SCAN not in e.commit.facts), {})
     # A window without a lower end holds everything up to its bound, wherever the attempt would have begun.
     begun_alike = facts.get("low") in (None, attempt.low)
     same = facts.get("content_hash") == job.config.content_hash and begun_alike

@@ -82,6 +82,22 @@ class Deduplication:
     cursor: str | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class KeyComparison:
+    """How a target's rows compare with all keys that the source has."""
+
+    #: Rows that are not marked as deleted.
+    held: int
+    #: Those among them whose key the source does not have.
+    gone: int
+    #: Rows with NULL in the key: the source cannot be asked for them.
+    keyless: int
+    #: Marked rows whose key the source has again.
+    returned: int
+    #: Marked rows whose key the source still does not have.
+    marked: int
+
+
 class Rows(Protocol):
     """A planned read that has not run yet; only the engine that made it can look inside."""
 
@@ -130,6 +146,18 @@ class Engine(Protocol):
 
         Whole rows are compared over the columns that the target had before: of a row that was staged three
         times and is held twice, one is added.
+        """
+
+    def compare_keys(self, target: TargetName, keys: Stage, *, mark: bool) -> KeyComparison:
+        """Compare the target's rows with a stage of keys, of which it holds nothing but the key columns.
+
+        ``mark``: give the target the column that deleted rows are marked in, if it lacks it.
+        """
+
+    def delete_gone(self, target: TargetName, keys: Stage, commit: Commit, *, mark: bool) -> Written:
+        """Delete the rows whose key is not in the stage; ``mark``: mark those that are not marked yet.
+
+        A mark is taken off a row whose key is there. Rows with NULL in the key stay as they are.
         """
 
     def replace_slice(

@@ -16,6 +16,7 @@ NOT_CONFIGURATION = {
     "last_status": "'Queued'",
     "last_load_date_time": "now()",
     "next_load_date_time": "now()",
+    "next_delete_scan": "now()",
     "last_status_date_time": "now()",
     "last_status_message": "'hello'",
     "last_airflow_run": "'run'",
@@ -70,6 +71,7 @@ CONFIGURATION = {
     "shrink_guard_percent": "15",
     "rolling_retention": "'keep'",
     "delete_policy": "'soft'",
+    "delete_cron": "'0 3 * * 0'",
     "load_columns_policy": "'id_and_time'",
 }
 

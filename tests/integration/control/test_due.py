@@ -117,7 +117,7 @@ def test_the_snapshot_is_the_whole_configuration_with_names_resolved(control: En
         "control_key", "last_status", "last_load_date_time", "next_load_date_time", "last_status_date_time",
         "last_status_message", "last_airflow_run", "last_databricks_run", "created_at", "last_modified_at",
         "create_user", "last_modified_user", "retry_count", "staging_model_processed", "load_epoch",
-        "row_version", "resolved_destination",
+        "row_version", "resolved_destination", "next_delete_scan",
     }  # fmt: skip
     configuration = {name: value for name, value in current.items() if name not in state}
     assert {name: snapshot[name] for name in configuration} == configuration

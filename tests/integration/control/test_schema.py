@@ -70,6 +70,8 @@ def test_policies_have_the_defaults_of_the_design(control: Engine, row: int) -> 
         "shrink_guard_percent": None,
         "rolling_retention": "window",
         "delete_policy": "ignore",
+        "delete_cron": None,
+        "next_delete_scan": None,
         "load_columns_policy": "none",
         "load_epoch": 0,
         "row_version": 1,

@@ -164,3 +164,9 @@ def test_what_is_no_zone_is_refused_by_name(zone: str) -> None:
         read_zone(zone)
     assert refused.value.field == "load_timezone"
     assert refused.value.fix
+
+
+def test_an_error_names_the_column_that_the_cron_is_from() -> None:
+    with pytest.raises(ConfigurationError, match=r"^delete_cron .sometimes.") as caught:
+        next_slot("sometimes", "UTC", datetime.now(UTC), field="delete_cron")
+    assert caught.value.field == "delete_cron"

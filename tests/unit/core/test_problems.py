@@ -45,9 +45,29 @@ def faults(**overrides: Any) -> list[str]:
         ({"schema_policy": "sideways"}, ["schema_policy"]),
         ({"schema_policy": "freeze"}, ["schema_policy"]),
         ({"schema_policy": "evolve", "delete_policy": "ignore", "load_columns_policy": "none"}, []),
+        ({"load_columns_policy": "id_and_time", "shrink_guard_percent": 15}, ["load_columns_policy"]),
+        ({"delete_policy": "hard"}, ["delete_policy"]),
+        ({"delete_policy": "ignore", "delete_cron": None}, []),
+        ({"delete_policy": "scan", "delete_cron": "0 3 * * 0"}, []),
+        ({"delete_policy": "soft", "delete_cron": " "}, ["delete_cron"]),
+        ({"load_strategy": "full", "delete_policy": "scan"}, ["delete_policy", "delete_cron"]),
         (
-            {"delete_policy": "scan", "load_columns_policy": "id_and_time"},
-            ["delete_policy", "load_columns_policy"],
+            {"load_strategy": "append_only", "primary_key_cols": "", "delete_policy": "scan"},
+            ["primary_key_cols", "delete_cron"],
+        ),
+        (
+            {"primary_key_cols": "", "delete_policy": "scan", "delete_cron": "@daily"},
+            ["primary_key_cols"],
+        ),
+        (
+            {"load_strategy": "rolling", "rolling_column": "day", "rolling_days": 1}
+            | {"delete_policy": "scan", "delete_cron": "@daily"},
+            ["delete_policy"],
+        ),
+        (
+            {"load_strategy": "rolling", "rolling_column": "day", "rolling_days": 1}
+            | {"rolling_retention": "keep", "delete_policy": "scan", "delete_cron": "@daily"},
+            [],
         ),
         ({"lookback": "a while"}, ["lookback"]),
         ({"num_partitions": 0}, ["num_partitions"]),

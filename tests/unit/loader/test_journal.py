@@ -50,6 +50,18 @@ def test_a_part_that_breaks_off_counts_as_far_as_it_came() -> None:
     assert (journal.receipt.rows_read, journal.receipt.null_keys) == (4, 2)
 
 
+def test_what_is_done_aside_leaves_its_remarks_and_its_commit() -> None:
+    journal = Journal()
+    journal.note(rows_read=3, target_version=1)
+    with journal.aside(), journal.during(Phase.STAGE):
+        journal.note(rows_read=9, rows_deleted=2, target_version=2)
+        journal.remark("Two rows are gone.")
+    receipt = journal.receipt
+    assert (receipt.rows_read, receipt.rows_deleted, receipt.target_version) == (3, None, 2)
+    assert receipt.notes == ("Two rows are gone.",)
+    assert set(receipt.seconds) == {Phase.STAGE}
+
+
 def _break_after(journal: Journal) -> None:
     journal.note(rows_read=1, null_keys=2)
     raise RuntimeError("disk full")

@@ -14,12 +14,13 @@ from airflow_dataloader.exceptions import DataloaderError
 from airflow_dataloader.loader.engines.protocol import (
     Deduplication,
     HistoryEntry,
+    KeyComparison,
     Rows,
     Stage,
     Target,
     Written,
 )
-from airflow_dataloader.loader.engines.spark import errors, history, publish, tables
+from airflow_dataloader.loader.engines.spark import errors, gone, history, publish, tables
 from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.fence import fence
 from airflow_dataloader.loader.engines.spark.merge import merge
@@ -100,6 +101,16 @@ class SparkEngine:
         """Add the rows that the target does not hold: by key, or without one as whole rows, each counted."""
         with self._verb(f"appending what is missing to {target}"):
             return append_missing(self._context, target, stage, commit, dedup)
+
+    def compare_keys(self, target: TargetName, keys: Stage, *, mark: bool) -> KeyComparison:
+        """Compare the target's rows with a stage of keys, of which it holds nothing but the key columns."""
+        with self._verb(f"comparing keys of {target}"):
+            return gone.compare_keys(self._context, target, keys, mark=mark)
+
+    def delete_gone(self, target: TargetName, keys: Stage, commit: Commit, *, mark: bool) -> Written:
+        """Delete the rows whose key is not in the stage; ``mark``: mark those that are not marked yet."""
+        with self._verb(f"deleting from {target}"):
+            return gone.delete_gone(self._context, target, keys, commit, mark=mark)
 
     def replace_slice(
         self, target: TargetName, data: Rows | Stage, predicate: str, commit: Commit

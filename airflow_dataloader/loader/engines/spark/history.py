@@ -122,11 +122,13 @@ def written(entry: HistoryEntry, *, values_replaced: int | None = None) -> Writt
     """Return what a commit did, from the counters that Delta stored with it."""
     metrics = entry.metrics
     if "numSourceRows" in metrics:
+        # The only rows that a merge of ours updates although its source lacks them are marked as deleted.
+        marked = metrics.get("numTargetRowsNotMatchedBySourceUpdated", 0)
         return Written(
             version=entry.table_version,
             rows_inserted=metrics.get("numTargetRowsInserted", 0),
-            rows_updated=metrics.get("numTargetRowsUpdated", 0),
-            rows_deleted=metrics.get("numTargetRowsDeleted", 0),
+            rows_updated=metrics.get("numTargetRowsUpdated", 0) - marked,
+            rows_deleted=metrics.get("numTargetRowsDeleted", 0) + marked,
             rows_in=metrics["numSourceRows"],
             values_replaced=values_replaced,
         )

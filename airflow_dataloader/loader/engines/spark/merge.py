@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_dataloader.core.commit import Commit
-from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.core.names import DELETED_AT, TargetName
 from airflow_dataloader.exceptions import EngineFailed
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage, Written
 from airflow_dataloader.loader.engines.spark import history, tables
@@ -11,7 +11,9 @@ from airflow_dataloader.loader.engines.spark.confs import session_confs
 from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.dedup import best_rows
 from airflow_dataloader.loader.engines.spark.evolve import allow, needed_properties
+from airflow_dataloader.loader.engines.spark.marks import NO_MARK, has_mark
 from airflow_dataloader.loader.engines.spark.names import Location, quoted
+from airflow_dataloader.loader.engines.spark.select import select
 from airflow_dataloader.loader.engines.spark.types import Fit, fit, identity
 from airflow_dataloader.loader.engines.spark.write import execute
 
@@ -25,7 +27,8 @@ def merge(
     if found is None:
         raise EngineFailed(f"Target {target} vanished before the merge.")
     fitted = fit(stage.columns, tables.types(found))
-    text = merge_sql(location, context.names.locate(stage.name), stage, dedup, fitted)
+    marked = has_mark(tables.types(found)) and not has_mark(column.name for column in stage.columns)
+    text = merge_sql(location, context.names.locate(stage.name), stage, dedup, fitted, marked=marked)
     allow(context.spark, location, needed_properties(fitted, tables.types(found)))
 
     def statement() -> None:
@@ -44,16 +47,28 @@ def transaction_confs(commit: Commit) -> dict[str, str]:
     }
 
 
-def merge_sql(target: Location, source: Location, stage: Stage, dedup: Deduplication, fitted: Fit) -> str:
+def merge_sql(
+    target: Location,
+    source: Location,
+    stage: Stage,
+    dedup: Deduplication,
+    fitted: Fit,
+    *,
+    marked: bool = False,
+) -> str:
     """Return the statement.
 
-    Columns that the target lacks are added to it; columns that the stage lacks keep their values.
+    Columns that the target lacks are added to it; columns that the stage lacks keep their values. ``marked``:
+    the target marks deleted rows, and a row that is there again loses its mark.
     """
+    rows, differs = best_rows(source, stage, dedup, fitted), _differs(stage, dedup, fitted)
+    if marked:
+        rows, differs = select(f"*, {NO_MARK}", rows), f"{differs} OR t.{quoted(DELETED_AT)} IS NOT NULL"
     on = " AND ".join(f"t.{quoted(key)} = s.{quoted(key)}" for key in dedup.keys)
     return (
         f"MERGE WITH SCHEMA EVOLUTION INTO {target.sql} t "
-        f"USING ({best_rows(source, stage, dedup, fitted)}) s "
-        f"ON {on} WHEN MATCHED AND {_newer(dedup, fitted)} AND ({_differs(stage, dedup, fitted)}) "
+        f"USING ({rows}) s "
+        f"ON {on} WHEN MATCHED AND {_newer(dedup, fitted)} AND ({differs}) "
         f"THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
     )
 

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from airflow_dataloader.core.commit import Commit
-from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.core.names import DELETED_AT, TargetName
 from airflow_dataloader.core.plan import PlannedColumn
 from airflow_dataloader.loader.engines.protocol import Deduplication, Rows, Stage, Written
 from airflow_dataloader.loader.engines.spark import history, tables
 from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.evolve import allow, needed_properties
 from airflow_dataloader.loader.engines.spark.frames import columns_of, counts_replaced, deduplicated, frame_of
+from airflow_dataloader.loader.engines.spark.marks import NO_MARK, has_mark
 from airflow_dataloader.loader.engines.spark.names import Location, quoted
 from airflow_dataloader.loader.engines.spark.observe import Counts, observed
 from airflow_dataloader.loader.engines.spark.read import REPLACED
@@ -29,8 +30,15 @@ def overwrite(
 ) -> Written:
     """Write ``data`` in one pass over whatever the target holds, and its columns where they differ."""
     location = context.names.locate(target)
-    names = [quoted(column.name) for column in columns_of(data)]
-    prepare = _replacement(context, location, columns_of(data), merged=dedup is not None)
+    columns = columns_of(data)
+    names = [quoted(column.name) for column in columns]
+    found = tables.schema(context.spark, location)
+    types = {column.name: column.type for column in columns}
+    if found is not None and has_mark(found.names) and not has_mark(types):
+        # Whoever reads the table by this column must find it, also when no row is marked.
+        names.append(NO_MARK)
+        types[DELETED_AT] = "timestamp"
+    prepare = _replacement(context, location, columns, found, types, merged=dedup is not None)
 
     def writer(rows: DataFrame) -> DataFrameWriter:
         # A cluster's default may be to keep the partitions that the new rows do not touch.
@@ -42,19 +50,24 @@ def overwrite(
 
 
 def _replacement(
-    context: Context, location: Location, columns: tuple[PlannedColumn, ...], *, merged: bool
+    context: Context,
+    location: Location,
+    columns: tuple[PlannedColumn, ...],
+    found: StructType | None,
+    types: dict[str, str],
+    *,
+    merged: bool,
 ) -> Callable[[DataFrame], DataFrameWriter]:
-    """Return how to replace everything in the table and nothing that people put on it."""
-    found = tables.schema(context.spark, location)
+    """Return how to replace everything in the table by ``types``, and nothing that people put on it."""
     if found is None:
         options = context.creation_options(merged=merged)
         tables.create_named(context.spark, location, columns, options)
         return lambda rows: rows.write.options(**options)
     layout = tables.layout(context.spark, location)
-    if tables.types(found) != {column.name: column.type for column in columns}:
-        replaced = Fit(types={column.name: column.type for column in columns})
+    if tables.types(found) != types:
+        replaced = Fit(types=types)
         allow(context.spark, location, needed_properties(replaced, tables.types(found)))
-        kept = [name for name in layout.partitioned_by if name in {column.name for column in columns}]
+        kept = [name for name in layout.partitioned_by if name in types]
         return lambda rows: _described(rows, found).write.partitionBy(*kept).option("overwriteSchema", "true")
     if layout.clustered_by:
         # A plain overwrite takes the clustering away; replacing every row does not.

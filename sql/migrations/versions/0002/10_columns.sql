@@ -33,6 +33,8 @@ ALTER TABLE control.table_control
     ADD COLUMN shrink_guard_percent INTEGER,
     ADD COLUMN rolling_retention VARCHAR(20) NOT NULL DEFAULT 'window',
     ADD COLUMN delete_policy VARCHAR(20) NOT NULL DEFAULT 'ignore',
+    ADD COLUMN delete_cron VARCHAR(255),
+    ADD COLUMN next_delete_scan TIMESTAMPTZ,
     ADD COLUMN load_columns_policy VARCHAR(20) NOT NULL DEFAULT 'none',
     ADD COLUMN load_epoch BIGINT NOT NULL DEFAULT 0,
     ADD COLUMN row_version INTEGER NOT NULL DEFAULT 1,

@@ -27,6 +27,28 @@ BEGIN
 END
 $$;
 
+-- The scan for deleted rows has a slot beside that of loads. The claim of the row gives it, too.
+CREATE FUNCTION control.arm_delete_scan()
+RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, control
+AS $$
+BEGIN
+    IF NEW.next_delete_scan IS NOT DISTINCT FROM OLD.next_delete_scan THEN
+        NEW.next_delete_scan := NULL;
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER table_control_22_arm_delete_scan
+    BEFORE UPDATE ON control.table_control
+    FOR EACH ROW WHEN (
+        (NEW.is_active AND NOT OLD.is_active)
+        OR NEW.delete_policy IS DISTINCT FROM OLD.delete_policy
+        OR NEW.delete_cron IS DISTINCT FROM OLD.delete_cron
+        OR NEW.load_timezone IS DISTINCT FROM OLD.load_timezone)
+    EXECUTE FUNCTION control.arm_delete_scan();
+
 CREATE TRIGGER table_control_20_slot_given
     BEFORE UPDATE OF next_load_date_time ON control.table_control
     FOR EACH ROW WHEN (

@@ -13,7 +13,7 @@ LANGUAGE sql STABLE
 AS $$
     SELECT to_jsonb(row_of) - ARRAY[
         'config_id', 'control_key', 'last_status', 'last_load_date_time', 'next_load_date_time',
-        'last_status_date_time', 'last_status_message', 'last_airflow_run', 'last_databricks_run',
+        'next_delete_scan', 'last_status_date_time', 'last_status_message', 'last_airflow_run', 'last_databricks_run',
         'created_at', 'last_modified_at', 'create_user', 'last_modified_user', 'retry_count',
         'staging_model_processed', 'load_epoch', 'row_version', 'resolved_destination', 'watermark_of']
 $$;
@@ -51,6 +51,7 @@ BEGIN
     edited.last_status := OLD.last_status;
     edited.last_load_date_time := OLD.last_load_date_time;
     edited.next_load_date_time := OLD.next_load_date_time;
+    edited.next_delete_scan := OLD.next_delete_scan;
     edited.last_status_date_time := OLD.last_status_date_time;
     edited.last_status_message := OLD.last_status_message;
     edited.last_airflow_run := OLD.last_airflow_run;

@@ -31,9 +31,11 @@ COMMENT ON COLUMN control.table_control.null_cursor_policy IS 'Rows without a cu
 COMMENT ON COLUMN control.table_control.schema_policy IS 'New or changed source columns: evolve, freeze or ignore.';
 COMMENT ON COLUMN control.table_control.value_policy IS 'Values that cannot be kept exactly: fail, string or null (counted).';
 COMMENT ON COLUMN control.table_control.empty_source_policy IS 'Whether an empty source may empty a filled target: fail or allow.';
-COMMENT ON COLUMN control.table_control.shrink_guard_percent IS 'A load that would remove more than this share of the target fails; NULL: off.';
+COMMENT ON COLUMN control.table_control.shrink_guard_percent IS 'A load that would take away more than this share of the target''s rows fails; NULL: off, and 15 for deleted rows.';
 COMMENT ON COLUMN control.table_control.rolling_retention IS 'window: the target holds the window only; keep: older rows stay.';
 COMMENT ON COLUMN control.table_control.delete_policy IS 'Rows that the source no longer has: ignore, scan (delete) or soft (mark).';
+COMMENT ON COLUMN control.table_control.delete_cron IS 'When to look for them: the first load after each slot does, in load_timezone.';
+COMMENT ON COLUMN control.table_control.next_delete_scan IS 'The first load from then on looks for deleted rows; NULL: the next load fills it with the next slot of delete_cron.';
 COMMENT ON COLUMN control.table_control.load_columns_policy IS 'Columns added at the target: none or id_and_time.';
 COMMENT ON COLUMN control.table_control.load_epoch IS 'Counts claims; every later write of a load names its own.';
 COMMENT ON COLUMN control.table_control.row_version IS 'Counts edits of the configuration, for optimistic locking.';

@@ -4,6 +4,7 @@ DROP TRIGGER table_control_10_status_created ON control.table_control;
 DROP TRIGGER table_control_10_status_moved ON control.table_control;
 DROP TRIGGER table_control_20_slot_given ON control.table_control;
 DROP TRIGGER table_control_21_arm ON control.table_control;
+DROP TRIGGER table_control_22_arm_delete_scan ON control.table_control;
 DROP TRIGGER table_control_30_destination_created ON control.table_control;
 DROP TRIGGER table_control_30_destination_changed ON control.table_control;
 DROP TRIGGER table_control_35_watermark ON control.table_control;
@@ -23,7 +24,7 @@ DROP INDEX control.table_control_ready, control.table_control_ready_by_source, c
     control.historical_metadata_unsettled;
 
 DROP FUNCTION control.check_status_move(), control.may_move(text, text), control.repairing(),
-    control.note_given_slot(), control.arm(), control.resolve_destination(),
+    control.note_given_slot(), control.arm(), control.arm_delete_scan(), control.resolve_destination(),
     control.resolve_destinations_of_source(), control.destination(text, text, text, text),
     control.destination_key(text), control.own_watermark(), control.record_change(), control.count_edit(), control.count_creation(),
     control.count_source_edit(), control.change_source(text, text), control.changed_by(),
@@ -39,7 +40,8 @@ ALTER TABLE control.table_control
     DROP COLUMN freshness_minutes, DROP COLUMN owner, DROP COLUMN tags, DROP COLUMN lookback,
     DROP COLUMN null_cursor_policy, DROP COLUMN schema_policy, DROP COLUMN value_policy,
     DROP COLUMN empty_source_policy, DROP COLUMN shrink_guard_percent, DROP COLUMN rolling_retention,
-    DROP COLUMN delete_policy, DROP COLUMN load_columns_policy, DROP COLUMN load_epoch,
+    DROP COLUMN delete_policy, DROP COLUMN delete_cron, DROP COLUMN next_delete_scan,
+    DROP COLUMN load_columns_policy, DROP COLUMN load_epoch,
     DROP COLUMN row_version, DROP COLUMN resolved_destination, DROP COLUMN watermark_of;
 -- Refused where a watermark is longer than the documents have room for: cut short, it would be another value.
 ALTER TABLE control.table_control ALTER COLUMN incremental_value TYPE VARCHAR(255);

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -23,6 +24,9 @@ LOOKBACK = 5
 CURSOR = {"incremental_column": "at", "lookback": str(LOOKBACK)}
 KEYED = CURSOR | {"primary_key_cols": "id"}
 
+#: A scan that may delete as much as it finds.
+SCANNED = {"delete_cron": "@yearly", "shrink_guard_percent": 100}
+
 #: What may happen: always, where rows may change, and where rows may go.
 ARRIVALS = ["new", "late", "tie", "no_cursor", "load"]
 CHANGES = ["change", "touch", "lose_cursor"]
@@ -30,6 +34,14 @@ CHANGES = ["change", "touch", "lose_cursor"]
 STORIES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "full": ({"load_strategy": "full"}, [*ARRIVALS, *CHANGES, "delete"]),
     "incremental": (KEYED | {"load_strategy": "incremental"}, ARRIVALS + CHANGES),
+    "incremental and scan": (
+        KEYED | SCANNED | {"load_strategy": "incremental", "delete_policy": "scan"},
+        [*ARRIVALS, *CHANGES, "delete", "come_back"],
+    ),
+    "check_and_load and soft scan": (
+        KEYED | SCANNED | {"load_strategy": "check_and_load", "delete_policy": "soft"},
+        [*ARRIVALS, *CHANGES, "delete", "come_back"],
+    ),
     "append_only": (CURSOR | {"load_strategy": "append_only"}, [*ARRIVALS, "double"]),
     "append_only by key": (KEYED | {"load_strategy": "append_only"}, ARRIVALS),
     "check_and_load": (KEYED | {"load_strategy": "check_and_load"}, ARRIVALS + CHANGES),
@@ -85,6 +97,14 @@ class Story:
     def delete(self, number: int) -> None:
         self._run(f"DELETE FROM {{}} WHERE id % 10 = {number} AND id > 1")
 
+    def come_back(self, number: int) -> None:
+        """Put back what was deleted, newer than everything."""
+        self.now += 1
+        self._run(
+            f"INSERT INTO {{}} SELECT i, {self.now}, NULL, {number} FROM generate_series(1, {self.rows}) i "
+            f"WHERE i % 10 = {number} AND i NOT IN (SELECT id FROM {{}})"
+        )
+
     def other_day(self, number: int) -> None:
         self._run(f"UPDATE {{}} SET day = {_day(number)} WHERE id % 3 = 0 AND id > 1")
 
@@ -93,7 +113,9 @@ class Story:
         self.load(number)
 
     def load(self, number: int) -> None:
-        """Load, and remember how far that came."""
+        """Load, and remember how far that came; where it scans, by every other number."""
+        if number % 2 == 0 and self.bench.state(self.row).delete_cron:
+            self.bench.set(self.row, next_delete_scan=datetime(2020, 1, 1, tzinfo=UTC))
         result = self.bench.succeed(self.row)
         query = f"SELECT greatest(max(at), {self.bound}) FROM {self.table}"
         ((self.bound,),) = self.bench.source.execute(query).fetchall()
@@ -106,7 +128,9 @@ class Story:
 
     @property
     def target(self) -> Counter[tuple[Any, ...]]:
-        return self.bench.target_rows(self.table)
+        rows = self.bench.target_rows(self.table)
+        # The fifth column is that of the marks.
+        return Counter({row[:4]: n for row, n in rows.items() if len(row) == 4 or row[4] is None})
 
     def _insert(self, at: int | None, number: int) -> None:
         self.rows += 1

@@ -26,6 +26,12 @@ def test_a_slice_does_not_count_rows_that_were_carried_over() -> None:
     assert found == Written(version=5, rows_inserted=2, rows_deleted=3, rows_in=2)
 
 
+def test_rows_that_were_marked_are_deleted_ones_and_those_that_came_back_updated_ones() -> None:
+    counted = {"numTargetRowsUpdated": 5, "numTargetRowsNotMatchedBySourceUpdated": 3}
+    found = written(entry(numSourceRows=9, numTargetRowsDeleted=1, **counted))
+    assert found == Written(version=5, rows_updated=2, rows_deleted=4, rows_in=9)
+
+
 def test_a_merge_counts_the_rows_of_its_source() -> None:
     found = written(
         entry(

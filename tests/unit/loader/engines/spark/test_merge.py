@@ -55,6 +55,15 @@ def test_narrower_columns_are_cast_and_widened_ones_compared_in_their_new_type()
     assert "CAST(s.`x` AS STRING) <=> CAST(CAST(t.`x` AS double) AS STRING)" in text
 
 
+def test_a_row_that_is_there_again_loses_its_mark() -> None:
+    source = stage(k="int", x="int")
+    dedup, fitted = Deduplication(keys=("k",), cursor=None), fit(source.columns, {"k": "int", "x": "int"})
+    text = merge_sql(TARGET, SOURCE, source, dedup, fitted, marked=True)
+    assert "USING (SELECT *, CAST(NULL AS TIMESTAMP) AS `_adl_deleted_at` FROM (SELECT `k`, `x` FROM" in text
+    assert "(NOT (s.`x` <=> t.`x`) OR t.`_adl_deleted_at` IS NOT NULL) THEN UPDATE SET *" in text
+    assert "_adl_deleted_at" not in merge_sql(TARGET, SOURCE, source, dedup, fitted)
+
+
 def test_a_merge_s_identity_is_its_commit() -> None:
     commit = Commit(app_id="adl:i:1", epoch=2, step=1, metadata_id=3)
     assert transaction_confs(commit) == {

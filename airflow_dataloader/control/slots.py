@@ -1,0 +1,68 @@
+"""What a claim decides of a row that it has locked: its next slots, what its load does, what stops it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from airflow_dataloader.control.arm import NEVER
+from airflow_dataloader.control.cron import next_slot
+from airflow_dataloader.control.due import Candidate
+from airflow_dataloader.core.problems import Problem, problems
+from airflow_dataloader.core.snapshot import text
+from airflow_dataloader.core.strategy import DeletePolicy
+from airflow_dataloader.exceptions import ConfigurationError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A row's next load, and the slots after it as PostgreSQL reads them."""
+
+    slot: str | None
+    #: Of the scan for deleted rows.
+    scan_slot: str | None
+    #: What the load freezes; ``delete_scan`` in it says that the load looks for deleted rows, too.
+    snapshot: Mapping[str, Any]
+    #: What stops the row from being loaded; empty: nothing.
+    wrong: tuple[Problem, ...]
+
+
+def plan(row: Candidate) -> Plan:
+    """Plan the load of a row, and what comes after it."""
+    wrong = problems(row.snapshot)
+    slot = scan_slot = None
+    snapshot = row.snapshot
+    if row.load_cron and row.load_cron.strip():
+        try:
+            slot = next_slot(row.load_cron, row.load_timezone, row.at).isoformat()
+        except ConfigurationError as error:
+            slot = NEVER
+            wrong.append(_problem(error, "load_cron"))
+    delete_cron = text(row.snapshot, "delete_cron")
+    if delete_cron and row.snapshot.get("delete_policy") in {DeletePolicy.SCAN, DeletePolicy.SOFT}:
+        try:
+            scan_slot = _scan_slot(row, delete_cron).isoformat()
+        except ConfigurationError as error:
+            wrong.append(_problem(error, "delete_cron"))
+        if _is_due(row) or row.repeats_scan:
+            snapshot = {**snapshot, "delete_scan": True}
+    return Plan(slot=slot, scan_slot=scan_slot, snapshot=snapshot, wrong=tuple(dict.fromkeys(wrong)))
+
+
+def _is_due(row: Candidate) -> bool:
+    return row.next_delete_scan is not None and row.next_delete_scan <= row.at
+
+
+def _scan_slot(row: Candidate, delete_cron: str) -> datetime:
+    """Return the slot after this load; a retry takes none away."""
+    if row.next_delete_scan is not None and not _is_due(row):
+        return row.next_delete_scan
+    return next_slot(delete_cron, row.load_timezone, row.at, field="delete_cron")
+
+
+def _problem(error: ConfigurationError, column: str) -> Problem:
+    field = error.field or column
+    what = error.message.removeprefix(f"{field} ").removesuffix(".")
+    return Problem(field=field, what=what, fix=error.fix or "")

@@ -1,0 +1,113 @@
+"""Looks for rows that the source no longer has, after a load: all its keys are read, and compared.
+
+In the snapshot of the load, where there is one: afterwards the target holds exactly the source's keys.
+"""
+
+from __future__ import annotations
+
+from airflow_dataloader.core.commit import SCAN, SCAN_STEP
+from airflow_dataloader.core.failure import Phase
+from airflow_dataloader.core.names import DELETED_AT
+from airflow_dataloader.core.strategy import DeletePolicy, EmptySourcePolicy, Strategy
+from airflow_dataloader.exceptions import EmptySource, SchemaRefused, ShrinkRefused
+from airflow_dataloader.loader.boundary import keep_boundary
+from airflow_dataloader.loader.engines.protocol import Deduplication, KeyComparison, Stage, Written
+from airflow_dataloader.loader.job import Job
+from airflow_dataloader.loader.publish import publish
+from airflow_dataloader.loader.reading import read_where
+from airflow_dataloader.loader.shrinking import is_beyond, share
+from airflow_dataloader.loader.staging import stage_rows
+from airflow_dataloader.loader.windowed import key_columns, replaces
+
+#: Where the row has no guard of its own: a key that was renamed at the source would delete every row.
+_GUARD_PERCENT = 15
+
+
+def delete_gone(job: Job) -> None:
+    """Delete, or mark, the rows at the target whose key the source does not have.
+
+    What the load has published stays published, whatever becomes of this. Raises EmptySource, ShrinkRefused.
+    """
+    if replaces(job) and job.config.strategy is not Strategy.CHUNKED_BACKFILL:
+        job.journal.remark("The table was read anew; there are no deleted rows to look for.")
+        return
+    marks = job.config.delete_policy is DeletePolicy.SOFT
+    names = {column.name.casefold() for column in job.columns}
+    if marks and DELETED_AT in names:
+        raise SchemaRefused(
+            f"The source of {job.config.label} has a column {DELETED_AT} of its own.",
+            field="delete_policy",
+            fix="set it to scan or ignore, or rename the column in a query",
+        )
+    with job.journal.aside():
+        found, keys, written = _scan(job, marks=marks)
+    job.journal.note(
+        delete_scan={
+            "keys": keys.rows,
+            "null_keys": keys.null_keys,
+            "held": found.held,
+            "gone": found.gone,
+            "keyless": found.keyless,
+            "returned": found.returned,
+        }
+    )
+    if found.keyless:
+        job.journal.remark(f"{found.keyless} rows with NULL in the key were left alone.")
+    if written is not None:
+        _count(job, written)
+
+
+def _scan(job: Job, *, marks: bool) -> tuple[KeyComparison, Stage, Written | None]:
+    names = key_columns(job)
+    columns = tuple(column for column in job.columns if column.name in names)
+    plan = read_where(job, None, columns)
+    with stage_rows(job, plan, Deduplication(keys=names, cursor=None)) as keys:
+        _refuse_no_keys(job, keys)
+        with job.journal.during(Phase.PLAN):
+            found = job.engine.compare_keys(job.config.target, keys, mark=marks)
+        _refuse_too_many(job, found)
+        if not (found.gone or found.returned or (found.marked and not marks)):
+            return found, keys, None
+        written = publish(
+            job,
+            {SCAN: True},
+            lambda commit: job.engine.delete_gone(job.config.target, keys, commit, mark=marks),
+            step=SCAN_STEP,
+        )
+    return found, keys, written
+
+
+def _refuse_no_keys(job: Job, keys: Stage) -> None:
+    if keys.rows > keys.null_keys or job.config.empty_source_policy is EmptySourcePolicy.ALLOW:
+        return
+    if job.target is not None and job.target.filled:
+        raise EmptySource(
+            f"The source of {job.config.label} has no key at all, and its target is not empty; nothing was "
+            "deleted.",
+            field="empty_source_policy",
+            fix="fill the source, or set empty_source_policy to allow if the target shall be emptied",
+        )
+
+
+def _refuse_too_many(job: Job, found: KeyComparison) -> None:
+    own = job.config.shrink_guard_percent
+    percent = _GUARD_PERCENT if own is None else own
+    if is_beyond(percent, found.gone, found.held):
+        lost = share(found.gone, found.held)
+        raise ShrinkRefused(
+            f"{job.config.label}: {found.gone} of the {found.held} rows at the target, {lost} %, are not at "
+            f"the source; shrink_guard_percent is {percent}{' where none is set' if own is None else ''}. "
+            "Nothing was deleted; what was loaded before that stays.",
+            field="shrink_guard_percent",
+            fix="see that the source has all its rows and primary_key_cols still names their key; if so, set "
+            f"shrink_guard_percent to {lost} or more, for one scan or for good",
+        )
+
+
+def _count(job: Job, written: Written) -> None:
+    receipt = job.journal.receipt
+    job.journal.note(
+        rows_updated=(receipt.rows_updated or 0) + written.rows_updated,
+        rows_deleted=(receipt.rows_deleted or 0) + written.rows_deleted,
+    )
+    keep_boundary(job, written.version)

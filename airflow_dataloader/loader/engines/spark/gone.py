@@ -1,0 +1,109 @@
+"""Rows that a target holds and its source does not: compared by key, then deleted or marked in one MERGE."""
+
+from __future__ import annotations
+
+from airflow_dataloader.core.commit import Commit
+from airflow_dataloader.core.names import DELETED_AT, TargetName
+from airflow_dataloader.exceptions import EngineFailed, SchemaRefused
+from airflow_dataloader.loader.engines.protocol import KeyComparison, Stage, Written
+from airflow_dataloader.loader.engines.spark import history, tables
+from airflow_dataloader.loader.engines.spark.confs import session_confs
+from airflow_dataloader.loader.engines.spark.context import Context
+from airflow_dataloader.loader.engines.spark.marks import NO_MARK, add_mark, has_mark
+from airflow_dataloader.loader.engines.spark.merge import transaction_confs
+from airflow_dataloader.loader.engines.spark.names import Location, quoted
+from airflow_dataloader.loader.engines.spark.select import select
+from airflow_dataloader.loader.engines.spark.types import Fit, fit
+from airflow_dataloader.loader.engines.spark.write import execute
+
+_MARK = quoted(DELETED_AT)
+
+
+def compare_keys(context: Context, target: TargetName, keys: Stage, *, mark: bool) -> KeyComparison:
+    """Count the target's rows by whether the stage has their key."""
+    location, types = _look(context, target)
+    if mark and not has_mark(types):
+        add_mark(context.spark, location)
+        types[DELETED_AT] = "timestamp"
+    text = compare_sql(location, context.names.locate(keys.name), keys, types)
+    (row,) = context.spark.sql(text).collect()
+    return KeyComparison(**{name: int(value) for name, value in row.asDict().items()})
+
+
+def delete_gone(context: Context, target: TargetName, keys: Stage, commit: Commit, *, mark: bool) -> Written:
+    """Delete or mark the rows whose key the stage lacks, and take the mark off those whose key it has."""
+    location, types = _look(context, target)
+    text = delete_sql(location, context.names.locate(keys.name), keys, types, mark=mark)
+
+    def statement() -> None:
+        with session_confs(context.spark, transaction_confs(commit)):
+            context.spark.sql(text).collect()
+
+    return history.written(execute(context.spark, context.interrupts, location, commit, statement))
+
+
+def _look(context: Context, target: TargetName) -> tuple[Location, dict[str, str]]:
+    location = context.names.locate(target)
+    found = tables.schema(context.spark, location)
+    if found is None:
+        raise EngineFailed(f"Target {target} vanished before its rows were compared.")
+    return location, tables.types(found)
+
+
+def compare_sql(target: Location, source: Location, keys: Stage, types: dict[str, str]) -> str:
+    """Return the query whose one row is a :class:`KeyComparison`."""
+    present = _present(keys, "t.")
+    own = ", ".join([*(quoted(column.name) for column in keys.columns), _mark_item(types)])
+    counts = {
+        "held": f"t.{_MARK} IS NULL",
+        "gone": f"t.{_MARK} IS NULL AND s._adl_here IS NULL AND {present}",
+        "keyless": f"NOT ({present})",
+        "returned": f"t.{_MARK} IS NOT NULL AND s._adl_here",
+        "marked": f"t.{_MARK} IS NOT NULL AND s._adl_here IS NULL AND {present}",
+    }
+    items = ", ".join(f"COUNT_IF({condition}) AS {name}" for name, condition in counts.items())
+    found = select("*, TRUE AS _adl_here", distinct_keys(source, keys, types))
+    return select(items, f"({select(own, target.sql)}) t LEFT JOIN ({found}) s ON {_on(keys)}")
+
+
+def delete_sql(target: Location, source: Location, keys: Stage, types: dict[str, str], *, mark: bool) -> str:
+    """Return the statement. It needs no condition against rows of earlier scans: it ends where they ended."""
+    back = f"WHEN MATCHED AND t.{_MARK} IS NOT NULL THEN UPDATE SET t.{_MARK} = NULL "
+    missing = f"WHEN NOT MATCHED BY SOURCE AND {_present(keys, 't.')}"
+    then = (
+        f" AND t.{_MARK} IS NULL THEN UPDATE SET t.{_MARK} = CURRENT_TIMESTAMP()" if mark else " THEN DELETE"
+    )
+    return (
+        f"MERGE INTO {target.sql} t USING ({distinct_keys(source, keys, types)}) s ON {_on(keys)} "
+        f"{back if has_mark(types) else ''}{missing}{then}"
+    )
+
+
+def distinct_keys(source: Location, keys: Stage, types: dict[str, str]) -> str:
+    """Return the query of the stage's keys, each once, in the types that the target has."""
+    fitted = _fit(keys, types)
+    items = ", ".join(fitted.select(column) for column in keys.columns)
+    return select(f"DISTINCT {items}", source.sql, _present(keys))
+
+
+def _fit(keys: Stage, types: dict[str, str]) -> Fit:
+    fitted = fit(keys.columns, types)
+    for key in fitted.added:
+        raise SchemaRefused(
+            f"Key column {key} is not at the target: its rows cannot be told by it.",
+            field="primary_key_cols",
+            fix="set load_full = 'true' on the row to replace the table once with the source's columns",
+        )
+    return fitted
+
+
+def _present(keys: Stage, qualifier: str = "") -> str:
+    return " AND ".join(f"{qualifier}{quoted(column.name)} IS NOT NULL" for column in keys.columns)
+
+
+def _on(keys: Stage) -> str:
+    return " AND ".join(f"t.{quoted(column.name)} = s.{quoted(column.name)}" for column in keys.columns)
+
+
+def _mark_item(types: dict[str, str]) -> str:
+    return _MARK if has_mark(types) else NO_MARK

@@ -1,0 +1,236 @@
+"""Rows that the source deletes, from the row to the Delta commit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from airflow_dataloader.core.config import LoadConfig
+from airflow_dataloader.loader.observer import LogObserver, Moment
+from airflow_dataloader.loader.settlement import Result
+from tests.bench import Bench
+
+SCANNED = {
+    "load_strategy": "incremental",
+    "primary_key_cols": "id",
+    "incremental_column": "at",
+    "delete_policy": "scan",
+    "delete_cron": "0 3 1 1 *",
+}
+#: What the source's rows are at the target, whether or not it has a column of marks.
+LIVE = ["id", "at", "name"]
+
+
+def make(bench: Bench, rows: int = 40, **columns: Any) -> int:
+    bench.source.execute("CREATE TABLE items (id integer, at integer, name text)")
+    bench.source.execute(f"INSERT INTO items SELECT i, i, 'n' || i FROM generate_series(1, {rows}) i")
+    row = bench.row(**(SCANNED | columns))
+    bench.succeed(row)
+    return row
+
+
+def due(bench: Bench, row: int) -> None:
+    bench.set(row, next_delete_scan=datetime(2020, 1, 1, tzinfo=UTC))
+
+
+def scan(bench: Bench, row: int) -> Result:
+    due(bench, row)
+    return bench.succeed(row)
+
+
+def marked(bench: Bench) -> list[int]:
+    found = bench.engine.rows(bench.target(), ["id", "_adl_deleted_at"])
+    return sorted(number for number, at in found if at is not None)
+
+
+def live(bench: Bench) -> Counter[tuple[Any, ...]]:
+    found = bench.engine.rows(bench.target(), [*LIVE, "_adl_deleted_at"])
+    return Counter(row[:-1] for row in found if row[-1] is None)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {},
+        {"load_strategy": "append_only"},
+        {"load_strategy": "check_and_load"},
+        {"load_strategy": "rolling", "rolling_column": "day", "rolling_days": 1}
+        | {"rolling_retention": "keep", "query": "SELECT *, date '2026-01-01' + at AS day FROM items"},
+    ],
+    ids=["incremental", "append_only", "check_and_load", "rolling"],
+)
+def test_what_is_gone_goes_with_the_first_load_after_the_slot(bench: Bench, columns: dict[str, Any]) -> None:
+    if "query" in columns:
+        # Every row's day is in the window when it is loaded first, and none later.
+        columns = columns | {"rolling_days": 100_000}
+    row = make(bench, **columns)
+    if "query" in columns:
+        bench.set(row, rolling_days=1, empty_source_policy="allow")
+    bench.source.execute("DELETE FROM items WHERE id IN (3, 5)")
+    bench.succeed(row)
+    assert len(bench.target_rows()) == 40, "it was not time yet"
+    before = bench.state(row).incremental_value
+    result = scan(bench, row)
+    assert Counter(bench.engine.rows(bench.target(), LIVE)) == bench.source_rows()
+    receipt = result.receipt
+    assert receipt.delete_scan == {
+        "keys": 38, "null_keys": 0, "held": 40, "gone": 2, "keyless": 0, "returned": 0,
+    }  # fmt: skip
+    load = bench.history(row)[-1]
+    assert (load.rows_deleted, load.target_version) == (2, receipt.target_version)
+    assert load.mode == f"{columns.get('load_strategy', 'incremental')} + delete_scan"
+    state = bench.state(row)
+    assert state.incremental_value == before
+    assert state.next_delete_scan > datetime.now(UTC)
+    # Nothing is owed: the next load finds nothing to adopt, to read again or to delete.
+    after = bench.succeed(row).receipt
+    assert (after.delete_scan, after.fence_version) == (None, None)
+
+
+def test_one_load_brings_what_is_new_and_takes_what_is_gone(bench: Bench) -> None:
+    row = make(bench)
+    bench.source.execute("DELETE FROM items WHERE id = 7")
+    bench.source.execute("INSERT INTO items VALUES (41, 41, 'new'), (42, 42, 'new')")
+    bench.source.execute("UPDATE items SET name = 'changed', at = 43 WHERE id = 1")
+    receipt = scan(bench, row).receipt
+    assert bench.target_rows() == bench.source_rows()
+    assert (receipt.rows_read, receipt.rows_inserted, receipt.rows_updated, receipt.rows_deleted) == (
+        4,
+        2,
+        1,
+        1,
+    )
+    assert bench.state(row).incremental_value == "43"
+    assert bench.history(row)[-1].rows_processed == 3
+
+
+def test_nothing_gone_makes_no_commit(bench: Bench) -> None:
+    row = make(bench, load_strategy="check_and_load")
+    version = bench.history(row)[-1].target_version
+    result = scan(bench, row)
+    assert result.receipt.target_version is None
+    assert result.receipt.delete_scan is not None
+    assert bench.engine.count(bench.target()) == 40
+    found = bench.engine.inspect(bench.target(), "nobody")
+    assert found is not None
+    assert found.version == version
+
+
+def test_marks_come_and_go_with_the_rows(bench: Bench) -> None:
+    row = make(bench, delete_policy="soft")
+    bench.source.execute("DELETE FROM items WHERE id IN (3, 5, 7, 9)")
+    receipt = scan(bench, row).receipt
+    assert (receipt.rows_deleted, marked(bench)) == (4, [3, 5, 7, 9])
+    assert live(bench) == bench.source_rows()
+    # One comes back with a newer cursor, one as it was, one below what any window reads.
+    bench.source.execute("INSERT INTO items VALUES (3, 41, 'back'), (5, 5, 'n5')")
+    assert bench.succeed(row).receipt.rows_updated == 1
+    assert marked(bench) == [5, 7, 9]
+    receipt = scan(bench, row).receipt
+    assert (receipt.rows_deleted, receipt.rows_updated, marked(bench)) == (0, 1, [7, 9])
+    assert live(bench) == bench.source_rows()
+    # Without marks from now on, the marked ones go as well.
+    bench.set(row, delete_policy="scan")
+    assert scan(bench, row).receipt.rows_deleted == 2
+    assert live(bench) == bench.source_rows()
+    bench.set(row, load_full="true", delete_policy="soft")
+    assert "read anew" in scan(bench, row).message
+    assert marked(bench) == []
+
+
+def test_the_guard_is_asked_before_anything_is_deleted(bench: Bench) -> None:
+    row = make(bench)
+    # Six of forty are fifteen percent, which may go.
+    bench.source.execute("DELETE FROM items WHERE id <= 6")
+    assert scan(bench, row).receipt.rows_deleted == 6
+    bench.source.execute("DELETE FROM items WHERE id <= 12")
+    bench.source.execute("INSERT INTO items VALUES (41, 41, 'new')")
+    due(bench, row)
+    failed = bench.fail(row)
+    assert "6 of the 35 rows at the target, 18 %, are not at the source" in failed.message
+    assert "shrink_guard_percent is 15 where none is set" in failed.message
+    # What was loaded stays, and is read again.
+    assert bench.engine.count(bench.target()) == 35
+    assert bench.state(row).incremental_value == "40"
+    assert bench.succeed(row).receipt.delete_scan is None
+    assert bench.state(row).incremental_value == "41"
+    bench.set(row, shrink_guard_percent=18)
+    scan(bench, row)
+    assert bench.target_rows() == bench.source_rows()
+
+
+def test_an_empty_source_deletes_nothing_unless_it_may(bench: Bench) -> None:
+    row = make(bench, shrink_guard_percent=100)
+    bench.source.execute("DELETE FROM items")
+    due(bench, row)
+    assert "has no key at all" in bench.fail(row).message
+    assert len(bench.target_rows()) == 40
+    bench.set(row, empty_source_policy="allow")
+    assert scan(bench, row).receipt.rows_deleted == 40
+    assert not bench.target_rows()
+
+
+def test_rows_without_a_key_are_left_alone_and_counted(bench: Bench) -> None:
+    bench.source.execute("CREATE TABLE items (id integer, at integer, name text)")
+    bench.source.execute("INSERT INTO items SELECT i, i, 'n' FROM generate_series(1, 20) i")
+    bench.source.execute("INSERT INTO items VALUES (NULL, 21, 'no key')")
+    row = bench.row()
+    bench.succeed(row)
+    bench.set(row, **SCANNED)
+    bench.source.execute("DELETE FROM items WHERE id = 1")
+    result = scan(bench, row)
+    assert "1 rows with NULL in the key were left alone." in result.message
+    assert bench.target_rows() == bench.source_rows()
+    assert result.receipt.delete_scan is not None
+    assert (result.receipt.delete_scan["null_keys"], result.receipt.delete_scan["keyless"]) == (1, 1)
+
+
+def test_a_source_that_has_our_column_is_refused(bench: Bench) -> None:
+    row = make(bench, delete_policy="soft", query="SELECT *, NULL::timestamptz AS _ADL_deleted_at FROM items")
+    due(bench, row)
+    assert "has a column _adl_deleted_at of its own" in bench.fail(row).message
+
+
+class Meanwhile:
+    """An observer that changes the source when a load has published."""
+
+    def __init__(self, bench: Bench, statement: str) -> None:
+        self._bench, self._statement = bench, statement
+
+    def reached(self, config: LoadConfig, moment: Moment) -> None:
+        if moment is Moment.PUBLISHED and self._statement:
+            statement, self._statement = self._statement, ""
+            self._bench.source.execute(statement)
+
+
+def test_load_and_scan_see_one_snapshot(bench: Bench) -> None:
+    row = make(bench)
+    bench.source.execute("UPDATE items SET at = 41 WHERE id = 1")
+    expected = bench.source_rows()
+    bench.observer = Meanwhile(bench, "DELETE FROM items WHERE id > 38")
+    assert scan(bench, row).receipt.rows_deleted == 0
+    assert bench.target_rows() == expected
+    bench.observer = LogObserver()
+    scan(bench, row)
+    assert bench.target_rows() == bench.source_rows()
+
+
+def test_a_backfill_looks_when_it_has_come_to_its_end(bench: Bench) -> None:
+    row = make(bench, load_strategy="chunked_backfill")
+    bench.source.execute("DELETE FROM items WHERE id = 3")
+    bench.set(row, load_strategy="chunked_backfill")
+    assert scan(bench, row).receipt.delete_scan is not None
+    assert bench.target_rows() == bench.source_rows()
+    assert bench.state(row).load_strategy == "incremental"
+
+
+def test_after_a_scan_an_unchanged_source_is_still_unchanged(bench: Bench) -> None:
+    row = make(bench, load_strategy="check_and_load")
+    bench.source.execute("DELETE FROM items WHERE id = 3")
+    assert bench.succeed(row).message == "no changes"
+    assert scan(bench, row).receipt.rows_deleted == 1
+    assert bench.succeed(row).message == "no changes"
+    assert bench.target_rows() == bench.source_rows()
