@@ -131,7 +131,7 @@ class _Claiming:
                 only=self._only,
                 handled=handled,
             )
-            refused = self._queue(taken.rows)
+            refused = self._queue(taken.rows, more=bool(taken.busy))
             if not refused and not taken.busy:
                 # All that were wanted, or all that there are.
                 return
@@ -139,8 +139,11 @@ class _Claiming:
             settled += refused
             handled += [row.config_id for row in taken.rows] + list(taken.busy)
 
-    def _queue(self, rows: Sequence[Candidate]) -> int:
-        """Queue ``rows``; settle those that cannot be loaded and return how many they are."""
+    def _queue(self, rows: Sequence[Candidate], *, more: bool) -> int:
+        """Queue ``rows``; settle those that cannot be loaded and return how many they are.
+
+        The claim is over with it, unless some cannot, or there is ``more`` to look for.
+        """
         if not rows:
             return 0
         found = {row.config_id: (row, *_plan(row)) for row in rows}
@@ -153,7 +156,8 @@ class _Claiming:
             )
             for row, slot, _ in found.values()
         ]
-        ids = queue(self._connection, entries, self._claimant)
+        last = not more and not any(wrong for _, _, wrong in found.values())
+        ids = queue(self._connection, entries, self._claimant, last=last)
         endings = [
             _refusal(ids[config_id], row, wrong) for config_id, (row, _, wrong) in found.items() if wrong
         ]
