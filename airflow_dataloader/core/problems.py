@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from airflow_dataloader.core.lookback import parse_lookback
-from airflow_dataloader.core.snapshot import split_columns, text
+from airflow_dataloader.core.snapshot import choices, split_columns, text
 from airflow_dataloader.core.strategy import (
     NEEDS_CURSOR,
     NEEDS_KEY,
@@ -115,7 +115,7 @@ def _target_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
 
 def _strategy_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
     strategy = text(snapshot, "load_strategy")
-    if strategy not in set(Strategy):
+    if strategy not in choices(Strategy):
         what = "is empty" if strategy is None else f"{strategy!r} is not a strategy"
         return [Problem("load_strategy", what, f"use one of {', '.join(Strategy)}")]
     found = []
@@ -136,7 +136,7 @@ def _strategy_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
             )
         )
     cursor_type = snapshot.get("incremental_type")
-    if cursor_type and cursor_type not in set(CursorType):
+    if cursor_type and cursor_type not in choices(CursorType):
         found.append(
             Problem(
                 "incremental_type",
@@ -168,7 +168,7 @@ def _rolling_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
 
 
 def _policy_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
-    choices: dict[str, type[StrEnum]] = {
+    policies: dict[str, type[StrEnum]] = {
         "null_cursor_policy": NullCursorPolicy,
         "schema_policy": SchemaPolicy,
         "value_policy": ValuePolicy,
@@ -176,9 +176,9 @@ def _policy_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
         "rolling_retention": RollingRetention,
     }
     found = [
-        Problem(name, f"{snapshot[name]!r} is not a choice", f"use one of {', '.join(choice)}")
-        for name, choice in choices.items()
-        if snapshot.get(name) and snapshot[name] not in set(choice)
+        Problem(name, f"{snapshot[name]!r} is not a choice", f"use one of {', '.join(kind)}")
+        for name, kind in policies.items()
+        if snapshot.get(name) and snapshot[name] not in choices(kind)
     ]
     found += _promises(snapshot, [problem.field for problem in found])
     try:
