@@ -40,8 +40,8 @@ def test_it_has_the_shape_that_airflow_asks_for() -> None:
 def test_every_setting_is_an_option_and_every_option_a_setting() -> None:
     options = INFO["config"]["dataloader"]["options"]
     assert list(options) == [item.name for item in fields(Settings)]
-    section = {name: option["default"] for name, option in options.items()}
-    assert Settings.from_section(section) == Settings()
+    defaults = {f"DATALOADER_{name.upper()}": option["default"] for name, option in options.items()}
+    assert Settings.from_environment(defaults) == Settings()
     for name, option in options.items():
         assert option["description"].endswith("."), name
         kind = "integer" if isinstance(getattr(Settings(), name), int) else "string"
