@@ -39,11 +39,6 @@ def txn_version(epoch: int, step: int) -> int:
     return epoch * STEPS_PER_EPOCH + step
 
 
-def epoch_of(version: int) -> int:
-    """Return the epoch that a transaction version belongs to."""
-    return version // STEPS_PER_EPOCH
-
-
 @dataclass(frozen=True, kw_only=True)
 class Commit:
     """One write: who makes it, in which epoch and step, and the facts that a repair needs later."""
