@@ -14,6 +14,7 @@ from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.problems import problems
 from airflow_dataloader.core.snapshot import choice, flag, split_columns, text
 from airflow_dataloader.core.strategy import (
+    REPLACES,
     CursorType,
     EmptySourcePolicy,
     NullCursorPolicy,
@@ -179,6 +180,13 @@ class LoadConfig:
         """Return the columns whose order decides what is read: they keep a type that has one."""
         rolling = self.rolling_column if self.strategy is Strategy.ROLLING else None
         return tuple(name for name in (self.incremental_column, rolling) if name)
+
+    @property
+    def replaces_table(self) -> bool:
+        """Return whether the load puts a whole new table in the target's place, whatever that holds."""
+        if self.strategy is Strategy.ROLLING and self.rolling_retention is RollingRetention.WINDOW:
+            return True
+        return self.load_full or self.strategy in REPLACES
 
     @property
     def label(self) -> str:

@@ -30,7 +30,6 @@ CONNECTION_KEYS = ("host", "port", "database", "user", "password")
 
 #: Policies whose other choices this version does not carry out: accepting them would be a promise broken.
 _ONLY_CHOICES = {
-    "schema_policy": SchemaPolicy.EVOLVE,
     "delete_policy": "ignore",
     "load_columns_policy": "none",
 }

@@ -14,7 +14,7 @@ from airflow_dataloader.loader.engines.protocol import Deduplication, Stage, Wri
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.patience import patiently
-from airflow_dataloader.loader.publish import publish
+from airflow_dataloader.loader.publish import publish, replace_table
 from airflow_dataloader.loader.reading import read_where
 from airflow_dataloader.loader.staging import stage_rows
 from airflow_dataloader.loader.windowed import key_columns
@@ -69,6 +69,8 @@ def _write(
     table = progress.table
 
     def write(commit: Commit) -> Written:
+        if not begun and not progress.staged:
+            return replace_table(job, stage, commit, dedup)
         if not begun:
             return job.engine.overwrite(table, stage, commit, dedup)
         if stage.rows == 0:

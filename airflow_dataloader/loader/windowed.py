@@ -11,7 +11,7 @@ from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage, Written
 from airflow_dataloader.loader.job import Job
-from airflow_dataloader.loader.publish import publish
+from airflow_dataloader.loader.publish import publish, replace_table
 from airflow_dataloader.loader.reading import read_where, refuse_empty_source, refuse_emptying
 from airflow_dataloader.loader.staging import remark_on_keys, stage_rows
 from airflow_dataloader.loader.strategies.outcome import Outcome
@@ -58,7 +58,7 @@ def load_frozen(job: Job, window: Window, verb: Verb) -> Outcome:
 def _publish(job: Job, window: Window, stage: Stage, dedup: Deduplication, verb: Verb) -> Written:
     def write(commit: Commit) -> Written:
         if replaces(job):
-            return job.engine.overwrite(job.config.target, stage, commit, dedup if dedup.keys else None)
+            return replace_table(job, stage, commit, dedup if dedup.keys else None)
         return verb(job.config.target, stage, commit, dedup)
 
     return publish(job, window.facts(), write)

@@ -43,7 +43,7 @@ def faults(**overrides: Any) -> list[str]:
         ({"incremental_type": "datetime"}, ["incremental_type"]),
         ({"value_policy": "round"}, ["value_policy"]),
         ({"schema_policy": "sideways"}, ["schema_policy"]),
-        ({"schema_policy": "freeze"}, ["schema_policy"]),
+        ({"schema_policy": "freeze"}, []),
         ({"schema_policy": "evolve", "delete_policy": "ignore", "load_columns_policy": "none"}, []),
         (
             {"delete_policy": "scan", "load_columns_policy": "id_and_time", "shrink_guard_percent": 15},

@@ -81,11 +81,19 @@ class SparkEngine:
             return write_stage(self._context, rows, name, dedup)
 
     def overwrite(
-        self, target: TargetName, data: Rows | Stage, commit: Commit, dedup: Deduplication | None = None
+        self,
+        target: TargetName,
+        data: Rows | Stage,
+        commit: Commit,
+        dedup: Deduplication | None = None,
+        *,
+        keep_columns: bool = False,
     ) -> Written:
         """Replace the whole table and its columns in one commit; readers keep the old version until then."""
         with self._verb(f"overwriting {target}"):
-            return publish.overwrite(self._context, target, data, commit, dedup)
+            return publish.overwrite(
+                self._context, target, data, commit, dedup=dedup, keep_columns=keep_columns
+            )
 
     def append(self, target: TargetName, data: Rows | Stage, commit: Commit) -> Written:
         """Add rows; new columns are added to the target."""
