@@ -17,6 +17,7 @@ from airflow_dataloader.core.strategy import (
     REPLACES,
     CursorType,
     EmptySourcePolicy,
+    LoadColumnsPolicy,
     NullCursorPolicy,
     RollingRetention,
     SchemaPolicy,
@@ -115,6 +116,7 @@ class LoadConfig:
     schema_policy: SchemaPolicy
     value_policy: ValuePolicy
     empty_source_policy: EmptySourcePolicy
+    load_columns_policy: LoadColumnsPolicy
     max_runtime_minutes: int
     #: sha256 over the fields that decide content, hexadecimal.
     content_hash: str
@@ -165,6 +167,7 @@ class LoadConfig:
             schema_policy=choice(SchemaPolicy, snapshot, "schema_policy", "evolve"),
             value_policy=choice(ValuePolicy, snapshot, "value_policy", "fail"),
             empty_source_policy=choice(EmptySourcePolicy, snapshot, "empty_source_policy", "fail"),
+            load_columns_policy=choice(LoadColumnsPolicy, snapshot, "load_columns_policy", "none"),
             max_runtime_minutes=int(snapshot.get("max_runtime_minutes") or 180),
             content_hash=content_hash(snapshot),
             snapshot=snapshot,

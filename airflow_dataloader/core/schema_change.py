@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from airflow_dataloader.core.delta_types import fits, widens
+from airflow_dataloader.core.load_columns import is_load_column
 from airflow_dataloader.core.plan import PlannedColumn
 from airflow_dataloader.core.strategy import SchemaPolicy
 from airflow_dataloader.exceptions import SchemaRefused
@@ -59,7 +60,7 @@ def decide(
         raise misfit(misfits, target, policy)
     after = {**target, **{name: column.type for name, column in wider.items()}}
     known = {name.casefold() for name in planned}
-    gone = tuple(name for name in target if name.casefold() not in known)
+    gone = tuple(name for name in target if name.casefold() not in known and not is_load_column(name))
     if policy is SchemaPolicy.IGNORE:
         return SchemaChange(after=after, ignored=added, gone=gone, keeps_columns=True)
     after |= {column.name: column.type for column in added}

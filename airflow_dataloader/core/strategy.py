@@ -96,6 +96,14 @@ class EmptySourcePolicy(StrEnum):
     ALLOW = "allow"
 
 
+class LoadColumnsPolicy(StrEnum):
+    """Which columns a load adds to the rows that it writes."""
+
+    NONE = "none"
+    #: The load's id and its beginning.
+    ID_AND_TIME = "id_and_time"
+
+
 class RollingRetention(StrEnum):
     """What a rolling load does with the target's rows that are older than its window."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from airflow_dataloader.core.commit import Commit
@@ -25,7 +26,7 @@ def publish(
     """
     with job.journal.during(Phase.PUBLISH):
         job.reached(Moment.PUBLISHING)
-        written = write(job.commit(step, facts))
+        written = write(replace(job.commit(step, facts), stamp=job.stamp))
         note_columns(job, job.schema.after)
         job.journal.note(
             rows_inserted=written.rows_inserted,

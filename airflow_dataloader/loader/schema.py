@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from airflow_dataloader.core.failure import Phase
+from airflow_dataloader.core.load_columns import LOAD_COLUMNS, refuse_collision, stamp_for
 from airflow_dataloader.core.schema_change import SchemaChange, decide, difference
-from airflow_dataloader.core.strategy import NEEDS_CURSOR, Strategy
+from airflow_dataloader.core.strategy import NEEDS_CURSOR, LoadColumnsPolicy, Strategy
 from airflow_dataloader.exceptions import ConfigurationError, SchemaRefused
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.reading import take_columns
@@ -17,17 +19,35 @@ def decide_schema(job: Job) -> None:
 
     Raises SchemaRefused or ConfigurationError where the source's columns cannot go into the target.
     """
+    config = job.config
     with job.journal.during(Phase.PLAN):
+        if config.load_columns_policy is not LoadColumnsPolicy.NONE:
+            refuse_collision(job.columns)
         held = job.target.columns if job.target else None
-        replaces = job.config.replaces_table or job.target is None or not job.target.filled
-        job.schema = decide(job.columns, held, job.config.schema_policy, replaces=replaces)
+        replaces = config.replaces_table or job.target is None or not job.target.filled
+        job.schema = decide(job.columns, held, config.schema_policy, replaces=replaces)
         if not replaces:
             _refuse_new_keys(job)
         if job.schema.ignored:
             _leave_out(job)
+        _add_load_columns(job)
     if held is not None:
         note_columns(job, held)
     _note_one_sided(job)
+
+
+def _add_load_columns(job: Job) -> None:
+    planned = {column.name.casefold() for column in job.columns}
+    after = job.schema.after
+    job.stamp = stamp_for(
+        job.config.load_columns_policy,
+        {name: kind for name, kind in after.items() if name.casefold() not in planned},
+        load_id=job.started.metadata_id,
+        loaded_at=job.started.started_at,
+    )
+    held = {name.casefold() for name in after}
+    own = {name: LOAD_COLUMNS[name] for name in job.stamp if name not in held}
+    job.schema = replace(job.schema, after={**after, **own})
 
 
 def note_columns(job: Job, columns: Mapping[str, str]) -> None:

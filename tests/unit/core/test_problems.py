@@ -44,10 +44,11 @@ def faults(**overrides: Any) -> list[str]:
         ({"value_policy": "round"}, ["value_policy"]),
         ({"schema_policy": "sideways"}, ["schema_policy"]),
         ({"schema_policy": "freeze"}, []),
+        ({"load_columns_policy": "all"}, ["load_columns_policy"]),
         ({"schema_policy": "evolve", "delete_policy": "ignore", "load_columns_policy": "none"}, []),
         (
             {"delete_policy": "scan", "load_columns_policy": "id_and_time", "shrink_guard_percent": 15},
-            ["delete_policy", "load_columns_policy", "shrink_guard_percent"],
+            ["delete_policy", "shrink_guard_percent"],
         ),
         ({"lookback": "a while"}, ["lookback"]),
         ({"num_partitions": 0}, ["num_partitions"]),
