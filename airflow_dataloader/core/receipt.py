@@ -18,6 +18,8 @@ class Receipt:
     rows_present: int | None = None
     #: Rows left out because a row with the same key and a newer cursor was read.
     duplicate_keys: int | None = None
+    #: A few of those keys, column to value as text.
+    duplicate_sample: tuple[dict[str, str], ...] = ()
     #: Rows left out because a key column is NULL.
     null_keys: int | None = None
     #: Rows read whose cursor is NULL.

@@ -112,6 +112,9 @@ class Engine(Protocol):
     def stage(self, rows: Rows, name: TargetName, dedup: Deduplication | None) -> Stage:
         """Execute a read into a new stage and count what a receipt needs. An existing one is replaced."""
 
+    def duplicates(self, stage: Stage, dedup: Deduplication, limit: int) -> list[tuple[str, ...]]:
+        """Return the first ``limit`` keys that several staged rows have, as texts; binary as hexadecimal."""
+
     def overwrite(
         self,
         target: TargetName,

@@ -40,6 +40,7 @@ def faults(**overrides: Any) -> list[str]:
         ({"load_strategy": "full", "incremental_column": None, "primary_key_cols": None}, []),
         ({"load_strategy": "rolling"}, ["rolling_column", "rolling_days"]),
         ({"load_strategy": "rolling", "rolling_column": "day", "rolling_days": 0}, ["rolling_days"]),
+        ({"load_strategy": "rolling", "rolling_column": "day", "rolling_days": -3}, ["rolling_days"]),
         ({"incremental_type": "datetime"}, ["incremental_type"]),
         ({"value_policy": "round"}, ["value_policy"]),
         ({"schema_policy": "sideways"}, ["schema_policy"]),
