@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from airflow_dataloader.core.load_columns import Stamp
+
 #: Writes that one epoch has room for; a chunked backfill uses one a chunk.
 STEPS_PER_EPOCH = 1 << 20
 
@@ -50,6 +52,8 @@ class Commit:
     metadata_id: int
     #: Window, configuration hash, counts: whatever lets another process settle this load.
     facts: Mapping[str, Any] = field(default_factory=dict)
+    #: Values of the load columns in every row that is written; they travel with the rows alone.
+    stamp: Stamp = field(default_factory=dict)
 
     @property
     def version(self) -> int:

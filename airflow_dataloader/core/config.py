@@ -14,8 +14,10 @@ from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.problems import problems
 from airflow_dataloader.core.snapshot import choice, flag, split_columns, text
 from airflow_dataloader.core.strategy import (
+    REPLACES,
     CursorType,
     EmptySourcePolicy,
+    LoadColumnsPolicy,
     NullCursorPolicy,
     RollingRetention,
     SchemaPolicy,
@@ -114,6 +116,7 @@ class LoadConfig:
     schema_policy: SchemaPolicy
     value_policy: ValuePolicy
     empty_source_policy: EmptySourcePolicy
+    load_columns_policy: LoadColumnsPolicy
     max_runtime_minutes: int
     #: sha256 over the fields that decide content, hexadecimal.
     content_hash: str
@@ -164,6 +167,7 @@ class LoadConfig:
             schema_policy=choice(SchemaPolicy, snapshot, "schema_policy", "evolve"),
             value_policy=choice(ValuePolicy, snapshot, "value_policy", "fail"),
             empty_source_policy=choice(EmptySourcePolicy, snapshot, "empty_source_policy", "fail"),
+            load_columns_policy=choice(LoadColumnsPolicy, snapshot, "load_columns_policy", "none"),
             max_runtime_minutes=int(snapshot.get("max_runtime_minutes") or 180),
             content_hash=content_hash(snapshot),
             snapshot=snapshot,
@@ -179,6 +183,13 @@ class LoadConfig:
         """Return the columns whose order decides what is read: they keep a type that has one."""
         rolling = self.rolling_column if self.strategy is Strategy.ROLLING else None
         return tuple(name for name in (self.incremental_column, rolling) if name)
+
+    @property
+    def replaces_table(self) -> bool:
+        """Return whether the load puts a whole new table in the target's place, whatever that holds."""
+        if self.strategy is Strategy.ROLLING and self.rolling_retention is RollingRetention.WINDOW:
+            return True
+        return self.load_full or self.strategy in REPLACES
 
     @property
     def label(self) -> str:

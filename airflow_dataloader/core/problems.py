@@ -14,6 +14,7 @@ from airflow_dataloader.core.strategy import (
     NEEDS_KEY,
     CursorType,
     EmptySourcePolicy,
+    LoadColumnsPolicy,
     NullCursorPolicy,
     RollingRetention,
     SchemaPolicy,
@@ -30,9 +31,7 @@ CONNECTION_KEYS = ("host", "port", "database", "user", "password")
 
 #: Policies whose other choices this version does not carry out: accepting them would be a promise broken.
 _ONLY_CHOICES = {
-    "schema_policy": SchemaPolicy.EVOLVE,
     "delete_policy": "ignore",
-    "load_columns_policy": "none",
 }
 
 
@@ -174,6 +173,7 @@ def _policy_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
         "value_policy": ValuePolicy,
         "empty_source_policy": EmptySourcePolicy,
         "rolling_retention": RollingRetention,
+        "load_columns_policy": LoadColumnsPolicy,
     }
     found = [
         Problem(name, f"{snapshot[name]!r} is not a choice", f"use one of {', '.join(kind)}")

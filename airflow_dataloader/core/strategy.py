@@ -30,6 +30,9 @@ NEEDS_CURSOR = frozenset(
 #: Strategies that merge and therefore need ``primary_key_cols``.
 NEEDS_KEY = frozenset({Strategy.INCREMENTAL, Strategy.CHECK_AND_LOAD, Strategy.CHUNKED_BACKFILL})
 
+#: Strategies whose every load puts a whole new table in the target's place.
+REPLACES = frozenset({Strategy.FULL, Strategy.CHUNKED_BACKFILL})
+
 #: Strategies that leave a target as their window's merge would have left it.
 _MERGED = frozenset({Strategy.INCREMENTAL, Strategy.CHECK_AND_LOAD, Strategy.CHUNKED_BACKFILL, Strategy.FULL})
 
@@ -91,6 +94,14 @@ class EmptySourcePolicy(StrEnum):
 
     FAIL = "fail"
     ALLOW = "allow"
+
+
+class LoadColumnsPolicy(StrEnum):
+    """Which columns a load adds to the rows that it writes."""
+
+    NONE = "none"
+    #: The load's id and its beginning.
+    ID_AND_TIME = "id_and_time"
 
 
 class RollingRetention(StrEnum):

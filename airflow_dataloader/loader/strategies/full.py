@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_dataloader.loader.job import Job
-from airflow_dataloader.loader.publish import publish
+from airflow_dataloader.loader.publish import publish, replace_table
 from airflow_dataloader.loader.reading import explained, read_everything, refuse_empty_source
 from airflow_dataloader.loader.strategies.outcome import Outcome
 
@@ -14,6 +14,6 @@ def load(job: Job) -> Outcome:
     refuse_empty_source(job)
     rows = job.engine.read(plan)
     with explained(job, None):
-        written = publish(job, {}, lambda commit: job.engine.overwrite(job.config.target, rows, commit))
+        written = publish(job, {}, lambda commit: replace_table(job, rows, commit))
     job.journal.note(rows_read=written.rows_in, values_replaced=written.values_replaced)
     return Outcome(load_full_done=job.config.load_full)

@@ -12,6 +12,7 @@ from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.dedup import best_rows
 from airflow_dataloader.loader.engines.spark.evolve import allow, needed_properties
 from airflow_dataloader.loader.engines.spark.names import Location, quoted
+from airflow_dataloader.loader.engines.spark.stamp import stamped
 from airflow_dataloader.loader.engines.spark.types import Fit, fit, identity
 from airflow_dataloader.loader.engines.spark.write import execute
 
@@ -25,7 +26,8 @@ def merge(
     if found is None:
         raise EngineFailed(f"Target {target} vanished before the merge.")
     fitted = fit(stage.columns, tables.types(found))
-    text = merge_sql(location, context.names.locate(stage.name), stage, dedup, fitted)
+    rows = stamped(best_rows(context.names.locate(stage.name), stage, dedup, fitted), commit.stamp)
+    text = merge_sql(location, rows, stage, dedup, fitted)
     allow(context.spark, location, needed_properties(fitted, tables.types(found)))
 
     def statement() -> None:
@@ -44,15 +46,15 @@ def transaction_confs(commit: Commit) -> dict[str, str]:
     }
 
 
-def merge_sql(target: Location, source: Location, stage: Stage, dedup: Deduplication, fitted: Fit) -> str:
-    """Return the statement.
+def merge_sql(target: Location, rows: str, stage: Stage, dedup: Deduplication, fitted: Fit) -> str:
+    """Return the statement that merges ``rows``, a query of the stage's.
 
     Columns that the target lacks are added to it; columns that the stage lacks keep their values.
     """
     on = " AND ".join(f"t.{quoted(key)} = s.{quoted(key)}" for key in dedup.keys)
     return (
         f"MERGE WITH SCHEMA EVOLUTION INTO {target.sql} t "
-        f"USING ({best_rows(source, stage, dedup, fitted)}) s "
+        f"USING ({rows}) s "
         f"ON {on} WHEN MATCHED AND {_newer(dedup, fitted)} AND ({_differs(stage, dedup, fitted)}) "
         f"THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
     )

@@ -6,6 +6,7 @@ from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.plan import PlannedColumn, Wire
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage
+from airflow_dataloader.loader.engines.spark.dedup import best_rows
 from airflow_dataloader.loader.engines.spark.merge import merge_sql, transaction_confs
 from airflow_dataloader.loader.engines.spark.names import Location
 from airflow_dataloader.loader.engines.spark.types import fit
@@ -23,7 +24,8 @@ def stage(**columns: str) -> Stage:
 
 
 def text_of(source: Stage, dedup: Deduplication, **types: str) -> str:
-    return merge_sql(TARGET, SOURCE, source, dedup, fit(source.columns, types))
+    fitted = fit(source.columns, types)
+    return merge_sql(TARGET, best_rows(SOURCE, source, dedup, fitted), source, dedup, fitted)
 
 
 def test_the_statement_is_guarded_and_null_safe() -> None:
