@@ -1,6 +1,8 @@
 # Everything builds on `make env`, which needs Python 3.11 or newer with venv or pip, and nothing else.
 
 BIN := .venv/bin
+# Processes that run tests beside each other; each has a PostgreSQL and an engine of its own.
+JOBS := 2
 
 .DEFAULT_GOAL := help
 .PHONY: help env demo test faults check bench clean
@@ -15,7 +17,7 @@ demo: env ## Load a shop's database into Delta tables and compare; EXIT=1 stops 
 	@$(BIN)/dataloader demo $(if $(EXIT),--exit)
 
 test: env ## Run every test but the long fault matrix
-	$(BIN)/python -m pytest -m "not faults"
+	$(BIN)/python -m pytest -m "not faults" -n $(JOBS) --dist loadgroup
 
 faults: env ## Run the long fault matrix
 	$(BIN)/python -m pytest -m faults

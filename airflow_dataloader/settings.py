@@ -27,7 +27,8 @@ CLUSTER_KINDS = ("existing_cluster_id", "new_cluster", "environment")
 
 _HOME = "~/.dataloader"
 
-SCHEDULE_MODES = ("asset", "interval")
+#: ``interval``: the load DAG runs once a minute.
+SCHEDULE_MODES = ("interval",)
 
 
 def _number(text: str, minimum: int) -> int:
@@ -111,7 +112,7 @@ class Settings:
         "Workspace folder that holds airflow_dataloader/ and spark_tasks/. Empty: where deploy puts it.",
     )
     schedule_mode: str = _setting(
-        "asset", "asset: woken by the control database; interval: looks once a minute.", _schedule_mode
+        "interval", "What starts the load DAG. interval: it looks once a minute.", _schedule_mode
     )
     batch_size: int = _count(10, "Rows that one claim takes at most.")
     max_concurrent_loads: int = _count(32, "Loads that may live at the same time, over all sources.")
@@ -157,16 +158,6 @@ class Settings:
             cluster = json.dumps({"existing_cluster_id": environ[CLUSTER_ID]})
             found["cluster"] = (CLUSTER_ID, cluster)
         return cls._parse(found)
-
-    @classmethod
-    def from_section(cls, section: Mapping[str, str]) -> Self:
-        """Read a configuration section, whose keys are the settings' names; unknown keys are refused."""
-        known = {item.name for item in fields(cls)}
-        for name in section.keys() - known:
-            raise ConfigurationError(
-                f"There is no setting {name!r}.", field=name, fix=f"use one of {', '.join(sorted(known))}."
-            )
-        return cls._parse({name: (name, text) for name, text in section.items() if text})
 
     @classmethod
     def _parse(cls, found: Mapping[str, tuple[str, str]]) -> Self:

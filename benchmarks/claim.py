@@ -1,5 +1,7 @@
 """Claiming ten rows out of a million, also beside a source with a backlog of 100,000 that may not run.
 
+The history holds a load of each row.
+
 Every measured claim is the product's own, its commit included, but without fsync, whose time is the disk's.
 Afterwards, unmeasured, the loads are ended and the rows made due again.
 """
@@ -47,6 +49,18 @@ SELECT true, 'source_' || n % :sources, 'public', 'table_' || n, 'bronze', 'sour
     CASE WHEN (n / :sources) % (:rows / :due) = 0 THEN now() - n * interval '1 millisecond'
         ELSE now() + interval '1 day' + n * interval '1 second' END
 FROM generate_series(1, :rows) n"""
+
+# Each row was loaded once before.
+_HISTORY = """
+INSERT INTO control.historical_metadata (
+    control_key, run_id, load_queued_time, load_start_time, load_end_time,
+    source_schema, source_table, target_catalog, target_schema, target_table, load_status, config_id, epoch,
+    attempt, trigger, mode, airflow_run, start_nonce, target_version, config_snapshot, receipt)
+SELECT control_key, 'run_' || config_id / 10, now(), now(), now(), source_table_schema, source_table_name,
+    destination_table_catalog, destination_table_schema, destination_table_name, 'Succeeded', config_id, 0,
+    1, 'schedule', 'incremental', 'run_' || config_id / 10, md5(config_id::text), 1,
+    control.configuration(t), '{"rows_read": 1000, "snapshot": "exported"}'
+FROM control.table_control t"""
 
 # The most urgent of all, and due for an hour.
 _BACKLOG = """
@@ -113,6 +127,7 @@ def fill(engine: Engine) -> None:
     """Write the sources and rows, and have the planner know them."""
     run(engine, _SOURCES, sources=SOURCES)
     run(engine, _ROWS, rows=ROWS, due=DUE, sources=SOURCES)
+    run(engine, _HISTORY)
     vacuum(engine)
 
 
@@ -135,7 +150,7 @@ def run(engine: Engine, statement: str, **values: Any) -> None:
 def vacuum(engine: Engine) -> None:
     """Do what autovacuum does sooner or later."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("VACUUM ANALYZE control.table_control"))
+        connection.execute(text("VACUUM ANALYZE control.table_control, control.historical_metadata"))
 
 
 @contextmanager

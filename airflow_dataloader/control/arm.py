@@ -16,12 +16,14 @@ ARMED_AT_ONCE = 1_000
 #: Slot of a row whose cron cannot be read, until somebody edits cron or zone, which takes the slot away.
 NEVER = "infinity"
 
-_UNARMED = text("""
+#: The rows to arm, as a SELECT that others may ask for more of.
+UNARMED = """
 SELECT t.config_id, t.load_cron, t.load_timezone, clock_timestamp() AS at
 FROM control.table_control t
 WHERE t.is_active AND t.load_cron IS NOT NULL AND t.next_load_date_time IS NULL
-    AND btrim(t.load_cron) <> ''
-ORDER BY t.config_id LIMIT :at_once FOR UPDATE SKIP LOCKED""")
+    AND btrim(t.load_cron) <> ''"""
+
+_LOCK_UNARMED = text(f"{UNARMED} ORDER BY t.config_id LIMIT :at_once FOR UPDATE SKIP LOCKED")
 
 _ARM = text("""
 UPDATE control.table_control t SET next_load_date_time = i.slot
@@ -34,7 +36,7 @@ def arm(connection: Connection, *, at_once: int = ARMED_AT_ONCE) -> int:
 
     A row whose cron or zone cannot be read is made due instead, so that the claim takes it and says why.
     """
-    found = connection.execute(_UNARMED, {"at_once": at_once}).all()
+    found = connection.execute(_LOCK_UNARMED, {"at_once": at_once}).all()
     items = [
         {"config_id": row.config_id, "slot": _slot(row.load_cron, row.load_timezone, row.at).isoformat()}
         for row in found

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, select, text
 
-from airflow_dataloader.control.arm import arm
+from airflow_dataloader.control.arm import UNARMED, arm
 from airflow_dataloader.control.due import Candidate, take
 from airflow_dataloader.control.ending import Ending, SettledBy, end
 from airflow_dataloader.control.queueing import Claimant, Entry, queue
@@ -33,11 +33,15 @@ _SETTLED_AT_ONCE = 1_000
 #: bulk import say, would scan the whole table, and compiling a plan takes longer than running it.
 _BY_INDEX = {"enable_seqscan": "off", "enable_bitmapscan": "off", "jit": "off"}
 
-_OF_RUN = text("""
-SELECT id, epoch, config_id, config_snapshot, load_status, log_message
-FROM control.historical_metadata
-WHERE airflow_run = :airflow_run AND airflow_base_url IS NOT DISTINCT FROM :airflow_base_url
-ORDER BY id""")
+_LOADS_OF_RUN = """
+    h.id, h.epoch, h.config_id, h.config_snapshot, h.load_status, h.log_message
+FROM (SELECT) AS one LEFT JOIN control.historical_metadata h
+    ON h.airflow_run = :airflow_run AND h.airflow_base_url IS NOT DISTINCT FROM :airflow_base_url
+ORDER BY h.id"""
+
+#: What the run has claimed, and whether there is something to arm: one row at least, without an id where the
+#: run has claimed nothing.
+_OF_RUN = text("".join(("SELECT EXISTS (", UNARMED, ") AS unarmed,", _LOADS_OF_RUN)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,10 +86,11 @@ def claim(
     """
     claimant = Claimant(airflow_run=airflow_run, airflow_task=airflow_task, airflow_base_url=airflow_base_url)
     with transaction(engine, settings=_BY_INDEX, lock=_LOCK) as connection:
-        earlier = _of_run(connection, claimant)
+        earlier, unarmed = _of_run(connection, claimant)
         if earlier:
             return earlier
-        arm(connection)
+        if unarmed:
+            arm(connection)
         wanted_ids = _ids(connection, selector, only)
         claiming = _Claiming(connection, claimant, trigger, wanted_ids)
         claiming.fill(batch_size, max_concurrent)
@@ -130,7 +135,7 @@ class _Claiming:
                 only=self._only,
                 handled=handled,
             )
-            refused = self._queue(taken.rows)
+            refused = self._queue(taken.rows, more=bool(taken.busy))
             if not refused and not taken.busy:
                 # All that were wanted, or all that there are.
                 return
@@ -138,8 +143,11 @@ class _Claiming:
             settled += refused
             handled += [row.config_id for row in taken.rows] + list(taken.busy)
 
-    def _queue(self, rows: Sequence[Candidate]) -> int:
-        """Queue ``rows``; settle those that cannot be loaded and return how many they are."""
+    def _queue(self, rows: Sequence[Candidate], *, more: bool) -> int:
+        """Queue ``rows``; settle those that cannot be loaded and return how many they are.
+
+        The claim is over with it, unless some cannot, or there is ``more`` to look for.
+        """
         if not rows:
             return 0
         plans = {row.config_id: (row, plan(row)) for row in rows}
@@ -153,7 +161,8 @@ class _Claiming:
             )
             for row, planned in plans.values()
         ]
-        ids = queue(self._connection, entries, self._claimant)
+        last = not more and not any(planned.wrong for _, planned in plans.values())
+        ids = queue(self._connection, entries, self._claimant, last=last)
         endings = [
             _refusal(ids[config_id], planned) for config_id, (_, planned) in plans.items() if planned.wrong
         ]
@@ -170,9 +179,11 @@ class _Claiming:
         return Trigger.RETRY if row.is_retry and self._trigger is Trigger.SCHEDULE else self._trigger
 
 
-def _of_run(connection: Connection, claimant: Claimant) -> list[Claimed]:
+def _of_run(connection: Connection, claimant: Claimant) -> tuple[list[Claimed], bool]:
+    """Return the run's loads, and whether rows wait to be armed."""
     values = {"airflow_run": claimant.airflow_run, "airflow_base_url": claimant.airflow_base_url}
-    return [
+    found = connection.execute(_OF_RUN, values).all()
+    loads = [
         Claimed(
             metadata_id=row.id,
             epoch=row.epoch,
@@ -182,8 +193,10 @@ def _of_run(connection: Connection, claimant: Claimant) -> list[Claimed]:
             message=row.log_message,
             max_runtime_minutes=row.config_snapshot["max_runtime_minutes"],
         )
-        for row in connection.execute(_OF_RUN, values)
+        for row in found
+        if row.id is not None
     ]
+    return loads, found[0].unarmed
 
 
 def _ids(connection: Connection, selector: Selector | None, only: Sequence[int] | None) -> list[int] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine, Row, text
@@ -65,7 +66,8 @@ paid AS (
         AND (h.target_version IS NOT NULL OR h.receipt ->> 'fence_version' IS NOT NULL)
     ORDER BY h.id DESC LIMIT 1
 )
-SELECT s.id, s.config_id, s.epoch, s.attempt, s.trigger, s.mode, s.config_snapshot, held.incremental_value,
+SELECT s.id, s.config_id, s.epoch, s.attempt, s.trigger, s.mode, s.config_snapshot, s.load_start_time,
+    held.incremental_value,
     (SELECT id FROM control.installation) AS installation,
     (SELECT jsonb_agg(jsonb_build_object(
             'metadata_id', h.id, 'config_id', h.config_id, 'epoch', h.epoch, 'low', h.watermark_low,
@@ -113,6 +115,8 @@ class Started:
     metadata_id: int
     config_id: int
     epoch: int
+    #: When it began, by the control database's clock.
+    started_at: datetime
     #: The control database's own id, 32 hexadecimal digits: part of the writer's name at the target.
     installation: str
     #: 1, and one more for each retry.
@@ -171,6 +175,7 @@ def _started(row: Row[Any], nonce: str, lease_seconds: int) -> Started:
         metadata_id=row.id,
         config_id=row.config_id,
         epoch=row.epoch,
+        started_at=row.load_start_time,
         installation=row.installation,
         attempt=row.attempt,
         trigger=row.trigger,

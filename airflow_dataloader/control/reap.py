@@ -50,8 +50,11 @@ class _Doomed:
 
     seen: Seen
     epoch: int
-    reason: Reason
     failure: Failure
+
+    @property
+    def reason(self) -> Reason:
+        return Reason(self.failure.error)
 
     def ending(self) -> Ending:
         unstarted = self.reason is Reason.NOT_STARTED
@@ -90,7 +93,8 @@ class _Reaper:
             loads = live_loads(connection)
         decided = [(seen, decide(seen.load, self._ask(seen), self._limits)) for seen in loads]
         self._extend([seen.metadata_id for seen, decision in decided if decision.action is Action.EXTEND])
-        ended = self._end([_doomed(seen, made) for seen, made in decided if made.action is Action.END])
+        over = [(seen, made.failure) for seen, made in decided if made.action is Action.END]
+        ended = self._end([_Doomed(seen=seen, epoch=seen.epoch, failure=failure) for seen, failure in over])
         fenced = [doomed for seen, made in decided if (doomed := self._fence(seen, made))]
         runs = _runs_to_cancel(loads, ended + fenced)
         self._cancel(runs)
@@ -123,17 +127,13 @@ class _Reaper:
     def _fence(self, seen: Seen, decision: Decision) -> _Doomed | None:
         seconds = self._limits.reaping
         if decision.action is Action.TAKE_OVER:
-            epoch, doomed = take_over(self._engine, seen, seconds=seconds), _left_behind(seen)
+            epoch, failure = take_over(self._engine, seen, seconds=seconds), _left_behind(seen)
         elif decision.action is Action.FENCE:
-            doomed = _doomed(seen, decision)
-            epoch = fence(self._engine, seen, doomed.reason, doomed.failure, seconds=seconds)
+            failure = decision.failure
+            epoch = fence(self._engine, seen, Reason(failure.error), failure, seconds=seconds)
         else:
             return None
-        return (
-            None
-            if epoch is None
-            else _Doomed(seen=seen, epoch=epoch, reason=doomed.reason, failure=doomed.failure)
-        )
+        return None if epoch is None else _Doomed(seen=seen, epoch=epoch, failure=failure)
 
     def _end(self, doomed: Sequence[_Doomed]) -> list[_Doomed]:
         """Write the ends; return the loads that this reap ended."""
@@ -174,23 +174,10 @@ class _Reaper:
         ]
 
 
-def _doomed(seen: Seen, decision: Decision) -> _Doomed:
-    assert decision.reason is not None, "an end has a reason"
-    failure = Failure(
-        phase=Phase.RUN,
-        error=decision.reason,
-        message=decision.message,
-        transient=decision.reason.transient,
-        termination_code=decision.termination_code,
-    )
-    return _Doomed(seen=seen, epoch=seen.epoch, reason=decision.reason, failure=failure)
-
-
-def _left_behind(seen: Seen) -> _Doomed:
+def _left_behind(seen: Seen) -> Failure:
     """Return the end that the reap before us had already decided and recorded."""
     said = {key: value for key, value in (seen.failure or {}).items() if key != "settled_by"}
-    failure = Failure(**{**said, "phase": Phase(said["phase"])})
-    return _Doomed(seen=seen, epoch=seen.epoch, reason=Reason(failure.error), failure=failure)
+    return Failure(**{**said, "phase": Phase(said["phase"])})
 
 
 def _runs_to_cancel(loads: Sequence[Seen], doomed: Sequence[_Doomed]) -> set[tuple[str | None, str]]:

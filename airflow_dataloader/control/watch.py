@@ -11,7 +11,7 @@ from airflow_dataloader.control.ending import Ending, SettledBy, end
 from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.core.failure import Failure, Phase
 from airflow_dataloader.core.names import TargetName
-from airflow_dataloader.core.reaping import run_ended
+from airflow_dataloader.core.reaping import Reason, run_ended
 from airflow_dataloader.core.run_api import Run
 from airflow_dataloader.core.status import OVER, LoadStatus, RowStatus
 
@@ -97,19 +97,11 @@ def end_with_run(engine: Engine, metadata_id: int, run: Run) -> bool:
         if found is None:
             return False
         status = RowStatus(found.load_status)
-        decision = run_ended(status, run)
-        assert decision.reason is not None, "an end has a reason"
-        failure = Failure(
-            phase=Phase.RUN,
-            error=decision.reason,
-            message=decision.message,
-            transient=decision.reason.transient,
-            termination_code=decision.termination_code,
-        )
+        failure = run_ended(status, run).failure
         ending = Ending(
             metadata_id=metadata_id,
             epoch=found.epoch,
-            status=decision.reason.status,
+            status=Reason(failure.error).status,
             failure=failure,
             settled_by=SettledBy.TRIGGER,
             while_in=frozenset({status}),

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from airflow_dataloader.core.load_columns import Stamp
+
 #: Writes that one epoch has room for; a chunked backfill uses one a chunk.
 STEPS_PER_EPOCH = 1 << 20
 
@@ -44,11 +46,6 @@ def txn_version(epoch: int, step: int) -> int:
     return epoch * STEPS_PER_EPOCH + step
 
 
-def epoch_of(version: int) -> int:
-    """Return the epoch that a transaction version belongs to."""
-    return version // STEPS_PER_EPOCH
-
-
 @dataclass(frozen=True, kw_only=True)
 class Commit:
     """One write: who makes it, in which epoch and step, and the facts that a repair needs later."""
@@ -60,6 +57,8 @@ class Commit:
     metadata_id: int
     #: Window, configuration hash, counts: whatever lets another process settle this load.
     facts: Mapping[str, Any] = field(default_factory=dict)
+    #: Values of the load columns in every row that is written; they travel with the rows alone.
+    stamp: Stamp = field(default_factory=dict)
 
     @property
     def version(self) -> int:

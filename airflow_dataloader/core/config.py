@@ -14,9 +14,11 @@ from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.problems import problems
 from airflow_dataloader.core.snapshot import choice, flag, split_columns, text
 from airflow_dataloader.core.strategy import (
+    REPLACES,
     CursorType,
     DeletePolicy,
     EmptySourcePolicy,
+    LoadColumnsPolicy,
     NullCursorPolicy,
     RollingRetention,
     SchemaPolicy,
@@ -120,6 +122,7 @@ class LoadConfig:
     delete_policy: DeletePolicy
     #: Whether this load looks for rows that the source no longer has.
     delete_scan: bool
+    load_columns_policy: LoadColumnsPolicy
     max_runtime_minutes: int
     #: sha256 over the fields that decide content, hexadecimal.
     content_hash: str
@@ -173,6 +176,7 @@ class LoadConfig:
             shrink_guard_percent=snapshot.get("shrink_guard_percent"),
             delete_policy=choice(DeletePolicy, snapshot, "delete_policy", "ignore"),
             delete_scan=bool(snapshot.get("delete_scan")),
+            load_columns_policy=choice(LoadColumnsPolicy, snapshot, "load_columns_policy", "none"),
             max_runtime_minutes=int(snapshot.get("max_runtime_minutes") or 180),
             content_hash=content_hash(snapshot),
             snapshot=snapshot,
@@ -188,6 +192,13 @@ class LoadConfig:
         """Return the columns whose order decides what is read: they keep a type that has one."""
         rolling = self.rolling_column if self.strategy is Strategy.ROLLING else None
         return tuple(name for name in (self.incremental_column, rolling) if name)
+
+    @property
+    def replaces_table(self) -> bool:
+        """Return whether the load puts a whole new table in the target's place, whatever that holds."""
+        if self.strategy is Strategy.ROLLING and self.rolling_retention is RollingRetention.WINDOW:
+            return True
+        return self.load_full or self.strategy in REPLACES
 
     @property
     def label(self) -> str:

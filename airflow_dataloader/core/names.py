@@ -9,9 +9,6 @@ from dataclasses import dataclass
 #: Delta refuses these in column names unless the table maps columns; the documents turn spaces into ``_``.
 _FORBIDDEN = re.compile(r"[ ,;{}()\n\t=\x00-\x1f]")
 
-#: Column of a target that says since when the source does not have the row any more (delete_policy ``soft``).
-DELETED_AT = "_adl_deleted_at"
-
 
 @dataclass(frozen=True, kw_only=True)
 class TargetName:

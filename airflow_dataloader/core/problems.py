@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from airflow_dataloader.core.lookback import parse_lookback
-from airflow_dataloader.core.snapshot import split_columns, text
+from airflow_dataloader.core.snapshot import choices, split_columns, text
 from airflow_dataloader.core.strategy import (
     KEEPS_GONE_ROWS,
     NEEDS_CURSOR,
@@ -16,6 +16,7 @@ from airflow_dataloader.core.strategy import (
     CursorType,
     DeletePolicy,
     EmptySourcePolicy,
+    LoadColumnsPolicy,
     NullCursorPolicy,
     RollingRetention,
     SchemaPolicy,
@@ -28,13 +29,6 @@ DB_TYPES = frozenset({"mssql", "oracle", "postgresql", "snowflake", "snowflake_p
 
 #: Keys of ``db_config_value`` that every source needs; each value is the name of a secret.
 CONNECTION_KEYS = ("host", "port", "database", "user", "password")
-
-
-#: Policies whose other choices this version does not carry out: accepting them would be a promise broken.
-_ONLY_CHOICES = {
-    "schema_policy": SchemaPolicy.EVOLVE,
-    "load_columns_policy": "none",
-}
 
 
 @dataclass(frozen=True)
@@ -116,7 +110,7 @@ def _target_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
 
 def _strategy_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
     strategy = text(snapshot, "load_strategy")
-    if strategy not in set(Strategy):
+    if strategy not in choices(Strategy):
         what = "is empty" if strategy is None else f"{strategy!r} is not a strategy"
         return [Problem("load_strategy", what, f"use one of {', '.join(Strategy)}")]
     found = []
@@ -137,7 +131,7 @@ def _strategy_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
             )
         )
     cursor_type = snapshot.get("incremental_type")
-    if cursor_type and cursor_type not in set(CursorType):
+    if cursor_type and cursor_type not in choices(CursorType):
         found.append(
             Problem(
                 "incremental_type",
@@ -169,20 +163,20 @@ def _rolling_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
 
 
 def _policy_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
-    choices: dict[str, type[StrEnum]] = {
+    policies: dict[str, type[StrEnum]] = {
         "null_cursor_policy": NullCursorPolicy,
         "schema_policy": SchemaPolicy,
         "value_policy": ValuePolicy,
         "empty_source_policy": EmptySourcePolicy,
         "rolling_retention": RollingRetention,
         "delete_policy": DeletePolicy,
+        "load_columns_policy": LoadColumnsPolicy,
     }
     found = [
-        Problem(name, f"{snapshot[name]!r} is not a choice", f"use one of {', '.join(choice)}")
-        for name, choice in choices.items()
-        if snapshot.get(name) and snapshot[name] not in set(choice)
+        Problem(name, f"{snapshot[name]!r} is not a choice", f"use one of {', '.join(kind)}")
+        for name, kind in policies.items()
+        if snapshot.get(name) and snapshot[name] not in choices(kind)
     ]
-    found += _promises(snapshot, [problem.field for problem in found])
     try:
         parse_lookback(text(snapshot, "lookback"))
     except ValueError as error:
@@ -231,12 +225,3 @@ def _delete_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
             )
         )
     return found
-
-
-def _promises(snapshot: Mapping[str, Any], wrong: Sequence[str]) -> list[Problem]:
-    """Return the policies that this version cannot keep; those in ``wrong`` have a problem already."""
-    return [
-        Problem(name, f"{snapshot[name]!r} is not carried out by this version", f"set it to {only}")
-        for name, only in _ONLY_CHOICES.items()
-        if snapshot.get(name) not in (None, "", only) and name not in wrong
-    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from airflow_dataloader.core.failure import Failure, Phase
 from airflow_dataloader.core.run_api import Run, RunState
 from airflow_dataloader.core.status import LoadStatus, RowStatus
 
@@ -96,6 +97,18 @@ class Decision:
     reason: Reason | None = None
     message: str = ""
     termination_code: str | None = None
+
+    @property
+    def failure(self) -> Failure:
+        """What goes on record of the load whose end was decided."""
+        assert self.reason is not None, "an end has a reason"
+        return Failure(
+            phase=Phase.RUN,
+            error=self.reason,
+            message=self.message,
+            transient=self.reason.transient,
+            termination_code=self.termination_code,
+        )
 
 
 _LEAVE = Decision(action=Action.LEAVE)

@@ -18,6 +18,8 @@ class Receipt:
     rows_present: int | None = None
     #: Rows left out because a row with the same key and a newer cursor was read.
     duplicate_keys: int | None = None
+    #: A few of those keys, column to value as text.
+    duplicate_sample: tuple[dict[str, str], ...] = ()
     #: Rows left out because a key column is NULL.
     null_keys: int | None = None
     #: Rows read whose cursor is NULL.
@@ -40,8 +42,14 @@ class Receipt:
     target_version: int | None = None
     #: Table version of the target fence, where this load made one.
     fence_version: int | None = None
-    #: Column name to type, as published.
+    #: The target's columns, name to type, as the load leaves them.
     columns: dict[str, str] | None = None
+    #: Whether they are others than the row's last load that succeeded had left.
+    columns_changed: bool | None = None
+    #: Columns of the source that schema_policy ``ignore`` leaves out.
+    columns_ignored: tuple[str, ...] = ()
+    #: Columns of the target that the source does not have any more.
+    columns_gone: tuple[str, ...] = ()
     #: Load whose commit this load found and adopted.
     adopted: int | None = None
     #: Seconds spent in each phase.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cache
 from typing import Any, TypeVar
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
@@ -24,6 +25,12 @@ def flag(value: Any) -> bool:
 def choice(kind: type[_Choice], snapshot: Mapping[str, Any], name: str, default: str) -> _Choice:
     """Return a policy; the default where the column is empty."""
     return kind(snapshot.get(name) or default)
+
+
+@cache
+def choices(kind: type[StrEnum]) -> frozenset[str]:
+    """Return the texts that a policy's column may hold."""
+    return frozenset(kind)
 
 
 def split_columns(listed: str | None) -> tuple[str, ...]:

@@ -36,6 +36,9 @@ KEEPS_GONE_ROWS = frozenset(
     {Strategy.INCREMENTAL, Strategy.APPEND_ONLY, Strategy.CHECK_AND_LOAD, Strategy.CHUNKED_BACKFILL}
 )
 
+#: Strategies whose every load puts a whole new table in the target's place.
+REPLACES = frozenset({Strategy.FULL, Strategy.CHUNKED_BACKFILL})
+
 #: Strategies that leave a target as their window's merge would have left it.
 _MERGED = frozenset({Strategy.INCREMENTAL, Strategy.CHECK_AND_LOAD, Strategy.CHUNKED_BACKFILL, Strategy.FULL})
 
@@ -97,6 +100,14 @@ class EmptySourcePolicy(StrEnum):
 
     FAIL = "fail"
     ALLOW = "allow"
+
+
+class LoadColumnsPolicy(StrEnum):
+    """Which columns a load adds to the rows that it writes."""
+
+    NONE = "none"
+    #: The load's id and its beginning.
+    ID_AND_TIME = "id_and_time"
 
 
 class DeletePolicy(StrEnum):

@@ -14,6 +14,9 @@ from airflow_dataloader.operators.load import LoadOperator
 
 DAG_ID = "dataloader_load"
 
+#: What ``[dataloader] schedule_mode`` means.
+_SCHEDULES = {"interval": timedelta(seconds=60)}
+
 #: Airflow's own, for what goes wrong between Airflow and Databricks. A load is never tried again here.
 _RETRIES = 2
 _RETRY_DELAY = timedelta(seconds=10)
@@ -47,7 +50,7 @@ def load_dag(
         dag_id=dag_id,
         description="Loads the tables of the control database that are due.",
         doc_md=_DOC,
-        schedule=timedelta(seconds=60),
+        schedule=_SCHEDULES[settings.schedule_mode],
         start_date=datetime(2024, 1, 1, tzinfo=UTC),
         catchup=False,
         # A run lives as long as its longest load, and must not stop the claims that follow.

@@ -14,9 +14,9 @@ from airflow_dataloader.loader.engines.protocol import Deduplication, Stage, Wri
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.patience import patiently
-from airflow_dataloader.loader.publish import publish
+from airflow_dataloader.loader.publish import publish, replace_table
 from airflow_dataloader.loader.reading import read_where
-from airflow_dataloader.loader.staging import stage_rows
+from airflow_dataloader.loader.staging import note_duplicates, stage_rows
 from airflow_dataloader.loader.windowed import key_columns
 from airflow_dataloader.sources.dialect import CursorPlan
 
@@ -48,7 +48,7 @@ def _load(job: Job, progress: Progress, chunk: Chunk, cursor: CursorPlan, *, beg
     dedup = Deduplication(keys=key_columns(job), cursor=cursor.column.name)
     with stage_rows(job, plan, dedup) as stage:
         written = _write(job, progress, chunk, stage, dedup, begun=begun)
-    job.journal.note(duplicate_keys=stage.rows - stage.null_keys - written.rows_in)
+        note_duplicates(job, stage, dedup, written.rows_in)
     published = written.rows_inserted + written.rows_updated
     put_on_record(job, chunk, rows_read=stage.rows, rows_published=published, version=written.version)
     return True
@@ -69,6 +69,8 @@ def _write(
     table = progress.table
 
     def write(commit: Commit) -> Written:
+        if not begun and not progress.staged:
+            return replace_table(job, stage, commit, dedup)
         if not begun:
             return job.engine.overwrite(table, stage, commit, dedup)
         if stage.rows == 0:

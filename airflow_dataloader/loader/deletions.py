@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from airflow_dataloader.core.commit import SCAN, SCAN_STEP
 from airflow_dataloader.core.failure import Phase
-from airflow_dataloader.core.names import DELETED_AT
 from airflow_dataloader.core.strategy import DeletePolicy, EmptySourcePolicy, Strategy
-from airflow_dataloader.exceptions import EmptySource, SchemaRefused, ShrinkRefused
+from airflow_dataloader.exceptions import EmptySource, ShrinkRefused
 from airflow_dataloader.loader.boundary import keep_boundary
 from airflow_dataloader.loader.engines.protocol import Deduplication, KeyComparison, Stage, Written
 from airflow_dataloader.loader.job import Job
@@ -32,13 +31,6 @@ def delete_gone(job: Job) -> None:
         job.journal.remark("The table was read anew; there are no deleted rows to look for.")
         return
     marks = job.config.delete_policy is DeletePolicy.SOFT
-    names = {column.name.casefold() for column in job.columns}
-    if marks and DELETED_AT in names:
-        raise SchemaRefused(
-            f"The source of {job.config.label} has a column {DELETED_AT} of its own.",
-            field="delete_policy",
-            fix="set it to scan or ignore, or rename the column in a query",
-        )
     with job.journal.aside():
         found, keys, written = _scan(job, marks=marks)
     job.journal.note(

@@ -13,8 +13,10 @@ from airflow_dataloader.control.lease import Started
 from airflow_dataloader.control.stages import StageOwner
 from airflow_dataloader.core.commit import Commit, app_id
 from airflow_dataloader.core.config import LoadConfig
+from airflow_dataloader.core.load_columns import Stamp
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.plan import Endpoint, PlannedColumn
+from airflow_dataloader.core.schema_change import SchemaChange
 from airflow_dataloader.loader.engines.protocol import Engine, Target
 from airflow_dataloader.loader.journal import Journal
 from airflow_dataloader.loader.keeper import LeaseKeeper
@@ -40,6 +42,10 @@ class Job:
     #: The source's columns, and what becomes of them; empty until planned.
     described: tuple[DescribedColumn, ...] = ()
     columns: tuple[PlannedColumn, ...] = ()
+    #: What becomes of the target's columns; nothing until decided.
+    schema: SchemaChange = field(default_factory=lambda: SchemaChange(after={}))
+    #: What its writes put into the load columns.
+    stamp: Stamp = field(default_factory=dict)
     #: Counts a row's replaced values (:class:`~airflow_dataloader.core.plan.ReadPlan`).
     replaced: str | None = None
 

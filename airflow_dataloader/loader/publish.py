@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.failure import Phase
-from airflow_dataloader.loader.engines.protocol import Written
+from airflow_dataloader.loader.engines.protocol import Deduplication, Rows, Stage, Written
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.observer import Moment
+from airflow_dataloader.loader.schema import note_columns
 
 #: The one publishing write of strategies that need no more than one; step 0 is the fence.
 PUBLISH_STEP = 1
@@ -24,15 +26,23 @@ def publish(
     """
     with job.journal.during(Phase.PUBLISH):
         job.reached(Moment.PUBLISHING)
-        written = write(job.commit(step, facts))
+        written = write(replace(job.commit(step, facts), stamp=job.stamp))
+        note_columns(job, job.schema.after)
         job.journal.note(
             rows_inserted=written.rows_inserted,
             rows_updated=written.rows_updated,
             rows_deleted=written.rows_deleted,
             rows_present=written.rows_present,
             target_version=written.version,
-            columns={column.name: column.type for column in job.columns},
         )
         # Told without asking whether the row is still ours: what is committed is committed.
         job.observer.reached(job.config, Moment.PUBLISHED)
     return written
+
+
+def replace_table(
+    job: Job, data: Rows | Stage, commit: Commit, dedup: Deduplication | None = None
+) -> Written:
+    """Put the data in the place of all that the target holds, and of its columns where they may change."""
+    keeps = job.schema.keeps_columns
+    return job.engine.overwrite(job.config.target, data, commit, dedup, keep_columns=keeps)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -18,15 +18,19 @@ from airflow_dataloader.exceptions import (
     SourceRefused,
 )
 from airflow_dataloader.loader.job import Job
-from airflow_dataloader.sources.dialect import ErrorContext
+from airflow_dataloader.sources.dialect import DescribedColumn, ErrorContext
 
 
 def plan_columns(job: Job) -> None:
     """Describe the relation and decide what becomes of each column."""
-    config = job.config
-    job.relation = job.dialect.relation(config.source, config.query)
-    job.described = tuple(job.session.describe(job.relation))
-    plan = job.dialect.plan_columns(job.described, config.value_policy, config.ordered_columns)
+    job.relation = job.dialect.relation(job.config.source, job.config.query)
+    take_columns(job, job.session.describe(job.relation))
+
+
+def take_columns(job: Job, described: Iterable[DescribedColumn]) -> None:
+    """Plan these columns of the relation and no others."""
+    job.described = tuple(described)
+    plan = job.dialect.plan_columns(job.described, job.config.value_policy, job.config.ordered_columns)
     job.columns, job.replaced = plan.columns, plan.replaced
 
 

@@ -61,6 +61,7 @@ class Settlement:
             watermark=outcome.watermark,
             strategy_after=outcome.next_strategy,
             clear_load_full=outcome.load_full_done,
+            staging_changed=bool(self.journal.receipt.columns_changed),
             message=message,
         )
         try:

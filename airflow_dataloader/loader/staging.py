@@ -16,6 +16,9 @@ from airflow_dataloader.loader.reading import compare_with_source, explained
 
 log = logging.getLogger(__name__)
 
+#: Keys in a receipt's sample, and characters of one value there.
+SAMPLE, LONGEST = 5, 100
+
 
 @contextmanager
 def stage_rows(job: Job, plan: ReadPlan, dedup: Deduplication | None) -> Iterator[Stage]:
@@ -44,6 +47,25 @@ def remark_on_keys(job: Job) -> None:
     """Say how many rows were left out because they have no key."""
     if job.journal.receipt.null_keys:
         job.journal.remark(f"{job.journal.receipt.null_keys} rows with NULL in the key were left out.")
+
+
+def note_duplicates(job: Job, stage: Stage, dedup: Deduplication, chosen: int) -> None:
+    """Count the staged rows that were not among the ``chosen`` ones of their keys, and write a few keys down.
+
+    The load has published by now: where the keys cannot be had, it goes without.
+    """
+    left_out = stage.rows - stage.null_keys - chosen
+    sample = job.journal.receipt.duplicate_sample
+    job.journal.note(duplicate_keys=left_out)
+    if left_out <= 0 or len(sample) >= SAMPLE:
+        return
+    try:
+        found = job.engine.duplicates(stage, dedup, SAMPLE - len(sample))
+    except DataloaderError as error:
+        log.warning("Duplicate keys of %s could not be looked up: %s", job.config.label, error)
+        return
+    keys = (dict(zip(dedup.keys, (text[:LONGEST] for text in key), strict=True)) for key in found)
+    job.journal.note(duplicate_sample=(*sample, *keys))
 
 
 def _drop(job: Job) -> None:

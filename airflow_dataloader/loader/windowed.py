@@ -11,10 +11,10 @@ from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage, Written
 from airflow_dataloader.loader.job import Job
-from airflow_dataloader.loader.publish import publish
+from airflow_dataloader.loader.publish import publish, replace_table
 from airflow_dataloader.loader.reading import read_where, refuse_empty_source, refuse_emptying
 from airflow_dataloader.loader.shrinking import refuse_shrinking
-from airflow_dataloader.loader.staging import remark_on_keys, stage_rows
+from airflow_dataloader.loader.staging import note_duplicates, remark_on_keys, stage_rows
 from airflow_dataloader.loader.strategies.outcome import Outcome
 from airflow_dataloader.loader.watermark import standing_watermark
 from airflow_dataloader.loader.window import Window, freeze_window
@@ -53,15 +53,15 @@ def load_frozen(job: Job, window: Window, verb: Verb) -> Outcome:
         if replaces(job):
             refuse_shrinking(job, stage.rows - stage.null_keys)
         written = _publish(job, window, stage, dedup, verb)
-    if dedup.keys:
-        job.journal.note(duplicate_keys=stage.rows - stage.null_keys - written.rows_in)
+        if dedup.keys:
+            note_duplicates(job, stage, dedup, written.rows_in)
     return Outcome(watermark=window.watermark, load_full_done=job.config.load_full)
 
 
 def _publish(job: Job, window: Window, stage: Stage, dedup: Deduplication, verb: Verb) -> Written:
     def write(commit: Commit) -> Written:
         if replaces(job):
-            return job.engine.overwrite(job.config.target, stage, commit, dedup if dedup.keys else None)
+            return replace_table(job, stage, commit, dedup if dedup.keys else None)
         return verb(job.config.target, stage, commit, dedup)
 
     return publish(job, window.facts(), write)

@@ -20,7 +20,6 @@ from airflow_dataloader.control.connect import create_engine, resolve_url
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine
 from airflow_dataloader.loader.keeper import LeaseTimes
-from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.run import LoadIds, run_load
 from airflow_dataloader.loader.worker import Worker
 
@@ -102,9 +101,6 @@ def main(argument: str) -> None:
     result = run_load(worker, LoadIds(metadata_id=orders.metadata_id, epoch=orders.epoch))
     print(f"ended {result.status} {result.message}", flush=True)
 
-
-#: The loader's own moments, in their order, and the one before them.
-MOMENTS = (CLAIMED, *Moment)
 
 if __name__ == "__main__":
     main(sys.argv[1])

@@ -16,6 +16,7 @@ import pytest
 
 from airflow_dataloader.get_provider_info import get_provider_info
 from airflow_dataloader.hooks.control import ControlHook
+from airflow_dataloader.operators.load import LoadOperator
 from airflow_dataloader.settings import Settings
 
 INFO = get_provider_info()
@@ -32,6 +33,14 @@ def test_airflow_finds_it() -> None:
     assert found.dist.name == INFO["package-name"]
 
 
+def test_links_need_no_plugin() -> None:
+    """docs/adr/0021: an entry point without anything to plug in would be an empty shell."""
+    own = [point for point in entry_points(group="airflow.plugins") if "airflow_dataloader" in point.value]
+    assert own == []
+    links = {f"{type(link).__module__}.{type(link).__name__}" for link in LoadOperator.operator_extra_links}
+    assert set(INFO["extra-links"]) == {name for name in links if name.startswith("airflow_dataloader.")}
+
+
 def test_it_has_the_shape_that_airflow_asks_for() -> None:
     schema = json.loads((Path(airflow.__file__).parent / "provider_info.schema.json").read_text())
     jsonschema.validate(INFO, schema)
@@ -40,8 +49,8 @@ def test_it_has_the_shape_that_airflow_asks_for() -> None:
 def test_every_setting_is_an_option_and_every_option_a_setting() -> None:
     options = INFO["config"]["dataloader"]["options"]
     assert list(options) == [item.name for item in fields(Settings)]
-    section = {name: option["default"] for name, option in options.items()}
-    assert Settings.from_section(section) == Settings()
+    defaults = {f"DATALOADER_{name.upper()}": option["default"] for name, option in options.items()}
+    assert Settings.from_environment(defaults) == Settings()
     for name, option in options.items():
         assert option["description"].endswith("."), name
         kind = "integer" if isinstance(getattr(Settings(), name), int) else "string"

@@ -64,7 +64,7 @@ def test_the_documents_name_of_the_cluster_is_honoured() -> None:
         ("DATALOADER_BATCH_SIZE", "ten", "a whole number, at least 1"),
         ("DATALOADER_MAX_RETRIES", "-1", "a whole number, at least 0"),
         ("AIRFLOW__DATALOADER__LEASE_SECONDS", "5", "a whole number, at least 30"),
-        ("DATALOADER_SCHEDULE_MODE", "hourly", "one of asset, interval"),
+        ("DATALOADER_SCHEDULE_MODE", "asset", "one of interval"),
         ("DATALOADER_CLUSTER", "0101-abc", "a JSON object with one of existing_cluster_id"),
         ("DATALOADER_CLUSTER", '["0101-abc"]', "a JSON object"),
         (
@@ -81,14 +81,3 @@ def test_a_bad_value_names_its_variable_and_what_it_must_be(name: str, text: str
     assert caught.value.message == f"{name} is {text!r}."
     assert caught.value.fix is not None
     assert wanted in caught.value.fix
-
-
-def test_a_section_of_airflows_configuration_reads_the_same() -> None:
-    section = {"batch_size": "20", "schedule_mode": "interval", "loader_path": ""}
-    expected = {"DATALOADER_BATCH_SIZE": "20", "DATALOADER_SCHEDULE_MODE": "interval"}
-    assert Settings.from_section(section) == Settings.from_environment(expected)
-
-
-def test_a_section_with_an_unknown_key_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="There is no setting 'batchsize'"):
-        Settings.from_section({"batchsize": "20"})

@@ -128,10 +128,23 @@ class Engine(Protocol):
     def stage(self, rows: Rows, name: TargetName, dedup: Deduplication | None) -> Stage:
         """Execute a read into a new stage and count what a receipt needs. An existing one is replaced."""
 
+    def duplicates(self, stage: Stage, dedup: Deduplication, limit: int) -> list[tuple[str, ...]]:
+        """Return the first ``limit`` keys that several staged rows have, as texts; binary as hexadecimal."""
+
     def overwrite(
-        self, target: TargetName, data: Rows | Stage, commit: Commit, dedup: Deduplication | None = None
+        self,
+        target: TargetName,
+        data: Rows | Stage,
+        commit: Commit,
+        dedup: Deduplication | None = None,
+        *,
+        keep_columns: bool = False,
     ) -> Written:
-        """Replace the whole table and its columns in one commit; readers keep the old version until then."""
+        """Replace the whole table and its columns in one commit; readers keep the old version until then.
+
+        ``keep_columns``: columns and types stay the target's, but for types that must become wider; what the
+        data lacks is NULL.
+        """
 
     def append(self, target: TargetName, data: Rows | Stage, commit: Commit) -> Written:
         """Add rows; new columns are added to the target."""

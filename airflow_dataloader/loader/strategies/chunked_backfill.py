@@ -8,7 +8,7 @@ from airflow_dataloader.loader.backfill import Progress, take_up
 from airflow_dataloader.loader.chunks import load_chunks
 from airflow_dataloader.loader.engines.protocol import Stage
 from airflow_dataloader.loader.job import Job
-from airflow_dataloader.loader.publish import publish
+from airflow_dataloader.loader.publish import publish, replace_table
 from airflow_dataloader.loader.reading import refuse_emptying
 from airflow_dataloader.loader.shrinking import is_guarded, refuse_shrinking
 from airflow_dataloader.loader.staging import remark_on_keys
@@ -43,6 +43,6 @@ def _replace_target(job: Job, progress: Progress) -> None:
     publish(
         job,
         progress.facts(None),
-        lambda commit: job.engine.overwrite(job.config.target, stage, commit),
+        lambda commit: replace_table(job, stage, commit),
         step=len(progress.plan.chunks) + 1,
     )

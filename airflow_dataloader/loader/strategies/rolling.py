@@ -7,7 +7,7 @@ from airflow_dataloader.core.strategy import RollingRetention
 from airflow_dataloader.loader.days import freeze_days, slice_predicate
 from airflow_dataloader.loader.engines.protocol import Written
 from airflow_dataloader.loader.job import Job
-from airflow_dataloader.loader.publish import publish
+from airflow_dataloader.loader.publish import publish, replace_table
 from airflow_dataloader.loader.reading import (
     compare_with_source,
     explained,
@@ -33,7 +33,7 @@ def load(job: Job) -> Outcome:
     def write(commit: Commit) -> Written:
         if replaced is not None:
             return job.engine.replace_slice(job.config.target, rows, replaced, commit)
-        return job.engine.overwrite(job.config.target, rows, commit)
+        return replace_table(job, rows, commit)
 
     with explained(job, plan.where):
         written = publish(job, {"first": days.first}, write)

@@ -10,8 +10,8 @@ from airflow_dataloader.core.lookback import DEFAULT_FOR_TIMESTAMPS
 from airflow_dataloader.core.plan import PlannedColumn
 from airflow_dataloader.core.strategy import CursorType, ValuePolicy
 from airflow_dataloader.exceptions import ConfigurationError
-from airflow_dataloader.sources.columns import find_column
 from airflow_dataloader.sources.dialect import CursorPlan, DescribedColumn
+from airflow_dataloader.sources.postgresql.chosen import chosen
 from airflow_dataloader.sources.postgresql.numbers import precision_and_scale
 from airflow_dataloader.sources.postgresql.quoting import quote
 from airflow_dataloader.sources.postgresql.types import keep
@@ -42,14 +42,15 @@ def cursor(
     described: Sequence[DescribedColumn], columns: Sequence[PlannedColumn], config: LoadConfig
 ) -> CursorPlan:
     """Return the row's cursor; see :class:`airflow_dataloader.sources.dialect.Dialect`."""
-    planned = find_column(columns, config.incremental_column or "", field="incremental_column")
-    column = described[columns.index(planned)]
-    if column.array or column.base not in _TYPES:
-        raise ConfigurationError(
-            f"Column {column.name!r} is {column.declared}, which cannot say how far a load has come.",
-            field="incremental_column",
-            fix="name a timestamp, date, integer, numeric, text or uuid column that grows with every change",
-        )
+    planned, column = chosen(
+        described,
+        columns,
+        config.incremental_column,
+        field="incremental_column",
+        bases=_TYPES,
+        unfit="cannot say how far a load has come",
+        fix="name a timestamp, date, integer, numeric, text or uuid column that grows with every change",
+    )
     found, cast = _TYPES[column.base]
     quoted = quote(column.name)
     kind = _checked_type(column, found, config.incremental_type)

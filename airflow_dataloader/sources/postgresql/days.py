@@ -8,8 +8,8 @@ from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.plan import PlannedColumn
 from airflow_dataloader.core.strategy import CursorType, ValuePolicy
 from airflow_dataloader.exceptions import ConfigurationError
-from airflow_dataloader.sources.columns import find_column
 from airflow_dataloader.sources.dialect import Ask, Days, DescribedColumn
+from airflow_dataloader.sources.postgresql.chosen import chosen
 from airflow_dataloader.sources.postgresql.quoting import literal, quote
 from airflow_dataloader.sources.postgresql.types import keep
 
@@ -24,14 +24,15 @@ def days(
     ask: Ask, described: Sequence[DescribedColumn], columns: Sequence[PlannedColumn], config: LoadConfig
 ) -> Days:
     """Return the frozen window; see :class:`airflow_dataloader.sources.dialect.Dialect`."""
-    planned = find_column(columns, config.rolling_column or "", field="rolling_column")
-    column = described[columns.index(planned)]
-    if column.array or column.base not in _TYPES:
-        raise ConfigurationError(
-            f"Column {column.name!r} is {column.declared}, which has no days.",
-            field="rolling_column",
-            fix="name a date or timestamp column",
-        )
+    planned, column = chosen(
+        described,
+        columns,
+        config.rolling_column,
+        field="rolling_column",
+        bases=_TYPES,
+        unfit="has no days",
+        fix="name a date or timestamp column",
+    )
     _refuse_unknown_zone(ask, config.load_timezone)
     ((first,),) = ask(first_sql(column.base, config.rolling_days or 1, config.load_timezone))
     x = quote(column.name)

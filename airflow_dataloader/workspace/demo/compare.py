@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
+from airflow_dataloader.core.load_columns import is_load_column
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
@@ -98,10 +100,15 @@ def _raw(text: str) -> sql.Composable:
 
 
 def target_digest(spark: SparkSession, folder: Path) -> Digest:
-    """Return the digest of the Delta table in ``folder``, computed by Spark."""
+    """Return the digest of the Delta table in ``folder``, computed by Spark.
+
+    Columns that loads add of their own are left out.
+    """
     frame = spark.read.format("delta").load(str(folder))
     texts = []
     for name, kind in frame.dtypes:
+        if is_load_column(name):
+            continue
         quoted = "`" + name.replace("`", "``") + "`"
         texts.append(_target_text(quoted, kind))
     row = " || ".join(f"coalesce(cast(length({text}) AS string) || ':' || {text}, '~')" for text in texts)

@@ -17,12 +17,8 @@ class LifeCycle(StrEnum):
     SKIPPED = "SKIPPED"
     INTERNAL_ERROR = "INTERNAL_ERROR"
 
-    @property
-    def is_end(self) -> bool:
-        """Whether nothing follows."""
-        return self in ENDS
 
-
+#: Nothing follows on these.
 ENDS = (LifeCycle.TERMINATED, LifeCycle.SKIPPED, LifeCycle.INTERNAL_ERROR)
 
 

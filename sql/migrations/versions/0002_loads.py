@@ -36,7 +36,7 @@ def upgrade() -> None:
         "34_watermark.sql",
     )
     adoption.finish(bind, adopted)
-    run_sql(bind, __file__, "40_indexes.sql", "50_view.sql", "90_comments.sql")
+    run_sql(bind, __file__, "40_indexes.sql", "45_claim.sql", "50_view.sql", "90_comments.sql")
     adoption.regrant(bind, adopted.grants)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
@@ -10,6 +12,7 @@ from sqlalchemy import Engine, text
 
 from airflow_dataloader.control import lease
 from airflow_dataloader.control.claim import Claimed, claim
+from airflow_dataloader.control.connect import create_engine
 from airflow_dataloader.control.lease import Started
 from tests.factories import add_row
 
@@ -92,6 +95,27 @@ def start_now(engine: Engine, config_id: int, nonce: str = "nonce") -> Started:
     """Claim this one row and start its load."""
     claimed = claim_now(engine, config_id)
     return lease.start(engine, claimed.metadata_id, claimed.epoch, nonce=nonce)
+
+
+def shared_by_threads(engine: Engine, url: str) -> None:
+    """Let 32 threads of two claimers want more rows of one source than it bears; insist on each row once."""
+    rows = {due_row(engine) for _ in range(150)}
+    engines = [create_engine(url), create_engine(url)]
+
+    def take(number: int) -> list[int]:
+        claimed = claim(engines[number % 2], airflow_run=f"run-{number}", batch_size=5, max_concurrent=1000)
+        return [load.config_id for load in claimed]
+
+    with ThreadPoolExecutor(32) as pool:
+        taken = Counter(config_id for ids in pool.map(take, range(40)) for config_id in ids)
+    for each in engines:
+        each.dispose()
+    assert set(taken) <= rows
+    assert len(taken) == 100, "a source bears 100 loads at once"
+    assert set(taken.values()) == {1}
+    assert sql(engine, "SELECT count(*), count(DISTINCT config_id) FROM control.historical_metadata") == [
+        (100, 100)
+    ]
 
 
 def _one(engine: Engine, statement: str, wanted: int) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -14,7 +13,16 @@ from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.core.selector import parse
 from airflow_dataloader.core.strategy import Trigger
 from tests.factories import add_row, add_source
-from tests.integration.control.drive import due_row, edit, load, loads_of, repair, row, sql
+from tests.integration.control.drive import (
+    due_row,
+    edit,
+    load,
+    loads_of,
+    repair,
+    row,
+    shared_by_threads,
+    sql,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -72,23 +80,7 @@ def test_two_airflows_may_have_the_same_run_ids(control: Engine) -> None:
 
 
 def test_two_claimers_with_32_threads_share_the_rows(control: Engine, control_url: str) -> None:
-    rows = {due_row(control) for _ in range(150)}
-    engines = [create_engine(control_url), create_engine(control_url)]
-
-    def take(number: int) -> list[int]:
-        claimed = claim(engines[number % 2], airflow_run=f"run-{number}", batch_size=5, max_concurrent=1000)
-        return [load.config_id for load in claimed]
-
-    with ThreadPoolExecutor(32) as pool:
-        taken = Counter(config_id for ids in pool.map(take, range(40)) for config_id in ids)
-    for engine in engines:
-        engine.dispose()
-    assert set(taken) <= rows
-    assert len(taken) == 100, "a source bears 100 loads at once"
-    assert set(taken.values()) == {1}
-    assert sql(control, "SELECT count(*), count(DISTINCT config_id) FROM control.historical_metadata") == [
-        (100, 100)
-    ]
+    shared_by_threads(control, control_url)
 
 
 def test_threads_of_one_run_get_one_answer(control: Engine) -> None:

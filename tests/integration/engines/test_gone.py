@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
+from airflow_dataloader.core.load_columns import DELETED_AT
 from airflow_dataloader.exceptions import Fenced
 from airflow_dataloader.loader.engines.protocol import Deduplication, KeyComparison, Stage
 from tests.integration.engines.workshop import Workshop, commit
@@ -86,21 +88,9 @@ def test_a_merge_takes_the_mark_off_what_it_brings(workshop: Workshop) -> None:
     engine.compare_keys(target, stage, mark=True)
     engine.delete_gone(target, stage, commit(2, STEP), mark=True)
     rows = workshop.stage(COLUMNS, [(1, "b", 2), (3, "a", 4), (5, "a", 5)], BY_KEY)
-    done = engine.merge(target, rows, commit(3), BY_KEY)
+    done = engine.merge(target, rows, replace(commit(3), stamp={DELETED_AT: None}), BY_KEY)
     assert (done.rows_inserted, done.rows_updated, done.rows_deleted) == (1, 1, 0)
     assert marked(workshop) == [3]
-
-
-def test_a_new_version_keeps_the_column(workshop: Workshop) -> None:
-    target, engine = workshop.table(), workshop.engine
-    workshop.fill(target, COLUMNS, ROWS[:4])
-    engine.compare_keys(target, keys(workshop, (1, "a")), mark=True)
-    workshop.fill(target, COLUMNS, ROWS[:2], epoch=2)
-    assert workshop.rows(target) == [(1, "a", 1, None), (1, "b", 2, None)]
-    workshop.fill(target, COLUMNS | {"more": "int"}, [(1, "a", 1, 9)], epoch=3)
-    assert workshop.rows(target, ["id", "more", "_adl_deleted_at"]) == [(1, 9, None)]
-    engine.append(target, engine.read(workshop.plan(COLUMNS, [(2, "a", 2)])), commit(4))
-    assert marked(workshop) == []
 
 
 def test_keys_are_compared_in_the_type_that_the_target_has(workshop: Workshop) -> None:

@@ -395,6 +395,35 @@ def test_names_that_need_quoting_are_no_reason_to_refuse(desk: Desk, table: str)
     assert list(desk.bench.target_rows(table)) == expected
 
 
+def test_a_table_of_such_names_is_loaded_whole_and_in_windows(desk: Desk) -> None:
+    names = ["select", 'we"ird', "MixedCase", "Order Date", "duck 🦆", "back`tick", "a.b", "'; --", "x" * 63]
+    target = '🦆 `Select` "From" ' + "t" * 110
+    assert len(target) == 128
+    columns = [sql.SQL("{} text").format(sql.Identifier(name)) for name in names]
+    table = sql.Identifier(names[4])
+    bench = desk.bench
+    bench.source.execute(
+        sql.SQL('CREATE TABLE {} ({}, "Upd. at" timestamptz)').format(table, sql.SQL(", ").join(columns))
+    )
+    add = sql.SQL("INSERT INTO {} VALUES ({})").format(table, sql.SQL(", ").join([sql.Placeholder()] * 10))
+    bench.source.execute(add, [*names, "2026-01-01 00:00:00+00"])
+    row = bench.row(names[4], destination_table_name=target)
+    assert desk.load(row).status == "Succeeded"
+    merged = INCREMENTAL | {"primary_key_cols": 'select, "we""ird", duck 🦆', "incremental_column": "upd. AT"}
+    bench.set(row, **merged)
+    bench.source.execute(sql.SQL("UPDATE {} SET {} = 'new'").format(table, sql.Identifier("a.b")))
+    bench.source.execute(add, [*names[:4], "another duck", *names[5:], "2026-01-02 00:00:00+00"])
+    result = desk.load(row)
+    assert (result.status, result.receipt.rows_inserted, result.receipt.rows_updated) == ("Succeeded", 1, 1)
+    found = bench.source.execute(sql.SQL("SELECT * FROM {}").format(table)).fetchall()
+    assert sorted(bench.target_rows(target)) == sorted(found)
+    held = bench.engine.inspect(bench.target(target), "nobody")
+    assert held is not None
+    assert list(held.columns) == ["Order_Date" if name == "Order Date" else name for name in names[:4]] + [
+        "duck_🦆", *names[5:7], "'__--", names[8], "Upd._at",
+    ]  # fmt: skip
+
+
 def test_two_rows_with_one_destination_are_refused_at_the_edit(desk: Desk) -> None:
     first = desk.bench.row()
     second = desk.bench.row(is_active=False)

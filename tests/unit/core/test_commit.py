@@ -12,7 +12,6 @@ from airflow_dataloader.core.commit import (
     STEPS_PER_EPOCH,
     Commit,
     app_id,
-    epoch_of,
     parse_user_metadata,
     txn_version,
 )
@@ -33,11 +32,6 @@ def test_the_writer_is_the_row_of_an_installation() -> None:
 @given(EPOCHS, STEPS, EPOCHS, STEPS)
 def test_versions_order_as_epoch_then_step(epoch: int, step: int, later: int, other: int) -> None:
     assert (txn_version(epoch, step) < txn_version(later, other)) == ((epoch, step) < (later, other))
-
-
-@given(EPOCHS, STEPS)
-def test_a_version_tells_its_epoch(epoch: int, step: int) -> None:
-    assert epoch_of(txn_version(epoch, step)) == epoch
 
 
 @given(EPOCHS)

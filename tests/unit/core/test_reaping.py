@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.reaping import (
     Action,
     Decision,
@@ -195,3 +196,11 @@ def test_a_load_that_renews_and_progresses_in_time_is_left(load: LiveLoad) -> No
         }
     )
     assert decide(healthy, RUNNING if healthy.has_run else None, LIMITS).action is Action.LEAVE
+
+
+def test_an_end_is_recorded_with_what_the_run_said() -> None:
+    ended = Run(state=RunState.ENDED, reason="TIMEDOUT", cancelled=True, termination_code="CANCELED")
+    failure = run_ended(RowStatus.IN_PROGRESS, ended).failure
+    assert (failure.error, failure.phase, failure.transient) == (Reason.RUN_CANCELLED, Phase.RUN, True)
+    assert failure.message == "The run ended before its loader settled the load: TIMEDOUT."
+    assert failure.termination_code == "CANCELED"

@@ -8,8 +8,10 @@ import pytest
 from airflow.sdk.definitions.mappedoperator import MappedOperator
 
 from airflow_dataloader.dag_factory.load import load_dag
+from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.operators.claim import ClaimOperator
 from airflow_dataloader.operators.load import LoadOperator
+from airflow_dataloader.settings import SCHEDULE_MODES
 
 
 def test_it_claims_every_minute_and_never_catches_up() -> None:
@@ -20,6 +22,18 @@ def test_it_claims_every_minute_and_never_catches_up() -> None:
     assert isinstance(mapped, MappedOperator)
     assert mapped.operator_class is LoadOperator
     assert mapped.upstream_task_ids == {"claim"}
+
+
+@pytest.mark.parametrize("mode", SCHEDULE_MODES)
+def test_every_mode_that_may_be_set_is_a_schedule(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__DATALOADER__SCHEDULE_MODE", mode)
+    assert load_dag().schedule is not None
+
+
+def test_a_mode_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__DATALOADER__SCHEDULE_MODE", "asset")
+    with pytest.raises(ConfigurationError, match="SCHEDULE_MODE is 'asset'"):
+        load_dag()
 
 
 def test_a_long_load_never_stops_the_claims(monkeypatch: pytest.MonkeyPatch) -> None:

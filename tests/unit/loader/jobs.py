@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from airflow_dataloader.control.lease import Started
@@ -66,6 +67,7 @@ def job(*, engine: Any = None, session: Any = None, lost: bool = False, **snapsh
         metadata_id=41,
         config_id=7,
         epoch=3,
+        started_at=datetime(2026, 1, 1, tzinfo=UTC),
         installation="f" * 32,
         attempt=1,
         trigger="schedule",

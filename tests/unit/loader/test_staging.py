@@ -9,7 +9,7 @@ from airflow_dataloader.core.plan import ReadPlan
 from airflow_dataloader.exceptions import EngineFailed
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage
 from airflow_dataloader.loader.job import Job
-from airflow_dataloader.loader.staging import remark_on_keys, stage_rows
+from airflow_dataloader.loader.staging import LONGEST, note_duplicates, remark_on_keys, stage_rows
 from tests.unit.loader.jobs import Answers, job
 
 DEDUP = Deduplication(keys=("id",), cursor="updated_at")
@@ -28,6 +28,11 @@ class Shelf:
     def stage(self, rows: ReadPlan, name: TargetName, dedup: Deduplication | None) -> Stage:
         self.stages[name] = Stage(name=name, columns=(), rows=self._rows, null_keys=self._null_keys)
         return self.stages[name]
+
+    def duplicates(self, stage: Stage, dedup: Deduplication, limit: int) -> list[tuple[str, ...]]:
+        if self._stubborn:
+            raise EngineFailed("The warehouse is away.")
+        return [(f"{number}" * 200,) for number in range(4)][:limit]
 
     def drop_stage(self, name: TargetName) -> None:
         if self._stubborn:
@@ -85,3 +90,22 @@ def test_without_a_common_snapshot_counts_may_differ() -> None:
     load.journal.note(source_rows=6, snapshot="none")
     with stage_rows(load, plan(load), DEDUP) as stage:
         assert stage.rows == 5
+
+
+def test_duplicates_are_counted_and_a_few_of_their_keys_written_down() -> None:
+    load = job(engine=Shelf(9, null_keys=2))
+    with stage_rows(load, plan(load), DEDUP) as stage:
+        note_duplicates(load, stage, DEDUP, 7)
+        assert (load.journal.receipt.duplicate_keys, load.journal.receipt.duplicate_sample) == (0, ())
+        for chunk in range(3):
+            note_duplicates(load, stage, DEDUP, 3 + chunk)
+    sample = [key["id"] for key in load.journal.receipt.duplicate_sample]
+    assert [text[0] for text in sample] == ["0", "1", "2", "3", "0"]
+    assert {len(text) for text in sample} == {LONGEST}
+
+
+def test_a_sample_that_cannot_be_had_does_not_spoil_the_load() -> None:
+    load = job(engine=Shelf(9, stubborn=True))
+    with stage_rows(load, plan(load), DEDUP) as stage:
+        note_duplicates(load, stage, DEDUP, 3)
+    assert (load.journal.receipt.duplicate_keys, load.journal.receipt.duplicate_sample) == (6, ())

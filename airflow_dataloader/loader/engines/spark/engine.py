@@ -22,6 +22,7 @@ from airflow_dataloader.loader.engines.protocol import (
 )
 from airflow_dataloader.loader.engines.spark import errors, gone, history, publish, tables
 from airflow_dataloader.loader.engines.spark.context import Context
+from airflow_dataloader.loader.engines.spark.dedup import duplicates_sql
 from airflow_dataloader.loader.engines.spark.fence import fence
 from airflow_dataloader.loader.engines.spark.merge import merge
 from airflow_dataloader.loader.engines.spark.missing import append_missing
@@ -78,12 +79,26 @@ class SparkEngine:
         with self._verb(f"staging {name}"):
             return write_stage(self._context, rows, name, dedup)
 
+    def duplicates(self, stage: Stage, dedup: Deduplication, limit: int) -> list[tuple[str, ...]]:
+        """Return the first ``limit`` keys that several staged rows have, as texts."""
+        text = duplicates_sql(self._context.names.locate(stage.name), stage, dedup, limit)
+        with self._verb(f"looking for duplicate keys in {stage.name}"):
+            return [tuple(row) for row in self._context.spark.sql(text).collect()]
+
     def overwrite(
-        self, target: TargetName, data: Rows | Stage, commit: Commit, dedup: Deduplication | None = None
+        self,
+        target: TargetName,
+        data: Rows | Stage,
+        commit: Commit,
+        dedup: Deduplication | None = None,
+        *,
+        keep_columns: bool = False,
     ) -> Written:
         """Replace the whole table and its columns in one commit; readers keep the old version until then."""
         with self._verb(f"overwriting {target}"):
-            return publish.overwrite(self._context, target, data, commit, dedup)
+            return publish.overwrite(
+                self._context, target, data, commit, dedup=dedup, keep_columns=keep_columns
+            )
 
     def append(self, target: TargetName, data: Rows | Stage, commit: Commit) -> Written:
         """Add rows; new columns are added to the target."""

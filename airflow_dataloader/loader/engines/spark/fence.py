@@ -40,6 +40,6 @@ def _nothing(context: Context, location: Location, columns: Sequence[PlannedColu
         return context.spark.table(location.sql).limit(0).write
     # Whether it will be merged into is not known yet.
     options = context.creation_options(merged=True)
-    tables.create_named(context.spark, location, columns, options)
+    tables.create_named(context.spark, location, tables.planned_types(columns), options)
     items = [f"CAST(NULL AS {column.type}) AS {quoted(column.name)}" for column in columns]
     return context.spark.range(0).selectExpr(*items).write.options(**options)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from airflow_dataloader.core.commit import Commit
-from airflow_dataloader.core.names import DELETED_AT, TargetName
+from airflow_dataloader.core.load_columns import DELETED_AT, OWN_COLUMNS
+from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.exceptions import EngineFailed, SchemaRefused
 from airflow_dataloader.loader.engines.protocol import KeyComparison, Stage, Written
 from airflow_dataloader.loader.engines.spark import history, tables
@@ -24,7 +25,7 @@ def compare_keys(context: Context, target: TargetName, keys: Stage, *, mark: boo
     location, types = _look(context, target)
     if mark and not has_mark(types):
         add_mark(context.spark, location)
-        types[DELETED_AT] = "timestamp"
+        types[DELETED_AT] = OWN_COLUMNS[DELETED_AT]
     text = compare_sql(location, context.names.locate(keys.name), keys, types)
     (row,) = context.spark.sql(text).collect()
     return KeyComparison(**{name: int(value) for name, value in row.asDict().items()})

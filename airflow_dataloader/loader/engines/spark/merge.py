@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from airflow_dataloader.core.commit import Commit
-from airflow_dataloader.core.names import DELETED_AT, TargetName
+from airflow_dataloader.core.load_columns import DELETED_AT
+from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.exceptions import EngineFailed
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage, Written
 from airflow_dataloader.loader.engines.spark import history, tables
@@ -11,9 +12,9 @@ from airflow_dataloader.loader.engines.spark.confs import session_confs
 from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.dedup import best_rows
 from airflow_dataloader.loader.engines.spark.evolve import allow, needed_properties
-from airflow_dataloader.loader.engines.spark.marks import NO_MARK, has_mark
+from airflow_dataloader.loader.engines.spark.marks import has_mark
 from airflow_dataloader.loader.engines.spark.names import Location, quoted
-from airflow_dataloader.loader.engines.spark.select import select
+from airflow_dataloader.loader.engines.spark.stamp import stamped
 from airflow_dataloader.loader.engines.spark.types import Fit, fit, identity
 from airflow_dataloader.loader.engines.spark.write import execute
 
@@ -26,10 +27,12 @@ def merge(
     found = tables.schema(context.spark, location)
     if found is None:
         raise EngineFailed(f"Target {target} vanished before the merge.")
-    fitted = fit(stage.columns, tables.types(found))
-    marked = has_mark(tables.types(found)) and not has_mark(column.name for column in stage.columns)
-    text = merge_sql(location, context.names.locate(stage.name), stage, dedup, fitted, marked=marked)
-    allow(context.spark, location, needed_properties(fitted, tables.types(found)))
+    types = tables.types(found)
+    fitted = fit(stage.columns, types)
+    marked = DELETED_AT in commit.stamp and has_mark(types)
+    rows = stamped(best_rows(context.names.locate(stage.name), stage, dedup, fitted), commit.stamp)
+    text = merge_sql(location, rows, stage, dedup, fitted, marked=marked)
+    allow(context.spark, location, needed_properties(fitted, types))
 
     def statement() -> None:
         with session_confs(context.spark, transaction_confs(commit)):
@@ -48,22 +51,16 @@ def transaction_confs(commit: Commit) -> dict[str, str]:
 
 
 def merge_sql(
-    target: Location,
-    source: Location,
-    stage: Stage,
-    dedup: Deduplication,
-    fitted: Fit,
-    *,
-    marked: bool = False,
+    target: Location, rows: str, stage: Stage, dedup: Deduplication, fitted: Fit, *, marked: bool = False
 ) -> str:
-    """Return the statement.
+    """Return the statement that merges ``rows``, a query of the stage's.
 
     Columns that the target lacks are added to it; columns that the stage lacks keep their values. ``marked``:
     the target marks deleted rows, and a row that is there again loses its mark.
     """
-    rows, differs = best_rows(source, stage, dedup, fitted), _differs(stage, dedup, fitted)
+    differs = _differs(stage, dedup, fitted)
     if marked:
-        rows, differs = select(f"*, {NO_MARK}", rows), f"{differs} OR t.{quoted(DELETED_AT)} IS NOT NULL"
+        differs += f" OR t.{quoted(DELETED_AT)} IS NOT NULL"
     on = " AND ".join(f"t.{quoted(key)} = s.{quoted(key)}" for key in dedup.keys)
     return (
         f"MERGE WITH SCHEMA EVOLUTION INTO {target.sql} t "

@@ -14,6 +14,7 @@ from airflow_dataloader.loader.engines.spark.names import Location, quoted
 from airflow_dataloader.loader.engines.spark.publish import identity_options
 from airflow_dataloader.loader.engines.spark.select import select
 from airflow_dataloader.loader.engines.spark.span import between, extremes
+from airflow_dataloader.loader.engines.spark.stamp import stamped
 from airflow_dataloader.loader.engines.spark.types import Fit, fit, identity
 from airflow_dataloader.loader.engines.spark.write import execute
 
@@ -33,6 +34,7 @@ def append_missing(
         text = missing_keys_sql(location, source, stage, dedup, fitted=fitted, narrowed=narrowed)
     else:
         text = missing_rows_sql(location, source, stage, fitted=fitted, narrowed=narrowed)
+    text = stamped(text, commit.stamp)
     allow(spark, location, needed_properties(fitted, tables.types(found)))
 
     def statement() -> None:

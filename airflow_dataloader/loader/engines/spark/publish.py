@@ -6,17 +6,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from airflow_dataloader.core.commit import Commit
-from airflow_dataloader.core.names import DELETED_AT, TargetName
+from airflow_dataloader.core.load_columns import Stamp
+from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.plan import PlannedColumn
 from airflow_dataloader.loader.engines.protocol import Deduplication, Rows, Stage, Written
 from airflow_dataloader.loader.engines.spark import history, tables
 from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.evolve import allow, needed_properties
 from airflow_dataloader.loader.engines.spark.frames import columns_of, counts_replaced, deduplicated, frame_of
-from airflow_dataloader.loader.engines.spark.marks import NO_MARK, has_mark
 from airflow_dataloader.loader.engines.spark.names import Location, quoted
 from airflow_dataloader.loader.engines.spark.observe import Counts, observed
 from airflow_dataloader.loader.engines.spark.read import REPLACED
+from airflow_dataloader.loader.engines.spark.stamp import stamp_items, stamp_types
 from airflow_dataloader.loader.engines.spark.types import Fit, fit
 from airflow_dataloader.loader.engines.spark.write import execute
 
@@ -26,59 +27,74 @@ if TYPE_CHECKING:
 
 
 def overwrite(
-    context: Context, target: TargetName, data: Rows | Stage, commit: Commit, dedup: Deduplication | None
+    context: Context,
+    target: TargetName,
+    data: Rows | Stage,
+    commit: Commit,
+    *,
+    dedup: Deduplication | None,
+    keep_columns: bool,
 ) -> Written:
     """Write ``data`` in one pass over whatever the target holds, and its columns where they differ."""
-    location = context.names.locate(target)
-    columns = columns_of(data)
-    names = [quoted(column.name) for column in columns]
+    location, columns = context.names.locate(target), columns_of(data)
     found = tables.schema(context.spark, location)
-    types = {column.name: column.type for column in columns}
-    if found is not None and has_mark(found.names) and not has_mark(types):
-        # Whoever reads the table by this column must find it, also when no row is marked.
-        names.append(NO_MARK)
-        types[DELETED_AT] = "timestamp"
-    prepare = _replacement(context, location, columns, found, types, merged=dedup is not None)
+    if found is None:
+        prepare = _creation(context, location, columns, commit.stamp, merged=dedup is not None)
+    elif keep_columns:
+        prepare = _refill(context, location, columns, commit.stamp, found)
+    else:
+        prepare = _replacement(context, location, columns, commit.stamp, found)
 
     def writer(rows: DataFrame) -> DataFrameWriter:
         # A cluster's default may be to keep the partitions that the new rows do not touch.
-        plain = prepare(rows.selectExpr(*names)).mode("overwrite")
-        return plain.option("partitionOverwriteMode", "static")
+        return prepare(rows).mode("overwrite").option("partitionOverwriteMode", "static")
 
     countable = location.folder is not None
     return _publish(context, location, data, commit, writer, dedup=dedup, countable=countable)
 
 
-def _replacement(
-    context: Context,
-    location: Location,
-    columns: tuple[PlannedColumn, ...],
-    found: StructType | None,
-    types: dict[str, str],
-    *,
-    merged: bool,
+def _creation(
+    context: Context, location: Location, columns: tuple[PlannedColumn, ...], stamp: Stamp, *, merged: bool
 ) -> Callable[[DataFrame], DataFrameWriter]:
-    """Return how to replace everything in the table by ``types``, and nothing that people put on it."""
-    if found is None:
-        options = context.creation_options(merged=merged)
-        tables.create_named(context.spark, location, columns, options)
-        return lambda rows: rows.write.options(**options)
-    layout = tables.layout(context.spark, location)
-    if tables.types(found) != types:
-        replaced = Fit(types=types)
-        allow(context.spark, location, needed_properties(replaced, tables.types(found)))
-        kept = [name for name in layout.partitioned_by if name in types]
-        return lambda rows: _described(rows, found).write.partitionBy(*kept).option("overwriteSchema", "true")
-    if layout.clustered_by:
-        # A plain overwrite takes the clustering away; replacing every row does not.
-        return lambda rows: rows.write.option("replaceWhere", "true")
-    return lambda rows: rows.write
+    options = context.creation_options(merged=merged)
+    tables.create_named(context.spark, location, _types(columns, stamp), options)
+    items = [*(quoted(column.name) for column in columns), *stamp_items(stamp)]
+    return lambda rows: rows.selectExpr(*items).write.options(**options)
+
+
+def _refill(
+    context: Context, location: Location, columns: tuple[PlannedColumn, ...], stamp: Stamp, found: StructType
+) -> Callable[[DataFrame], DataFrameWriter]:
+    """Return how to replace every row, and no column."""
+    items = _fitted(context, location, columns, stamp, found)
+    # A plain overwrite takes the clustering away; replacing every row does not.
+    layout = {"replaceWhere": "true"} if tables.layout(context.spark, location).clustered_by else {}
+    return lambda rows: rows.selectExpr(*items).write.options(mergeSchema="true", **layout)
+
+
+def _replacement(
+    context: Context, location: Location, columns: tuple[PlannedColumn, ...], stamp: Stamp, found: StructType
+) -> Callable[[DataFrame], DataFrameWriter]:
+    """Return how to replace everything in the table and nothing that people put on it."""
+    wanted, held = _types(columns, stamp), tables.types(found)
+    if held == wanted:
+        return _refill(context, location, columns, stamp, found)
+    allow(context.spark, location, needed_properties(Fit(types=wanted), held))
+    partitioned_by = tables.layout(context.spark, location).partitioned_by
+    kept = [name for name in partitioned_by if name in wanted]
+    items = [*(quoted(column.name) for column in columns), *stamp_items(stamp)]
+
+    def prepare(rows: DataFrame) -> DataFrameWriter:
+        described = _described(rows.selectExpr(*items), found)
+        return described.write.partitionBy(*kept).option("overwriteSchema", "true")
+
+    return prepare
 
 
 def append(context: Context, target: TargetName, data: Rows | Stage, commit: Commit) -> Written:
     """Add the rows of ``data``; raise SchemaRefused where a column does not fit the target's."""
     location = context.names.locate(target)
-    items = _fitted(context, location, columns_of(data))
+    items = _items(context, location, columns_of(data), commit.stamp)
     return _publish(
         context,
         location,
@@ -93,7 +109,7 @@ def replace_slice(
 ) -> Written:
     """Put ``data`` in the place of the rows that satisfy ``predicate``; Delta checks that the new ones do."""
     location = context.names.locate(target)
-    items = _fitted(context, location, columns_of(data))
+    items = _items(context, location, columns_of(data), commit.stamp)
 
     def writer(rows: DataFrame) -> DataFrameWriter:
         plain = rows.selectExpr(*items).write.mode("overwrite")
@@ -136,14 +152,27 @@ def identity_options(commit: Commit) -> dict[str, str]:
     }
 
 
-def _fitted(context: Context, location: Location, columns: tuple[PlannedColumn, ...]) -> list[str]:
+def _items(
+    context: Context, location: Location, columns: tuple[PlannedColumn, ...], stamp: Stamp
+) -> list[str]:
+    """Return what to select of the columns, once the table, which is made where it is absent, takes them."""
     found = tables.schema(context.spark, location)
-    if found is None:
-        tables.create_named(context.spark, location, columns, {})
-        return [quoted(column.name) for column in columns]
+    if found is not None:
+        return _fitted(context, location, columns, stamp, found)
+    tables.create_named(context.spark, location, _types(columns, stamp), {})
+    return [*(quoted(column.name) for column in columns), *stamp_items(stamp)]
+
+
+def _fitted(
+    context: Context, location: Location, columns: tuple[PlannedColumn, ...], stamp: Stamp, found: StructType
+) -> list[str]:
     fitted = fit(columns, tables.types(found))
     allow(context.spark, location, needed_properties(fitted, tables.types(found)))
-    return [fitted.select(column) for column in columns]
+    return [*(fitted.select(column) for column in columns), *stamp_items(stamp)]
+
+
+def _types(columns: tuple[PlannedColumn, ...], stamp: Stamp) -> dict[str, str]:
+    return {**tables.planned_types(columns), **stamp_types(stamp)}
 
 
 def _described(rows: DataFrame, found: StructType) -> DataFrame:

@@ -12,7 +12,7 @@ from airflow_dataloader.loader.engines.spark.frames import frame_of
 from airflow_dataloader.loader.engines.spark.names import quoted
 from airflow_dataloader.loader.engines.spark.observe import observed
 from airflow_dataloader.loader.engines.spark.read import REPLACED
-from airflow_dataloader.loader.engines.spark.tables import create_named, drop, names_beside
+from airflow_dataloader.loader.engines.spark.tables import create_named, drop, names_beside, planned_types
 
 #: Only tables of this name are ever removed by the engine.
 STAGE_PREFIX = "_adl_stage_"
@@ -34,7 +34,7 @@ def write_stage(context: Context, rows: Rows, name: TargetName, dedup: Deduplica
         if location.folder is None:
             # A statement that makes or replaces a catalogue's table loses the counts of what it wrote.
             drop(context.spark, location)
-            create_named(context.spark, location, plan.columns, {})
+            create_named(context.spark, location, planned_types(plan.columns), {})
             location.save(writer.mode("append"))
         else:
             location.save(writer.mode("overwrite").option("overwriteSchema", "true"))

@@ -45,6 +45,11 @@ def types(found: StructType) -> dict[str, str]:
     return {field.name: field.dataType.simpleString().lower() for field in found.fields}
 
 
+def planned_types(columns: Sequence[PlannedColumn]) -> dict[str, str]:
+    """Return planned columns in order, name to type."""
+    return {column.name: column.type for column in columns}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Layout:
     """How people want a table's files to be laid out."""
@@ -65,7 +70,7 @@ def layout(spark: SparkSession, location: Location) -> Layout:
 
 
 def create_named(
-    spark: SparkSession, location: Location, columns: Sequence[PlannedColumn], properties: Mapping[str, str]
+    spark: SparkSession, location: Location, columns: Mapping[str, str], properties: Mapping[str, str]
 ) -> None:
     """Create the table empty if it is one of a catalogue; a folder becomes a table by its first append.
 
@@ -73,7 +78,7 @@ def create_named(
     """
     if location.folder is not None:
         return
-    items = ", ".join(f"{quoted(column.name)} {column.type}" for column in columns)
+    items = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns.items())
     pairs = ", ".join(f"'{name}' = '{value}'" for name, value in properties.items())
     suffix = f" TBLPROPERTIES ({pairs})" if pairs else ""
     spark.sql(f"CREATE TABLE IF NOT EXISTS {location.sql} ({items}) USING delta{suffix}")

@@ -28,7 +28,9 @@ DROP FUNCTION control.check_status_move(), control.may_move(text, text), control
     control.resolve_destinations_of_source(), control.destination(text, text, text, text),
     control.destination_key(text), control.own_watermark(), control.record_change(), control.count_edit(), control.count_creation(),
     control.count_source_edit(), control.change_source(text, text), control.changed_by(),
-    control.configuration(control.table_control), control.require_version(text);
+    control.configuration(control.table_control), control.require_version(text),
+    control.take_rows(integer, integer, bigint[], bigint[]),
+    control.queue_rows(jsonb, text, text, text, interval);
 
 -- Epochs go with the installation's id: a later upgrade gets a new id, under which no target has seen any.
 DROP TABLE control.load_chunk, control.backfill, control.installation;

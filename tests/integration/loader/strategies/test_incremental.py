@@ -56,6 +56,7 @@ def test_the_newest_of_duplicate_keys_wins_and_is_counted(bench: Bench) -> None:
     bench.source.execute("INSERT INTO items VALUES (NULL, 'no key', '2026-01-01 11:00:00+00')")
     result = bench.succeed(incremental(bench))
     assert (result.receipt.duplicate_keys, result.receipt.null_keys) == (1, 1)
+    assert result.receipt.duplicate_sample == ({"id": "1"},)
     assert [row[:2] for row in bench.target_rows()] == [(1, "new")]
 
 

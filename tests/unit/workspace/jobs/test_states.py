@@ -20,10 +20,6 @@ from airflow_dataloader.workspace.jobs.states import (
 )
 
 
-def test_ends_are_ends() -> None:
-    assert [state for state in LifeCycle if state.is_end] == ["TERMINATED", "SKIPPED", "INTERNAL_ERROR"]
-
-
 @pytest.mark.parametrize(
     ("end", "result", "code", "kind"),
     [

@@ -6,6 +6,7 @@ from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.plan import PlannedColumn, Wire
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage
+from airflow_dataloader.loader.engines.spark.dedup import best_rows
 from airflow_dataloader.loader.engines.spark.merge import merge_sql, transaction_confs
 from airflow_dataloader.loader.engines.spark.names import Location
 from airflow_dataloader.loader.engines.spark.types import fit
@@ -23,7 +24,8 @@ def stage(**columns: str) -> Stage:
 
 
 def text_of(source: Stage, dedup: Deduplication, **types: str) -> str:
-    return merge_sql(TARGET, SOURCE, source, dedup, fit(source.columns, types))
+    fitted = fit(source.columns, types)
+    return merge_sql(TARGET, best_rows(SOURCE, source, dedup, fitted), source, dedup, fitted)
 
 
 def test_the_statement_is_guarded_and_null_safe() -> None:
@@ -58,10 +60,9 @@ def test_narrower_columns_are_cast_and_widened_ones_compared_in_their_new_type()
 def test_a_row_that_is_there_again_loses_its_mark() -> None:
     source = stage(k="int", x="int")
     dedup, fitted = Deduplication(keys=("k",), cursor=None), fit(source.columns, {"k": "int", "x": "int"})
-    text = merge_sql(TARGET, SOURCE, source, dedup, fitted, marked=True)
-    assert "USING (SELECT *, CAST(NULL AS TIMESTAMP) AS `_adl_deleted_at` FROM (SELECT `k`, `x` FROM" in text
+    text = merge_sql(TARGET, "SELECT 1", source, dedup, fitted, marked=True)
     assert "(NOT (s.`x` <=> t.`x`) OR t.`_adl_deleted_at` IS NOT NULL) THEN UPDATE SET *" in text
-    assert "_adl_deleted_at" not in merge_sql(TARGET, SOURCE, source, dedup, fitted)
+    assert "_adl_deleted_at" not in merge_sql(TARGET, "SELECT 1", source, dedup, fitted)
 
 
 def test_a_merge_s_identity_is_its_commit() -> None:

@@ -6,49 +6,13 @@ import pytest
 
 from airflow_dataloader.core.plan import PlannedColumn, Wire
 from airflow_dataloader.exceptions import SchemaRefused
-from airflow_dataloader.loader.engines.spark.types import fit, fits, identity, widens
+from airflow_dataloader.loader.engines.spark.types import fit, identity
 
 
 def column(name: str, kind: str) -> PlannedColumn:
     return PlannedColumn(
         source_name=name, name=name, select=name, wire=Wire.NATIVE, type=kind, source_type="theirs"
     )
-
-
-@pytest.mark.parametrize(
-    ("narrow", "wide"),
-    [
-        ("int", "int"),
-        ("smallint", "bigint"),
-        ("float", "double"),
-        ("int", "decimal(10,0)"),
-        ("bigint", "decimal(21,2)"),
-        ("decimal(10,2)", "decimal(12,2)"),
-        ("decimal(10,2)", "decimal(12,4)"),
-        ("string", "string"),
-    ],
-)
-def test_every_value_fits(narrow: str, wide: str) -> None:
-    assert fits(narrow, wide)
-
-
-@pytest.mark.parametrize(
-    ("narrow", "wide"),
-    [
-        ("bigint", "int"),
-        ("double", "float"),
-        ("int", "double"),
-        ("int", "string"),
-        ("bigint", "decimal(18,0)"),
-        ("decimal(10,2)", "decimal(10,4)"),
-        ("decimal(10,2)", "bigint"),
-        ("decimal(5,0)", "int"),
-        ("date", "timestamp"),
-        ("timestamp", "timestamp_ntz"),
-    ],
-)
-def test_some_value_does_not_fit(narrow: str, wide: str) -> None:
-    assert not fits(narrow, wide)
 
 
 def test_columns_meet_without_case_and_are_cast_to_the_target_s_type() -> None:
@@ -77,20 +41,3 @@ def test_only_types_that_spark_compares_loosely_are_compared_by_text() -> None:
     assert identity("x", "decimal(10,2)") == "x"
     assert identity("x", "array<double>") == "CAST(x AS STRING)"
     assert identity("x", "float") == "CAST(x AS STRING)"
-
-
-@pytest.mark.parametrize(
-    ("narrow", "wide", "can"),
-    [
-        ("int", "bigint", True),
-        ("int", "decimal(12,2)", True),
-        ("smallint", "decimal(12,2)", True),
-        ("smallint", "decimal(7,2)", False),
-        ("bigint", "decimal(21,2)", False),
-        ("bigint", "decimal(22,2)", True),
-        ("decimal(10,2)", "decimal(12,4)", True),
-        ("decimal(10,2)", "decimal(10,4)", False),
-    ],
-)
-def test_which_columns_can_be_widened_where_they_stand(narrow: str, wide: str, can: bool) -> None:
-    assert widens(narrow, wide) is can

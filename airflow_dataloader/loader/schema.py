@@ -1,0 +1,123 @@
+"""The row's ``schema_policy``, applied before anything is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from airflow_dataloader.core.failure import Phase
+from airflow_dataloader.core.load_columns import OWN_COLUMNS, mark_for, refuse_collision, stamp_for
+from airflow_dataloader.core.schema_change import SchemaChange, decide, difference
+from airflow_dataloader.core.strategy import NEEDS_CURSOR, Strategy
+from airflow_dataloader.exceptions import ConfigurationError, SchemaRefused
+from airflow_dataloader.loader.job import Job
+from airflow_dataloader.loader.reading import take_columns
+
+
+def decide_schema(job: Job) -> None:
+    """Decide what becomes of the target's columns; leave out what the policy ignores.
+
+    Raises SchemaRefused or ConfigurationError where the source's columns cannot go into the target.
+    """
+    config = job.config
+    with job.journal.during(Phase.PLAN):
+        refuse_collision(job.columns, config.load_columns_policy, config.delete_policy)
+        held = job.target.columns if job.target else None
+        replaces = config.replaces_table or job.target is None or not job.target.filled
+        job.schema = decide(job.columns, held, config.schema_policy, replaces=replaces)
+        if not replaces:
+            _refuse_new_keys(job)
+        if job.schema.ignored:
+            _leave_out(job)
+        _add_load_columns(job)
+    if held is not None:
+        note_columns(job, held)
+    _note_one_sided(job)
+
+
+def _add_load_columns(job: Job) -> None:
+    planned = {column.name.casefold() for column in job.columns}
+    after = job.schema.after
+    others = {name: kind for name, kind in after.items() if name.casefold() not in planned}
+    filled = stamp_for(
+        job.config.load_columns_policy,
+        others,
+        load_id=job.started.metadata_id,
+        loaded_at=job.started.started_at,
+    )
+    job.stamp = {**filled, **mark_for(job.config.delete_policy, others)}
+    held = {name.casefold() for name in after}
+    own = {name: OWN_COLUMNS[name] for name in job.stamp if name not in held}
+    job.schema = replace(job.schema, after={**after, **own})
+
+
+def note_columns(job: Job, columns: Mapping[str, str]) -> None:
+    """Write the target's columns into the receipt, and whether the last load had left others.
+
+    The last load that succeeded counts, so that what one that failed, or died, has changed is not forgotten.
+    """
+    before = job.journal.receipt.columns
+    if before is not None and difference(before, columns):
+        job.journal.remark(difference(before, columns))
+    known = (job.started.last_receipt or {}).get("columns")
+    if known is None:
+        known = job.target.columns if job.target else {}
+    job.journal.note(columns=dict(columns), columns_changed=dict(known) != dict(columns) or None)
+
+
+def _refuse_new_keys(job: Job) -> None:
+    added = {column.source_name.casefold() for column in job.schema.added}
+    for name in job.config.primary_key if job.config.strategy in NEEDS_CURSOR else ():
+        if name.casefold() in added:
+            raise SchemaRefused(
+                f"Key column {name} is new: the rows that the target holds cannot be told by it.",
+                field="primary_key_cols",
+                fix="set load_full = 'true' on the row to replace the table once with the source's columns",
+            )
+
+
+def _leave_out(job: Job) -> None:
+    """Plan the read without the ignored columns."""
+    ignored = {column.source_name for column in job.schema.ignored}
+    folded = {name.casefold(): name for name in ignored}
+    for field, name in _needed(job):
+        if name.casefold() in folded:
+            raise ConfigurationError(
+                f"{field} names column {name!r}, which the target lacks, and schema_policy is ignore.",
+                field=field,
+                fix="set schema_policy = 'evolve', load, and set it back, or name another column",
+            )
+    left = [column for column in job.described if column.name not in ignored]
+    if not left:
+        raise SchemaRefused(
+            f"The source of {job.config.label} and its target have no column in common, and schema_policy is "
+            "ignore.",
+            field="schema_policy",
+            fix="see whether source and target belong together; if they do, set schema_policy = 'evolve' and "
+            "load_full = 'true' on the row",
+        )
+    take_columns(job, left)
+
+
+def _needed(job: Job) -> Iterator[tuple[str, str]]:
+    """Yield the columns that the load cannot do without, and the field that names each."""
+    config = job.config
+    if config.strategy in NEEDS_CURSOR:
+        yield from (("primary_key_cols", name) for name in config.primary_key)
+        yield "incremental_column", config.incremental_column or ""
+    if config.strategy is Strategy.ROLLING:
+        yield "rolling_column", config.rolling_column or ""
+    if config.partition_column is not None:
+        yield "partition_column", config.partition_column
+
+
+def _note_one_sided(job: Job) -> None:
+    """Write down which columns only one side has, and say it where the last load had not."""
+    last = job.started.last_receipt or {}
+    change: SchemaChange = job.schema
+    ignored = tuple(column.name for column in change.ignored)
+    job.journal.note(columns_ignored=ignored, columns_gone=change.gone)
+    if set(ignored) - set(last.get("columns_ignored", ())):
+        job.journal.remark(f"New at the source, and not loaded (schema_policy): {', '.join(ignored)}.")
+    if set(change.gone) - set(last.get("columns_gone", ())):
+        job.journal.remark(f"Gone at the source, and NULL in new rows: {', '.join(change.gone)}.")

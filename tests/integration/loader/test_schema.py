@@ -1,0 +1,191 @@
+"""``schema_policy`` by every strategy: what a load does when source and target have other columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_dataloader.core.config import LoadConfig
+from airflow_dataloader.loader.observer import LogObserver, Moment
+from tests.bench import Bench
+
+WINDOW = {"primary_key_cols": "id", "incremental_column": "at"}
+STRATEGIES: dict[str, dict[str, Any]] = {
+    "full": {"load_strategy": "full"},
+    "incremental": {"load_strategy": "incremental", **WINDOW},
+    "append_only": {"load_strategy": "append_only", "incremental_column": "at"},
+    "check_and_load": {"load_strategy": "check_and_load", **WINDOW},
+    "chunked_backfill": {"load_strategy": "chunked_backfill", **WINDOW},
+    "rolling": {"load_strategy": "rolling", "rolling_column": "at", "rolling_days": 30},
+    "keep": {
+        "load_strategy": "rolling",
+        "rolling_column": "at",
+        "rolling_days": 30,
+        "rolling_retention": "keep",
+    },
+}
+#: Strategies that replace the table, so that under evolve it becomes whatever the source is.
+REPLACING = {"full", "chunked_backfill", "rolling"}
+COLUMNS = {"id": "int", "name": "string", "at": "timestamp"}
+
+each_strategy = pytest.mark.parametrize("strategy", list(STRATEGIES))
+
+
+class Breaks:
+    """Breaks a load right after its commit."""
+
+    def reached(self, config: LoadConfig, moment: Moment) -> None:
+        if moment is Moment.PUBLISHED:
+            raise RuntimeError("broken")
+
+
+def begin(bench: Bench, strategy: str, **values: Any) -> int:
+    """Load two rows for the first time; the table's schema files count as made afterwards."""
+    bench.source.execute("CREATE TABLE items (id integer, name text, at timestamptz)")
+    bench.source.execute("INSERT INTO items VALUES (1, 'one', now() - '2 h'::interval), (2, 'two', now())")
+    row = bench.row(**(STRATEGIES[strategy] | values))
+    bench.succeed(row)
+    assert columns(bench) == COLUMNS
+    bench.set(row, staging_model_processed=True, **STRATEGIES[strategy])
+    return row
+
+
+def columns(bench: Bench) -> dict[str, str]:
+    found = bench.engine.inspect(bench.target(), "nobody")
+    assert found is not None
+    return dict(found.columns)
+
+
+def version(bench: Bench) -> int:
+    found = bench.engine.inspect(bench.target(), "nobody")
+    assert found is not None
+    return found.version
+
+
+@each_strategy
+def test_ignore_freeze_and_evolve_one_after_another(bench: Bench, strategy: str) -> None:
+    row = begin(bench, strategy, schema_policy="ignore")
+    # A value that no load could keep: reading it would fail the load.
+    bench.source.execute("ALTER TABLE items ADD born date DEFAULT '0044-03-15 BC'")
+    bench.source.execute("INSERT INTO items VALUES (3, 'three', now())")
+    ignored = bench.succeed(row)
+    assert columns(bench) == COLUMNS
+    assert bench.target_rows() == bench.source_rows("SELECT id, name, at FROM items")
+    assert ignored.receipt.columns_ignored == ("born",)
+    assert "born" in ignored.message
+
+    bench.source.execute("ALTER TABLE items DROP born, ADD colour text, ALTER id TYPE bigint")
+    bench.source.execute("INSERT INTO items VALUES (3000000000, 'more', now(), 'red')")
+    bench.set(row, schema_policy="freeze", load_strategy=STRATEGIES[strategy]["load_strategy"])
+    before, held = version(bench), bench.target_rows()
+    frozen = bench.fail(row)
+    assert "column colour is new (string; text)" in frozen.message
+    assert "Column id is int at the target and bigint at the source (bigint)" in frozen.message
+    assert "schema_policy = 'evolve'" in frozen.message
+    assert frozen.receipt.rows_read is None
+    assert (version(bench), bench.target_rows()) == (before, held)
+    assert bench.state(row).staging_model_processed is True
+
+    bench.set(row, schema_policy="evolve")
+    evolved = bench.succeed(row)
+    assert columns(bench) == evolved.receipt.columns == COLUMNS | {"id": "bigint", "colour": "string"}
+    assert bench.target_rows() == bench.source_rows()
+    assert "colour string added, id int became bigint" in evolved.message
+    assert bench.state(row).staging_model_processed is False
+
+
+@pytest.mark.parametrize(
+    ("strategy", "policy"),
+    [
+        *((strategy, "evolve") for strategy in STRATEGIES),
+        ("full", "freeze"),
+        ("chunked_backfill", "freeze"),
+        ("rolling", "ignore"),
+        ("incremental", "ignore"),
+    ],
+)
+def test_a_column_that_is_gone_stays(bench: Bench, strategy: str, policy: str) -> None:
+    row = begin(bench, strategy, schema_policy=policy)
+    bench.source.execute("ALTER TABLE items DROP name")
+    bench.source.execute("UPDATE items SET at = now() + '1 s'::interval WHERE id = 2")
+    bench.source.execute("INSERT INTO items VALUES (3, now())")
+    result = bench.succeed(row)
+    if policy == "evolve" and strategy in REPLACING:
+        assert list(columns(bench)) == ["id", "at"]
+        assert "name dropped" in result.message
+        assert bench.state(row).staging_model_processed is False
+        return
+    assert columns(bench) == COLUMNS
+    assert (result.receipt.columns_gone, bench.state(row).staging_model_processed) == (("name",), True)
+    names = sorted((held[0], held[1]) for held in bench.target_rows())
+    # A merge leaves an updated row the last value that the source had.
+    merged = [(1, "one"), (2, "two"), (3, None)]
+    added = [(1, "one"), (2, None), (2, "two"), (3, None)]
+    replaced = [(1, None), (2, None), (3, None)]
+    expected = {"incremental": merged, "check_and_load": merged, "append_only": added}
+    assert sorted(names, key=repr) == sorted(expected.get(strategy, replaced), key=repr)
+
+
+def test_a_type_that_cannot_follow_fails_the_load_and_load_full_takes_it(bench: Bench) -> None:
+    row = begin(bench, "incremental")
+    before = version(bench)
+    bench.source.execute("ALTER TABLE items ALTER id TYPE text")
+    failed = bench.fail(row)
+    assert "Column id is int at the target and string at the source (text)" in failed.message
+    assert (failed.receipt.rows_read, version(bench)) == (None, before)
+    for policy in ("ignore", "freeze"):
+        bench.set(row, schema_policy=policy, load_full="true")
+        assert "set schema_policy = 'evolve'" in bench.fail(row).message
+    bench.set(row, schema_policy="evolve")
+    bench.succeed(row)
+    assert bench.target_rows() == bench.source_rows()
+
+
+def test_ignore_widens_as_well(bench: Bench) -> None:
+    row = begin(bench, "full", schema_policy="ignore")
+    bench.source.execute("ALTER TABLE items ALTER id TYPE bigint, DROP name")
+    bench.source.execute("INSERT INTO items VALUES (3000000000, now())")
+    bench.succeed(row)
+    assert columns(bench) == COLUMNS | {"id": "bigint"}
+    assert {held[:2] for held in bench.target_rows()} == {(1, None), (2, None), (3_000_000_000, None)}
+
+
+def test_what_a_failed_load_changed_is_not_forgotten(bench: Bench) -> None:
+    row = begin(bench, "incremental")
+    bench.source.execute("ALTER TABLE items ADD colour text")
+    bench.source.execute("INSERT INTO items VALUES (3, 'three', now(), 'red')")
+    bench.observer = Breaks()
+    bench.fail(row)
+    assert columns(bench) == COLUMNS | {"colour": "string"}
+    assert bench.state(row).staging_model_processed is True
+    bench.observer = LogObserver()
+    bench.succeed(row)
+    assert bench.state(row).staging_model_processed is False
+
+
+def test_a_column_that_the_load_needs_cannot_be_ignored(bench: Bench) -> None:
+    row = begin(bench, "incremental", schema_policy="ignore")
+    bench.source.execute("ALTER TABLE items ADD code timestamptz")
+    for field, values in {
+        "primary_key_cols": {"primary_key_cols": "id, code"},
+        "incremental_column": {"incremental_column": "code"},
+        "rolling_column": {"load_strategy": "rolling", "rolling_column": "code", "rolling_days": 3},
+        "partition_column": {"load_strategy": "full", "partition_column": "code"},
+    }.items():
+        bench.set(row, **(STRATEGIES["incremental"] | values))
+        failed = bench.fail(row)
+        assert f"{field} names column 'code', which the target lacks" in failed.message
+
+
+def test_a_key_that_the_target_s_rows_do_not_have_is_refused(bench: Bench) -> None:
+    row = begin(bench, "incremental")
+    bench.source.execute("ALTER TABLE items ADD code integer")
+    bench.set(row, primary_key_cols="code")
+    assert "Key column code is new" in bench.fail(row).message
+
+
+def test_a_source_that_has_nothing_of_the_target_is_not_loaded_as_nothing(bench: Bench) -> None:
+    row = begin(bench, "full", schema_policy="ignore")
+    bench.source.execute("ALTER TABLE items RENAME TO old; CREATE TABLE items (other integer)")
+    assert "no column in common" in bench.fail(row).message
