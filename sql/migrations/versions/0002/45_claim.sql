@@ -104,15 +104,16 @@ BEGIN
         ORDER BY priority DESC, next_load_date_time, config_id LIMIT (SELECT room FROM total)
     )
     SELECT chosen.config_id, moment.at, row.load_cron::text, row.load_timezone::text, row.next_delete_scan,
-        row.is_retry, row.is_retry AND row.had_scanned, row.snapshot
+        row.is_retry, row.repeats_scan, row.snapshot
     -- Locks the chosen rows and reads them with their source. A row that somebody else holds comes back empty;
     -- one that changed while we waited for its lock is looked at again by the conditions inside.
     FROM chosen CROSS JOIN moment LEFT JOIN LATERAL (
         SELECT t.load_cron, t.load_timezone, t.next_delete_scan,
             t.last_status IS NULL AND t.retry_count > 0 AS is_retry,
-            coalesce((
+            -- Looked up for retries alone: most claims are none.
+            CASE WHEN t.last_status IS NULL AND t.retry_count > 0 THEN coalesce((
                 SELECT h.config_snapshot -> 'delete_scan' = 'true' FROM control.historical_metadata h
-                WHERE h.config_id = t.config_id ORDER BY h.id DESC LIMIT 1), false) AS had_scanned,
+                WHERE h.config_id = t.config_id ORDER BY h.id DESC LIMIT 1), false) ELSE false END AS repeats_scan,
             control.configuration(t) || jsonb_build_object(
                 'config_id', t.config_id,
                 'watermark_of', t.watermark_of,
