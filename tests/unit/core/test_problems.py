@@ -47,7 +47,7 @@ def faults(**overrides: Any) -> list[str]:
         ({"schema_policy": "freeze"}, []),
         ({"load_columns_policy": "all"}, ["load_columns_policy"]),
         ({"schema_policy": "evolve", "delete_policy": "ignore", "load_columns_policy": "none"}, []),
-        ({"load_columns_policy": "id_and_time", "shrink_guard_percent": 15}, ["load_columns_policy"]),
+        ({"load_columns_policy": "id_and_time", "shrink_guard_percent": 15}, []),
         ({"delete_policy": "hard"}, ["delete_policy"]),
         ({"delete_policy": "ignore", "delete_cron": None}, []),
         ({"delete_policy": "scan", "delete_cron": "0 3 * * 0"}, []),
