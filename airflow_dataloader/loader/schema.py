@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.load_columns import OWN_COLUMNS, mark_for, refuse_collision, stamp_for
-from airflow_dataloader.core.schema_change import SchemaChange, decide, difference
+from airflow_dataloader.core.schema_change import decide, difference
 from airflow_dataloader.core.strategy import NEEDS_CURSOR, Strategy
 from airflow_dataloader.exceptions import ConfigurationError, SchemaRefused
 from airflow_dataloader.loader.job import Job
@@ -79,7 +79,7 @@ def _refuse_new_keys(job: Job) -> None:
 def _leave_out(job: Job) -> None:
     """Plan the read without the ignored columns."""
     ignored = {column.source_name for column in job.schema.ignored}
-    folded = {name.casefold(): name for name in ignored}
+    folded = {name.casefold() for name in ignored}
     for field, name in _needed(job):
         if name.casefold() in folded:
             raise ConfigurationError(
@@ -114,10 +114,9 @@ def _needed(job: Job) -> Iterator[tuple[str, str]]:
 def _note_one_sided(job: Job) -> None:
     """Write down which columns only one side has, and say it where the last load had not."""
     last = job.started.last_receipt or {}
-    change: SchemaChange = job.schema
-    ignored = tuple(column.name for column in change.ignored)
-    job.journal.note(columns_ignored=ignored, columns_gone=change.gone)
+    ignored, gone = tuple(column.name for column in job.schema.ignored), job.schema.gone
+    job.journal.note(columns_ignored=ignored, columns_gone=gone)
     if set(ignored) - set(last.get("columns_ignored", ())):
         job.journal.remark(f"New at the source, and not loaded (schema_policy): {', '.join(ignored)}.")
-    if set(change.gone) - set(last.get("columns_gone", ())):
-        job.journal.remark(f"Gone at the source, and NULL in new rows: {', '.join(change.gone)}.")
+    if set(gone) - set(last.get("columns_gone", ())):
+        job.journal.remark(f"Gone at the source, and NULL in new rows: {', '.join(gone)}.")

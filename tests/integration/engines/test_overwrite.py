@@ -83,6 +83,26 @@ def test_partitions_survive_new_columns(workshop: Workshop) -> None:
     assert list(detail.partitionColumns) == ["name"]
 
 
+@pytest.mark.parametrize("layout", ["CLUSTER BY (id)", "PARTITIONED BY (name)"])
+def test_columns_stay_where_they_shall_and_types_only_grow(workshop: Workshop, layout: str) -> None:
+    engine, target = workshop.engine, workshop.table()
+    workshop.sql(
+        f"CREATE TABLE {{t}} (Id INT COMMENT 'the key', gone STRING, name STRING) USING delta {layout}",
+        t=target,
+    )
+    workshop.sql("INSERT INTO {t} VALUES (1, 'x', 'a'), (2, 'y', 'b')", t=target)
+    rows = engine.read(workshop.plan({"name": "string", "id": "bigint"}, [("c", 3_000_000_000)]))
+    engine.overwrite(target, rows, commit(1), keep_columns=True)
+    found = engine.inspect(target, APP)
+    assert found is not None
+    assert dict(found.columns) == {"Id": "bigint", "gone": "string", "name": "string"}
+    assert workshop.rows(target) == [(3_000_000_000, None, "c")]
+    (detail,) = workshop.sql("DESCRIBE DETAIL {t}", t=target)
+    assert [*detail.clusteringColumns, *detail.partitionColumns] in (["Id"], ["name"])
+    described = {row.col_name: row.comment for row in workshop.sql("DESCRIBE TABLE {t}", t=target)}
+    assert described["Id"] == "the key"
+
+
 def test_a_cluster_s_default_keeps_no_partition_alive(workshop: Workshop) -> None:
     engine, target = workshop.engine, workshop.table()
     workshop.sql("CREATE TABLE {t} (id INT, name STRING) USING delta PARTITIONED BY (name)", t=target)

@@ -73,7 +73,7 @@ def test_each_row_names_the_load_that_wrote_it_last(bench: Bench, strategy: str)
     assert rows(bench) == sorted(bench.source_rows())
 
 
-@pytest.mark.parametrize("policy", ["evolve", "freeze", "ignore"])
+@pytest.mark.parametrize("policy", ["evolve", "freeze"])
 def test_switched_on_and_off_for_a_table_that_is_there(bench: Bench, policy: str) -> None:
     row = begin(bench, "incremental", load_columns_policy="none", schema_policy=policy)
     bench.succeed(row)

@@ -74,3 +74,7 @@ def test_the_same_commit_is_always_written_alike() -> None:
     text = a_commit(facts={"b": 1, "a": 2}).user_metadata()
     assert text == a_commit(facts={"a": 2, "b": 1}).user_metadata()
     assert json.loads(text)["adl"] == 1
+
+
+def test_what_its_rows_say_is_not_in_the_table_s_history() -> None:
+    assert a_commit(stamp={"_adl_load_id": 11}).user_metadata() == a_commit().user_metadata()

@@ -49,7 +49,14 @@ def test_the_content_hash_changes_with_what_decides_content(override: dict[str, 
 
 
 @pytest.mark.parametrize(
-    "override", [{"incremental_value": "x"}, {"num_partitions": 1}, {"priority": 9}, {"load_cron": "@daily"}]
+    "override",
+    [
+        {"incremental_value": "x"},
+        {"num_partitions": 1},
+        {"priority": 9},
+        {"load_cron": "@daily"},
+        {"load_columns_policy": "id_and_time"},
+    ],
 )
 def test_the_content_hash_stays_for_everything_else(override: dict[str, Any]) -> None:
     assert content_hash(snapshot(**override)) == content_hash(SNAPSHOT)
@@ -61,3 +68,27 @@ def test_a_row_with_a_query_needs_no_source_table() -> None:
     )
     assert config.query == "SELECT 1"
     assert "query" in config.label
+
+
+@pytest.mark.parametrize(
+    ("override", "replaces"),
+    [
+        ({}, False),
+        ({"load_full": "true"}, True),
+        ({"load_strategy": "append_only"}, False),
+        ({"load_strategy": "full"}, True),
+        ({"load_strategy": "chunked_backfill"}, True),
+        ({"load_strategy": "rolling", "rolling_column": "day", "rolling_days": 3}, True),
+        (
+            {
+                "load_strategy": "rolling",
+                "rolling_column": "day",
+                "rolling_days": 3,
+                "rolling_retention": "keep",
+            },
+            False,
+        ),
+    ],
+)
+def test_which_loads_replace_a_filled_table(override: dict[str, Any], replaces: bool) -> None:
+    assert LoadConfig.from_snapshot(snapshot(**override)).replaces_table is replaces
