@@ -29,9 +29,14 @@ class Kind(StrEnum):
     SKIPPED = "skipped"
     #: ``runs/submit``: the run ends INTERNAL_ERROR at once.
     INTERNAL_ERROR = "internal_error"
+    #: ``runs/submit``: the run ends TIMEDOUT at once.
+    TIMED_OUT = "timed_out"
+    #: ``runs/submit``: the run ends CANCELED at once.
+    CANCELED = "canceled"
 
 
-_OF_SUBMIT = (Kind.LOST_RUN, Kind.SKIPPED, Kind.INTERNAL_ERROR)
+#: A submission meets one of these at a time: a run ends in one way.
+_OF_SUBMIT = (Kind.LOST_RUN, Kind.SKIPPED, Kind.INTERNAL_ERROR, Kind.TIMED_OUT, Kind.CANCELED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,10 +100,10 @@ class Faults:
     def meet(self, path: str) -> list[Fault]:
         """Return the faults that this request meets, the first of each kind, and use each up once."""
         with self._lock:
-            met: dict[Kind, int] = {}
+            met: dict[Kind | None, int] = {}
             for index, fault in enumerate(self._coming):
                 if fault.path in path:
-                    met.setdefault(fault.kind, index)
+                    met.setdefault(None if fault.kind in _OF_SUBMIT else fault.kind, index)
             found = [self._coming[index] for index in met.values()]
             for index in met.values():
                 self._coming[index] = replace(self._coming[index], times=self._coming[index].times - 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import psycopg
 import pytest
 
 from airflow_dataloader.control.claim import _LOCK as CLAIM_LOCK
-from tests.acceptance.through_airflow import Stand
+from tests.acceptance.through_airflow import Stand, Table
 from tests.airflow_stand import WorkspaceProcess
 from tests.faults.accident import eventually
 from tests.faults.proxy import Fault, Plan, Proxy
@@ -93,13 +94,7 @@ def test_marking_a_deferred_task_ends_its_load_and_no_other(stand: Stand, state:
 
 @pytest.mark.faults
 def test_a_task_process_that_is_killed_after_submission_is_attached_to_again(stand: Stand) -> None:
-    table = stand.table()
-    # It asks for its run's address, and waits.
-    stand.workspace.order("latency", path="runs/get", seconds=30)
-    stand.airflow.run()
-    eventually(
-        "submission", lambda: bool(table.loads()) and table.load.databricks_run is not None, seconds=300
-    )
+    table = submitted(stand)
     for process in stand.airflow.tasks():
         process.kill()
     table.ends_as("success")
@@ -124,6 +119,15 @@ def test_a_control_database_that_is_away_when_the_run_ends_costs_nothing(
     table.ends_as("success")
     assert len(table.loads()) == 1
     assert table.task()["try_number"] == 1
+
+
+def submitted(stand: Stand) -> Table:
+    """Return a table whose run is submitted, by a task that asks for the run's address now, and waits."""
+    table = stand.table()
+    stand.workspace.order("latency", path="runs/get", seconds=30)
+    stand.airflow.run()
+    eventually("submission", lambda: table.submitted, seconds=300)
+    return table
 
 
 def ended(stand: Stand, run: str) -> bool:
@@ -158,15 +162,67 @@ def test_a_claim_that_is_killed_after_its_commit_gives_the_same_loads(stand: Sta
 
 @pytest.mark.faults
 def test_a_worker_that_is_killed_after_submission_costs_a_try(stand: Stand) -> None:
-    table = stand.table()
-    stand.workspace.order("latency", path="runs/get", seconds=30)
-    stand.airflow.run()
-    eventually("submission", lambda: table.submitted, seconds=300)
+    table = submitted(stand)
     for process in stand.airflow.tasks():
         process.parent().kill()
         process.kill()
     table.ends_as("success")
     assert len(table.loads()) == 1
+
+
+#: Ways for a run to end at once, and what its load is then. The code is Databricks' own word for it.
+ENDS = {
+    "skipped": ("SKIPPED", "Failed"),
+    "internal_error": ("INTERNAL_ERROR", "Failed"),
+    "timed_out": ("CANCELED", "Cancelled"),
+    "canceled": ("USER_CANCELED", "Cancelled"),
+}
+
+
+@pytest.mark.faults
+def test_a_run_that_ends_without_its_loader_ends_its_load_and_no_other(stand: Stand) -> None:
+    tables = [stand.table() for _ in range(len(ENDS) + 1)]
+    for kind in ENDS:
+        stand.workspace.order(kind)
+    stand.airflow.run()
+    for table in tables:
+        eventually("its end", lambda one=table: one.task_is("success", "failed"), seconds=300)
+    (spared,) = (table for table in tables if table.load.load_status == "Succeeded")
+    assert spared.task()["state"] == "success"
+    broken = [table for table in tables if table is not spared]
+    for table in broken:
+        assert table.task()["state"] == "failed"
+        assert table.load.failure["settled_by"] == "trigger"
+        record = stand.airflow.record(table.run, table.map_index)
+        assert (record["load_status"], record["message"]) == (table.load.load_status, table.load.log_message)
+    ends = {(table.load.failure["termination_code"], table.load.load_status) for table in broken}
+    assert ends == set(ENDS.values())
+    # Nothing is left of it: each is loaded when it is asked for again.
+    for table in broken:
+        stand.airflow.clear(table.run, table.map_index)
+    for table in broken:
+        eventually("a second load", lambda one=table: len(one.loads()) == 2, seconds=300)
+        table.ends_as("success")
+
+
+@pytest.mark.faults
+def test_a_loader_that_is_killed_or_frozen_leaves_its_end_to_the_trigger(stand: Stand) -> None:
+    killed, frozen = stand.table(), stand.table()
+    with killed.held(), frozen.held():
+        stand.airflow.run()
+        for table in (killed, frozen):
+            table.deferred()
+            table.started()
+        killed.strike(signal.SIGKILL)
+        frozen.strike(signal.SIGSTOP)
+        # A loader that could would settle now; this one cannot, and is killed in the end.
+        run_id = int(frozen.load.databricks_run)
+        stand.workspace.post("/api/2.2/jobs/runs/cancel", {"run_id": run_id})
+        for table in (killed, frozen):
+            table.ends_as("failed")
+    for table, end in ((killed, ENDS["internal_error"]), (frozen, ENDS["canceled"])):
+        assert (table.load.failure["termination_code"], table.load.load_status) == end
+        assert table.load.failure["settled_by"] == "trigger"
 
 
 @pytest.mark.faults

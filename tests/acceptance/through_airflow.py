@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+import psutil
 import psycopg
 
 from airflow_dataloader.control.reap import ReapLimits, reap
@@ -65,6 +68,13 @@ class Table:
     def submitted(self) -> bool:
         """Whether its run is on record."""
         return bool(self.loads()) and self.load.databricks_run is not None
+
+    def strike(self, number: signal.Signals) -> None:
+        """Send a signal to its newest loader, and to who waits for that in the workspace."""
+        parameter = f"{self.load.id}:{self.load.epoch}"
+        told = psutil.process_iter(["cmdline"])
+        loader = next(process for process in told if parameter in (process.info["cmdline"] or ()))
+        os.killpg(os.getpgid(loader.pid), number)
 
     def deferred(self) -> None:
         """Wait until its task waits for its run."""

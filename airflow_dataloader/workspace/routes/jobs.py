@@ -14,6 +14,7 @@ from airflow_dataloader.workspace.jobs import states
 from airflow_dataloader.workspace.jobs.model import Run
 from airflow_dataloader.workspace.jobs.payload import number, read_submission
 from airflow_dataloader.workspace.jobs.shapes import shape, shape_task
+from airflow_dataloader.workspace.jobs.states import Stop
 from airflow_dataloader.workspace.routes.output import shown_output
 from airflow_dataloader.workspace.routes.parameters import Parameters
 
@@ -27,6 +28,8 @@ _ORDERED = {
     Kind.LOST_RUN: states.skipped("A fault was ordered."),
     Kind.SKIPPED: states.skipped("A fault was ordered."),
     Kind.INTERNAL_ERROR: states.broken("A fault was ordered."),
+    Kind.TIMED_OUT: states.stopped(Stop.TIMEOUT),
+    Kind.CANCELED: states.stopped(Stop.CANCEL),
 }
 
 ForDesk = Annotated[Desk, Depends(desk_of)]

@@ -70,7 +70,12 @@ def test_latency_delays_the_answer_and_not_others(workspace: Workspace) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "life_cycle", "result"),
-    [("skipped", "SKIPPED", None), ("internal_error", "INTERNAL_ERROR", "FAILED")],
+    [
+        ("skipped", "SKIPPED", None),
+        ("internal_error", "INTERNAL_ERROR", "FAILED"),
+        ("timed_out", "TERMINATED", "TIMEDOUT"),
+        ("canceled", "TERMINATED", "CANCELED"),
+    ],
 )
 def test_a_run_can_be_made_to_end_without_having_run(
     workspace: Workspace, kind: str, life_cycle: str, result: str | None

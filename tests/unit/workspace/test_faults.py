@@ -28,6 +28,13 @@ def test_two_that_are_alike_are_two() -> None:
     assert faults.coming() == []
 
 
+def test_a_run_ends_in_one_way() -> None:
+    faults = Faults()
+    faults.add([Fault(kind=Kind.SKIPPED), Fault(kind=Kind.CANCELED), Fault(kind=Kind.LATENCY)])
+    assert [fault.kind for fault in faults.meet("/x")] == [Kind.SKIPPED, Kind.LATENCY]
+    assert [fault.kind for fault in faults.meet("/x")] == [Kind.CANCELED]
+
+
 def test_what_concerns_runs_is_met_at_submission() -> None:
     assert Fault.read({"kind": "lost_run", "path": "/elsewhere"}).path == "runs/submit"
     assert Fault.read({"kind": "latency", "seconds": "0.5"}).shape() == {
