@@ -48,6 +48,7 @@ TESTED_BY = {
     "loader/sessions/postgresql.py": "integration/sources/test_sessions.py",
     "cli/workspace.py": "integration/workspace/test_service.py",
     "workspace/api_error.py": "integration/workspace/test_application.py",
+    "workspace/demo/airflow_client.py": "acceptance/test_demo.py",
     "workspace/demo/shop.py": "acceptance/test_demo.py",
     "workspace/desk.py": "integration/workspace/test_application.py",
     "workspace/routes/faults.py": "integration/workspace/test_fault_injection.py",
