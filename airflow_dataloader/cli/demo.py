@@ -27,13 +27,12 @@ _PORT = click.IntRange(0, 65535)
 @click.option(
     "--port",
     type=_PORT,
-    default=PAGE_PORT,
-    show_default=True,
-    help="Port of Airflow's page; 0 takes any free one, as for the others.",
+    default=None,
+    help=f"Port of Airflow's page; {PAGE_PORT}, or with --exit, as for the others, any free one: 0.",
 )
 @click.option("--workspace-port", type=_PORT, default=0, show_default=True, help="Port of its workspace.")
 @click.option("--postgres-port", type=_PORT, default=0, show_default=True, help="Port of its PostgreSQL.")
-def demo(*, leave: bool, port: int, workspace_port: int, postgres_port: int) -> int:
+def demo(*, leave: bool, port: int | None, workspace_port: int, postgres_port: int) -> int:
     """Load a shop's database twice through Airflow, and compare every target with its source.
 
     Needs no Docker, no cloud and no account. Below DATALOADER_HOME/demo it starts a PostgreSQL of its own,
@@ -43,6 +42,9 @@ def demo(*, leave: bool, port: int, workspace_port: int, postgres_port: int) -> 
     """
     settings = Settings.from_environment(os.environ)
     begun = time.monotonic()
+    if port is None:
+        # Nobody looks at a page that goes by itself, so nothing has to make room for it.
+        port = 0 if leave else PAGE_PORT
     ports = Ports(page=port, workspace=workspace_port, postgres=postgres_port)
     with ExitStack() as stack:
         progress = stack.enter_context(Progress(new_console()))

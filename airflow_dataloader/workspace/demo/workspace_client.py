@@ -45,6 +45,10 @@ class WorkspaceClient:
         if run["state"].get("result_state") != "SUCCESS":
             raise EngineFailed(f"Run {name!r} of the workspace failed: {run['state'].get('state_message')}")
 
+    def get(self, run_id: int) -> dict[str, Any]:
+        """Return what the workspace says of a run."""
+        return self._ask("GET", "/api/2.2/jobs/runs/get", params={"run_id": run_id})
+
     def _insist(self, method: str, path: str, wait: Callable[[], None], **what: Any) -> dict[str, Any]:
         while True:
             try:
