@@ -13,8 +13,8 @@ help: ## Say what there is
 env: ## Make .venv and fetch the jars; at once if that is done
 	@PYTHON="$(PYTHON)" .ci/env
 
-demo: env ## Load a shop's database into Delta tables and compare; EXIT=1 stops at the end
-	@$(BIN)/dataloader demo $(if $(EXIT),--exit)
+demo: env ## Load a shop's database through Airflow and compare; EXIT=1 stops at the end, PORT=0: any free port
+	@$(BIN)/dataloader demo $(if $(EXIT),--exit) $(if $(PORT),--port $(PORT))
 
 test: env ## Run every test but the long fault matrix
 	$(BIN)/python -m pytest -m "not faults" -n $(JOBS) --dist loadgroup

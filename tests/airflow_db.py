@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from airflow import settings
@@ -16,13 +16,10 @@ from airflow.sdk import DAG
 from airflow.utils.db import initdb
 
 from airflow_dataloader.resources import dags_folder
+from airflow_dataloader.workspace.demo.airflow_home import BUNDLES
+from airflow_dataloader.workspace.demo.connections import control_connection, databricks_connection
 
 BUNDLE = "dataloader"
-
-#: What an installation writes into its configuration to have the package's DAGs.
-BUNDLES = json.dumps(
-    [{"name": BUNDLE, "classpath": "airflow_dataloader.bundles.DataloaderDagBundle", "kwargs": {}}]
-)
 
 
 def set_up(url: str) -> None:
@@ -58,29 +55,16 @@ class Connections:
 
     def control(self, url: str, name: str = "dataloader_control") -> None:
         """Name the control database behind ``url``."""
-        parts = urlsplit(url)
-        self.define(
-            name,
-            conn_type="dataloader_control",
-            host=parts.hostname,
-            port=parts.port,
-            schema=parts.path.removeprefix("/"),
-            login=parts.username,
-            password=parts.password,
-        )
+        self._set(control_connection(url, name))
 
     def databricks(self, url: str, token: str, name: str = "databricks_default") -> None:
         """Name the workspace behind ``url``."""
-        parts = urlsplit(url)
-        self.define(
-            name,
-            conn_type="databricks",
-            host=parts.hostname,
-            port=parts.port,
-            schema=parts.scheme,
-            password=token,
-        )
+        self._set(databricks_connection(url, token, name))
 
     def define(self, name: str, **fields: Any) -> None:
         """Set a connection for as long as the test lasts."""
-        self.monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(fields))
+        self._set({f"AIRFLOW_CONN_{name.upper()}": json.dumps(fields)})
+
+    def _set(self, variables: Mapping[str, str]) -> None:
+        for name, value in variables.items():
+            self.monkeypatch.setenv(name, value)

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 def config(**overrides: Any) -> LoadConfig:
     """Return the configuration of an incremental load of ``public.t`` by ``id`` and ``at``."""
-    snapshot: dict[str, Any] = {
+    return LoadConfig.from_snapshot(snapshot(**overrides))
+
+
+def snapshot(**overrides: Any) -> dict[str, Any]:
+    """Return what a claim freezes for such a load."""
+    values: dict[str, Any] = {
         "config_id": 1,
         "db_config_key": "shop",
         "db_type": "postgresql",
@@ -27,7 +32,7 @@ def config(**overrides: Any) -> LoadConfig:
         "incremental_column": "at",
         "primary_key_cols": "id",
     }
-    return LoadConfig.from_snapshot(snapshot | overrides)
+    return values | overrides
 
 
 def endpoint(**overrides: Any) -> Endpoint:

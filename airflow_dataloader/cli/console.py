@@ -67,7 +67,11 @@ class Progress:
         """Say what stays to be read."""
         self.console.print(Text(text), soft_wrap=True)
 
+    def now(self, text: str) -> None:
+        """Say how far it is, at a terminal only: a file is told of ends."""
+        if self.console.is_terminal:
+            self._status.update(Text(text))
+
     def reached(self, config: LoadConfig, moment: Moment) -> None:
         """Show how far a load is, at a terminal only: a file is told of its end."""
-        if self.console.is_terminal:
-            self._status.update(Text(f"{config.label}: {moment}"))
+        self.now(f"{config.label}: {moment}")

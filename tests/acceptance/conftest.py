@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 
+from airflow_dataloader.workspace.demo.airflow_home import AirflowHome
+from airflow_dataloader.workspace.demo.connections import control_connection, databricks_connection
 from airflow_dataloader.workspace.free_port import free_port
 from tests.acceptance.airflow_parts import Airflow
 from tests.acceptance.through_airflow import Stand
@@ -107,36 +107,22 @@ def airflow(
 ) -> Iterator[Airflow]:
     """Airflow's components, with the package's DAGs by its bundle, on a database of their own."""
     postgres.create("through_airflow")
-    control = urlsplit(postgres.url("through_airflow_control"))
-    workspace = urlsplit(airflow_workspace.url)
-    connections = {
-        "DATALOADER_CONTROL": {
-            "conn_type": "dataloader_control",
-            "host": control.hostname,
-            "port": airflow_proxy.port,
-            "schema": control.path.removeprefix("/"),
-            "login": control.username,
-            "password": control.password,
-        },
-        "DATABRICKS_DEFAULT": {
-            "conn_type": "databricks",
-            "host": workspace.hostname,
-            "port": workspace.port,
-            "schema": workspace.scheme,
-            "password": airflow_workspace.token,
-        },
-    }
-    environment = {f"AIRFLOW_CONN_{name}": json.dumps(fields) for name, fields in connections.items()}
+    folder = tmp_path_factory.mktemp("airflow")
+    control = postgres.url("through_airflow_control").replace(f":{postgres.port}/", f":{airflow_proxy.port}/")
     running = Airflow(
-        home=tmp_path_factory.mktemp("airflow"),
-        url=postgres.url("through_airflow"),
-        port=free_port(),
-        environment={
-            **environment,
-            "AIRFLOW__DATALOADER__POLL_SECONDS": "1",
-            "AIRFLOW__DATALOADER__BATCH_SIZE": "50",
-            "AIRFLOW__DATALOADER__MAX_CONCURRENT_LOADS": "50",
-        },
+        AirflowHome(
+            folder=folder,
+            database_url=postgres.url("through_airflow"),
+            port=free_port(),
+            logs=folder / "said",
+            environment={
+                **control_connection(control),
+                **databricks_connection(airflow_workspace.url, airflow_workspace.token),
+                "AIRFLOW__DATALOADER__POLL_SECONDS": "1",
+                "AIRFLOW__DATALOADER__BATCH_SIZE": "50",
+                "AIRFLOW__DATALOADER__MAX_CONCURRENT_LOADS": "50",
+            },
+        )
     )
     try:
         running.start()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import json
 import os
 import re
 import signal
@@ -13,13 +15,21 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
+
+from airflow_dataloader.workspace.demo.airflow_client import AirflowClient
+from airflow_dataloader.workspace.demo.airflow_home import USER
+from airflow_dataloader.workspace.demo.marked import Mark
+from tests.faults.accident import eventually
 
 TABLES = {"customers", "products", "orders", "order_lines", "payments", "events", "revenue_by_country"}
 
 #: Seconds; the machine may be busy with other tests.
-PATIENCE = 500
+PATIENCE = 1_000
+
+pytestmark = pytest.mark.timeout(1_500)
 
 
 @pytest.fixture
@@ -33,12 +43,13 @@ def own_home(home: Path, tmp_path: Path) -> Iterator[Path]:
     (folder / "jars").symlink_to((home / "jars").resolve())
     yield folder
     for process in of(folder):
-        process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def of(folder: Path) -> list[psutil.Process]:
     """Return the processes that were started for this home."""
-    found = []
+    found = Mark(folder).processes()
     for process in psutil.process_iter():
         try:
             words, place = process.cmdline(), process.cwd()
@@ -49,82 +60,204 @@ def of(folder: Path) -> list[psutil.Process]:
     return found
 
 
-def start(home: Path, *options: str, **environment: str) -> subprocess.Popen[str]:
-    """Start the demo without a terminal, in a folder where it has nothing to look for."""
-    kept = {name: value for name, value in os.environ.items() if name != "SPARK_REMOTE"}
-    return subprocess.Popen(
-        [Path(sys.executable).with_name("dataloader"), "demo", "--exit", *options],
-        env={**kept, "DATALOADER_HOME": str(home), **environment},
-        cwd=home,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+class Demo:
+    """A demo without a terminal, in a folder where it has nothing to look for."""
+
+    def __init__(self, home: Path, *options: str, **environment: str) -> None:
+        self.home = home
+        self.said: list[str] = []
+        kept = {name: value for name, value in os.environ.items() if name != "SPARK_REMOTE"}
+        self.process = subprocess.Popen(
+            [Path(sys.executable).with_name("dataloader"), "demo", "--port", "0", *options],
+            env={**kept, "DATALOADER_HOME": str(home), **environment},
+            cwd=home,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def says(self, text: str) -> str:
+        """Return the first line from now on that contains a text; fail the test if there is none."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.said.append(line)
+            if text in line:
+                return line
+        raise AssertionError(f"it never said {text!r}: {self.said}, {self.end()}")
+
+    def end(self) -> tuple[int, str, str]:
+        """Return exit code, and all that it has said and complained of."""
+        said, complaints = self.process.communicate(timeout=PATIENCE)
+        return self.process.returncode, "".join(self.said) + said, complaints
+
+    def part(self, name: str) -> psutil.Process:
+        """Return the process that leads a part."""
+        family = Mark(self.home, name).processes()
+        pids = {process.pid for process in family}
+        (leader,) = (process for process in family if process.ppid() not in pids)
+        return leader
+
+    def airflow(self) -> tuple[str, str]:
+        """Return address and password of its Airflow, as the one's own environment and home have them."""
+        port = self.part("api-server").environ()["AIRFLOW__API__PORT"]
+        passwords = json.loads((self.home / "demo" / "airflow" / "passwords.json").read_text())
+        return f"http://127.0.0.1:{port}", passwords[USER]
 
 
 def refused(home: Path, *options: str, **environment: str) -> str:
     """Run a demo that cannot begin; return its one line, when it has ended as it should."""
-    demo = start(home, *options, **environment)
-    _, said = demo.communicate(timeout=PATIENCE)
-    assert demo.returncode == 1
+    code, _, complaints = Demo(home, "--exit", *options, **environment).end()
+    assert code == 1
     assert of(home) == []
-    (line,) = said.splitlines()
+    (line,) = complaints.splitlines()
     assert line.startswith("Error: ")
     assert "Fix: " in line
     return line
 
 
-def test_both_rounds_are_equal_and_nothing_is_left(own_home: Path) -> None:
-    demo = start(own_home)
-    shown, said = demo.communicate(timeout=PATIENCE)
-    assert (demo.returncode, said) == (0, ""), shown
-    assert of(own_home) == []
+def check_rounds(shown: str) -> None:
+    """Insist on both rounds, every table equal, each with its Airflow run."""
     rows = re.findall(
-        r"^ +shop\.(\w+) +(\w+) +([\d,]+) +([\d,]+) +([\d,]+) +[\d.]+ +(\d) +(\w+) *$", shown, re.M
+        r"^ +shop\.(\w+) +(\w+) +([\d,]+) +([\d,]+) +([\d,]+) +[\d.]+ +(\d) +(\w+) +(\S+__\S+) *$",
+        shown,
+        re.M,
     )
-    assert sorted((name, version) for name, *_, version, _ in rows) == sorted(
+    assert sorted((name, version) for name, *_, version, _, _ in rows) == sorted(
         (name, version) for name in TABLES for version in "01"
     )
-    assert {equal for *_, equal in rows} == {"yes"}
-    second = {name: numbers for name, *numbers, version, _ in rows if version == "1"}
+    assert {equal for *_, equal, _ in rows} == {"yes"}
+    second = {name: numbers for name, *numbers, version, _, _ in rows if version == "1"}
     assert second["orders"] == ["incremental", "4,001", "3,001", "1,000"]
     assert second["products"] == ["full", "4,990", "4,990", "0"]
     assert "Every target equals its source" in shown
+
+
+def check_login(demo: Demo) -> None:
+    """Insist that nobody gets in without the password."""
+    address, password = demo.airflow()
+    with httpx.Client(base_url=address, timeout=PATIENCE) as stranger:
+        assert stranger.get("/api/v2/dags").status_code == 401
+        assert stranger.get("/auth/token").status_code in {401, 403}
+        guess = stranger.post("/auth/token", json={"username": USER, "password": "admin"})
+        assert guess.status_code == 401
+    assert AirflowClient(address, USER, password).has_dag("dataloader_load")
+
+
+def test_both_rounds_are_equal_though_a_part_was_killed_and_nothing_is_left(own_home: Path) -> None:
+    demo = Demo(own_home, "--exit")
+    demo.says("Loading everything")
+    check_login(demo)
+    demo.part("triggerer").kill()
+    demo.says("The triggerer has died, and is started again")
+    code, shown, complaints = demo.end()
+    assert (code, complaints) == (0, ""), shown
+    assert of(own_home) == []
+    check_rounds(shown)
     # Whoever waits without a terminal is told what goes on.
-    assert shown.index("Starting PostgreSQL") < shown.index("Starting Spark") < shown.index("First load")
-    tables = own_home / "warehouse" / "dataloader_demo" / "shop"
+    assert shown.index("Starting PostgreSQL") < shown.index("Starting Airflow") < shown.index("First load")
+    tables = own_home / "demo" / "warehouse" / "dataloader_demo" / "shop"
     assert {path.name for path in tables.iterdir()} == TABLES
-    assert {path.name for path in own_home.iterdir()} == {"demo", "jars", "spark.log", "warehouse"}
+    assert {path.name for path in own_home.iterdir()} == {"demo", "jars"}
+    logs = "".join(path.read_text(errors="replace") for path in (own_home / "demo" / "logs").iterdir())
+    assert (own_home / "demo" / "postgres" / "password").read_text() not in logs
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_leaves_nothing(own_home: Path, number: signal.Signals) -> None:
-    demo = start(own_home)
-    assert demo.stdout is not None
-    for line in demo.stdout:
-        if "shop.customers" in line:
-            break
-    # The next table is being read or written by now.
-    time.sleep(0.5)
-    demo.send_signal(number)
-    shown, said = demo.communicate(timeout=PATIENCE)
-    assert (demo.returncode, said.strip()) == (130, "Interrupted."), shown
+@pytest.mark.faults
+@pytest.mark.parametrize("parts", [["workspace"], ["scheduler", "api-server", "dag-processor"]])
+def test_parts_that_are_killed_while_they_load(own_home: Path, parts: list[str]) -> None:
+    demo = Demo(own_home, "--exit")
+    demo.says("shop.customers: ")
+    for part in parts:
+        demo.part(part).kill()
+    code, shown, complaints = demo.end()
+    assert (code, complaints) == (0, ""), shown
+    assert all(f"The {part} has died" in shown for part in parts)
+    assert "Every target equals its source" in shown
+    assert of(own_home) == []
+
+
+@pytest.mark.faults
+def test_a_postgresql_that_is_killed_while_it_is_loaded_from(own_home: Path) -> None:
+    demo = Demo(own_home, "--exit")
+    demo.says("shop.customers: ")
+    pid = int((own_home / "demo" / "postgres" / "cluster" / "postmaster.pid").read_text().split()[0])
+    os.kill(pid, signal.SIGKILL)
+    code, shown, complaints = demo.end()
+    assert (code, complaints) == (0, ""), shown
+    assert "Every target equals its source" in shown
+    assert of(own_home) == []
+
+
+@pytest.mark.faults
+def test_a_part_that_keeps_dying_ends_the_demo_with_a_line_that_names_its_log(own_home: Path) -> None:
+    demo = Demo(own_home, "--exit")
+    demo.says("Starting Airflow")
+    while demo.process.poll() is None:
+        Mark(own_home, "dag-processor").kill()
+        time.sleep(0.1)
+    code, shown, complaints = demo.end()
+    assert code == 1, shown
+    (line,) = complaints.splitlines()
+    assert line.startswith("Error: The dag-processor has died 6 times in a row. Fix: see ")
+    assert str(own_home / "demo" / "logs" / "dag-processor.log") in line
+    assert of(own_home) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupt_of_the_start_leaves_nothing(own_home: Path, number: signal.Signals) -> None:
+    interrupt(Demo(own_home, "--exit"), "Starting Airflow", number)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("moment", ["Creating a control database", "Loading everything", "shop.customers: "])
+def test_an_interrupt_leaves_nothing(own_home: Path, moment: str, number: signal.Signals) -> None:
+    interrupt(Demo(own_home, "--exit"), moment, number)
+
+
+def interrupt(demo: Demo, moment: str, number: signal.Signals) -> None:
+    """End a demo at a moment by a signal, and insist that nothing is left of it."""
+    demo.says(moment)
+    demo.process.send_signal(number)
+    code, shown, complaints = demo.end()
+    if number is signal.SIGKILL:
+        eventually("the end of all", lambda: of(demo.home) == [])
+    else:
+        assert (code, complaints.strip()) == (130, "Interrupted."), shown
+        assert of(demo.home) == []
+
+
+@pytest.mark.faults
+def test_it_stays_up_until_it_is_interrupted(own_home: Path) -> None:
+    demo = Demo(own_home)
+    line = demo.says("password ")
+    demo.says("Ctrl-C ends it")
+    address, password = demo.airflow()
+    assert address in line
+    assert password in line
+    demo.part("scheduler").kill()
+    demo.says("The scheduler has died, and is started again")
+    client = AirflowClient(address, USER, password)
+    eventually("Airflow's health", client.healthy, seconds=PATIENCE)
+    demo.process.send_signal(signal.SIGINT)
+    code, shown, complaints = demo.end()
+    assert (code, complaints) == (0, ""), shown
     assert of(own_home) == []
 
 
 def test_a_folder_in_use_is_one_line(own_home: Path) -> None:
-    folder = own_home / "demo" / "postgres"
-    folder.mkdir(parents=True)
-    with (folder / "lock").open("a+b") as lock:
+    (own_home / "demo").mkdir()
+    with (own_home / "demo" / "lock").open("a+b") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        assert "Another process runs a PostgreSQL server in" in refused(own_home)
+        assert "Another demo runs in" in refused(own_home)
 
 
-def test_a_port_in_use_is_one_line(own_home: Path) -> None:
+@pytest.mark.parametrize("option", ["--port", "--workspace-port", "--postgres-port"])
+def test_a_port_in_use_is_one_line(own_home: Path, option: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert f"PostgreSQL did not start on port {port}" in refused(own_home, "--port", str(port))
+        assert f"Port {port} of 127.0.0.1 cannot be used" in refused(own_home, option, str(port))
 
 
 def test_no_way_to_the_jars_is_one_line(own_home: Path) -> None:

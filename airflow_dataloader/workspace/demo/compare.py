@@ -49,16 +49,8 @@ _FRACTION = "trim(TRAILING '.' FROM trim(TRAILING '0' FROM cast({0} AS string)))
 
 
 @contextmanager
-def open_spark(remote: str | None) -> Iterator[Any]:
-    """Yield a session of the comparison's own: at ``remote``, else in the Spark of this process."""
-    if not remote:
-        from pyspark.sql import SparkSession
-
-        # It ends with the Spark that it is a part of.
-        spark = SparkSession.active().newSession()
-        spark.conf.set("spark.sql.session.timeZone", "UTC")
-        yield spark
-        return
+def open_spark(remote: str) -> Iterator[Any]:
+    """Yield a session at ``remote``, of the comparison's own."""
     from airflow_dataloader.workspace.demo.connect_session import ConnectSession
 
     client = ConnectSession(connection=remote)

@@ -1,4 +1,4 @@
-"""The demo's databases: a shop as the source, and the control database that describes how to load it."""
+"""The demo's databases: a shop as the source, the control database with how to load it, and Airflow's."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from typing import Any
 import psycopg
 
 from airflow_dataloader.workspace.postgres import EmbeddedPostgres
+from airflow_dataloader.workspace.secret_store import SecretFile
 
 #: Databases of the demo's server.
-CONTROL, SHOP = "dataloader", "shop"
+CONTROL, SHOP, AIRFLOW = "dataloader", "shop", "airflow"
 #: Catalog that ``control.sql`` loads into: the demo's own, made anew each time.
 CATALOG = "dataloader_demo"
 #: Scope that ``control.sql`` names.
-SCOPE = "DEMO"
+SCOPE = "demo"
 
 
 def create_databases(server: EmbeddedPostgres) -> None:
-    """Make both databases anew, empty."""
-    for name in (CONTROL, SHOP):
+    """Make all databases anew, empty."""
+    for name in (CONTROL, SHOP, AIRFLOW):
         server.drop_database(name)
         server.create_database(name)
 
@@ -31,13 +32,14 @@ def run_script(connection: psycopg.Connection[Any], name: str) -> None:
         connection.execute(script.encode())
 
 
-def secrets(server: EmbeddedPostgres) -> dict[str, str]:
-    """Return the source's login, as environment variables that stand in for a secret scope."""
+def put_secrets(server: EmbeddedPostgres, secrets: SecretFile) -> None:
+    """Store the source's login under the names that ``control.sql`` gives it."""
     values = {
-        "HOST": "127.0.0.1",
-        "PORT": str(server.port),
-        "DATABASE": SHOP,
-        "USER": server.user,
-        "PASSWORD": server.password,
+        "host": "127.0.0.1",
+        "port": str(server.port),
+        "database": SHOP,
+        "user": server.user,
+        "password": server.password,
     }
-    return {f"DATALOADER_SECRET_{SCOPE}_SHOP_{name}": value for name, value in values.items()}
+    for name, value in values.items():
+        secrets.put(SCOPE, f"shop-{name}", value)

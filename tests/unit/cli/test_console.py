@@ -38,6 +38,7 @@ def test_a_file_gets_one_line_a_step_with_its_brackets(capsys: pytest.CaptureFix
     with Progress(new_console()) as progress:
         progress.step("Starting [red]Spark[/red]")
         progress.reached(config(), Moment.STAGED)
+        progress.now("3 of 7")
         progress.line("numeric[10] " + "x" * 300)
     out = capsys.readouterr().out
     assert out.splitlines() == ["Starting [red]Spark[/red]", "numeric[10] " + "x" * 300]

@@ -1,0 +1,83 @@
+"""Compares the demo's targets with their sources: PostgreSQL digests one side, the workspace the other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+
+from airflow_dataloader.core.config import LoadConfig
+from airflow_dataloader.exceptions import EngineFailed
+from airflow_dataloader.workspace.demo.compare import Digest, source_digest
+from airflow_dataloader.workspace.demo.deadline import Deadline
+from airflow_dataloader.workspace.demo.loads import Load
+from airflow_dataloader.workspace.demo.tasks import digest
+from airflow_dataloader.workspace.demo.workspace_client import WorkspaceClient
+
+_TRIES = 3
+#: Seconds that looking at all tables may take.
+_PATIENCE = 600.0
+
+#: What digests Delta tables by their folders.
+Digests = Callable[[Sequence[Path]], Mapping[Path, Digest]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Source and warehouse, and how the latter is looked at."""
+
+    source_url: str = field(repr=False)
+    warehouse: Path
+    digests: Digests
+
+    def equal(self, loads: Sequence[Load]) -> list[bool]:
+        """Say of each load whether its target equals its source; a load that failed makes no equal target."""
+        folders = {load.id: self._folder(load.config) for load in loads if load.succeeded}
+        targets = self.digests(list(folders.values()))
+        with psycopg.connect(self.source_url, autocommit=True) as source:
+            return [
+                load.id in folders
+                and targets[folders[load.id]] == source_digest(source, _relation(load.config))
+                for load in loads
+            ]
+
+    def _folder(self, config: LoadConfig) -> Path:
+        target = config.target
+        return self.warehouse.joinpath(
+            *(part.lower() for part in (target.catalog, target.schema, target.table))
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkspaceDigests:
+    """Has the workspace digest tables with its Spark, past everything that loads."""
+
+    workspace: WorkspaceClient
+    #: Where the answer goes.
+    file: Path
+    pause: Callable[[], None]
+
+    def __call__(self, folders: Sequence[Path]) -> dict[Path, Digest]:
+        """Return each table's digest; raise EngineFailed if the workspace cannot tell."""
+        if not folders:
+            return {}
+        parameters = [str(self.file), *map(str, folders)]
+        deadline = Deadline("The comparison", _PATIENCE, self.pause, fix="see the workspace's log")
+        for left in reversed(range(_TRIES)):
+            try:
+                self.workspace.run("demo digests", Path(digest.__file__), parameters, deadline.pause)
+                break
+            except EngineFailed:
+                # Whoever kills the workspace kills the Spark that runs this.
+                if not left:
+                    raise
+        found = json.loads(self.file.read_text())
+        return {Path(folder): Digest(**values) for folder, values in found.items()}
+
+
+def _relation(config: LoadConfig) -> str:
+    """Return what a load reads, as a FROM item."""
+    return f"({config.query}) AS q" if config.query else f'"{config.source.schema}"."{config.source.name}"'

@@ -1,0 +1,55 @@
+"""What the demo shows: everything is loaded, the shop changes, what changed is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from airflow_dataloader.workspace.demo.loads import Load
+from airflow_dataloader.workspace.demo.teller import Teller
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One table in one round."""
+
+    load: Load
+    equal: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """Every table loaded once."""
+
+    title: str
+    lines: Sequence[Line]
+
+    @property
+    def equal(self) -> bool:
+        """Whether every target equals its source."""
+        return bool(self.lines) and all(line.equal for line in self.lines)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Show:
+    """Two rounds, and a change of the source between them."""
+
+    load: Callable[[], list[Load]]
+    #: Says of each load whether its target equals its source.
+    compare: Callable[[Sequence[Load]], list[bool]]
+    change: Callable[[], None]
+    teller: Teller
+
+    def run(self) -> list[Round]:
+        """Return both rounds."""
+        first = self._round("First load", "Loading everything")
+        self.teller.step("Changing rows in the shop")
+        self.change()
+        return [first, self._round("After changes in the shop", "Loading what changed")]
+
+    def _round(self, title: str, step: str) -> Round:
+        self.teller.step(step)
+        loads = self.load()
+        self.teller.step("Comparing targets with their sources")
+        lines = [Line(load=load, equal=equal) for load, equal in zip(loads, self.compare(loads), strict=True)]
+        return Round(title=title, lines=lines)

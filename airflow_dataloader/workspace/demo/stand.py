@@ -1,0 +1,166 @@
+"""Everything that the demo runs on, under one supervisor."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from airflow_dataloader.control import migrate
+from airflow_dataloader.workspace.demo import airflow_home, shop
+from airflow_dataloader.workspace.demo.airflow_client import AirflowClient
+from airflow_dataloader.workspace.demo.airflow_home import AirflowHome
+from airflow_dataloader.workspace.demo.comparison import Comparison, WorkspaceDigests
+from airflow_dataloader.workspace.demo.connections import control_connection, databricks_connection
+from airflow_dataloader.workspace.demo.deadline import Deadline
+from airflow_dataloader.workspace.demo.home import DemoHome
+from airflow_dataloader.workspace.demo.loading import Loading
+from airflow_dataloader.workspace.demo.ports import Ports
+from airflow_dataloader.workspace.demo.postgres_part import PostgresPart
+from airflow_dataloader.workspace.demo.show import Show
+from airflow_dataloader.workspace.demo.supervisor import Supervisor
+from airflow_dataloader.workspace.demo.teller import Teller
+from airflow_dataloader.workspace.demo.workspace_part import LocalWorkspace
+from airflow_dataloader.workspace.postgres import EmbeddedPostgres
+
+DAG = "dataloader_load"
+
+_PAUSE_SECONDS = 0.3
+#: Seconds that Airflow's start may take; half a minute on a machine that does nothing else.
+_PATIENCE = 300.0
+
+#: What makes a demo quicker than an installation that has other things to do.
+_QUICK = {
+    "AIRFLOW__DATALOADER__POLL_SECONDS": "1",
+    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stand:
+    """The demo's parts, running."""
+
+    home: DemoHome
+    server: EmbeddedPostgres
+    workspace: LocalWorkspace
+    airflow: AirflowHome
+    supervisor: Supervisor
+    teller: Teller
+
+    @property
+    def api(self) -> AirflowClient:
+        """Airflow's API, with the login that people have too."""
+        return AirflowClient(self.airflow.address, airflow_home.USER, self.airflow.password)
+
+    def show(self) -> Show:
+        """Return the show on this stand."""
+        api = self.api
+        digests = WorkspaceDigests(workspace=self.workspace.client, file=self.home.digests, pause=self.pause)
+        return Show(
+            load=Loading(
+                control_url=self.server.url(shop.CONTROL),
+                trigger=lambda: api.run(DAG),
+                pause=self.pause,
+                teller=self.teller,
+            ).load,
+            compare=Comparison(
+                source_url=self.server.url(shop.SHOP), warehouse=self.home.warehouse, digests=digests
+            ).equal,
+            change=self._change_shop,
+            teller=self.teller,
+        )
+
+    def pause(self) -> None:
+        """Wait a moment; raise TransientError if a part was given up."""
+        self.supervisor.check()
+        time.sleep(_PAUSE_SECONDS)
+
+    def fill(self) -> None:
+        """Make the control database and the shop."""
+        migrate.upgrade(self.server.url(shop.CONTROL), report=lambda _: None)
+        for database, script in ((shop.CONTROL, "control.sql"), (shop.SHOP, "shop.sql")):
+            with psycopg.connect(self.server.url(database), autocommit=True) as connection:
+                shop.run_script(connection, script)
+
+    def start_airflow(self) -> None:
+        """Start its components and wait until all are healthy and the DAG is there."""
+        for name in ("api-server", "dag-processor", "triggerer"):
+            self.supervisor.start(self.airflow.component(name))
+        api = self.api
+        deadline = Deadline(
+            "Starting Airflow", _PATIENCE, self.pause, fix=f"see the logs in {self.home.logs}"
+        )
+        # A task that finds nobody who answers waits long before it is tried again.
+        deadline.until(api.answers)
+        self.supervisor.start(self.airflow.component("scheduler"))
+        deadline.until(api.healthy)
+        deadline.until(lambda: deadline.insist(lambda: api.has_dag(DAG)))
+
+    def _change_shop(self) -> None:
+        with psycopg.connect(self.server.url(shop.SHOP), autocommit=True) as connection:
+            shop.run_script(connection, "changes.sql")
+
+
+@contextmanager
+def running(home: Path, ports: Ports, teller: Teller) -> Iterator[Stand]:
+    """Start everything below a ``DATALOADER_HOME``, fresh, and end everything.
+
+    Raises ConfigurationError if a port or the folder is taken, TransientError if a part does not stay up.
+    """
+    folder = DemoHome.below(home)
+    with ExitStack() as stack:
+        stack.enter_context(folder.taken())
+        chosen = ports.chosen()
+        folder.clear()
+        supervisor = Supervisor(teller.line)
+        stack.callback(supervisor.stop)
+        teller.step("Starting PostgreSQL")
+        server = EmbeddedPostgres(folder.postgres, ports.postgres, fsync=False)
+        supervisor.start(PostgresPart(server))
+        shop.create_databases(server)
+        stand = _stand(folder, server, chosen, supervisor, teller)
+        teller.step("Starting the workspace and its Spark")
+        shop.put_secrets(server, stand.workspace.secrets)
+        supervisor.start(stand.workspace.part())
+        migration = stand.airflow.migration()
+        stack.callback(migration.stop)
+        migration.start()
+        teller.step("Creating a control database, and a shop with a million rows")
+        stand.fill()
+        teller.step("Starting Airflow")
+        airflow_home.finish(migration)
+        stand.start_airflow()
+        yield stand
+
+
+def _stand(
+    folder: DemoHome, server: EmbeddedPostgres, ports: Ports, supervisor: Supervisor, teller: Teller
+) -> Stand:
+    control = server.url(shop.CONTROL)
+    workspace = LocalWorkspace(
+        folder=folder.folder, port=ports.workspace, control_url=control, logs=folder.logs
+    )
+    client = workspace.client
+    airflow = AirflowHome(
+        folder=folder.airflow,
+        database_url=server.url(shop.AIRFLOW),
+        port=ports.page,
+        environment={
+            **control_connection(control),
+            **databricks_connection(client.url, client.token),
+            **_QUICK,
+        },
+        logs=folder.logs,
+    )
+    return Stand(
+        home=folder,
+        server=server,
+        workspace=workspace,
+        airflow=airflow,
+        supervisor=supervisor,
+        teller=teller,
+    )

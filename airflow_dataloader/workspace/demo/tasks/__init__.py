@@ -1,0 +1,1 @@
+"""Files that the local workspace runs for the demo."""

@@ -1,0 +1,94 @@
+"""Processes are found by their mark, wherever they have gone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from airflow_dataloader.workspace.demo.marked import Mark, lives
+
+#: Leads two others: one in a session of its own, one that has let go of its parent.
+FAMILY = """
+import os, subprocess, sys, time
+subprocess.Popen(["sleep", "600"], start_new_session=True)
+if os.fork() == 0:
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    print("orphan", flush=True)
+    time.sleep(600)
+os.wait()
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+DEAF = "trap '' TERM; echo ready; while :; do sleep 1; done"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "a home"
+    Mark(tmp_path).kill()
+
+
+def start(mark: Mark, *command: str, lines: int = 1) -> subprocess.Popen[str]:
+    """Start a marked process and return when it has said so many lines."""
+    process = subprocess.Popen(
+        command, env={**os.environ, **mark.environment()}, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    for _ in range(lines):
+        process.stdout.readline()
+    return process
+
+
+def test_all_that_descend_are_found_and_killed(folder: Path) -> None:
+    mark = Mark(folder, "scheduler")
+    leader = start(mark, sys.executable, "-c", FAMILY, lines=2)
+    found = mark.processes()
+    assert len(found) == 3
+    assert leader.pid in {process.pid for process in found}
+    mark.kill()
+    assert mark.processes() == []
+    assert not any(lives(process) for process in found)
+
+
+def test_a_part_is_not_another_and_a_folder_holds_those_below_it(folder: Path) -> None:
+    start(Mark(folder / "airflow", "scheduler"), "sh", "-c", "echo; exec sleep 600")
+    assert len(Mark(folder).processes()) == 1
+    assert len(Mark(folder / "airflow", "scheduler").processes()) == 1
+    assert Mark(folder / "airflow", "triggerer").processes() == []
+    assert Mark(folder.with_name("a home2")).processes() == []
+    Mark(folder / "airflow", "triggerer").kill()
+    assert len(Mark(folder).processes()) == 1
+
+
+def test_a_changed_title_leaves_the_mark(folder: Path) -> None:
+    title = "import setproctitle, time; setproctitle.setproctitle('x' * 3000); print(); time.sleep(600)"
+    start(Mark(folder), sys.executable, "-c", title)
+    (found,) = Mark(folder).processes()
+    assert found.cmdline()[0].startswith("xxx")
+
+
+def test_those_who_lead_are_asked_and_the_deaf_are_killed(folder: Path) -> None:
+    polite = start(Mark(folder, "polite"), "sh", "-c", "trap 'kill $!; exit 7' TERM; echo; sleep 600 & wait")
+    deaf = start(Mark(folder, "deaf"), "sh", "-c", DEAF)
+    # The shells are our children: whoever waits for them here has their codes.
+    family = [psutil.Process(process.pid) for process in (polite, deaf)]
+    Mark(folder).end(1.0)
+    assert Mark(folder).processes() == []
+    assert not any(lives(process) for process in family)
+
+
+def test_a_process_without_a_mark_is_left_alone(folder: Path) -> None:
+    with subprocess.Popen(["sleep", "600"]) as other:
+        Mark(folder).kill()
+        assert other.poll() is None
+        other.send_signal(signal.SIGKILL)
