@@ -83,7 +83,7 @@ def test_partitions_survive_new_columns(workshop: Workshop) -> None:
     assert list(detail.partitionColumns) == ["name"]
 
 
-@pytest.mark.parametrize("layout", ["CLUSTER BY (id)", "PARTITIONED BY (name)"])
+@pytest.mark.parametrize("layout", ["CLUSTER BY (Id)", "PARTITIONED BY (name)"])
 def test_columns_stay_where_they_shall_and_types_only_grow(workshop: Workshop, layout: str) -> None:
     engine, target = workshop.engine, workshop.table()
     workshop.sql(
