@@ -38,6 +38,8 @@ def open_snapshot(job: Job) -> None:
     """Freeze what the load sees of the source, from here to the end of its reads."""
     job.snapshot = job.session.open_snapshot()
     job.journal.note(snapshot=job.snapshot.kind)
+    if job.snapshot.id is None and (job.config.num_partitions or 1) > 1:
+        job.journal.remark("The source shares no snapshot among connections: it was read by one of them.")
 
 
 def read_everything(job: Job) -> ReadPlan:

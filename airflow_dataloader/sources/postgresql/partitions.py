@@ -33,6 +33,9 @@ _SPLITS = {
     "timestamptz": "lo + (hi - lo) * (k::float8 / n)",
 }
 
+#: Base types that have an order and no middle: their values are dealt out by hash.
+_HASHED = frozenset({"text", "varchar", "bpchar", "name", "uuid"})
+
 
 def partitions(
     ask: Ask,
@@ -48,7 +51,8 @@ def partitions(
     """Return disjoint, covering predicates; see :class:`airflow_dataloader.sources.dialect.Dialect`.
 
     Plain tables are split by the addresses of their rows, which needs no column and makes even parts; all
-    else by the row's partition_column, or not at all.
+    else by the row's partition_column, or not at all. Ranges of numbers and times can use an index; hashes of
+    texts cannot, and each part looks at all rows.
     """
     column = None
     if config.partition_column is not None:
@@ -90,17 +94,25 @@ def heap_blocks(ask: Ask, relation: str, source: SourceTable) -> tuple[int, int]
 def block_ranges(blocks: int, parts: int) -> tuple[str, ...]:
     """Return ``parts`` ranges of row addresses over ``blocks`` pages; the last one has no end."""
     bounds = sorted({blocks * number // parts for number in range(1, parts)} - {0}) if parts > 1 else []
-    return _ranges("ctid", [f"'({block},0)'::tid" for block in bounds], nulls=False)
+    return ranges("ctid", [f"'({block},0)'::tid" for block in bounds], nulls=False)
+
+
+def hash_parts(x: str, parts: int) -> tuple[str, ...]:
+    """Return ``parts`` predicates that deal a text's or uuid's values out by hash; NULL is in the first."""
+    number = f'coalesce(abs(hashtextextended(CAST({x} AS text) COLLATE "C", 0) % {parts}), 0)'
+    return tuple(f"{number} = {part}" for part in range(parts))
 
 
 def _column_ranges(
     ask: Ask, relation: str, column: DescribedColumn, *, config: LoadConfig, parts: int, where: str | None
 ) -> tuple[str, ...]:
+    if not column.array and column.base in _HASHED:
+        return hash_parts(quote(column.name), parts)
     if column.array or column.base not in _SPLITS:
         raise ConfigurationError(
-            f"partition_column {column.name!r} is {column.declared}, which has no middle.",
+            f"partition_column {column.name!r} is {column.declared}, which cannot be split.",
             field="partition_column",
-            fix="name a number, date or timestamp column, or leave it empty",
+            fix="name a number, date, timestamp, text or uuid column, or leave it empty",
         )
     try:
         points = ask(_split_sql(relation, column, config=config, parts=parts, where=where))
@@ -116,7 +128,7 @@ def _column_ranges(
             sqlstate=error.sqlstate,
         ) from None
     bounds = list(dict.fromkeys(f"CAST({literal(text)} AS {column.base})" for (text,) in points if text))
-    return _ranges(quote(column.name), bounds, nulls=True)
+    return ranges(quote(column.name), bounds, nulls=True)
 
 
 def _split_sql(
@@ -139,8 +151,8 @@ def _split_sql(
     )
 
 
-def _ranges(x: str, bounds: Sequence[str], *, nulls: bool) -> tuple[str, ...]:
-    """Return the ranges between the bounds, the first and the last without end."""
+def ranges(x: str, bounds: Sequence[str], *, nulls: bool) -> tuple[str, ...]:
+    """Return the ranges between the bounds, the first and the last without end; with ``nulls`` NULL, too."""
     if not bounds:
         return ()
     first = f"{x} < {bounds[0]}" + (f" OR {x} IS NULL" if nulls else "")

@@ -118,6 +118,22 @@ def test_a_view_is_split_by_its_partition_column(
     assert min(found) > 3_500
 
 
+@pytest.mark.parametrize("kind", ["text", "varchar(20)", "char(20)", "uuid"])
+def test_a_view_is_split_by_the_hashes_of_its_texts(
+    source_db: psycopg.Connection, session: SourceSession, kind: str
+) -> None:
+    source_db.execute(f"""
+        CREATE TABLE base (key {kind});
+        INSERT INTO base SELECT left(md5(n::text)::uuid::text, 36)::{kind} FROM generate_series(1, 9000) AS n;
+        INSERT INTO base VALUES (NULL), (NULL);
+        CREATE VIEW t AS SELECT * FROM base;
+    """)
+    session.open_snapshot()
+    found = counts(session, "t", parts(session, partition_column="key", num_partitions=4))
+    assert (len(found), sum(found)) == (4, 9_002)
+    assert min(found) > 2_000
+
+
 @pytest.mark.parametrize(
     ("low", "high"),
     [("15000", "5000"), ("50000", None), (None, "-50000")],
@@ -178,11 +194,11 @@ def test_a_bound_that_is_no_value_is_named(
     assert refusal.value.field == field
 
 
-@pytest.mark.parametrize(("column", "what"), [("note", "has no middle"), ("nix", "does not have")])
+@pytest.mark.parametrize(("column", "what"), [("day_s", "cannot be split"), ("nix", "does not have")])
 def test_a_partition_column_that_cannot_be_split_is_named(
     filled: psycopg.Connection, session: SourceSession, column: str, what: str
 ) -> None:
-    filled.execute("CREATE VIEW v AS SELECT * FROM t")
+    filled.execute("CREATE VIEW v AS SELECT *, to_json(day) AS day_s FROM t")
     with pytest.raises(ConfigurationError, match=what) as refusal:
         parts(session, source_table_name="v", partition_column=column, num_partitions=2)
     assert refusal.value.field == "partition_column"

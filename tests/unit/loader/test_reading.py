@@ -15,7 +15,8 @@ from airflow_dataloader.exceptions import (
     ValueRefused,
 )
 from airflow_dataloader.loader.engines.protocol import Target
-from airflow_dataloader.loader.reading import explained, read_everything, refuse_empty_source
+from airflow_dataloader.loader.reading import explained, open_snapshot, read_everything, refuse_empty_source
+from airflow_dataloader.loader.sessions.protocol import Snapshot, SnapshotKind
 from tests.unit.loader.jobs import Answers, job
 
 FILLED = Target(version=3, columns={}, commits=(), filled=True, continuous=True)
@@ -28,6 +29,20 @@ def test_without_a_common_snapshot_a_read_is_not_split() -> None:
     assert plan.partitions == ()
     assert load.journal.receipt.partitions == 1
     assert load.journal.phase is Phase.START
+
+
+class Unshared:
+    """A session whose snapshot is its own."""
+
+    def open_snapshot(self) -> Snapshot:
+        return Snapshot(kind=SnapshotKind.NONE, id=None)
+
+
+@pytest.mark.parametrize(("wanted", "said"), [(4, 1), (1, 0), (None, 0)])
+def test_parts_that_were_asked_for_and_cannot_be_had_are_told(wanted: int | None, said: int) -> None:
+    load = job(session=Unshared(), num_partitions=wanted)
+    open_snapshot(load)
+    assert (load.journal.receipt.snapshot, len(load.journal.receipt.notes)) == ("none", said)
 
 
 def test_an_empty_source_over_a_filled_target_is_refused() -> None:

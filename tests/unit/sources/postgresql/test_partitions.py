@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 
 from airflow_dataloader.core.strategy import ValuePolicy
 from airflow_dataloader.sources.dialect import DescribedColumn
-from airflow_dataloader.sources.postgresql.partitions import SMALL_BLOCKS, block_ranges, partitions
+from airflow_dataloader.sources.postgresql.partitions import (
+    SMALL_BLOCKS,
+    block_ranges,
+    hash_parts,
+    partitions,
+)
 from airflow_dataloader.sources.postgresql.planning import plan_columns
 from tests.source_configs import config
 
@@ -69,3 +74,8 @@ def test_the_size_of_a_table_decides_the_number_of_parts(
 def test_a_row_s_own_number_is_taken_for_small_tables_too() -> None:
     assert _parts((10, 10), 1, num_partitions=4) == 4
     assert _parts((10**6, 10**6), 8, num_partitions=1) == 1
+
+
+def test_texts_are_dealt_out_by_hash_and_null_is_in_the_first_part() -> None:
+    number = 'coalesce(abs(hashtextextended(CAST("x" AS text) COLLATE "C", 0) % 2), 0)'
+    assert hash_parts('"x"', 2) == (f"{number} = 0", f"{number} = 1")
