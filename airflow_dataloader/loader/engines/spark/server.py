@@ -8,9 +8,11 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -61,9 +63,13 @@ class ServerSettings:
         """Address for ``SPARK_REMOTE``; it contains the token."""
         return f"sc://localhost:{self.port}/;token={self.token}"
 
-    def command(self) -> list[str]:
-        """Return the command line; it shows no token."""
-        confs = local_confs(self.jars, cores=self.cores, memory=self.memory) | {
+    def command(self, scratch: Path) -> list[str]:
+        """Return the command line; it shows no token. ``scratch`` is a folder for what nobody keeps."""
+        confs = local_confs(self.jars, cores=self.cores, memory=self.memory)
+        # Below the machine's own, the server would make a folder for models whose name is the same for all
+        # users, and for all but the first could not end its sessions.
+        confs["spark.driver.extraJavaOptions"] += f' -Djava.io.tmpdir="{scratch}"'
+        confs |= {
             "spark.connect.grpc.binding.address": "127.0.0.1",
             "spark.connect.grpc.binding.port": str(self.port),
             # Its log is read by people who look for what happened to a run.
@@ -98,6 +104,7 @@ class ConnectServer:
         self.settings = settings
         self.log = log
         self._process: subprocess.Popen[bytes] | None = None
+        self._scratch: Path | None = None
 
     @property
     def remote(self) -> str:
@@ -113,8 +120,9 @@ class ConnectServer:
     def start(self, *, seconds: float = _START_SECONDS) -> Self:
         """Start the server and return when it answers; raise EngineFailed with its last words if it ends."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        self._scratch = _new_scratch()
         with self.log.open("ab") as log:
-            process = self._process = _spawn(self.settings, log)
+            process = self._process = _spawn(self.settings, log, self._scratch)
         until = time.monotonic() + seconds
         while not _listens(self.settings.port):
             # Another thread may stop it meanwhile.
@@ -139,6 +147,8 @@ class ConnectServer:
         process.wait()
         if process.stdin is not None:
             process.stdin.close()
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
 
     def __enter__(self) -> Self:
         """Start it."""
@@ -162,10 +172,14 @@ def server_settings(
     )
 
 
-def _spawn(settings: ServerSettings, log: IO[bytes]) -> subprocess.Popen[bytes]:
+def _new_scratch() -> Path:
+    return Path(tempfile.mkdtemp(prefix="dataloader-spark-"))
+
+
+def _spawn(settings: ServerSettings, log: IO[bytes], scratch: Path) -> subprocess.Popen[bytes]:
     environment = settings.environment(os.environ) | {"JAVA_HOME": str(java_home())}
     return subprocess.Popen(
-        ["/bin/sh", "-c", _WITH_PARENT, "spark-connect", *settings.command()],
+        ["/bin/sh", "-c", _WITH_PARENT, "spark-connect", *settings.command(scratch)],
         env=environment,
         stdin=subprocess.PIPE,
         stdout=log,
@@ -199,7 +213,7 @@ def main(*, port: int, memory: str) -> None:
     settings = server_settings(home, port=port, memory=memory)
     print(settings.remote, flush=True)
     environment = settings.environment(os.environ) | {"JAVA_HOME": str(java_home())}
-    command = settings.command()
+    command = settings.command(_new_scratch())
     os.execvpe(command[0], command, environment)  # noqa: S606
 
 

@@ -10,16 +10,21 @@ SETTINGS = ServerSettings(jars=(Path("/j/a.jar"), Path("/j/b.jar")), port=15002,
 
 
 def test_it_listens_on_the_loopback_interface_only() -> None:
-    command = SETTINGS.command()
+    command = SETTINGS.command(Path("/scratch"))
     assert "spark.connect.grpc.binding.address=127.0.0.1" in command
     assert "spark.connect.grpc.binding.port=15002" in command
     assert "spark.driver.extraClassPath=/j/a.jar:/j/b.jar" in command
 
 
+def test_what_nobody_keeps_lies_in_a_folder_of_its_own() -> None:
+    (options,) = [part for part in SETTINGS.command(Path("/a b")) if "extraJavaOptions" in part]
+    assert '-Djava.io.tmpdir="/a b"' in options
+
+
 def test_its_token_is_in_the_environment_and_nowhere_else() -> None:
     assert SETTINGS.environment({})["SPARK_CONNECT_AUTHENTICATE_TOKEN"] == "canary"
     assert SETTINGS.remote == "sc://localhost:15002/;token=canary"
-    assert "canary" not in " ".join(SETTINGS.command()) + repr(SETTINGS)
+    assert "canary" not in " ".join(SETTINGS.command(Path("/scratch"))) + repr(SETTINGS)
 
 
 def test_every_server_has_a_token_of_its_own() -> None:
