@@ -17,7 +17,7 @@ demo: env ## Load a shop's database through Airflow and compare; EXIT=1 stops at
 	@$(BIN)/dataloader demo $(if $(EXIT),--exit) $(if $(PORT),--port $(PORT))
 
 test: env ## Run every test but the long fault matrix
-	$(BIN)/python -m pytest -m "not faults" -n $(JOBS) --dist loadgroup
+	$(BIN)/python -m pytest -m "not faults" -n $(JOBS)
 
 faults: env ## Run the long fault matrix
 	$(BIN)/python -m pytest -m faults

@@ -46,19 +46,6 @@ settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests in one process, where several run them, and all tests of one engine mode too.
-
-    Servers and engines are a process's own; what is dear to start should be started once.
-    """
-    for item in items:
-        parameters = getattr(getattr(item, "callspec", None), "params", {})
-        mode = parameters.get("settings")
-        group = f"engine, {mode}" if mode in ("classic", "connect") else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Fail what is skipped because this machine lacks something, where nothing may be lacking."""
