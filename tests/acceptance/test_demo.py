@@ -164,7 +164,9 @@ def test_both_rounds_are_equal_though_a_part_was_killed_and_nothing_is_left(own_
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("parts", [["workspace"], ["scheduler", "api-server", "dag-processor"]])
+@pytest.mark.parametrize(
+    "parts", [["workspace"], ["scheduler", "api-server", "dag-processor"]], ids=["workspace", "Airflow"]
+)
 def test_parts_that_are_killed_while_they_load(own_home: Path, parts: list[str]) -> None:
     demo = Demo(own_home, "--exit")
     demo.says("shop.customers: ")
