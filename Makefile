@@ -1,8 +1,9 @@
 # Everything builds on `make env`, which needs Python 3.11 or newer with venv or pip, and nothing else.
 
 BIN := .venv/bin
-# Processes that run tests beside each other; each has a PostgreSQL and an engine of its own.
-JOBS := 2
+# Processes that run tests beside each other, each with a PostgreSQL and an engine of its own; 0: only this one.
+# Two need more than two cores to be worth it.
+JOBS := 0
 
 .DEFAULT_GOAL := help
 .PHONY: help env demo test faults check bench clean
