@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.workspace.folder_lock import locked
 from airflow_dataloader.workspace.private_file import write_private
 
 
@@ -69,20 +68,12 @@ class WorkspaceHome:
     @contextmanager
     def taken(self) -> Iterator[None]:
         """Hold the folder for this process; raise ConfigurationError if another one does."""
-        descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(descriptor)
-            raise ConfigurationError(
-                f"Another workspace runs in {self.folder}.",
-                field="DATALOADER_HOME",
-                fix="use that one, end it, or set another DATALOADER_HOME",
-            ) from error
-        try:
+        with locked(
+            self.folder,
+            taken=f"Another workspace runs in {self.folder}.",
+            fix="use that one, end it, or set another DATALOADER_HOME",
+        ):
             yield
-        finally:
-            os.close(descriptor)
 
     def publish(self, url: str) -> None:
         """Write the address to where other processes look for it."""

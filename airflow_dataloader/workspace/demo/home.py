@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.workspace.demo.last_watch import LastWatch
 from airflow_dataloader.workspace.demo.marked import Mark
+from airflow_dataloader.workspace.folder_lock import locked
 
 
 @dataclass(frozen=True)
@@ -64,24 +63,17 @@ class DemoHome:
         Also where this process is killed: another one then keeps the folder until all have ended. Raises
         ConfigurationError if another demo has it.
         """
-        descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(descriptor)
-            raise ConfigurationError(
-                f"Another demo runs in {self.folder}, or is just ending.",
-                field="DATALOADER_HOME",
+        with (
+            locked(
+                self.folder,
+                taken=f"Another demo runs in {self.folder}, or is just ending.",
                 fix="end that one, wait a minute, or set another DATALOADER_HOME",
-            ) from error
-        watch = LastWatch(self.folder, descriptor)
-        try:
+            ) as descriptor,
+            closing(LastWatch(self.folder, descriptor)),
+        ):
             # Somebody may have killed the watch of an earlier demo too.
             Mark(self.folder).kill()
             yield
-        finally:
-            watch.close()
-            os.close(descriptor)
 
     def clear(self) -> None:
         """Remove what an earlier demo has loaded, run and said."""

@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
 import pytest
 
-from airflow_dataloader.cli.main import run
 from tests.bench import Bench
-
-Command = Callable[..., tuple[int, str, str]]
+from tests.integration.cli.conftest import Command
 
 
 @pytest.fixture
-def load(
-    bench: Bench, control_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Command:
-    """The command, with the environment that a person would give it."""
-    environment = {
-        "DATALOADER_CONTROL_URL": control_url,
-        "DATALOADER_HOME": str(bench.home),
-        "SPARK_REMOTE": bench.remote,
-        **bench.secret_environment,
-    }
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-
-    def command(*words: str) -> tuple[int, str, str]:
-        code = run(["load", "--local", *words])
-        out, error = capsys.readouterr()
-        assert "Traceback" not in error
-        assert bench.server.password not in out + error
-        return code, out, error
-
-    return command
+def load(dataloader: Command) -> Command:
+    """The command."""
+    return partial(dataloader, "load", "--local")
 
 
 def fill(bench: Bench, *tables: str) -> None:

@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
 import pytest
 
-from airflow_dataloader.cli.main import run
 from airflow_dataloader.loader.tasks.maintain import main
 from tests.bench import Bench
-
-Command = Callable[..., tuple[int, str, str]]
+from tests.integration.cli.conftest import Command
 
 
 @pytest.fixture
-def maintain(
-    bench: Bench, control_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Command:
-    """The command, with the environment that a person would give it."""
-    environment = {
-        "DATALOADER_CONTROL_URL": control_url,
-        "DATALOADER_HOME": str(bench.home),
-        "SPARK_REMOTE": bench.remote,
-    }
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-
-    def command(*words: str) -> tuple[int, str, str]:
-        code = run(["maintain", *words])
-        return (code, *capsys.readouterr())
-
-    return command
+def maintain(dataloader: Command) -> Command:
+    """The command."""
+    return partial(dataloader, "maintain")
 
 
 def leave_stage(bench: Bench, table: str) -> str:

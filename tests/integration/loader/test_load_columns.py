@@ -8,22 +8,9 @@ import pytest
 
 from airflow_dataloader.core.load_columns import LOAD_COLUMNS, LOAD_ID, LOADED_AT
 from tests.bench import Bench
+from tests.integration.loader.strategy_rows import STRATEGIES
 
 ITEMS = "CREATE TABLE items (id integer, name text, at timestamptz)"
-WINDOW = {"primary_key_cols": "id", "incremental_column": "at"}
-STRATEGIES: dict[str, dict[str, Any]] = {
-    "full": {"load_strategy": "full"},
-    "incremental": {"load_strategy": "incremental", **WINDOW},
-    "append_only": {"load_strategy": "append_only", "incremental_column": "at"},
-    "check_and_load": {"load_strategy": "check_and_load", **WINDOW},
-    "chunked_backfill": {"load_strategy": "chunked_backfill", **WINDOW},
-    "rolling": {
-        "load_strategy": "rolling",
-        "rolling_column": "at",
-        "rolling_days": 30,
-        "rolling_retention": "keep",
-    },
-}
 
 
 def begin(bench: Bench, strategy: str, **values: Any) -> int:
@@ -58,7 +45,7 @@ def test_each_row_names_the_load_that_wrote_it_last(bench: Bench, strategy: str)
     assert writers(bench, row) == dict.fromkeys((1, 2, 3), first.metadata_id)
     bench.set(row, load_strategy=STRATEGIES[strategy]["load_strategy"])
     again = bench.succeed(row)
-    replaced = strategy in {"full", "chunked_backfill", "rolling"}
+    replaced = strategy in {"full", "chunked_backfill", "rolling", "keep"}
     same = again.metadata_id if replaced else first.metadata_id
     assert writers(bench, row) == dict.fromkeys((1, 2, 3), same)
     assert again.receipt.rows_published == (3 if replaced else 0)

@@ -9,22 +9,8 @@ import pytest
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.loader.observer import LogObserver, Moment
 from tests.bench import Bench
+from tests.integration.loader.strategy_rows import STRATEGIES
 
-WINDOW = {"primary_key_cols": "id", "incremental_column": "at"}
-STRATEGIES: dict[str, dict[str, Any]] = {
-    "full": {"load_strategy": "full"},
-    "incremental": {"load_strategy": "incremental", **WINDOW},
-    "append_only": {"load_strategy": "append_only", "incremental_column": "at"},
-    "check_and_load": {"load_strategy": "check_and_load", **WINDOW},
-    "chunked_backfill": {"load_strategy": "chunked_backfill", **WINDOW},
-    "rolling": {"load_strategy": "rolling", "rolling_column": "at", "rolling_days": 30},
-    "keep": {
-        "load_strategy": "rolling",
-        "rolling_column": "at",
-        "rolling_days": 30,
-        "rolling_retention": "keep",
-    },
-}
 COLUMNS = {"id": "int", "name": "string", "at": "timestamp"}
 
 each_strategy = pytest.mark.parametrize("strategy", list(STRATEGIES))
