@@ -8,7 +8,7 @@ _here = Path(globals().get("__file__", sys.argv[0])).resolve()
 _root = next(parent for parent in _here.parents if (parent / "airflow_dataloader").is_dir())
 sys.path.insert(0, str(_root))
 
-from airflow_dataloader.loader.tasks.load import main  # noqa: E402 - after the path is set
+from airflow_dataloader.loader.tasks.load import main
 
 if code := main(sys.argv[1:]):
     sys.exit(code)

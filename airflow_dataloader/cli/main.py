@@ -19,6 +19,7 @@ from airflow_dataloader.cli.exit_codes import ExitCode, exit_code
 from airflow_dataloader.cli.load import load
 from airflow_dataloader.cli.maintain import maintain
 from airflow_dataloader.cli.own_secrets import all_secrets, login_secrets
+from airflow_dataloader.cli.verify import verify
 from airflow_dataloader.cli.workspace import workspace
 from airflow_dataloader.core.scrub import scrub
 from airflow_dataloader.exceptions import DataloaderError
@@ -71,7 +72,7 @@ def _is_reported(record: logging.LogRecord) -> bool:
     return any(part in record.pathname for part in _REPORTED)
 
 
-for command in (db, demo, doctor, load, maintain, workspace):
+for command in (db, demo, doctor, load, maintain, verify, workspace):
     cli.add_command(command)
 
 

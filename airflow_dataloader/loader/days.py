@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.strategy import CursorType
-from airflow_dataloader.loader.job import Job
+from airflow_dataloader.loader.reading import Reader
 from airflow_dataloader.sources.dialect import Days
 
 #: How a target's SQL spells a value that the source has frozen as text, styles as a session sets them.
-_LITERALS = {
+LITERALS = {
     CursorType.DATE: "DATE '{}'",
     CursorType.TIMESTAMP: "TIMESTAMP '{}'",
     CursorType.TIMESTAMP_NTZ: "TIMESTAMP_NTZ '{}'",
 }
 
 
-def freeze_days(job: Job) -> Days:
+def freeze_days(job: Reader) -> Days:
     """Ask the source for the window's first day, write it down, and count the rows that have no day."""
     with job.journal.during(Phase.PLAN):
         days = job.dialect.days(job.session.query, job.described, job.columns, job.config)
@@ -29,4 +29,4 @@ def freeze_days(job: Job) -> Days:
 def slice_predicate(days: Days) -> str:
     """Return the predicate of the same window over the target's columns."""
     name = days.column.name.replace("`", "``")
-    return f"`{name}` >= {_LITERALS[days.type].format(days.first)}"
+    return f"`{name}` >= {LITERALS[days.type].format(days.first)}"

@@ -92,14 +92,14 @@ def _job(worker: Worker, started: Started, keeper: LeaseKeeper, journal: Journal
         except BaseException as error:
             # Whoever interrupts this process may have ended the engine with it.
             level = logging.WARNING if isinstance(error, Exception) else logging.INFO
-            _stop_reads(worker, session.cancel_reads, level)
+            stop_reads(worker, session.cancel_reads, level)
             if keeper.stalled is not None and not isinstance(error, OutcomeUnknown):
                 # What broke, broke because it was interrupted.
                 raise keeper.stalled from error
             raise
 
 
-def _stop_reads(worker: Worker, cancel: Callable[[], None], level: int) -> None:
+def stop_reads(worker: Worker, cancel: Callable[[], None], level: int) -> None:
     """End the statement in the engine, then the source's query, which does not end by itself.
 
     ``level``: that of the log for what cannot be stopped.

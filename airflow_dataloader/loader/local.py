@@ -90,7 +90,7 @@ def _claims(
         return
     rows = select_rows(control, selector)
     if not rows:
-        raise _no_match(control, selector)
+        raise no_match(control, selector)
     for row in rows:
         claimed = limited(airflow_run=f"{run}-{row.config_id}", only=[row.config_id], trigger=Trigger.MANUAL)
         if claimed:
@@ -99,7 +99,8 @@ def _claims(
             yield _busy(row)
 
 
-def _no_match(control: ControlEngine, selector: Selector) -> ConfigurationError:
+def no_match(control: ControlEngine, selector: Selector) -> ConfigurationError:
+    """Return the error of a selector that matches no active row; it names inactive ones that match."""
     inactive = [row.label for row in select_rows(control, selector, active=False)]
     if not inactive:
         return ConfigurationError(
@@ -111,7 +112,7 @@ def _no_match(control: ControlEngine, selector: Selector) -> ConfigurationError:
     return ConfigurationError(
         f"No active row matches {selector}; inactive: {', '.join(inactive[:_NAMED])}{more}.",
         field="selector",
-        fix="set is_active to true on the rows that shall be loaded",
+        fix="set is_active to true on the rows that are meant",
     )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Protocol
 
+from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.failure import Phase
-from airflow_dataloader.core.plan import PlannedColumn, ReadPlan
+from airflow_dataloader.core.plan import Endpoint, PlannedColumn, ReadPlan
 from airflow_dataloader.core.strategy import EmptySourcePolicy
 from airflow_dataloader.exceptions import (
     DataloaderError,
@@ -17,24 +19,46 @@ from airflow_dataloader.exceptions import (
     OutcomeUnknown,
     SourceRefused,
 )
+from airflow_dataloader.loader.engines.protocol import Engine
 from airflow_dataloader.loader.job import Job
-from airflow_dataloader.sources.dialect import DescribedColumn, ErrorContext
+from airflow_dataloader.loader.journal import Journal
+from airflow_dataloader.loader.sessions.protocol import Snapshot, SourceSession
+from airflow_dataloader.sources.dialect import DescribedColumn, Dialect, ErrorContext
 
 
-def plan_columns(job: Job) -> None:
+class Reader(Protocol):
+    """Whoever reads a row's source: a load, or one that only looks. Fields as in :class:`.job.Job`."""
+
+    relation: str
+    snapshot: Snapshot
+    described: tuple[DescribedColumn, ...]
+    columns: tuple[PlannedColumn, ...]
+    replaced: str | None
+    engine: Engine
+    session: SourceSession
+    dialect: Dialect
+    endpoint: Endpoint
+    journal: Journal
+
+    @property
+    def config(self) -> LoadConfig:
+        """The row's configuration."""
+
+
+def plan_columns(job: Reader) -> None:
     """Describe the relation and decide what becomes of each column."""
     job.relation = job.dialect.relation(job.config.source, job.config.query)
     take_columns(job, job.session.describe(job.relation))
 
 
-def take_columns(job: Job, described: Iterable[DescribedColumn]) -> None:
+def take_columns(job: Reader, described: Iterable[DescribedColumn]) -> None:
     """Plan these columns of the relation and no others."""
     job.described = tuple(described)
     plan = job.dialect.plan_columns(job.described, job.config.value_policy, job.config.ordered_columns)
     job.columns, job.replaced = plan.columns, plan.replaced
 
 
-def open_snapshot(job: Job) -> None:
+def open_snapshot(job: Reader) -> None:
     """Freeze what the load sees of the source, from here to the end of its reads."""
     job.snapshot = job.session.open_snapshot()
     job.journal.note(snapshot=job.snapshot.kind)
@@ -42,13 +66,13 @@ def open_snapshot(job: Job) -> None:
         job.journal.remark("The source shares no snapshot among connections: it was read by one of them.")
 
 
-def read_everything(job: Job) -> ReadPlan:
+def read_everything(job: Reader) -> ReadPlan:
     """Plan a read of the whole relation."""
     with job.journal.during(Phase.PLAN):
         return _plan(job, None)
 
 
-def read_where(job: Job, where: str | None, columns: tuple[PlannedColumn, ...] | None = None) -> ReadPlan:
+def read_where(job: Reader, where: str | None, columns: tuple[PlannedColumn, ...] | None = None) -> ReadPlan:
     """Plan a read of the rows that satisfy ``where``, and have the source count them in the same snapshot.
 
     ``where`` None: all rows; ``columns`` None: all that are loaded.
@@ -60,7 +84,7 @@ def read_where(job: Job, where: str | None, columns: tuple[PlannedColumn, ...] |
     return plan if columns is None else replace(plan, columns=columns, replaced=None)
 
 
-def _plan(job: Job, where: str | None, rows: int | None = None) -> ReadPlan:
+def _plan(job: Reader, where: str | None, rows: int | None = None) -> ReadPlan:
     partitions: tuple[str, ...] = ()
     # Without a common snapshot, reads beside each other would see different states of the source.
     if job.snapshot.id is not None:
@@ -145,7 +169,7 @@ def _must_stay_filled(job: Job) -> bool:
 
 
 @contextmanager
-def explained(job: Job, where: str | None) -> Iterator[None]:
+def explained(job: Reader, where: str | None) -> Iterator[None]:
     """Turn what the engine reports of a broken read into what the source meant by it.
 
     An engine passes a driver's text on; the dialect knows the source's own errors in it, and can look for

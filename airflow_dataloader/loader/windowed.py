@@ -12,7 +12,7 @@ from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage, Written
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.publish import publish, replace_table
-from airflow_dataloader.loader.reading import read_where, refuse_empty_source, refuse_emptying
+from airflow_dataloader.loader.reading import Reader, read_where, refuse_empty_source, refuse_emptying
 from airflow_dataloader.loader.shrinking import refuse_shrinking
 from airflow_dataloader.loader.staging import note_duplicates, remark_on_keys, stage_rows
 from airflow_dataloader.loader.strategies.outcome import Outcome
@@ -67,7 +67,7 @@ def _publish(job: Job, window: Window, stage: Stage, dedup: Deduplication, verb:
     return publish(job, window.facts(), write)
 
 
-def key_columns(job: Job) -> tuple[str, ...]:
+def key_columns(job: Reader) -> tuple[str, ...]:
     """Return the target's names of the key columns; raise ConfigurationError for one the source lacks."""
     return tuple(
         job.dialect.find_column(job.columns, name, field="primary_key_cols").name

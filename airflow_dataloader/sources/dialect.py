@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
 
+from airflow_dataloader.core.comparison import Compared, PartDigest
 from airflow_dataloader.core.config import LoadConfig, SourceTable
 from airflow_dataloader.core.plan import Endpoint, PlannedColumn
 from airflow_dataloader.core.strategy import CursorType, NullCursorPolicy, ValuePolicy
@@ -215,6 +216,26 @@ class Dialect(Protocol):
         null_policy: NullCursorPolicy,
     ) -> Fingerprint:
         """Ask whether a window that begins at ``watermark`` can bring anything: one query, one pass."""
+
+    def key_cuts(
+        self, ask: Ask, relation: str, column: PlannedColumn, *, where: str | None, rows: int, parts: int
+    ) -> tuple[str, ...]:
+        """Ask where to cut ``rows`` rows into about ``parts`` even ranges of a column of an ordered family.
+
+        Returns the canonical texts that the second and later ranges begin with, ascending; fewer than asked
+        for where values repeat.
+        """
+
+    def digests(
+        self, ask: Ask, relation: str, compared: Compared, *, where: str | None
+    ) -> Mapping[int, PartDigest] | None:
+        """Have the source digest its rows' canonical texts, for each part that has rows.
+
+        None where it cannot write them as the engine does; they have to be read then.
+        """
+
+    def within_parts(self, compared: Compared, numbers: Collection[int]) -> str:
+        """Return the predicate of the rows in these parts; for sources that have given their digests only."""
 
     def cuts(self, ask: Ask, relation: str, cursor: CursorPlan, high: str) -> Cuts:
         """Ask where to cut everything up to ``high`` into chunks of about a month, or 100,000 rows."""

@@ -31,6 +31,7 @@ MOST_SUPPRESSIONS = {"airflow_dataloader": 26, "elsewhere": 26}
 #: Modules whose test has another name than theirs, because it tests a behaviour that several of them make
 #: together. The test must exist.
 TESTED_BY = {
+    "loader/engines/spark/compare.py": "integration/engines/test_compare.py",
     "loader/engines/spark/context.py": "integration/engines/test_inspect.py",
     "loader/engines/spark/engine.py": "integration/engines/test_inspect.py",
     "loader/engines/spark/fence.py": "integration/engines/test_exactly_once.py",

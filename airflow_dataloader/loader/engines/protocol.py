@@ -6,11 +6,12 @@ whose commit is already in the target's history returns what that commit did, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from airflow_dataloader.core.commit import Commit
+from airflow_dataloader.core.comparison import Compared, PartDifferences, PartDigest
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.plan import PlannedColumn, ReadPlan
 
@@ -96,6 +97,16 @@ class KeyComparison:
     returned: int
     #: Marked rows whose key the source still does not have.
     marked: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """A target's rows at one version, as far as they are compared."""
+
+    target: TargetName
+    version: int
+    #: Predicate (Spark SQL over target columns), or None for all rows.
+    where: str | None = None
 
 
 class Rows(Protocol):
@@ -186,6 +197,32 @@ class Engine(Protocol):
 
     def count(self, target: TargetName, predicate: str | None = None) -> int:
         """Return how many rows the target holds, or how many that satisfy ``predicate`` (Spark SQL)."""
+
+    def digests(
+        self,
+        side: Rows | Held,
+        compared: Compared,
+        *,
+        dedup: Deduplication | None = None,
+        without: Rows | None = None,
+    ) -> Mapping[int, PartDigest]:
+        """Digest the canonical texts of a side's rows, for each part that has rows.
+
+        ``dedup`` leaves one row a key of a planned read, ``without`` leaves out the keys of another read.
+        """
+
+    def differences(
+        self,
+        rows: Rows,
+        held: Held,
+        compared: Compared,
+        numbers: Collection[int],
+        *,
+        dedup: Deduplication | None = None,
+        without: Rows | None = None,
+        limit: int,
+    ) -> Sequence[PartDifferences]:
+        """Return how these parts differ, those that do, each with the first ``limit`` keys that do."""
 
     def rows(self, target: TargetName, columns: Sequence[str] | None = None) -> list[tuple[Any, ...]]:
         """Return the target's rows for a check; for small tables only."""

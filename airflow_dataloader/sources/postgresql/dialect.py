@@ -8,6 +8,7 @@ from airflow_dataloader.sources.postgresql import (
     connection,
     cursor,
     days,
+    digest,
     errors,
     fingerprint,
     partitions,
@@ -36,6 +37,9 @@ class PostgresqlDialect:
     chunk_predicate = staticmethod(chunks.chunk_predicate)
     days = staticmethod(days.days)
     fingerprint = staticmethod(fingerprint.fingerprint)
+    key_cuts = staticmethod(digest.key_cuts)
+    digests = staticmethod(digest.digests)
+    within_parts = staticmethod(digest.within_parts)
     null_cursor_sql = staticmethod(window.null_cursor_sql)
     partitions = staticmethod(partitions.partitions)
     session_init = staticmethod(transaction.session_init)

@@ -75,7 +75,7 @@ def test_inactive_rows_are_named_where_nothing_else_matches(bench: Bench) -> Non
         ConfigurationError, match=r"inactive: config_id \d+ \(public.old_0.* and 2 more"
     ) as caught:
         load_locally(bench.control, lambda: bench.worker, selector=parse("name:old*"))
-    assert caught.value.fix == "set is_active to true on the rows that shall be loaded"
+    assert caught.value.fix == "set is_active to true on the rows that are meant"
 
 
 def refuse_to_open() -> Worker:

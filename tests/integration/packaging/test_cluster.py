@@ -131,12 +131,19 @@ def test_a_load_succeeds_there(
     assert list((home / "warehouse" / "bronze" / "shop" / "items" / "_delta_log").glob("*.json"))
 
 
-def test_a_load_that_does_not_exist_is_one_line_and_a_failure(
-    python: Path, root: Path, control_url: str, home: Path
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [
+        ("load_table.py", "'not-an-id' does not name a load. Fix: pass <metadata_id>:<epoch>."),
+        ("verify_table.py", "'not-an-id' does not name a row. Fix: pass <config_id>."),
+    ],
+)
+def test_what_names_nothing_is_one_line_and_a_failure(
+    python: Path, root: Path, control_url: str, home: Path, task: str, said: str
 ) -> None:
     environ = {"PATH": os.environ["PATH"], "HOME": str(home), "DATALOADER_CONTROL_URL": control_url}
     ran = subprocess.run(
-        [python, root / "spark_tasks" / "load_table.py", "not-a-load"],
+        [python, root / "spark_tasks" / task, "not-an-id"],
         cwd=home,
         env=environ,
         capture_output=True,
@@ -144,4 +151,4 @@ def test_a_load_that_does_not_exist_is_one_line_and_a_failure(
         check=False,
     )
     assert ran.returncode == 1
-    assert ran.stderr == "Error: 'not-a-load' does not name a load. Fix: pass <metadata_id>:<epoch>.\n"
+    assert ran.stderr == f"Error: {said}\n"

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
 from airflow_dataloader.core.commit import Commit
+from airflow_dataloader.core.comparison import Compared, PartDifferences, PartDigest
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.plan import PlannedColumn, ReadPlan
 from airflow_dataloader.exceptions import DataloaderError
 from airflow_dataloader.loader.engines.protocol import (
     Deduplication,
+    Held,
     HistoryEntry,
     KeyComparison,
     Rows,
@@ -20,7 +22,7 @@ from airflow_dataloader.loader.engines.protocol import (
     Target,
     Written,
 )
-from airflow_dataloader.loader.engines.spark import errors, gone, history, publish, tables
+from airflow_dataloader.loader.engines.spark import compare, errors, gone, history, publish, tables
 from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.dedup import duplicates_sql
 from airflow_dataloader.loader.engines.spark.fence import fence
@@ -143,6 +145,35 @@ class SparkEngine:
         """Return how many rows the target holds, or how many that satisfy ``predicate`` (Spark SQL)."""
         with self._verb(f"counting {target}"):
             return tables.count(self._context.spark, self._context.names.locate(target), predicate)
+
+    def digests(
+        self,
+        side: Rows | Held,
+        compared: Compared,
+        *,
+        dedup: Deduplication | None = None,
+        without: Rows | None = None,
+    ) -> Mapping[int, PartDigest]:
+        """Digest the canonical texts of a side's rows, for each part that has rows."""
+        with self._verb("digesting"):
+            return compare.digests(self._context, side, compared, dedup, without)
+
+    def differences(
+        self,
+        rows: Rows,
+        held: Held,
+        compared: Compared,
+        numbers: Collection[int],
+        *,
+        dedup: Deduplication | None = None,
+        without: Rows | None = None,
+        limit: int,
+    ) -> Sequence[PartDifferences]:
+        """Return how these parts differ, those that do, each with the first ``limit`` keys that do."""
+        with self._verb(f"comparing {held.target}"):
+            return compare.differences(
+                self._context, rows, held, compared, numbers, dedup=dedup, without=without, limit=limit
+            )
 
     def rows(self, target: TargetName, columns: Sequence[str] | None = None) -> list[tuple[Any, ...]]:
         """Return the target's rows for a check; for small tables only."""

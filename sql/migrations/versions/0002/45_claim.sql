@@ -1,3 +1,22 @@
+-- What a load of a row freezes, historical_metadata.config_snapshot: its configuration, with its source's, and its
+-- target's name resolved.
+CREATE FUNCTION control.snapshot(t control.table_control, s control.table_control_dbconfig)
+RETURNS jsonb
+LANGUAGE sql STABLE
+AS $$
+    SELECT control.configuration(t) || jsonb_build_object(
+        'config_id', t.config_id,
+        'watermark_of', t.watermark_of,
+        'db_type', s.db_type,
+        'db_config_value', s.db_config_value,
+        'db_kv_scope', s.db_kv_scope,
+        'connection_options', s.connection_options,
+        'target_catalog', nullif(btrim(t.destination_table_catalog), ''),
+        'target_schema', coalesce(
+            nullif(btrim(t.destination_table_schema), ''), nullif(btrim(s.default_target_schema), '')),
+        'target_table', nullif(btrim(t.destination_table_name), ''))
+$$;
+
 -- The claim's look: locks at most `wanted` rows that are due (`asked` NULL) or asked for by id, highest priority
 -- first, then the earliest slot, and returns each with the snapshot that its load would freeze. `handled` rows
 -- are left out. A row that somebody else holds at the moment comes back with its id only. The caller holds the
@@ -114,17 +133,7 @@ BEGIN
             CASE WHEN t.last_status IS NULL AND t.retry_count > 0 THEN coalesce((
                 SELECT h.config_snapshot -> 'delete_scan' = 'true' FROM control.historical_metadata h
                 WHERE h.config_id = t.config_id ORDER BY h.id DESC LIMIT 1), false) ELSE false END AS repeats_scan,
-            control.configuration(t) || jsonb_build_object(
-                'config_id', t.config_id,
-                'watermark_of', t.watermark_of,
-                'db_type', s.db_type,
-                'db_config_value', s.db_config_value,
-                'db_kv_scope', s.db_kv_scope,
-                'connection_options', s.connection_options,
-                'target_catalog', nullif(btrim(t.destination_table_catalog), ''),
-                'target_schema', coalesce(
-                    nullif(btrim(t.destination_table_schema), ''), nullif(btrim(s.default_target_schema), '')),
-                'target_table', nullif(btrim(t.destination_table_name), '')) AS snapshot
+            control.snapshot(t, s) AS snapshot
         FROM control.table_control t
         LEFT JOIN control.table_control_dbconfig s ON s.db_config_key = t.db_config_key
         WHERE t.config_id = chosen.config_id

@@ -29,6 +29,7 @@ DROP FUNCTION control.check_status_move(), control.may_move(text, text), control
     control.destination_key(text), control.own_watermark(), control.record_change(), control.count_edit(), control.count_creation(),
     control.count_source_edit(), control.change_source(text, text), control.changed_by(),
     control.configuration(control.table_control), control.require_version(text),
+    control.snapshot(control.table_control, control.table_control_dbconfig),
     control.take_rows(integer, integer, bigint[], bigint[]),
     control.queue_rows(jsonb, text, text, text, interval);
 

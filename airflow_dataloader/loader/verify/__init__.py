@@ -1,0 +1,1 @@
+"""Compares sources with their targets; claims nothing and writes nothing."""

@@ -1,0 +1,140 @@
+"""Compares one row's source with its target: by digests of parts, then key by key where those differ."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from airflow_dataloader.core.comparison import Compared, PartDifferences, PartDigest, Parts
+from airflow_dataloader.core.encoding import ORDERED, family
+from airflow_dataloader.core.plan import PlannedColumn, ReadPlan
+from airflow_dataloader.exceptions import SchemaRefused
+from airflow_dataloader.loader.engines.protocol import Held, Rows, Target
+from airflow_dataloader.loader.reading import explained, read_everything, read_where
+from airflow_dataloader.loader.verify.columns import match, present
+from airflow_dataloader.loader.verify.look import Look
+from airflow_dataloader.loader.verify.scope import Scope, scope_of
+from airflow_dataloader.loader.verify.verified import KEYS_NAMED, Verified
+
+#: Rows that a part has at least, and parts that there are at most.
+PART_ROWS = 1_000
+MOST_PARTS = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sides:
+    """Both sides of one comparison."""
+
+    look: Look
+    scope: Scope
+    compared: Compared
+    held: Held
+    #: The keys that a later load brings, to be left out on both sides; None: there are none.
+    later: Rows | None
+
+
+def compare(look: Look, target: Target) -> Verified:
+    """Compare; raise one of our errors where source and target cannot be compared."""
+    config = look.config
+    scope = scope_of(look)
+    matched = match(look.columns, target.columns, config.schema_policy)
+    rows, later = _count(look, scope.where), _count(look, scope.later) if scope.later else 0
+    compared = _compared(look, scope, matched.columns, rows)
+    predicates = [f"({part})" for part in (scope.held, present(target.columns)) if part]
+    sides = _Sides(
+        look=look,
+        scope=scope,
+        compared=compared,
+        held=Held(target=config.target, version=target.version, where=" AND ".join(predicates) or None),
+        later=_keys(look, scope) if later and scope.keys else None,
+    )
+    found, target_rows = _differences(sides)
+    return Verified(
+        config_id=config.config_id,
+        label=config.label,
+        columns=matched.differences,
+        parts=tuple(found),
+        compared=compared,
+        source_rows=rows,
+        target_rows=target_rows,
+        later_rows=later,
+        target_version=target.version,
+        notes=(*matched.notes, *look.journal.receipt.notes),
+    )
+
+
+def _differences(sides: _Sides) -> tuple[Sequence[PartDifferences], int]:
+    """Return the parts that differ, and the number of the target's rows."""
+    look, scope, compared = sides.look, sides.scope, sides.compared
+    engine, where = look.engine, scope.where
+    with explained(look, scope.later):
+        own = engine.digests(sides.held, compared, without=sides.later)
+    target_rows = sum(digest.rows for digest in own.values())
+    theirs = look.dialect.digests(look.session.query, look.relation, compared, where=where)
+    if theirs is not None:
+        unlike = _unlike(theirs, own)
+        where = _both(where, look.dialect.within_parts(compared, unlike)) if unlike else where
+    else:
+        with explained(look, where):
+            rows = engine.read(_plan(look, where))
+            theirs = engine.digests(rows, compared, dedup=scope.dedup, without=sides.later)
+        unlike = _unlike(theirs, own)
+    if not unlike:
+        return (), target_rows
+    # Loads choose among rows of one key, which the source's own digests do not know: only this decides.
+    with explained(look, where):
+        rows = engine.read(_plan(look, where))
+        found = engine.differences(
+            rows, sides.held, compared, unlike, dedup=scope.dedup, without=sides.later, limit=KEYS_NAMED
+        )
+    return found, target_rows
+
+
+def _unlike(theirs: Mapping[int, PartDigest], own: Mapping[int, PartDigest]) -> Collection[int]:
+    return sorted(number for number in theirs.keys() | own.keys() if theirs.get(number) != own.get(number))
+
+
+def _compared(look: Look, scope: Scope, columns: tuple[PlannedColumn, ...], rows: int) -> Compared:
+    by_name = {column.name: column for column in columns}
+    for name in scope.keys:
+        if name not in by_name:
+            raise SchemaRefused(
+                f"Key column {name} of {look.config.label} is not alike at source and target.",
+                field="primary_key_cols",
+                fix="load the row with load_full = 'true', so that the target gets the source's columns",
+            )
+    keys = tuple(by_name[name] for name in scope.keys)
+    return Compared(columns=columns, keys=keys, parts=_parts(look, scope, keys, rows))
+
+
+def _parts(look: Look, scope: Scope, keys: Sequence[PlannedColumn], rows: int) -> Parts:
+    """Cut by ranges of the first key column, if it has enough values; else by hash."""
+    wanted = min(MOST_PARTS, rows // PART_ROWS)
+    if wanted < 2:
+        return Parts(count=1)
+    if keys and family(keys[0].type) in ORDERED:
+        cuts = look.dialect.key_cuts(
+            look.session.query, look.relation, keys[0], where=scope.where, rows=rows, parts=wanted
+        )
+        if len(cuts) >= wanted // 2:
+            return Parts(count=len(cuts) + 1, column=keys[0], cuts=cuts)
+    return Parts(count=wanted)
+
+
+def _count(look: Look, where: str | None) -> int:
+    return int(look.session.query(look.dialect.count_sql(look.relation, where))[0][0])
+
+
+def _plan(look: Look, where: str | None) -> ReadPlan:
+    return read_everything(look) if where is None else read_where(look, where)
+
+
+def _keys(look: Look, scope: Scope) -> Rows:
+    """Prepare a read of nothing but the keys that a later load brings."""
+    names = set(scope.keys)
+    columns = tuple(column for column in look.columns if column.name in names)
+    return look.engine.read(replace(_plan(look, scope.later), columns=columns, replaced=None))
+
+
+def _both(one: str | None, other: str) -> str:
+    return f"({one}) AND ({other})" if one else other

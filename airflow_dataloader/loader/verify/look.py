@@ -1,0 +1,57 @@
+"""A look at a row's source, as a load would see it, that takes nothing."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+
+from airflow_dataloader.core.config import LoadConfig
+from airflow_dataloader.core.plan import Endpoint, PlannedColumn
+from airflow_dataloader.loader.endpoint import resolve_endpoint
+from airflow_dataloader.loader.engines.protocol import Engine
+from airflow_dataloader.loader.execute import stop_reads
+from airflow_dataloader.loader.journal import Journal
+from airflow_dataloader.loader.reading import open_snapshot, plan_columns
+from airflow_dataloader.loader.sessions.protocol import Snapshot, SnapshotKind, SourceSession
+from airflow_dataloader.loader.sessions.registry import open_session
+from airflow_dataloader.loader.worker import Worker
+from airflow_dataloader.sources.dialect import DescribedColumn, Dialect
+from airflow_dataloader.sources.registry import dialect
+
+
+@dataclass(kw_only=True)
+class Look:
+    """What is needed to read a row's source; a :class:`~airflow_dataloader.loader.reading.Reader`."""
+
+    config: LoadConfig
+    engine: Engine
+    session: SourceSession
+    dialect: Dialect
+    endpoint: Endpoint
+    relation: str = ""
+    snapshot: Snapshot = field(default_factory=lambda: Snapshot(id=None, kind=SnapshotKind.NONE))
+    described: tuple[DescribedColumn, ...] = ()
+    columns: tuple[PlannedColumn, ...] = ()
+    replaced: str | None = None
+    journal: Journal = field(default_factory=Journal)
+
+
+@contextmanager
+def looking(worker: Worker, config: LoadConfig) -> Iterator[Look]:
+    """Connect, freeze one snapshot of the source, and plan its columns; stop what still runs on an error."""
+    name = f"adl-verify-{config.config_id}-{secrets.token_hex(4)}"
+    endpoint = resolve_endpoint(config, worker.secrets, application_name=name)
+    tongue = dialect(config.db_type)
+    with closing(open_session(endpoint)) as session:
+        look = Look(config=config, engine=worker.engine, session=session, dialect=tongue, endpoint=endpoint)
+        try:
+            open_snapshot(look)
+            plan_columns(look)
+            yield look
+        except BaseException as error:
+            level = logging.WARNING if isinstance(error, Exception) else logging.INFO
+            stop_reads(worker, session.cancel_reads, level)
+            raise

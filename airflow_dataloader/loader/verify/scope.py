@@ -1,0 +1,97 @@
+"""Which rows of source and target are to be the same, by the row's strategy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from airflow_dataloader.core.plan import PlannedColumn
+from airflow_dataloader.core.strategy import NEEDS_CURSOR, CursorType, Strategy
+from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.loader.days import LITERALS, freeze_days, slice_predicate
+from airflow_dataloader.loader.engines.protocol import Deduplication
+from airflow_dataloader.loader.verify.look import Look
+from airflow_dataloader.loader.windowed import key_columns
+from airflow_dataloader.sources.dialect import CursorPlan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """What is compared."""
+
+    #: Names of the key columns; empty: rows have no key.
+    keys: tuple[str, ...]
+    #: Predicate of the source's rows, in its SQL; None: all.
+    where: str | None = None
+    #: Predicate of the target's rows, in the engine's SQL; None: all.
+    held: str | None = None
+    #: Predicate of the source's rows that a later load brings, so that the target may hold their keys as they
+    #: were before; None: there are none.
+    later: str | None = None
+    #: How loads choose among rows of one key; None: they do not.
+    dedup: Deduplication | None = None
+
+
+def scope_of(look: Look) -> Scope:
+    """Return what the target is to hold by now.
+
+    Raises ConfigurationError where nothing says how far the target has come.
+    """
+    config = look.config
+    keys = key_columns(look)
+    if config.strategy is Strategy.ROLLING:
+        days = freeze_days(look)
+        return Scope(keys=keys, where=days.where, held=slice_predicate(days))
+    if config.strategy not in NEEDS_CURSOR:
+        return Scope(keys=keys)
+    return _up_to_the_watermark(look, keys)
+
+
+def _up_to_the_watermark(look: Look, keys: tuple[str, ...]) -> Scope:
+    config, dialect = look.config, look.dialect
+    watermark = config.incremental_value
+    if watermark is None and config.strategy is Strategy.CHUNKED_BACKFILL:
+        raise ConfigurationError(
+            f"The backfill of {config.label} has not ended.",
+            field="load_strategy",
+            fix="verify the row when its load_strategy has become incremental",
+        )
+    cursor = dialect.cursor(look.described, look.columns, config)
+    # Asked for its refusal of a watermark that is no value of the cursor.
+    dialect.freeze(look.session.query, look.relation, cursor, watermark)
+    within = dialect.window_predicate(
+        cursor, None, watermark, lookback=None, null_policy=config.null_cursor_policy
+    )
+    if watermark is not None and config.watermark_of not in (None, config.watermark_hash):
+        look.journal.remark(
+            "The row was edited since its watermark was reached: its next load reads everything."
+        )
+    later = f"NOT ({within})"
+    if not keys:
+        return Scope(keys=keys, where=within, held=_held_up_to(cursor, watermark), later=later)
+    named = [
+        look.dialect.find_column(look.columns, name, field="primary_key_cols") for name in config.primary_key
+    ]
+    present = " AND ".join(f"{dialect.quote(column.source_name)} IS NOT NULL" for column in named)
+    return Scope(
+        keys=keys,
+        where=f"({within}) AND {present}",
+        later=f"({later}) AND {present}",
+        dedup=Deduplication(keys=keys, cursor=cursor.column.name),
+    )
+
+
+def _held_up_to(cursor: CursorPlan, watermark: str | None) -> str:
+    """Return the predicate of the target's rows up to the watermark, and of those without a cursor."""
+    name = "`" + cursor.column.name.replace("`", "``") + "`"
+    if watermark is None:
+        return f"{name} IS NULL"
+    return f"{name} <= {_literal(watermark, cursor.type, cursor.column)} OR {name} IS NULL"
+
+
+def _literal(text: str, kind: CursorType, column: PlannedColumn) -> str:
+    if kind in LITERALS:
+        return LITERALS[kind].format(text)
+    if kind is CursorType.STRING:
+        # No character has to be escaped in its digits.
+        return f"CAST(X'{text.encode().hex()}' AS STRING)"
+    return f"CAST('{text}' AS {column.type})"

@@ -1,0 +1,14 @@
+"""Compares targets with their sources on a cluster: ``verify_table.py <config_id> …``."""
+
+import sys
+from pathlib import Path
+
+# There is no installed package here: it lies beside this file's folder, or this folder lies in it.
+_here = Path(globals().get("__file__", sys.argv[0])).resolve()
+_root = next(parent for parent in _here.parents if (parent / "airflow_dataloader").is_dir())
+sys.path.insert(0, str(_root))
+
+from airflow_dataloader.loader.tasks.verify import main
+
+if code := main(sys.argv[1:]):
+    sys.exit(code)
