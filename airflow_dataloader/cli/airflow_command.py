@@ -33,7 +33,8 @@ def commands() -> list[CLICommand]:
 
 def run(namespace: argparse.Namespace) -> None:
     """Run one command with Airflow's connection and configuration, and exit with its code."""
-    from airflow_dataloader.cli import interrupt, main
+    from airflow_dataloader.cli import main
+    from airflow_dataloader.loader import interrupt
 
     use_airflow(os.environ)
     interrupt.listen()

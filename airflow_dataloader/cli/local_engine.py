@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from airflow_dataloader.cli import interrupt
 from airflow_dataloader.loader.engines.spark import jars
 from airflow_dataloader.loader.engines.spark.engine import SparkEngine
 from airflow_dataloader.loader.engines.spark.java import java_home
@@ -36,8 +35,6 @@ def local_engine(settings: Settings) -> Iterator[SparkEngine]:
         with _stderr_to(settings.home / "spark.log"):
             engine = open_engine(settings)
         stack.callback(engine.close)
-        if interrupt.is_listening():
-            interrupt.listen()
         yield engine
 
 

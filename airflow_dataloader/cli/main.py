@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import click
 
 from airflow_dataloader import __version__
-from airflow_dataloader.cli import interrupt
 from airflow_dataloader.cli.db import db
 from airflow_dataloader.cli.demo import demo
 from airflow_dataloader.cli.doctor import doctor
@@ -23,6 +22,7 @@ from airflow_dataloader.cli.verify import verify
 from airflow_dataloader.cli.workspace import workspace
 from airflow_dataloader.core.scrub import scrub
 from airflow_dataloader.exceptions import DataloaderError
+from airflow_dataloader.loader import interrupt
 
 log = logging.getLogger(__name__)
 

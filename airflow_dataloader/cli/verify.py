@@ -10,7 +10,6 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from airflow_dataloader.cli import interrupt
 from airflow_dataloader.cli.console import Progress, new_console, new_table
 from airflow_dataloader.cli.control import control_engine
 from airflow_dataloader.cli.exit_codes import ExitCode
@@ -18,6 +17,7 @@ from airflow_dataloader.cli.local_engine import local_engine
 from airflow_dataloader.cli.local_secrets import local_secrets
 from airflow_dataloader.control.rows import select_rows
 from airflow_dataloader.core.selector import Selector, parse
+from airflow_dataloader.loader import interrupt
 from airflow_dataloader.loader.local import no_match
 from airflow_dataloader.loader.verify.rows import verify_rows
 from airflow_dataloader.loader.verify.verified import Verified, lines

@@ -93,9 +93,9 @@ def _job(worker: Worker, started: Started, keeper: LeaseKeeper, journal: Journal
             # Whoever interrupts this process may have ended the engine with it.
             level = logging.WARNING if isinstance(error, Exception) else logging.INFO
             stop_reads(worker, session.cancel_reads, level)
-            if keeper.stalled is not None and not isinstance(error, OutcomeUnknown):
-                # What broke, broke because it was interrupted.
-                raise keeper.stalled from error
+            cause = keeper.ended_by
+            if cause is not None and not isinstance(error, OutcomeUnknown):
+                raise cause from error
             raise
 
 

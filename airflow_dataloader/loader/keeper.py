@@ -15,10 +15,14 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from airflow_dataloader.exceptions import DataloaderError, Fenced, LeaseLost, SourceStalled
+from airflow_dataloader.exceptions import Fenced, LeaseLost, SourceStalled
+from airflow_dataloader.loader import interrupt
 from airflow_dataloader.settings import Settings
 
 log = logging.getLogger(__name__)
+
+#: Seconds between two looks whether this process was asked to end; what was raised gets as long to arrive.
+_LOOK = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +50,13 @@ class LeaseTimes:
 class LeaseKeeper:
     """Runs ``beat(progressed)`` every few seconds until it is closed or the lease is lost.
 
-    A load that nothing moves in for too long is ended too, while it still is its loader's to settle.
+    A load that nothing moves in for too long is ended too, while it still is its loader's to settle; so
+    is one whose process was asked to end, if what that raised got lost on its way.
 
     ``beat`` renews the lease in the control database and raises Fenced when the row is no longer ours.
     ``progressed`` tells whether the load moved since it was last asked; its errors never end a load.
-    ``on_lost`` interrupts the load's work; it is called once, from the keeper's thread.
+    ``on_lost`` interrupts the load's work; it is called once, from the keeper's thread. ``interrupted`` tells
+    whether this process was asked to end.
     """
 
     def __init__(
@@ -60,13 +66,15 @@ class LeaseKeeper:
         progressed: Callable[[], bool],
         on_lost: Callable[[], None],
         times: LeaseTimes,
+        interrupted: Callable[[], bool] = interrupt.seen,
     ) -> None:
         self._beat = beat
         self._progressed = progressed
         self._on_lost = on_lost
         self._times = times
+        self._interrupted = interrupted
         self._closed = threading.Event()
-        self._lost: DataloaderError | None = None
+        self._lost: BaseException | None = None
         self._renewed = self._moved = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="lease-keeper", daemon=True)
 
@@ -89,15 +97,22 @@ class LeaseKeeper:
         return self._renewed + times.lease + times.grace - times.margin
 
     def check(self) -> None:
-        """Raise Fenced if the row is no longer ours, LeaseLost if nobody knows. Called before every write."""
+        """Raise Fenced if the row is no longer ours, LeaseLost if nobody knows. Called before every write.
+
+        Raises KeyboardInterrupt if this process was asked to end.
+        """
+        if self._interrupted():
+            raise KeyboardInterrupt
         if self._lost is None and time.monotonic() >= self.deadline:
             self._lose(self._late())
         if self._lost is not None:
             raise self._lost
 
     @property
-    def stalled(self) -> SourceStalled | None:
-        """Why the load was ended, if nothing moved in it."""
+    def ended_by(self) -> SourceStalled | KeyboardInterrupt | None:
+        """Why the load was ended while its row still is ours: what broke then, broke because of that."""
+        if self._interrupted():
+            return KeyboardInterrupt()
         return self._lost if isinstance(self._lost, SourceStalled) else None
 
     def renew_now(self) -> None:
@@ -113,8 +128,21 @@ class LeaseKeeper:
 
     def _run(self) -> None:
         pause = self._times.beat
-        while not self._closed.wait(pause) and self._lost is None:
+        while self._lost is None and not self._waited(pause):
             pause = self._times.beat if self._renew() else self._times.retry
+
+    def _waited(self, pause: float) -> bool:
+        """Return True if the load ended within ``pause`` seconds, or had to."""
+        until = time.monotonic() + pause
+        asked = self._interrupted()
+        while not self._closed.wait(max(0.0, min(until - time.monotonic(), _LOOK))):
+            if asked:
+                self._lose(KeyboardInterrupt("its process was asked to end"))
+                return True
+            if time.monotonic() >= until:
+                return False
+            asked = self._interrupted()
+        return True
 
     def _renew(self) -> bool:
         asked = time.monotonic()
@@ -145,7 +173,7 @@ class LeaseKeeper:
             log.warning("Progress could not be seen: %s", error)
             return True
 
-    def _lose(self, error: DataloaderError) -> None:
+    def _lose(self, error: BaseException) -> None:
         if self._lost is not None:
             return
         self._lost = error

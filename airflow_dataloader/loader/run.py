@@ -12,6 +12,7 @@ from airflow_dataloader.control import lease
 from airflow_dataloader.control.lease import Started
 from airflow_dataloader.core.receipt import Receipt
 from airflow_dataloader.core.status import LoadStatus
+from airflow_dataloader.loader import interrupt
 from airflow_dataloader.loader.execute import execute
 from airflow_dataloader.loader.janitor import sweep_after
 from airflow_dataloader.loader.journal import Journal
@@ -34,8 +35,11 @@ class LoadIds:
 
 
 def process_tables(worker: Worker, loads: Iterable[LoadIds]) -> list[Result]:
-    """Run loads one after another; the failure of one never stops the next."""
-    results = [run_load(worker, ids) for ids in loads]
+    """Run loads one after another; the failure of one never stops the next, an interrupt stops them all."""
+    results = []
+    for ids in loads:
+        interrupt.check()
+        results.append(run_load(worker, ids))
     # Whoever could not load has a reason that would keep it from sweeping, too.
     done = [result.metadata_id for result in results if result.status is LoadStatus.SUCCEEDED]
     sweep_after(worker.control, worker.engine, done)

@@ -14,7 +14,7 @@ from airflow_dataloader.exceptions import TransientError
 from airflow_dataloader.workspace.demo.airflow_client import AirflowClient
 from airflow_dataloader.workspace.demo.airflow_home import COMPONENTS, USER, AirflowHome
 from airflow_dataloader.workspace.demo.part import ProcessPart
-from tests.faults.accident import eventually
+from tests.waiting import eventually
 
 DAG = "dataloader_load"
 

@@ -22,7 +22,7 @@ import pytest
 from airflow_dataloader.workspace.demo.airflow_client import AirflowClient
 from airflow_dataloader.workspace.demo.airflow_home import USER
 from airflow_dataloader.workspace.demo.marked import Mark
-from tests.faults.accident import eventually
+from tests.waiting import eventually
 
 TABLES = {"customers", "products", "orders", "order_lines", "payments", "events", "revenue_by_country"}
 

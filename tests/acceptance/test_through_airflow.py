@@ -13,8 +13,8 @@ import pytest
 from airflow_dataloader.control.claim import _LOCK as CLAIM_LOCK
 from tests.acceptance.through_airflow import Stand, Table
 from tests.airflow_stand import WorkspaceProcess
-from tests.faults.accident import eventually
 from tests.faults.proxy import Fault, Plan, Proxy
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from tests.conftest import Server

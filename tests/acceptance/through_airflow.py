@@ -18,7 +18,8 @@ from airflow_dataloader.control.reap import ReapLimits, reap
 from tests.acceptance.airflow_parts import Airflow
 from tests.airflow_stand import Workspace
 from tests.bench import Bench
-from tests.faults.accident import commits, eventually
+from tests.faults.accident import commits
+from tests.waiting import eventually
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 

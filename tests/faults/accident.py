@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,19 +23,9 @@ from airflow_dataloader.loader.run import LoadIds, run_load
 from airflow_dataloader.loader.settlement import Result
 from tests.bench import Bench
 from tests.faults.victim import Orders
+from tests.waiting import PATIENCE, eventually
 
 ROOT = Path(__file__).parents[2]
-
-#: Seconds that something may take on a busy machine; nothing is concluded from how long it took.
-PATIENCE = 120.0
-
-
-def eventually(what: str, happened: Callable[[], bool], *, seconds: float = PATIENCE) -> None:
-    """Wait until something has happened; fail the test if it does not."""
-    until = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < until, f"{what} did not happen within {seconds} s"
-        time.sleep(0.05)
 
 
 class Victim:

@@ -10,7 +10,8 @@ import psycopg
 
 from airflow_dataloader.loader.run import LoadIds
 from tests.bench import Bench
-from tests.faults.accident import Victim, eventually
+from tests.faults.accident import Victim
+from tests.waiting import eventually
 
 #: Any number that nobody else locks.
 _LOCK = 471_147

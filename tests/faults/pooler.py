@@ -15,7 +15,7 @@ import psycopg
 from airflow_dataloader.workspace import unprivileged
 from airflow_dataloader.workspace.end_with_parent import ParentWatch
 from airflow_dataloader.workspace.postgres import EmbeddedPostgres
-from tests.faults.accident import eventually
+from tests.waiting import eventually
 
 #: Says where PgBouncer is, where it is not on the PATH.
 VARIABLE = "DATALOADER_TEST_PGBOUNCER"

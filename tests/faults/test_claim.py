@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 from airflow_dataloader.control.claim import claim
 from airflow_dataloader.loader.run import LoadIds, run_load
 from tests.bench import Bench
-from tests.faults.accident import ROOT, eventually, healthy
+from tests.faults.accident import ROOT, healthy
 from tests.faults.items import make_items, row_of
 from tests.faults.proxy import Fault, Plan, Proxy
+from tests.waiting import eventually
 
 
 def test_the_claimer_is_killed_between_commit_and_answer(bench: Bench, control_url: str) -> None:

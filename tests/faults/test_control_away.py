@@ -17,7 +17,7 @@ from airflow_dataloader.loader.run import LoadIds, run_load
 from airflow_dataloader.loader.settlement import Result
 from tests.bench import Bench
 from tests.conftest import Server
-from tests.faults.accident import Interfering, commits, eventually, give_up, healthy
+from tests.faults.accident import Interfering, commits, give_up, healthy
 from tests.faults.items import (
     change_items,
     closed_gate,
@@ -27,6 +27,7 @@ from tests.faults.items import (
     readers,
     row_of,
 )
+from tests.waiting import eventually
 
 
 @contextmanager

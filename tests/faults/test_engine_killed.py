@@ -16,8 +16,9 @@ from airflow_dataloader.loader.engines.spark.server import ConnectServer, server
 from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine
 from airflow_dataloader.loader.observer import Moment
 from tests.bench import Bench
-from tests.faults.accident import Beside, Interfering, commits, eventually, healthy
+from tests.faults.accident import Beside, Interfering, commits, healthy
 from tests.faults.items import change_items, closed_gate, held_up, make_gate, make_items, row_of
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.faults
 

@@ -13,9 +13,10 @@ from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.run import LoadIds
 from tests.bench import Bench
 from tests.conftest import Server
-from tests.faults.accident import Beside, Interfering, commits, eventually, healthy
+from tests.faults.accident import Beside, Interfering, commits, healthy
 from tests.faults.items import change_items, closed_gate, held_up, make_gate, make_items, row_of
 from tests.faults.proxy import Fault, Plan, Proxy
+from tests.waiting import eventually
 
 
 @pytest.mark.parametrize("strategy", ["full", pytest.param("incremental", marks=pytest.mark.faults)])

@@ -18,7 +18,8 @@ from airflow_dataloader.settings import Settings
 SCRIPT = """
 import os, signal, sys
 import psutil
-from airflow_dataloader.cli import interrupt, local_engine
+from airflow_dataloader.cli import local_engine
+from airflow_dataloader.loader import interrupt
 from airflow_dataloader.settings import Settings
 
 interrupt.listen()

@@ -12,7 +12,8 @@ from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.exceptions import Fenced
 from airflow_dataloader.loader.engines.protocol import Deduplication
 from airflow_dataloader.loader.engines.spark.engine import SparkEngine
-from tests.integration.engines.workshop import APP, Attempt, Workshop, commit, sleeping, until
+from tests.integration.engines.workshop import APP, Attempt, Workshop, commit, sleeping
+from tests.waiting import until
 
 COLUMNS = {"id": "int", "at": "int"}
 BY_ID = Deduplication(keys=("id",), cursor="at")

@@ -9,7 +9,8 @@ import pytest
 
 from airflow_dataloader.exceptions import EngineFailed, Fenced, OutcomeUnknown
 from airflow_dataloader.loader.engines.protocol import Deduplication, Written
-from tests.integration.engines.workshop import APP, Attempt, Workshop, commit, sleeping, until, wake
+from tests.integration.engines.workshop import APP, Attempt, Workshop, commit, sleeping, wake
+from tests.waiting import until
 
 if TYPE_CHECKING:
     import psycopg

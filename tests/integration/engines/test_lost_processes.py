@@ -19,7 +19,8 @@ from airflow_dataloader.exceptions import OutcomeUnknown
 from airflow_dataloader.loader.engines.spark.connect import release
 from airflow_dataloader.loader.engines.spark.server import ConnectServer, server_settings
 from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine
-from tests.integration.engines.workshop import APP, Attempt, Workshop, commit, sleeping, until
+from tests.integration.engines.workshop import APP, Attempt, Workshop, commit, sleeping
+from tests.waiting import until
 
 if TYPE_CHECKING:
     import psycopg

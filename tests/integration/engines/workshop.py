@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -119,14 +118,6 @@ class Workshop:
 def commit(epoch: int, step: int = 1, **facts: Any) -> Commit:
     """Return the identity of a write of the one writer that tests are."""
     return Commit(app_id=APP, epoch=epoch, step=step, metadata_id=1000 + epoch, facts=facts)
-
-
-def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
-    """Wait until something has come true."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.02)
 
 
 def sleeping(source: psycopg.Connection[Any]) -> bool:

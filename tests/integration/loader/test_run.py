@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from types import FrameType
+
 import pytest
 
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.status import LoadStatus
+from airflow_dataloader.loader import interrupt
 from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.run import LoadIds, process_tables, run_load
 from tests.bench import Bench
+from tests.integration.engines.workshop import sleeping
+from tests.waiting import until
 
 
 def test_one_table_s_failure_never_stops_the_next(bench: Bench) -> None:
@@ -53,3 +63,59 @@ def test_an_interrupt_settles_the_load_and_goes_on_up(bench: Bench) -> None:
         bench.load(row)
     assert bench.state(row).last_status == "Failed"
     assert bench.history(row)[0].load_status == "Cancelled"
+
+
+@pytest.fixture
+def swallowing(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """SIGINT raises where nobody lets it pass, as in a callback of gRPC or while garbage is collected."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    monkeypatch.setattr(interrupt, "_seen", threading.Event())
+    interrupt.listen()
+    heard = signal.getsignal(signal.SIGINT)
+    assert callable(heard)
+
+    def swallow(number: int, frame: FrameType | None) -> None:
+        with suppress(KeyboardInterrupt):
+            heard(number, frame)
+
+    signal.signal(signal.SIGINT, swallow)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("swallowing")
+def test_an_interrupt_that_got_lost_before_a_write_stops_the_load(bench: Bench) -> None:
+    class Asking:
+        def reached(self, config: LoadConfig, moment: Moment) -> None:
+            if moment is Moment.CONNECTED:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    bench.source.execute("CREATE TABLE items AS SELECT 1 AS id")
+    bench.observer = Asking()
+    row = bench.row()
+    loads = [bench.claim(row), bench.claim(bench.row("others"))]
+    with pytest.raises(KeyboardInterrupt):
+        process_tables(bench.worker, loads)
+    assert bench.history(row)[0].load_status == "Cancelled"
+    assert bench.engine.inspect(bench.target(), "nobody") is None
+
+
+@pytest.mark.usefixtures("swallowing")
+def test_an_interrupt_that_got_lost_while_spark_works_ends_its_statement(bench: Bench) -> None:
+    bench.source.execute("CREATE TABLE items AS SELECT 1 AS id")
+    row = bench.row(query="SELECT id, length(pg_sleep(600)::text) AS at FROM items")
+    asleep = threading.Thread(target=interrupt_when_asleep, args=(bench,))
+    asleep.start()
+    with pytest.raises(KeyboardInterrupt):
+        bench.load(row)
+    asleep.join()
+    assert bench.history(row)[0].load_status == "Cancelled"
+    assert bench.engine.inspect(bench.target(), "nobody") is None
+    assert not sleeping(bench.source)
+
+
+def interrupt_when_asleep(bench: Bench) -> None:
+    """Interrupt this process when its load sleeps at the source."""
+    until(lambda: sleeping(bench.source))
+    os.kill(os.getpid(), signal.SIGINT)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -18,15 +17,13 @@ from airflow_dataloader.workspace.desk import Desk
 from airflow_dataloader.workspace.service import WorkspaceSettings, running
 from airflow_dataloader.workspace.spark.given import GivenLease, GivenSpark
 from airflow_dataloader.workspace.spark.protocol import Spark
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from airflow.providers.databricks.hooks.databricks import DatabricksHook
     from databricks.sdk import WorkspaceClient
 
     from airflow_dataloader.loader.engines.spark.server import ConnectServer
-
-#: Seconds until something that must happen is given up.
-PATIENCE = 120.0
 
 #: A task that does as its parameters say; none of it needs Spark.
 SCRIPT = """
@@ -55,14 +52,6 @@ elif what == "child":
     child = subprocess.Popen(["sleep", "600"])
     print("child", child.pid, flush=True)
 """
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for something that must happen."""
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,8 @@ from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import InvalidParameterValue, PermissionDenied, ResourceDoesNotExist
 from databricks.sdk.service.jobs import RunLifecycleStateV2State, SparkPythonTask, SubmitTask
 
-from tests.integration.workspace.conftest import Workspace, until
+from tests.integration.workspace.conftest import Workspace
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from airflow.providers.databricks.hooks.databricks import DatabricksHook

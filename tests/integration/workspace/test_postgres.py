@@ -11,8 +11,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -22,9 +21,9 @@ import pytest
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.workspace.postgres import EmbeddedPostgres
 from airflow_dataloader.workspace.unprivileged import Identity
+from tests.waiting import eventually
 
 REPOSITORY = Path(__file__).parents[3]
-PATIENCE = 30.0
 
 
 @pytest.fixture
@@ -48,13 +47,6 @@ def ask(server: EmbeddedPostgres, question: str, database: str = "postgres") -> 
         row = connection.execute(question).fetchone()
         assert row is not None
         return row[0]
-
-
-def wait_for(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {PATIENCE} s: {what}"
-        time.sleep(0.05)
 
 
 def servers_of(folder: Path) -> list[psutil.Process]:
@@ -134,7 +126,7 @@ def test_starts_again_after_its_server_was_killed(server: EmbeddedPostgres) -> N
     server.start()
     server.create_database("shop")
     os.kill(server.pid, signal.SIGKILL)
-    wait_for(lambda: not server.running, "the killed server is gone")
+    eventually("the end of the killed server", lambda: not server.running)
     server.start()
     assert ask(server, "SELECT 1", "shop") == 1
 
@@ -161,9 +153,9 @@ def test_ends_a_server_that_outlived_its_owner(server: EmbeddedPostgres, folder:
     server.start()
     assert ask(server, "SELECT 1") == 1
     assert server.pid != orphan
-    wait_for(
+    eventually(
+        "the end of the orphan",
         lambda: not psutil.pid_exists(orphan) or psutil.Process(orphan).status() == "zombie",
-        "the orphan has ended",
     )
 
 
@@ -171,7 +163,7 @@ def test_dies_with_its_owner(folder: Path) -> None:
     owner, _ = start_elsewhere(folder / "postgres")
     owner.kill()
     owner.wait()
-    wait_for(lambda: servers_of(folder) == [], "server and watch have ended")
+    eventually("the end of server and watch", lambda: servers_of(folder) == [])
 
 
 def test_refuses_a_folder_that_another_process_uses(server: EmbeddedPostgres, folder: Path) -> None:
@@ -183,7 +175,7 @@ def test_refuses_a_folder_that_another_process_uses(server: EmbeddedPostgres, fo
     finally:
         owner.kill()
         owner.wait()
-        wait_for(lambda: servers_of(folder) == [], "the other server has ended")
+        eventually("the end of the other server", lambda: servers_of(folder) == [])
 
 
 def test_says_that_a_wished_port_is_taken(folder: Path) -> None:

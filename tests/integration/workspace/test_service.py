@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from tests.integration.workspace.conftest import Client, until
+from tests.integration.workspace.conftest import Client
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from airflow_dataloader.loader.engines.spark.server import ConnectServer

@@ -64,8 +64,26 @@ def test_a_load_that_nothing_moves_in_is_ended_and_may_still_be_settled() -> Non
         assert lost.wait(10)
         with pytest.raises(SourceStalled, match="Nothing has come from the source"):
             keeper.check()
-        assert keeper.stalled is not None
+        assert isinstance(keeper.ended_by, SourceStalled)
         keeper.renew_now()
+
+
+def test_an_interrupt_that_did_not_arrive_ends_the_load_soon() -> None:
+    lost, asked = threading.Event(), threading.Event()
+    keeper = LeaseKeeper(
+        Control().beat,
+        progressed=lambda: True,
+        on_lost=lost.set,
+        times=LeaseTimes(),
+        interrupted=asked.is_set,
+    )
+    with keeper:
+        assert keeper.ended_by is None
+        asked.set()
+        with pytest.raises(KeyboardInterrupt):
+            keeper.check()
+        assert lost.wait(60)
+        assert isinstance(keeper.ended_by, KeyboardInterrupt)
 
 
 def test_the_settings_say_how_long() -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
 
+from airflow_dataloader.loader import interrupt
 from airflow_dataloader.loader.engines.spark import jars
 from airflow_dataloader.loader.engines.spark.confs import SESSION, local_confs
 from airflow_dataloader.loader.engines.spark.context import Context
@@ -120,6 +121,7 @@ def _classic(settings: EngineSettings) -> tuple[SparkSession, Callable[[], None]
             builder = builder.config(name, value)
         spark = builder.getOrCreate()
         _classic_open += 1
+    interrupt.listen_again()
     return spark.newSession(), lambda: _end_classic(spark)
 
 

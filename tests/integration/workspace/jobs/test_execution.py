@@ -14,7 +14,8 @@ import pytest
 from airflow_dataloader.workspace.spark.given import GivenSpark
 from tests.bench import Bench
 from tests.integration.engines.workshop import sleeping
-from tests.integration.workspace.conftest import Start, Workspace, starting, until
+from tests.integration.workspace.conftest import Start, Workspace, starting
+from tests.waiting import until
 
 TASK = "/Workspace/Shared/dataloader/spark_tasks/load_table.py"
 #: A read that is asleep at the source for a while, once it has begun.

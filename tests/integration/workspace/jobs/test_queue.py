@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.integration.workspace.conftest import Start, Workspace, until
+from tests.integration.workspace.conftest import Start, Workspace
+from tests.waiting import until
 
 
 def test_further_runs_wait_their_turn(start: Start) -> None:

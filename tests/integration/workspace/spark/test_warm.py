@@ -18,7 +18,7 @@ from airflow_dataloader.loader.engines.spark.server import ConnectServer, server
 from airflow_dataloader.workspace.spark import warm
 from airflow_dataloader.workspace.spark.address import with_session
 from airflow_dataloader.workspace.spark.warm import WarmLease, WarmSpark, Watch, resident_bytes
-from tests.integration.workspace.conftest import until
+from tests.waiting import until
 
 WATCH = Watch(most_bytes=2**40, look=0.2, ask_every=5, answer=20.0, unanswered=3)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from airflow_dataloader.exceptions import ConfigurationError, TransientError
 from airflow_dataloader.workspace.demo.marked import Mark
 from airflow_dataloader.workspace.demo.part import PartSpec, ProcessPart
 from airflow_dataloader.workspace.demo.supervisor import Patience, Supervisor
+from tests.waiting import until
 
 QUICK = Patience(pauses=(0.05, 0.05))
 
@@ -48,13 +49,6 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     yield stage
     stage.supervisor.stop()
     assert Mark(tmp_path).processes() == []
-
-
-def until(happened: Callable[[], object]) -> None:
-    end = time.monotonic() + 30
-    while not happened():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def kill(part: ProcessPart) -> int:

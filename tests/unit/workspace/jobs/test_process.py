@@ -6,14 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
 from airflow_dataloader.workspace.jobs.process import TaskProcess, launch, was_never_started
+from tests.waiting import until
 
 SLEEP = (sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)")
 STUBBORN = """
@@ -23,13 +22,6 @@ for number in (signal.SIGINT, signal.SIGTERM):
 print("up", flush=True)
 time.sleep(600)
 """
-
-
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def begin(folder: Path, *command: str) -> TaskProcess:
