@@ -123,6 +123,8 @@ class LoadConfig:
     #: Whether this load looks for rows that the source no longer has.
     delete_scan: bool
     load_columns_policy: LoadColumnsPolicy
+    #: Whether a new target is clustered by the key.
+    cluster_by_key: bool
     max_runtime_minutes: int
     #: sha256 over the fields that decide content, hexadecimal.
     content_hash: str
@@ -177,6 +179,7 @@ class LoadConfig:
             delete_policy=choice(DeletePolicy, snapshot, "delete_policy", "ignore"),
             delete_scan=bool(snapshot.get("delete_scan")),
             load_columns_policy=choice(LoadColumnsPolicy, snapshot, "load_columns_policy", "none"),
+            cluster_by_key=bool(snapshot.get("cluster_by_key")),
             max_runtime_minutes=int(snapshot.get("max_runtime_minutes") or 180),
             content_hash=content_hash(snapshot),
             snapshot=snapshot,

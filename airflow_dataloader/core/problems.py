@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from airflow_dataloader.core.clustering import MOST as MOST_CLUSTERED
 from airflow_dataloader.core.lookback import parse_lookback
 from airflow_dataloader.core.snapshot import choices, split_columns, text
 from airflow_dataloader.core.strategy import (
@@ -48,7 +49,7 @@ def problems(snapshot: Mapping[str, Any]) -> list[Problem]:
     """Return what stops this row from being loaded, in the order a person would mend it."""
     found = _source_problems(snapshot) + _target_problems(snapshot)
     found += _strategy_problems(snapshot) + _policy_problems(snapshot) + _delete_problems(snapshot)
-    return found
+    return found + _cluster_problems(snapshot)
 
 
 def _source_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
@@ -225,3 +226,27 @@ def _delete_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
             )
         )
     return found
+
+
+def _cluster_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
+    """Return what keeps a row's target from being clustered by its key, if it is to be."""
+    if not snapshot.get("cluster_by_key"):
+        return []
+    key, strategy = split_columns(snapshot.get("primary_key_cols")), text(snapshot, "load_strategy")
+    if not key and strategy not in NEEDS_KEY:
+        return [
+            Problem(
+                "primary_key_cols",
+                "is empty, and cluster_by_key needs it",
+                "name the key columns, separated by commas, or set cluster_by_key = false",
+            )
+        ]
+    if len(key) > MOST_CLUSTERED:
+        return [
+            Problem(
+                "cluster_by_key",
+                f"is true, the key has {len(key)} columns, and Delta clusters by {MOST_CLUSTERED} at most",
+                "set cluster_by_key = false",
+            )
+        ]
+    return []

@@ -73,6 +73,9 @@ CONFIGURATION = {
     "delete_policy": "'soft'",
     "delete_cron": "'0 3 * * 0'",
     "load_columns_policy": "'id_and_time'",
+    "cluster_by_key": "true",
+    "optimize_every_hours": "24",
+    "vacuum_every_hours": "168",
 }
 
 

@@ -73,6 +73,9 @@ def test_policies_have_the_defaults_of_the_design(control: Engine, row: int) -> 
         "delete_cron": None,
         "next_delete_scan": None,
         "load_columns_policy": "none",
+        "cluster_by_key": False,
+        "optimize_every_hours": None,
+        "vacuum_every_hours": None,
         "load_epoch": 0,
         "row_version": 1,
     }
@@ -121,6 +124,10 @@ def test_a_policy_takes_its_choices_and_no_other(
         ("freshness_minutes", 0),
         ("shrink_guard_percent", 101),
         ("shrink_guard_percent", -1),
+        ("optimize_every_hours", 0),
+        ("optimize_every_hours", 87_601),
+        ("vacuum_every_hours", 0),
+        ("vacuum_every_hours", 87_601),
         ("load_epoch", -1),
     ],
 )

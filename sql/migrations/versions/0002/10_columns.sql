@@ -36,6 +36,9 @@ ALTER TABLE control.table_control
     ADD COLUMN delete_cron VARCHAR(255),
     ADD COLUMN next_delete_scan TIMESTAMPTZ,
     ADD COLUMN load_columns_policy VARCHAR(20) NOT NULL DEFAULT 'none',
+    ADD COLUMN cluster_by_key BOOLEAN NOT NULL DEFAULT false,
+    ADD COLUMN optimize_every_hours INTEGER,
+    ADD COLUMN vacuum_every_hours INTEGER,
     ADD COLUMN load_epoch BIGINT NOT NULL DEFAULT 0,
     ADD COLUMN row_version INTEGER NOT NULL DEFAULT 1,
     ADD COLUMN resolved_destination TEXT,
@@ -60,6 +63,8 @@ ALTER TABLE control.table_control
     ADD CONSTRAINT table_control_delete_policy_check CHECK (delete_policy IN ('ignore', 'scan', 'soft')),
     ADD CONSTRAINT table_control_load_columns_policy_check
         CHECK (load_columns_policy IN ('none', 'id_and_time')),
+    ADD CONSTRAINT table_control_optimize_every_hours_check CHECK (optimize_every_hours BETWEEN 1 AND 87600),
+    ADD CONSTRAINT table_control_vacuum_every_hours_check CHECK (vacuum_every_hours BETWEEN 1 AND 87600),
     ADD CONSTRAINT table_control_load_epoch_check CHECK (load_epoch >= 0);
 
 ALTER TABLE control.table_control_dbconfig

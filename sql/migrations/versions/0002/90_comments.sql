@@ -37,6 +37,9 @@ COMMENT ON COLUMN control.table_control.delete_policy IS 'Rows that the source n
 COMMENT ON COLUMN control.table_control.delete_cron IS 'When to look for them: the first load after each slot does, in load_timezone.';
 COMMENT ON COLUMN control.table_control.next_delete_scan IS 'The first load from then on looks for deleted rows; NULL: the next load fills it with the next slot of delete_cron.';
 COMMENT ON COLUMN control.table_control.load_columns_policy IS 'Columns added at the target: none or id_and_time.';
+COMMENT ON COLUMN control.table_control.cluster_by_key IS 'A load that creates the target clusters it by primary_key_cols, four at most.';
+COMMENT ON COLUMN control.table_control.optimize_every_hours IS 'dataloader maintain compacts the target when the last time is so long ago; NULL: never.';
+COMMENT ON COLUMN control.table_control.vacuum_every_hours IS 'dataloader maintain deletes files that no version needs any more when the last time is so long ago; NULL: never.';
 COMMENT ON COLUMN control.table_control.load_epoch IS 'Counts claims; every later write of a load names its own.';
 COMMENT ON COLUMN control.table_control.row_version IS 'Counts edits of the configuration, for optimistic locking.';
 COMMENT ON COLUMN control.table_control.resolved_destination IS 'Written by triggers: lower-cased full name of the target, the source''s default schema included.';
