@@ -107,6 +107,7 @@ table_control = Table(
     Column("owner", String(255)),
     Column("tags", ARRAY(Text), nullable=False, server_default=_FILLED),
     Column("lookback", String(64)),
+    Column("chunk_size", String(64)),
     Column("null_cursor_policy", String(20), nullable=False, server_default=_FILLED),
     Column("schema_policy", String(20), nullable=False, server_default=_FILLED),
     Column("value_policy", String(20), nullable=False, server_default=_FILLED),

@@ -64,6 +64,7 @@ CONFIGURATION = {
     "owner": "'anna'",
     "tags": "'{daily}'",
     "lookback": "'2 days'",
+    "chunk_size": "'7 days'",
     "null_cursor_policy": "'fail'",
     "schema_policy": "'freeze'",
     "value_policy": "'null'",

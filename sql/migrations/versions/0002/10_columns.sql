@@ -26,6 +26,7 @@ ALTER TABLE control.table_control
     ADD COLUMN owner VARCHAR(255),
     ADD COLUMN tags TEXT[] NOT NULL DEFAULT '{}',
     ADD COLUMN lookback VARCHAR(64),
+    ADD COLUMN chunk_size VARCHAR(64),
     ADD COLUMN null_cursor_policy VARCHAR(20) NOT NULL DEFAULT 'include',
     ADD COLUMN schema_policy VARCHAR(20) NOT NULL DEFAULT 'evolve',
     ADD COLUMN value_policy VARCHAR(20) NOT NULL DEFAULT 'fail',
@@ -53,6 +54,8 @@ ALTER TABLE control.table_control
     ADD CONSTRAINT table_control_freshness_minutes_check CHECK (freshness_minutes > 0),
     ADD CONSTRAINT table_control_lookback_check
         CHECK (lookback ~* '^\s*(\d{1,18}|\d{1,9}\s*(second|minute|hour|day|week)s?)\s*$'),
+    ADD CONSTRAINT table_control_chunk_size_check
+        CHECK (chunk_size ~* '^\s*(\d{1,18}|\d{1,9}\s*(second|minute|hour|day|week)s?)\s*$' AND chunk_size ~ '[1-9]'),
     ADD CONSTRAINT table_control_null_cursor_policy_check
         CHECK (null_cursor_policy IN ('include', 'exclude', 'fail')),
     ADD CONSTRAINT table_control_schema_policy_check CHECK (schema_policy IN ('evolve', 'freeze', 'ignore')),

@@ -27,6 +27,7 @@ COMMENT ON COLUMN control.table_control.freshness_minutes IS 'Older than this is
 COMMENT ON COLUMN control.table_control.owner IS 'Whom to ask.';
 COMMENT ON COLUMN control.table_control.tags IS 'Free words to select by.';
 COMMENT ON COLUMN control.table_control.lookback IS 'Overlap with the last window: ''15 minutes'', ''2 days'', ''1000''. NULL: 15 minutes for timestamps, else 0.';
+COMMENT ON COLUMN control.table_control.chunk_size IS 'Size of a chunked_backfill''s chunks: rows (''250000''), or a span for dates and times (''7 days''). NULL: 100,000 rows, 30 days.';
 COMMENT ON COLUMN control.table_control.null_cursor_policy IS 'Rows without a cursor value: include, exclude or fail.';
 COMMENT ON COLUMN control.table_control.schema_policy IS 'New or changed source columns: evolve, freeze or ignore.';
 COMMENT ON COLUMN control.table_control.value_policy IS 'Values that cannot be kept exactly: fail, string or null (counted).';

@@ -41,6 +41,7 @@ ALTER TABLE control.table_control RENAME COLUMN last_airflow_run TO last_dagster
 ALTER TABLE control.table_control
     DROP COLUMN priority, DROP COLUMN load_timezone, DROP COLUMN max_runtime_minutes,
     DROP COLUMN freshness_minutes, DROP COLUMN owner, DROP COLUMN tags, DROP COLUMN lookback,
+    DROP COLUMN chunk_size,
     DROP COLUMN null_cursor_policy, DROP COLUMN schema_policy, DROP COLUMN value_policy,
     DROP COLUMN empty_source_policy, DROP COLUMN shrink_guard_percent, DROP COLUMN rolling_retention,
     DROP COLUMN delete_policy, DROP COLUMN delete_cron, DROP COLUMN next_delete_scan,
