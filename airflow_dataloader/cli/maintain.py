@@ -18,11 +18,17 @@ from airflow_dataloader.loader.tasks.maintain import maintain as maintain_target
 from airflow_dataloader.settings import Settings
 
 _HELP = """
-Remove staging tables that loads which died have left behind.
+Remove staging tables that dead loads have left behind; compact and vacuum targets whose rows ask for it.
 
 A stage is removed when its load is over and nothing can still write for it, never sooner. Loads do the same
-for the schema that they write to. SELECTOR is that of `dataloader load`; without it, every schema that was
-ever loaded into is looked at.
+for the schema that they write to.
+
+An active row's target is compacted (OPTIMIZE) when the last time is optimize_every_hours ago and it has
+changed since, and vacuumed when the last time is vacuum_every_hours ago. One that is being loaded is left to
+the next run.
+
+SELECTOR is that of `dataloader load`; without it, all targets and every schema that was ever loaded into are
+looked at. Exit code 1: a target could not be maintained.
 """
 
 
@@ -47,8 +53,8 @@ def maintain(*, select: str | None, local: bool) -> int:
             rows = [row.config_id for row in found]
         progress.step("Starting Spark")
         engine = stack.enter_context(local_engine(settings))
-        maintain_targets(control, engine, rows, report=progress.line)
-    return ExitCode.DONE
+        done = maintain_targets(control, engine, rows, report=progress.line)
+    return ExitCode.DONE if done else ExitCode.FAILED
 
 
 def _no_match(selector: Selector) -> ConfigurationError:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from airflow_dataloader.core.chunk_size import parse_chunk_size
 from airflow_dataloader.core.lookback import parse_lookback
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.problems import problems
@@ -50,7 +51,10 @@ _CONTENT_FIELDS = (
     "value_policy",
 )
 #: Those that matter to one strategy alone.
-_ROLLING_FIELDS = ("load_timezone", "rolling_retention")
+_STRATEGY_FIELDS: Mapping[str, tuple[str, ...]] = {
+    Strategy.ROLLING: ("load_timezone", "rolling_retention"),
+    Strategy.CHUNKED_BACKFILL: ("chunk_size",),
+}
 
 #: Those among them that a watermark depends on: what is read, by which cursor, and where it went.
 _WATERMARK_FIELDS = (
@@ -102,6 +106,8 @@ class LoadConfig:
     watermark_of: str | None
     #: Overlap with the last window: a time span, or a number for integer and decimal cursors; None: default.
     lookback: timedelta | int | None
+    #: Of a backfill's chunks: a time span, or a number of rows; None: default.
+    chunk_size: timedelta | int | None
     primary_key: tuple[str, ...]
     #: Date or timestamp column of a rolling load, and how many days of it the load keeps fresh.
     rolling_column: str | None
@@ -123,6 +129,8 @@ class LoadConfig:
     #: Whether this load looks for rows that the source no longer has.
     delete_scan: bool
     load_columns_policy: LoadColumnsPolicy
+    #: Whether a new target is clustered by the key.
+    cluster_by_key: bool
     max_runtime_minutes: int
     #: sha256 over the fields that decide content, hexadecimal.
     content_hash: str
@@ -160,6 +168,7 @@ class LoadConfig:
             incremental_value=snapshot.get("incremental_value"),
             watermark_of=snapshot.get("watermark_of"),
             lookback=parse_lookback(text(snapshot, "lookback")),
+            chunk_size=parse_chunk_size(text(snapshot, "chunk_size")),
             primary_key=split_columns(snapshot.get("primary_key_cols")),
             rolling_column=text(snapshot, "rolling_column"),
             rolling_days=snapshot.get("rolling_days"),
@@ -177,6 +186,7 @@ class LoadConfig:
             delete_policy=choice(DeletePolicy, snapshot, "delete_policy", "ignore"),
             delete_scan=bool(snapshot.get("delete_scan")),
             load_columns_policy=choice(LoadColumnsPolicy, snapshot, "load_columns_policy", "none"),
+            cluster_by_key=bool(snapshot.get("cluster_by_key")),
             max_runtime_minutes=int(snapshot.get("max_runtime_minutes") or 180),
             content_hash=content_hash(snapshot),
             snapshot=snapshot,
@@ -219,8 +229,7 @@ def row_label(snapshot: Mapping[str, Any]) -> str:
 
 def content_hash(snapshot: Mapping[str, Any]) -> str:
     """Return a digest of the fields that decide which rows a load reads and where they go."""
-    rolls = snapshot.get("load_strategy") == Strategy.ROLLING
-    names = _CONTENT_FIELDS + (_ROLLING_FIELDS if rolls else ())
+    names = _CONTENT_FIELDS + _STRATEGY_FIELDS.get(snapshot.get("load_strategy") or "", ())
     return _digest({name: snapshot.get(name) for name in names})
 
 

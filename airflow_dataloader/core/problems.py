@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from airflow_dataloader.core.chunk_size import parse_chunk_size
+from airflow_dataloader.core.clustering import MOST as MOST_CLUSTERED
 from airflow_dataloader.core.lookback import parse_lookback
 from airflow_dataloader.core.snapshot import choices, split_columns, text
 from airflow_dataloader.core.strategy import (
@@ -30,6 +32,12 @@ DB_TYPES = frozenset({"mssql", "oracle", "postgresql", "snowflake", "snowflake_p
 #: Keys of ``db_config_value`` that every source needs; each value is the name of a secret.
 CONNECTION_KEYS = ("host", "port", "database", "user", "password")
 
+#: Columns that hold a span of time or a number, by their readers and what to write.
+_SIZES: Mapping[str, tuple[Callable[[str | None], object], str]] = {
+    "lookback": (parse_lookback, "write '15 minutes', '2 days' or '1000'"),
+    "chunk_size": (parse_chunk_size, "write '7 days' or '250000'"),
+}
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -48,7 +56,7 @@ def problems(snapshot: Mapping[str, Any]) -> list[Problem]:
     """Return what stops this row from being loaded, in the order a person would mend it."""
     found = _source_problems(snapshot) + _target_problems(snapshot)
     found += _strategy_problems(snapshot) + _policy_problems(snapshot) + _delete_problems(snapshot)
-    return found
+    return found + _cluster_problems(snapshot)
 
 
 def _source_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
@@ -177,10 +185,11 @@ def _policy_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
         for name, kind in policies.items()
         if snapshot.get(name) and snapshot[name] not in choices(kind)
     ]
-    try:
-        parse_lookback(text(snapshot, "lookback"))
-    except ValueError as error:
-        found.append(Problem("lookback", str(error), "write '15 minutes', '2 days' or '1000'"))
+    for name, (parse, fix) in _SIZES.items():
+        try:
+            parse(text(snapshot, name))
+        except ValueError as error:
+            found.append(Problem(name, str(error), fix))
     number = snapshot.get("num_partitions")
     if number is not None and not 1 <= number <= 256:
         found.append(
@@ -225,3 +234,27 @@ def _delete_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
             )
         )
     return found
+
+
+def _cluster_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
+    """Return what keeps a row's target from being clustered by its key, if it is to be."""
+    if not snapshot.get("cluster_by_key"):
+        return []
+    key, strategy = split_columns(snapshot.get("primary_key_cols")), text(snapshot, "load_strategy")
+    if not key and strategy not in NEEDS_KEY:
+        return [
+            Problem(
+                "primary_key_cols",
+                "is empty, and cluster_by_key needs it",
+                "name the key columns, separated by commas, or set cluster_by_key = false",
+            )
+        ]
+    if len(key) > MOST_CLUSTERED:
+        return [
+            Problem(
+                "cluster_by_key",
+                f"is true, the key has {len(key)} columns, and Delta clusters by {MOST_CLUSTERED} at most",
+                "set cluster_by_key = false",
+            )
+        ]
+    return []

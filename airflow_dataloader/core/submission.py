@@ -1,13 +1,17 @@
-"""What Airflow sends to the Jobs API for one load: ids only, never configuration."""
+"""What Airflow sends to the Jobs API for one run: ids only, never configuration."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import PurePosixPath
 from typing import Any
 
 #: Path of the loader's task file below the folder that holds the loader.
 TASK_FILE = "spark_tasks/load_table.py"
+#: That of maintenance.
+MAINTAIN_FILE = "spark_tasks/maintain_tables.py"
 
 #: Where a workspace holds the loader unless ``[dataloader] loader_path`` says otherwise.
 LOADER_PATH = "/Workspace/Shared/airflow_dataloader"
@@ -15,7 +19,6 @@ LOADER_PATH = "/Workspace/Shared/airflow_dataloader"
 #: The Jobs API accepts no longer token.
 LONGEST_TOKEN = 64
 
-_TASK_KEY = "load"
 _ENVIRONMENT_KEY = "dataloader"
 
 #: What ``[dataloader] cluster`` may say of the run itself; the rest is about its task.
@@ -44,26 +47,46 @@ class Submission:
     @property
     def payload(self) -> dict[str, Any]:
         """Return the body of ``runs/submit``."""
-        chosen = dict(self.cluster or {})
-        of_run = {name: chosen.pop(name) for name in _OF_RUN & chosen.keys()}
-        task: dict[str, Any] = {
-            "task_key": _TASK_KEY,
-            "spark_python_task": {
-                "python_file": f"{self.loader_path.rstrip('/')}/{TASK_FILE}",
-                "parameters": [f"{self.metadata_id}:{self.epoch}"],
-            },
-        }
-        if (environment := chosen.pop("environment", None)) is not None:
-            task["environment_key"] = _ENVIRONMENT_KEY
-            of_run["environments"] = [{"environment_key": _ENVIRONMENT_KEY, "spec": environment}]
-        return {
-            "run_name": f"dataloader load {self.metadata_id}",
-            "idempotency_token": self.token,
-            "timeout_seconds": self.max_runtime_minutes * 60,
-            "queue": {"enabled": True},
-            "tasks": [task | chosen],
-            **of_run,
-        }
+        payload = run_payload(
+            f"dataloader load {self.metadata_id}",
+            TASK_FILE,
+            [f"{self.metadata_id}:{self.epoch}"],
+            timeout=timedelta(minutes=self.max_runtime_minutes),
+            loader_path=self.loader_path,
+            cluster=self.cluster,
+        )
+        return {**payload, "idempotency_token": self.token}
+
+
+def run_payload(
+    name: str,
+    file: str,
+    parameters: Sequence[str],
+    *,
+    timeout: timedelta,
+    loader_path: str,
+    cluster: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """Return the body of ``runs/submit`` for one run of a task file below ``loader_path``."""
+    chosen = dict(cluster or {})
+    of_run = {key: chosen.pop(key) for key in _OF_RUN & chosen.keys()}
+    task: dict[str, Any] = {
+        "task_key": PurePosixPath(file).stem.partition("_")[0],
+        "spark_python_task": {
+            "python_file": f"{loader_path.rstrip('/')}/{file}",
+            "parameters": list(parameters),
+        },
+    }
+    if (environment := chosen.pop("environment", None)) is not None:
+        task["environment_key"] = _ENVIRONMENT_KEY
+        of_run["environments"] = [{"environment_key": _ENVIRONMENT_KEY, "spec": environment}]
+    return {
+        "run_name": name,
+        "timeout_seconds": timeout // timedelta(seconds=1),
+        "queue": {"enabled": True},
+        "tasks": [task | chosen],
+        **of_run,
+    }
 
 
 def submit_token(installation: str, metadata_id: int, epoch: int) -> str:

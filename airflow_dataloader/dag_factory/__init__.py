@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from airflow_dataloader.dag_factory import load, maintain
 from airflow_dataloader.dag_factory.load import load_dag
+from airflow_dataloader.dag_factory.maintain import maintain_dag
 
-__all__ = ["build_dags", "load_dag"]
+__all__ = ["build_dags", "load_dag", "maintain_dag"]
 
 
-def build_dags(namespace: dict[str, Any], **options: Any) -> None:
+def build_dags(
+    namespace: dict[str, Any],
+    *,
+    dag_id: str | None = None,
+    control_conn_id: str | None = None,
+    databricks_conn_id: str | None = None,
+    tags: Sequence[str] = ("dataloader",),
+) -> None:
     """Put every DAG of this package into ``namespace``, a DAG file's ``globals()``.
 
-    ``options`` are :func:`load_dag`'s: another control database or workspace, and a name of one's own for
-    the second of two.
+    The options are for the second of two: another control database or workspace, and a name of one's own for
+    the load DAG, which those of the others then begin with.
     """
-    for dag in (load_dag(**options),):
+    loading = load_dag(
+        dag_id=dag_id or load.DAG_ID,
+        control_conn_id=control_conn_id,
+        databricks_conn_id=databricks_conn_id,
+        tags=tags,
+    )
+    maintaining = maintain_dag(
+        dag_id=f"{dag_id}_maintain" if dag_id else maintain.DAG_ID,
+        databricks_conn_id=databricks_conn_id,
+        tags=tags,
+    )
+    for dag in (loading, maintaining):
         namespace[dag.dag_id] = dag

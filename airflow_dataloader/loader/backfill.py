@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from airflow_dataloader.control import backfill as control
 from airflow_dataloader.control.backfill import Backfill, Chunk
+from airflow_dataloader.core.chunk_size import MOST_CHUNKS, fitting, refuse_too_many
 from airflow_dataloader.core.commit import BACKFILL, CHUNK, FENCE_STEP, FINAL
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.names import TargetName
@@ -19,6 +20,7 @@ from airflow_dataloader.loader.job import Job, backfill_stage_name
 from airflow_dataloader.loader.patience import patiently
 from airflow_dataloader.loader.reading import refuse_empty_source
 from airflow_dataloader.loader.window import freeze_window
+from airflow_dataloader.sources.dialect import CursorPlan
 
 _Answer = TypeVar("_Answer")
 
@@ -84,8 +86,7 @@ def _begun(job: Job) -> Progress:
     low, chunks = None, []
     if window.high is not None:
         with job.journal.during(Phase.PLAN):
-            cuts = job.dialect.cuts(job.session.query, job.relation, window.cursor, window.high)
-        low, points = cuts.low, cuts.points
+            low, points = _cuts(job, window.cursor, window.high)
         ends = zip((None, *points), (*points, None), strict=True)
         chunks = [Chunk(number=number, low=a, high=b) for number, (a, b) in enumerate(ends, 1)]
     if not chunks or job.config.null_cursor_policy is NullCursorPolicy.INCLUDE:
@@ -97,6 +98,16 @@ def _begun(job: Job) -> Progress:
     )  # fmt: skip
     plan = _patient(job, begin)
     return Progress(plan=plan, table=_table(job, plan), left=plan.chunks)
+
+
+def _cuts(job: Job, cursor: CursorPlan, high: str) -> tuple[str | None, tuple[str, ...]]:
+    """Return the smallest cursor, and where the second and later chunks begin."""
+    size = fitting(job.config.chunk_size, cursor.type, cursor.column.source_name)
+    # The rows without a cursor may be one chunk more.
+    most = MOST_CHUNKS - 1
+    found = job.dialect.cuts(job.session.query, job.relation, cursor, high, size=size, most=most)
+    refuse_too_many(len(found.points) + 2)
+    return found.low, found.points
 
 
 def _resumed(job: Job, plan: Backfill) -> Progress | None:

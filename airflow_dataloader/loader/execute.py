@@ -17,7 +17,7 @@ from airflow_dataloader.loader.journal import Journal
 from airflow_dataloader.loader.keeper import LeaseKeeper
 from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.reading import open_snapshot, plan_columns
-from airflow_dataloader.loader.schema import decide_schema
+from airflow_dataloader.loader.schema import cluster_columns, decide_schema
 from airflow_dataloader.loader.sessions.registry import open_session
 from airflow_dataloader.loader.strategies import (
     append_only,
@@ -58,6 +58,7 @@ def execute(
         with journal.during(Phase.PLAN):
             open_snapshot(job)
             plan_columns(job)
+            job.cluster_by = cluster_columns(job)
         take_target(job)
         decide_schema(job)
         job.reached(Moment.PLANNED)

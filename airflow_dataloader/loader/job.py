@@ -42,6 +42,8 @@ class Job:
     #: The source's columns, and what becomes of them; empty until planned.
     described: tuple[DescribedColumn, ...] = ()
     columns: tuple[PlannedColumn, ...] = ()
+    #: Target's names of the columns that a new target is clustered by.
+    cluster_by: tuple[str, ...] = ()
     #: What becomes of the target's columns; nothing until decided.
     schema: SchemaChange = field(default_factory=lambda: SchemaChange(after={}))
     #: What its writes put into the load columns.

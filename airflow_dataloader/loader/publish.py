@@ -45,4 +45,6 @@ def replace_table(
 ) -> Written:
     """Put the data in the place of all that the target holds, and of its columns where they may change."""
     keeps = job.schema.keeps_columns
-    return job.engine.overwrite(job.config.target, data, commit, dedup, keep_columns=keeps)
+    return job.engine.overwrite(
+        job.config.target, data, commit, dedup, keep_columns=keeps, cluster_by=job.cluster_by
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from airflow_dataloader.core.clustering import clustering
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.load_columns import OWN_COLUMNS, mark_for, refuse_collision, stamp_for
 from airflow_dataloader.core.schema_change import decide, difference
@@ -33,6 +34,18 @@ def decide_schema(job: Job) -> None:
     if held is not None:
         note_columns(job, held)
     _note_one_sided(job)
+
+
+def cluster_columns(job: Job) -> tuple[str, ...]:
+    """Return the target's names of the columns that a new target is clustered by; none if it is not.
+
+    Raises ConfigurationError where Delta cannot cluster by the key, before anything is read.
+    """
+    if not job.config.cluster_by_key:
+        return ()
+    find = job.dialect.find_column
+    key = [find(job.columns, name, field="primary_key_cols") for name in job.config.primary_key]
+    return clustering(key, job.columns, job.config.label)
 
 
 def _add_load_columns(job: Job) -> None:

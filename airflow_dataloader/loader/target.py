@@ -36,8 +36,8 @@ def take_target(job: Job) -> None:
             if attempt not in own:
                 # Refused where that row's own later attempt holds the target: the same end is reached.
                 with suppress(Fenced):
-                    job.engine.fence(job.config.target, job.columns, _closing(job, attempt))
-        version = job.engine.fence(job.config.target, job.columns, job.commit(FENCE_STEP, {}))
+                    _fence(job, _closing(job, attempt))
+        version = _fence(job, job.commit(FENCE_STEP, {}))
         job.reached(Moment.FENCED)
         job.target = _inspect(job, seen=job.started.epoch)
         for attempt in own:
@@ -46,6 +46,10 @@ def take_target(job: Job) -> None:
             clear_up(job, attempt)
         # Only now: a receipt that names the fence tells later loads that nothing is left to adopt.
         job.journal.note(fence_version=version)
+
+
+def _fence(job: Job, commit: Commit) -> int:
+    return job.engine.fence(job.config.target, job.columns, commit, cluster_by=job.cluster_by)
 
 
 def _own(job: Job) -> list[Attempt]:

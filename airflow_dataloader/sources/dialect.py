@@ -237,8 +237,13 @@ class Dialect(Protocol):
     def within_parts(self, compared: Compared, numbers: Collection[int]) -> str:
         """Return the predicate of the rows in these parts; for sources that have given their digests only."""
 
-    def cuts(self, ask: Ask, relation: str, cursor: CursorPlan, high: str) -> Cuts:
-        """Ask where to cut everything up to ``high`` into chunks of about a month, or 100,000 rows."""
+    def cuts(
+        self, ask: Ask, relation: str, cursor: CursorPlan, high: str, *, size: timedelta | int, most: int
+    ) -> Cuts:
+        """Ask where to cut everything up to ``high`` into chunks of ``size``: a span, or about so many rows.
+
+        The size fits the cursor's type. Where there are more than ``most`` chunks, a few more are enough.
+        """
 
     def chunk_predicate(self, cursor: CursorPlan, low: str | None, below: str | None, high: str) -> str:
         """Return the predicate of ``low <= cursor < below``, up to ``high``; None leaves an end open."""

@@ -36,6 +36,8 @@ TESTED_BY = {
     "loader/engines/spark/engine.py": "integration/engines/test_inspect.py",
     "loader/engines/spark/fence.py": "integration/engines/test_exactly_once.py",
     "loader/engines/spark/frames.py": "integration/engines/test_overwrite.py",
+    "loader/engines/spark/layout.py": "integration/engines/test_overwrite.py",
+    "loader/engines/spark/maintenance.py": "integration/engines/test_maintenance.py",
     "loader/engines/spark/observe.py": "integration/engines/test_overwrite.py",
     "loader/engines/spark/publish.py": "integration/engines/test_overwrite.py",
     "loader/engines/spark/read.py": "integration/engines/test_postgresql.py",

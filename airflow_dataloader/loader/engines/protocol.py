@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.comparison import Compared, PartDifferences, PartDigest
+from airflow_dataloader.core.maintenance import Upkeep
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.plan import PlannedColumn, ReadPlan
 
@@ -109,6 +111,24 @@ class Held:
     where: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Optimized:
+    """What compacting a target did; all 0 where there was nothing to do."""
+
+    files_added: int
+    files_removed: int
+    bytes_added: int
+    bytes_removed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vacuumed:
+    """Files that were deleted, and their bytes."""
+
+    files_deleted: int
+    bytes_deleted: int
+
+
 class Rows(Protocol):
     """A planned read that has not run yet; only the engine that made it can look inside."""
 
@@ -150,11 +170,13 @@ class Engine(Protocol):
         dedup: Deduplication | None = None,
         *,
         keep_columns: bool = False,
+        cluster_by: Sequence[str] = (),
     ) -> Written:
         """Replace the whole table and its columns in one commit; readers keep the old version until then.
 
         ``keep_columns``: columns and types stay the target's, but for types that must become wider; what the
-        data lacks is NULL.
+        data lacks is NULL. ``cluster_by``: columns that the table is clustered by if nobody has chosen
+        clusters or partitions for it.
         """
 
     def append(self, target: TargetName, data: Rows | Stage, commit: Commit) -> Written:
@@ -189,10 +211,17 @@ class Engine(Protocol):
     ) -> Written:
         """Replace exactly the target's rows that satisfy ``predicate`` (Spark SQL over target columns)."""
 
-    def fence(self, target: TargetName, columns: Sequence[PlannedColumn], commit: Commit) -> int:
+    def fence(
+        self,
+        target: TargetName,
+        columns: Sequence[PlannedColumn],
+        commit: Commit,
+        *,
+        cluster_by: Sequence[str] = (),
+    ) -> int:
         """Commit nothing but the commit's version, so that no older write can land; return the table version.
 
-        An absent target is created empty with ``columns``.
+        An absent target is created empty with ``columns``, clustered by ``cluster_by``.
         """
 
     def count(self, target: TargetName, predicate: str | None = None) -> int:
@@ -226,6 +255,19 @@ class Engine(Protocol):
 
     def rows(self, target: TargetName, columns: Sequence[str] | None = None) -> list[tuple[Any, ...]]:
         """Return the target's rows for a check; for small tables only."""
+
+    def upkeep(self, target: TargetName, since: datetime) -> Upkeep | None:
+        """Return when the target was maintained last, looking back to ``since``; None: it does not exist."""
+
+    def optimize(self, target: TargetName) -> Optimized | None:
+        """Compact small files and cluster what is not yet; no row changes.
+
+        None: another transaction got in the way, and nothing was done. A load whose write meets this one
+        writes again.
+        """
+
+    def vacuum(self, target: TargetName) -> Vacuumed:
+        """Delete the files that no version needs which the target's own retention keeps readable."""
 
     def stages(self, beside: TargetName) -> list[TargetName]:
         """Return the stages in the schema of ``beside``, whosever they are, half removed ones too."""

@@ -2,51 +2,55 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from airflow_dataloader.core.strategy import CursorType
 from airflow_dataloader.sources.dialect import Ask, CursorPlan, Cuts
 from airflow_dataloader.sources.postgresql.quoting import literal
 
-#: Rows that a chunk of numbers or texts is to have, and days that one of times has.
-ROWS, DAYS = 100_000, 30
-
-_SECONDS = DAYS * 86_400
+_INSTANTS = "lo + floor(extract(epoch FROM x - lo) / {seconds}) * interval '{seconds} seconds'"
 
 #: Beginning of the chunk that a value ``x`` belongs to, if ``lo`` begins the first. Any cut is right, so that
 #: nothing depends on how these round; only cuts with rows behind them are made, whatever the gaps are.
 _BEGINNINGS = {
-    CursorType.DATE: f"lo + (x - lo) / {DAYS} * {DAYS}",
-    CursorType.TIMESTAMP: f"lo + floor(extract(epoch FROM x - lo) / {_SECONDS}) * interval '{DAYS} days'",
-    CursorType.TIMESTAMP_NTZ: f"lo + floor(extract(epoch FROM x - lo) / {_SECONDS}) * interval '{DAYS} days'",
+    CursorType.DATE: "lo + (x - lo) / {days} * {days}",
+    CursorType.TIMESTAMP: _INSTANTS,
+    CursorType.TIMESTAMP_NTZ: _INSTANTS,
 }
 
+
+#: Longer than a calendar of four-digit years; PostgreSQL has no interval for much more.
+_EVER = timedelta(days=10_000 * 366)
 
 _ENDS = "(SELECT min(x) AS lo, max(x) AS hi, count(*) AS n FROM v) AS e"
 
 
-def cuts(ask: Ask, relation: str, cursor: CursorPlan, high: str, *, rows: int = ROWS) -> Cuts:
+def cuts(ask: Ask, relation: str, cursor: CursorPlan, high: str, *, size: timedelta | int, most: int) -> Cuts:
     """Return where to cut; see :class:`airflow_dataloader.sources.dialect.Dialect`.
 
-    Times are cut every 30 days. Integers are cut into ranges of one width, as many as there are ``rows`` rows
-    in the table. Decimals and texts have no such width: the source sorts them and counts.
+    Times are cut into spans. Integers are cut into ranges of one width, as many as ``size`` goes into the
+    table's rows. Decimals and texts have no such width: the source sorts them and counts.
     """
-    points = [text for (text,) in ask(cuts_sql(relation, cursor, high, rows=rows))]
+    points = [text for (text,) in ask(f"{cuts_sql(relation, cursor, high, size)} LIMIT {most + 1}")]
     return Cuts(low=points[0] if points else None, points=tuple(points[1:]))
 
 
-def cuts_sql(relation: str, cursor: CursorPlan, high: str, *, rows: int) -> str:
+def cuts_sql(relation: str, cursor: CursorPlan, high: str, size: timedelta | int) -> str:
     """Return the query for the smallest cursor and the beginning of every later chunk, in order."""
     x, bound = cursor.quoted, f"CAST({literal(high)} AS {cursor.cast})"
     kept = f" AND {cursor.kept}" if cursor.kept else ""
     values = f"SELECT {x} AS x FROM {relation} WHERE {x} <= {bound}{kept}"
-    if cursor.type in _BEGINNINGS:
-        begun = f"SELECT DISTINCT CAST({_BEGINNINGS[cursor.type]} AS {cursor.cast}) AS x FROM v, {_ENDS}"
+    if isinstance(size, timedelta):
+        span = min(size, _EVER)
+        first = _BEGINNINGS[cursor.type].format(days=span.days, seconds=span // timedelta(seconds=1))
+        begun = f"SELECT DISTINCT CAST({first} AS {cursor.cast}) AS x FROM v, {_ENDS}"
     elif cursor.type is CursorType.INTEGER:
-        width = f"greatest(1, ceil((hi::numeric - lo + 1) * {rows} / n))"
+        width = f"greatest(1, ceil((hi::numeric - lo + 1) * {size} / n))"
         first = f"lo + div(x::numeric - lo, {width}) * {width}"
         begun = f"SELECT DISTINCT CAST({first} AS {cursor.cast}) AS x FROM v, {_ENDS}"
     else:
         numbered = "SELECT x, row_number() OVER (ORDER BY x) - 1 AS place FROM v"
-        begun = f"SELECT DISTINCT x FROM ({numbered}) AS s WHERE place % {rows} = 0"
+        begun = f"SELECT DISTINCT x FROM ({numbered}) AS s WHERE place % {size} = 0"
     return f"WITH v AS ({values}), c AS ({begun}) SELECT CAST(c.x AS text) FROM c ORDER BY c.x"
 
 

@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 
+from airflow_dataloader.loader.engines.spark.engine import SparkEngine
 from airflow_dataloader.loader.tasks.maintain import main
 from tests.bench import Bench
 from tests.integration.cli.conftest import Command
@@ -51,3 +52,34 @@ def test_without_local_it_says_what_to_do(maintain: Command) -> None:
     code, _, error = maintain()
     assert code == 2
     assert "add --local" in error
+
+
+def test_targets_are_compacted_by_their_rows_policies(bench: Bench, maintain: Command) -> None:
+    bench.source.execute("CREATE TABLE orders AS SELECT generate_series(1, 3) AS id")
+    row = bench.row("orders", load_strategy="append_only", incremental_column="id", optimize_every_hours=24)
+    bench.succeed(row)
+    bench.source.execute("INSERT INTO orders VALUES (4)")
+    bench.succeed(row)
+    code, out, _ = maintain("--local")
+    assert code == 0
+    assert f"config_id {row} (public.orders → bronze.{bench.schema}.orders): compacted 2 files (" in out
+    assert "compacted" not in maintain("--local")[1]
+
+
+def test_a_target_that_cannot_be_maintained_is_said_by_the_exit_code(
+    bench: Bench, maintain: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench.source.execute("CREATE TABLE orders AS SELECT 1 AS id")
+    row = bench.row("orders", vacuum_every_hours=24)
+    bench.succeed(row)
+    assert isinstance(bench.engine, SparkEngine)
+    location = bench.engine._context.names.locate(bench.target("orders"))
+    bench.engine._context.spark.sql(
+        f"ALTER TABLE {location.sql} "
+        "SET TBLPROPERTIES ('delta.deletedFileRetentionDuration' = 'interval 0 hours')"
+    )
+    code, out, _ = maintain("--local", "-s", "name:orders")
+    assert code == 1
+    assert "Not vacuumed: the target keeps files of older versions for 0 hours" in out
+    assert main([str(row)]) == 1
+    assert "Not vacuumed" in capsys.readouterr().out

@@ -64,6 +64,7 @@ CONFIGURATION = {
     "owner": "'anna'",
     "tags": "'{daily}'",
     "lookback": "'2 days'",
+    "chunk_size": "'7 days'",
     "null_cursor_policy": "'fail'",
     "schema_policy": "'freeze'",
     "value_policy": "'null'",
@@ -73,6 +74,9 @@ CONFIGURATION = {
     "delete_policy": "'soft'",
     "delete_cron": "'0 3 * * 0'",
     "load_columns_policy": "'id_and_time'",
+    "cluster_by_key": "true",
+    "optimize_every_hours": "24",
+    "vacuum_every_hours": "168",
 }
 
 

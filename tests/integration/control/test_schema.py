@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlalchemy import Engine, insert, text
 from airflow_dataloader.control.connect import transaction
 from airflow_dataloader.control.tables import backfill, dbconfig, load_chunk, table_control
 from airflow_dataloader.core import strategy
+from airflow_dataloader.core.chunk_size import parse_chunk_size
 from airflow_dataloader.core.lookback import parse_lookback
 from airflow_dataloader.exceptions import ConfigurationError
 from tests.factories import add_row, add_source
@@ -63,6 +65,7 @@ def test_policies_have_the_defaults_of_the_design(control: Engine, row: int) -> 
         "freshness_minutes": None,
         "tags": [],
         "lookback": None,
+        "chunk_size": None,
         "null_cursor_policy": "include",
         "schema_policy": "evolve",
         "value_policy": "fail",
@@ -73,6 +76,9 @@ def test_policies_have_the_defaults_of_the_design(control: Engine, row: int) -> 
         "delete_cron": None,
         "next_delete_scan": None,
         "load_columns_policy": "none",
+        "cluster_by_key": False,
+        "optimize_every_hours": None,
+        "vacuum_every_hours": None,
         "load_epoch": 0,
         "row_version": 1,
     }
@@ -121,6 +127,10 @@ def test_a_policy_takes_its_choices_and_no_other(
         ("freshness_minutes", 0),
         ("shrink_guard_percent", 101),
         ("shrink_guard_percent", -1),
+        ("optimize_every_hours", 0),
+        ("optimize_every_hours", 87_601),
+        ("vacuum_every_hours", 0),
+        ("vacuum_every_hours", 87_601),
         ("load_epoch", -1),
     ],
 )
@@ -129,6 +139,7 @@ def test_numbers_that_make_no_sense_are_refused(control: Engine, row: int, colum
         edit(control, column, value)
 
 
+@pytest.mark.parametrize(("column", "read"), [("lookback", parse_lookback), ("chunk_size", parse_chunk_size)])
 @pytest.mark.parametrize(
     "value",
     [
@@ -137,6 +148,8 @@ def test_numbers_that_make_no_sense_are_refused(control: Engine, row: int, colum
         "2DAYS",
         " 3 weeks ",
         "0",
+        "0 days",
+        "0010",
         "1000",
         "15 min",
         "-1",
@@ -146,17 +159,19 @@ def test_numbers_that_make_no_sense_are_refused(control: Engine, row: int, colum
         "1 days 2 hours",
     ],
 )
-def test_the_database_takes_the_lookbacks_that_core_reads(control: Engine, row: int, value: str) -> None:
+def test_the_database_takes_the_sizes_that_core_reads(
+    control: Engine, row: int, column: str, read: Callable[[str], object], value: str
+) -> None:
     try:
-        parse_lookback(value)
+        read(value)
         readable = True
     except ValueError:
         readable = False
     if readable:
-        edit(control, "lookback", value)
+        edit(control, column, value)
     else:
-        with pytest.raises(ConfigurationError, match="lookback"):
-            edit(control, "lookback", value)
+        with pytest.raises(ConfigurationError, match=column):
+            edit(control, column, value)
 
 
 @pytest.mark.parametrize(("column", "value"), [("max_concurrent_loads", 0), ("connection_options", [])])

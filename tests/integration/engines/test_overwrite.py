@@ -75,6 +75,45 @@ def test_what_people_put_on_a_table_survives_unless_its_columns_change(workshop:
     assert described["id"] == "the key"
 
 
+def clusters(workshop: Workshop) -> list[str]:
+    (detail,) = workshop.sql("DESCRIBE DETAIL {t}", t=workshop.table())
+    return list(detail.clusteringColumns)
+
+
+def test_a_new_table_is_clustered_and_stays_so_when_its_columns_change(workshop: Workshop) -> None:
+    engine, target = workshop.engine, workshop.table()
+    rows = engine.read(workshop.plan({"id": "int", "a.b": "string"}, [(1, "a")]))
+    written = engine.overwrite(target, rows, commit(1), cluster_by=("id", "a.b"))
+    assert (written.rows_in, written.values_replaced) == (1, None)
+    assert workshop.rows(target) == [(1, "a")]
+    assert clusters(workshop) == ["id", "`a.b`"]
+    rows = engine.read(workshop.plan({"id": "int", "mail": "string"}, [(2, "a@b")]))
+    engine.overwrite(target, rows, commit(2), cluster_by=("id",))
+    assert workshop.rows(target) == [(2, "a@b")]
+    assert clusters(workshop) == ["id"]
+    found = engine.inspect(target, APP)
+    assert found is not None
+    assert (found.continuous, found.filled) == (True, True)
+
+
+def test_a_fence_makes_a_clustered_table(workshop: Workshop) -> None:
+    columns = workshop.plan(PEOPLE).columns
+    version = workshop.engine.fence(workshop.table(), columns, commit(1, 0), cluster_by=("id",))
+    assert clusters(workshop) == ["id"]
+    assert workshop.version(workshop.table()) == version
+    rows = workshop.engine.read(workshop.plan(PEOPLE, [(1, "a")]))
+    workshop.engine.overwrite(workshop.table(), rows, commit(1), cluster_by=("id",))
+    assert clusters(workshop) == ["id"]
+    assert workshop.rows(workshop.table()) == [(1, "a")]
+
+
+def test_the_layout_that_people_chose_stays(workshop: Workshop) -> None:
+    workshop.sql("CREATE TABLE {t} (id INT, name STRING) USING delta CLUSTER BY (name)", t=workshop.table())
+    rows = workshop.engine.read(workshop.plan(PEOPLE, [(1, "a")]))
+    workshop.engine.overwrite(workshop.table(), rows, commit(1), cluster_by=("id",))
+    assert clusters(workshop) == ["name"]
+
+
 def test_partitions_survive_new_columns(workshop: Workshop) -> None:
     target = workshop.table()
     workshop.sql("CREATE TABLE {t} (id INT, name STRING) USING delta PARTITIONED BY (name)", t=target)

@@ -74,6 +74,20 @@ def test_a_commit_that_nobody_settled_is_adopted(bench: Bench) -> None:
     assert bench.succeed(row).receipt.fence_version is None
 
 
+def test_maintenance_hides_no_commit_from_a_repair(bench: Bench) -> None:
+    row = incremental(bench)
+    bench.succeed(row)
+    bench.source.execute("INSERT INTO items VALUES (2, 'two', '2026-01-02 10:00:00+00')")
+    second = bench.succeed(row)
+    forget_settlement(bench, row, "2026-01-01 10:00:00+00")
+    done = bench.engine.optimize(bench.target())
+    assert done is not None
+    assert done.files_removed == 2
+    bench.engine.vacuum(bench.target())
+    assert bench.succeed(row).receipt.adopted == second.metadata_id
+    assert bench.target_rows() == bench.source_rows()
+
+
 def test_a_commit_of_another_configuration_does_not_move_the_watermark(bench: Bench) -> None:
     row = incremental(bench)
     bench.succeed(row)

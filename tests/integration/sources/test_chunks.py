@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,8 +36,8 @@ def cursor_of(session: SourceSession) -> CursorPlan:
     return POSTGRESQL.cursor(described, columns, config())
 
 
-def sizes(ask: Ask, cursor: CursorPlan, high: str) -> list[int]:
-    found = cuts(ask, "t", cursor, high, rows=10)
+def sizes(ask: Ask, cursor: CursorPlan, high: str, size: timedelta | int = 10) -> list[int]:
+    found = cuts(ask, "t", cursor, high, size=size, most=100)
     ends = zip((None, *found.points), (*found.points, None), strict=True)
     where = [chunk_predicate(cursor, low, below, high) for low, below in ends]
     return [int(ask(POSTGRESQL.count_sql("t", one))[0][0]) for one in where]
@@ -52,7 +53,45 @@ def test_every_row_is_in_one_chunk(source_db: psycopg.Connection, session: Sourc
     cursor = cursor_of(session)
     high = POSTGRESQL.freeze(session.query, "t", cursor, None).high
     assert high is not None
-    assert sizes(session.query, cursor, high) == expected
+    size = timedelta(days=30) if kind in {"timestamptz", "timestamp", "date"} else 10
+    assert sizes(session.query, cursor, high, size) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "expected"),
+    [
+        ("timestamptz", timedelta(hours=12), [4] * 5),
+        ("timestamptz", timedelta(hours=3), [1] * 20),
+        ("timestamp", timedelta(days=1), [8, 8, 4]),
+        ("timestamp", timedelta(weeks=9), [20]),
+        ("timestamp", timedelta.max, [20]),
+        ("date", timedelta(days=2), [15, 5]),
+        ("date", timedelta.max, [20]),
+    ],
+)
+def test_times_are_cut_into_spans_of_any_length(
+    source_db: psycopg.Connection, session: SourceSession, kind: str, size: timedelta, expected: list[int]
+) -> None:
+    source_db.execute(f"CREATE TABLE t (at {kind})")
+    source_db.execute(
+        "INSERT INTO t SELECT timestamptz '2020-01-01 03:00+00' + i * interval '3 hours' "
+        "FROM generate_series(0, 19) AS i"
+    )
+    session.open_snapshot()
+    cursor = cursor_of(session)
+    high = POSTGRESQL.freeze(session.query, "t", cursor, None).high
+    assert high is not None
+    assert sizes(session.query, cursor, high, size) == expected
+
+
+def test_no_more_cuts_are_fetched_than_show_that_there_are_too_many(
+    source_db: psycopg.Connection, session: SourceSession
+) -> None:
+    source_db.execute("CREATE TABLE t (at int4)")
+    source_db.execute("INSERT INTO t SELECT i FROM generate_series(1, 50) AS i")
+    session.open_snapshot()
+    found = cuts(session.query, "t", cursor_of(session), "50", size=1, most=7)
+    assert len(found.points) == 7
 
 
 def test_one_value_is_one_chunk(source_db: psycopg.Connection, session: SourceSession) -> None:
@@ -67,5 +106,5 @@ def test_without_a_value_there_is_nothing_to_cut(
 ) -> None:
     source_db.execute("CREATE TABLE t (at date)")
     session.open_snapshot()
-    found = cuts(session.query, "t", cursor_of(session), "2026-01-01")
+    found = cuts(session.query, "t", cursor_of(session), "2026-01-01", size=timedelta(days=1), most=100)
     assert (found.low, found.points) == (None, ())

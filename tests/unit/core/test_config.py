@@ -56,10 +56,19 @@ def test_the_content_hash_changes_with_what_decides_content(override: dict[str, 
         {"priority": 9},
         {"load_cron": "@daily"},
         {"load_columns_policy": "id_and_time"},
+        {"chunk_size": "7 days"},
+        {"cluster_by_key": True, "optimize_every_hours": 24},
     ],
 )
 def test_the_content_hash_stays_for_everything_else(override: dict[str, Any]) -> None:
     assert content_hash(snapshot(**override)) == content_hash(SNAPSHOT)
+
+
+def test_the_size_of_its_chunks_is_content_to_a_backfill_alone() -> None:
+    backfill = snapshot(load_strategy="chunked_backfill")
+    assert content_hash(backfill | {"chunk_size": "7 days"}) != content_hash(backfill)
+    assert LoadConfig.from_snapshot(backfill | {"chunk_size": "7 days"}).chunk_size == timedelta(days=7)
+    assert LoadConfig.from_snapshot(backfill).chunk_size is None
 
 
 def test_a_row_with_a_query_needs_no_source_table() -> None:

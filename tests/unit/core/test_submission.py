@@ -22,6 +22,7 @@ def test_parameters_carry_ids_and_nothing_else() -> None:
     assert task["spark_python_task"]["python_file"].endswith("/spark_tasks/load_table.py")
     assert payload["idempotency_token"] == f"adl-{INSTALLATION}-17-3"
     assert payload["timeout_seconds"] == 5_400
+    assert task["task_key"] == "load"
     assert len(json.dumps(payload)) < 1_000
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.comparison import Compared, PartDifferences, PartDigest
+from airflow_dataloader.core.maintenance import Upkeep
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.plan import PlannedColumn, ReadPlan
 from airflow_dataloader.exceptions import DataloaderError
@@ -17,12 +19,23 @@ from airflow_dataloader.loader.engines.protocol import (
     Held,
     HistoryEntry,
     KeyComparison,
+    Optimized,
     Rows,
     Stage,
     Target,
+    Vacuumed,
     Written,
 )
-from airflow_dataloader.loader.engines.spark import compare, errors, gone, history, publish, tables
+from airflow_dataloader.loader.engines.spark import (
+    compare,
+    errors,
+    gone,
+    history,
+    layout,
+    maintenance,
+    publish,
+    tables,
+)
 from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.dedup import duplicates_sql
 from airflow_dataloader.loader.engines.spark.fence import fence
@@ -95,12 +108,21 @@ class SparkEngine:
         dedup: Deduplication | None = None,
         *,
         keep_columns: bool = False,
+        cluster_by: Sequence[str] = (),
     ) -> Written:
         """Replace the whole table and its columns in one commit; readers keep the old version until then."""
         with self._verb(f"overwriting {target}"):
-            return publish.overwrite(
-                self._context, target, data, commit, dedup=dedup, keep_columns=keep_columns
+            written = publish.overwrite(
+                self._context,
+                target,
+                data,
+                commit,
+                dedup=dedup,
+                keep_columns=keep_columns,
+                cluster_by=cluster_by,
             )
+            layout.ensure_clustered(self._context, target, cluster_by)
+            return written
 
     def append(self, target: TargetName, data: Rows | Stage, commit: Commit) -> Written:
         """Add rows; new columns are added to the target."""
@@ -136,10 +158,17 @@ class SparkEngine:
         with self._verb(f"replacing a slice of {target}"):
             return publish.replace_slice(self._context, target, data, predicate, commit)
 
-    def fence(self, target: TargetName, columns: Sequence[PlannedColumn], commit: Commit) -> int:
+    def fence(
+        self,
+        target: TargetName,
+        columns: Sequence[PlannedColumn],
+        commit: Commit,
+        *,
+        cluster_by: Sequence[str] = (),
+    ) -> int:
         """Commit nothing but a version, so that no older write can land; return the table's."""
         with self._verb(f"fencing {target}"):
-            return fence(self._context, target, columns, commit)
+            return fence(self._context, target, columns, commit, cluster_by)
 
     def count(self, target: TargetName, predicate: str | None = None) -> int:
         """Return how many rows the target holds, or how many that satisfy ``predicate`` (Spark SQL)."""
@@ -179,6 +208,21 @@ class SparkEngine:
         """Return the target's rows for a check; for small tables only."""
         with self._verb(f"reading {target}"):
             return rows(self._context.spark, self._context.names.locate(target), columns)
+
+    def upkeep(self, target: TargetName, since: datetime) -> Upkeep | None:
+        """Return when the target was maintained last, looking back to ``since``; None: it does not exist."""
+        with self._verb(f"looking at {target}"):
+            return maintenance.upkeep(self._context.spark, self._context.names.locate(target), since)
+
+    def optimize(self, target: TargetName) -> Optimized | None:
+        """Compact small files and cluster what is not yet; None: another transaction got in the way."""
+        with self._verb(f"compacting {target}"):
+            return maintenance.optimize(self._context, self._context.names.locate(target))
+
+    def vacuum(self, target: TargetName) -> Vacuumed:
+        """Delete the files that no version needs which the target's own retention keeps readable."""
+        with self._verb(f"vacuuming {target}"):
+            return maintenance.vacuum(self._context, self._context.names.locate(target))
 
     def stages(self, beside: TargetName) -> list[TargetName]:
         """Return the stages in the schema of ``beside``, whosever they are, half removed ones too."""

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrameWriter
 
 
-def fence(context: Context, target: TargetName, columns: Sequence[PlannedColumn], commit: Commit) -> int:
+def fence(
+    context: Context,
+    target: TargetName,
+    columns: Sequence[PlannedColumn],
+    commit: Commit,
+    cluster_by: Sequence[str],
+) -> int:
     """Append no rows with the commit's version and return the table's; older writes are skipped or refused.
 
     That holds for writes that ended, that come later, and that are under way. An absent target is created
@@ -26,7 +32,7 @@ def fence(context: Context, target: TargetName, columns: Sequence[PlannedColumn]
     """
     location = context.names.locate(target)
     writer = (
-        _nothing(context, location, columns)
+        _nothing(context, location, columns, cluster_by)
         .format("delta")
         .mode("append")
         .options(**identity_options(commit))
@@ -35,11 +41,15 @@ def fence(context: Context, target: TargetName, columns: Sequence[PlannedColumn]
     return entry.table_version
 
 
-def _nothing(context: Context, location: Location, columns: Sequence[PlannedColumn]) -> DataFrameWriter:
+def _nothing(
+    context: Context, location: Location, columns: Sequence[PlannedColumn], cluster_by: Sequence[str]
+) -> DataFrameWriter:
     if tables.schema(context.spark, location) is not None:
         return context.spark.table(location.sql).limit(0).write
     # Whether it will be merged into is not known yet.
     options = context.creation_options(merged=True)
-    tables.create_named(context.spark, location, tables.planned_types(columns), options)
+    tables.create_named(context.spark, location, tables.planned_types(columns), options, cluster_by)
+    if cluster_by:
+        return context.spark.table(location.sql).limit(0).write
     items = [f"CAST(NULL AS {column.type}) AS {quoted(column.name)}" for column in columns]
     return context.spark.range(0).selectExpr(*items).write.options(**options)

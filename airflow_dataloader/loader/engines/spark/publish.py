@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from airflow_dataloader.core.commit import Commit
@@ -14,6 +14,7 @@ from airflow_dataloader.loader.engines.spark import history, tables
 from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.evolve import allow, needed_properties
 from airflow_dataloader.loader.engines.spark.frames import columns_of, counts_replaced, deduplicated, frame_of
+from airflow_dataloader.loader.engines.spark.layout import layout
 from airflow_dataloader.loader.engines.spark.names import Location, quoted
 from airflow_dataloader.loader.engines.spark.observe import Counts, observed
 from airflow_dataloader.loader.engines.spark.read import REPLACED
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, DataFrameWriter
     from pyspark.sql.types import StructType
 
+#: A plain overwrite takes a table's clustering away; replacing every row does not.
+KEEPS_CLUSTERS = {"replaceWhere": "true"}
+
 
 def overwrite(
     context: Context,
@@ -34,12 +38,14 @@ def overwrite(
     *,
     dedup: Deduplication | None,
     keep_columns: bool,
+    cluster_by: Sequence[str],
 ) -> Written:
     """Write ``data`` in one pass over whatever the target holds, and its columns where they differ."""
     location, columns = context.names.locate(target), columns_of(data)
     found = tables.schema(context.spark, location)
     if found is None:
-        prepare = _creation(context, location, columns, commit.stamp, merged=dedup is not None)
+        merged = dedup is not None
+        prepare = _creation(context, location, columns, commit.stamp, merged=merged, cluster_by=cluster_by)
     elif keep_columns:
         prepare = _refill(context, location, columns, commit.stamp, found)
     else:
@@ -54,10 +60,18 @@ def overwrite(
 
 
 def _creation(
-    context: Context, location: Location, columns: tuple[PlannedColumn, ...], stamp: Stamp, *, merged: bool
+    context: Context,
+    location: Location,
+    columns: tuple[PlannedColumn, ...],
+    stamp: Stamp,
+    *,
+    merged: bool,
+    cluster_by: Sequence[str],
 ) -> Callable[[DataFrame], DataFrameWriter]:
     options = context.creation_options(merged=merged)
-    tables.create_named(context.spark, location, _types(columns, stamp), options)
+    tables.create_named(context.spark, location, _types(columns, stamp), options, cluster_by)
+    if cluster_by:
+        options = KEEPS_CLUSTERS
     items = [*(quoted(column.name) for column in columns), *stamp_items(stamp)]
     return lambda rows: rows.selectExpr(*items).write.options(**options)
 
@@ -67,9 +81,8 @@ def _refill(
 ) -> Callable[[DataFrame], DataFrameWriter]:
     """Return how to replace every row, and no column."""
     items = _fitted(context, location, columns, stamp, found)
-    # A plain overwrite takes the clustering away; replacing every row does not.
-    layout = {"replaceWhere": "true"} if tables.layout(context.spark, location).clustered_by else {}
-    return lambda rows: rows.selectExpr(*items).write.options(mergeSchema="true", **layout)
+    kept = KEEPS_CLUSTERS if layout(context.spark, location).clustered_by else {}
+    return lambda rows: rows.selectExpr(*items).write.options(mergeSchema="true", **kept)
 
 
 def _replacement(
@@ -80,7 +93,7 @@ def _replacement(
     if held == wanted:
         return _refill(context, location, columns, stamp, found)
     allow(context.spark, location, needed_properties(Fit(types=wanted), held))
-    partitioned_by = tables.layout(context.spark, location).partitioned_by
+    partitioned_by = layout(context.spark, location).partitioned_by
     kept = [name for name in partitioned_by if name in wanted]
     items = [*(quoted(column.name) for column in columns), *stamp_items(stamp)]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -50,38 +49,25 @@ def planned_types(columns: Sequence[PlannedColumn]) -> dict[str, str]:
     return {column.name: column.type for column in columns}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Layout:
-    """How people want a table's files to be laid out."""
-
-    clustered_by: tuple[str, ...]
-    partitioned_by: tuple[str, ...]
-
-
-def layout(spark: SparkSession, location: Location) -> Layout:
-    """Return the layout of an existing table."""
-    (detail,) = (
-        spark.sql(f"DESCRIBE DETAIL {location.sql}").select("clusteringColumns", "partitionColumns").collect()
-    )
-    return Layout(
-        clustered_by=tuple(detail.clusteringColumns or ()),
-        partitioned_by=tuple(detail.partitionColumns or ()),
-    )
-
-
 def create_named(
-    spark: SparkSession, location: Location, columns: Mapping[str, str], properties: Mapping[str, str]
+    spark: SparkSession,
+    location: Location,
+    columns: Mapping[str, str],
+    properties: Mapping[str, str],
+    cluster_by: Sequence[str] = (),
 ) -> None:
     """Create the table empty if it is one of a catalogue; a folder becomes a table by its first append.
 
-    A catalogue's first append would create the table too, in a commit that drops our user metadata.
+    A catalogue's first append would create the table too, in a commit that drops our user metadata. A folder
+    that is to be clustered is created as well: a write that names clusters forgets them without a word.
     """
-    if location.folder is not None:
+    if location.folder is not None and not cluster_by:
         return
     items = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns.items())
     pairs = ", ".join(f"'{name}' = '{value}'" for name, value in properties.items())
     suffix = f" TBLPROPERTIES ({pairs})" if pairs else ""
-    spark.sql(f"CREATE TABLE IF NOT EXISTS {location.sql} ({items}) USING delta{suffix}")
+    clusters = f" CLUSTER BY ({', '.join(map(quoted, cluster_by))})" if cluster_by else ""
+    spark.sql(f"CREATE TABLE IF NOT EXISTS {location.sql} ({items}) USING delta{clusters}{suffix}")
 
 
 def drop(spark: SparkSession, location: Location) -> None:

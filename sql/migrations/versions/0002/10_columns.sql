@@ -26,6 +26,7 @@ ALTER TABLE control.table_control
     ADD COLUMN owner VARCHAR(255),
     ADD COLUMN tags TEXT[] NOT NULL DEFAULT '{}',
     ADD COLUMN lookback VARCHAR(64),
+    ADD COLUMN chunk_size VARCHAR(64),
     ADD COLUMN null_cursor_policy VARCHAR(20) NOT NULL DEFAULT 'include',
     ADD COLUMN schema_policy VARCHAR(20) NOT NULL DEFAULT 'evolve',
     ADD COLUMN value_policy VARCHAR(20) NOT NULL DEFAULT 'fail',
@@ -36,6 +37,9 @@ ALTER TABLE control.table_control
     ADD COLUMN delete_cron VARCHAR(255),
     ADD COLUMN next_delete_scan TIMESTAMPTZ,
     ADD COLUMN load_columns_policy VARCHAR(20) NOT NULL DEFAULT 'none',
+    ADD COLUMN cluster_by_key BOOLEAN NOT NULL DEFAULT false,
+    ADD COLUMN optimize_every_hours INTEGER,
+    ADD COLUMN vacuum_every_hours INTEGER,
     ADD COLUMN load_epoch BIGINT NOT NULL DEFAULT 0,
     ADD COLUMN row_version INTEGER NOT NULL DEFAULT 1,
     ADD COLUMN resolved_destination TEXT,
@@ -50,6 +54,8 @@ ALTER TABLE control.table_control
     ADD CONSTRAINT table_control_freshness_minutes_check CHECK (freshness_minutes > 0),
     ADD CONSTRAINT table_control_lookback_check
         CHECK (lookback ~* '^\s*(\d{1,18}|\d{1,9}\s*(second|minute|hour|day|week)s?)\s*$'),
+    ADD CONSTRAINT table_control_chunk_size_check
+        CHECK (chunk_size ~* '^\s*(\d{1,18}|\d{1,9}\s*(second|minute|hour|day|week)s?)\s*$' AND chunk_size ~ '[1-9]'),
     ADD CONSTRAINT table_control_null_cursor_policy_check
         CHECK (null_cursor_policy IN ('include', 'exclude', 'fail')),
     ADD CONSTRAINT table_control_schema_policy_check CHECK (schema_policy IN ('evolve', 'freeze', 'ignore')),
@@ -60,6 +66,8 @@ ALTER TABLE control.table_control
     ADD CONSTRAINT table_control_delete_policy_check CHECK (delete_policy IN ('ignore', 'scan', 'soft')),
     ADD CONSTRAINT table_control_load_columns_policy_check
         CHECK (load_columns_policy IN ('none', 'id_and_time')),
+    ADD CONSTRAINT table_control_optimize_every_hours_check CHECK (optimize_every_hours BETWEEN 1 AND 87600),
+    ADD CONSTRAINT table_control_vacuum_every_hours_check CHECK (vacuum_every_hours BETWEEN 1 AND 87600),
     ADD CONSTRAINT table_control_load_epoch_check CHECK (load_epoch >= 0);
 
 ALTER TABLE control.table_control_dbconfig

@@ -27,6 +27,7 @@ COMMENT ON COLUMN control.table_control.freshness_minutes IS 'Older than this is
 COMMENT ON COLUMN control.table_control.owner IS 'Whom to ask.';
 COMMENT ON COLUMN control.table_control.tags IS 'Free words to select by.';
 COMMENT ON COLUMN control.table_control.lookback IS 'Overlap with the last window: ''15 minutes'', ''2 days'', ''1000''. NULL: 15 minutes for timestamps, else 0.';
+COMMENT ON COLUMN control.table_control.chunk_size IS 'Size of a chunked_backfill''s chunks: rows (''250000''), or a span for dates and times (''7 days''). NULL: 100,000 rows, 30 days.';
 COMMENT ON COLUMN control.table_control.null_cursor_policy IS 'Rows without a cursor value: include, exclude or fail.';
 COMMENT ON COLUMN control.table_control.schema_policy IS 'New or changed source columns: evolve, freeze or ignore.';
 COMMENT ON COLUMN control.table_control.value_policy IS 'Values that cannot be kept exactly: fail, string or null (counted).';
@@ -37,6 +38,9 @@ COMMENT ON COLUMN control.table_control.delete_policy IS 'Rows that the source n
 COMMENT ON COLUMN control.table_control.delete_cron IS 'When to look for them: the first load after each slot does, in load_timezone.';
 COMMENT ON COLUMN control.table_control.next_delete_scan IS 'The first load from then on looks for deleted rows; NULL: the next load fills it with the next slot of delete_cron.';
 COMMENT ON COLUMN control.table_control.load_columns_policy IS 'Columns added at the target: none or id_and_time.';
+COMMENT ON COLUMN control.table_control.cluster_by_key IS 'A load that creates the target clusters it by primary_key_cols, four at most.';
+COMMENT ON COLUMN control.table_control.optimize_every_hours IS 'dataloader maintain compacts the target when the last time is so long ago; NULL: never.';
+COMMENT ON COLUMN control.table_control.vacuum_every_hours IS 'dataloader maintain deletes files that no version needs any more when the last time is so long ago; NULL: never.';
 COMMENT ON COLUMN control.table_control.load_epoch IS 'Counts claims; every later write of a load names its own.';
 COMMENT ON COLUMN control.table_control.row_version IS 'Counts edits of the configuration, for optimistic locking.';
 COMMENT ON COLUMN control.table_control.resolved_destination IS 'Written by triggers: lower-cased full name of the target, the source''s default schema included.';

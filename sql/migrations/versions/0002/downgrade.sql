@@ -41,10 +41,12 @@ ALTER TABLE control.table_control RENAME COLUMN last_airflow_run TO last_dagster
 ALTER TABLE control.table_control
     DROP COLUMN priority, DROP COLUMN load_timezone, DROP COLUMN max_runtime_minutes,
     DROP COLUMN freshness_minutes, DROP COLUMN owner, DROP COLUMN tags, DROP COLUMN lookback,
+    DROP COLUMN chunk_size,
     DROP COLUMN null_cursor_policy, DROP COLUMN schema_policy, DROP COLUMN value_policy,
     DROP COLUMN empty_source_policy, DROP COLUMN shrink_guard_percent, DROP COLUMN rolling_retention,
     DROP COLUMN delete_policy, DROP COLUMN delete_cron, DROP COLUMN next_delete_scan,
-    DROP COLUMN load_columns_policy, DROP COLUMN load_epoch,
+    DROP COLUMN load_columns_policy, DROP COLUMN cluster_by_key, DROP COLUMN optimize_every_hours,
+    DROP COLUMN vacuum_every_hours, DROP COLUMN load_epoch,
     DROP COLUMN row_version, DROP COLUMN resolved_destination, DROP COLUMN watermark_of;
 -- Refused where a watermark is longer than the documents have room for: cut short, it would be another value.
 ALTER TABLE control.table_control ALTER COLUMN incremental_value TYPE VARCHAR(255);

@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 
 from airflow_dataloader.control.tables import backfill, load_chunk, table_control_history
 from airflow_dataloader.core.config import LoadConfig
-from airflow_dataloader.loader.observer import Moment
+from airflow_dataloader.loader.observer import LogObserver, Moment
 from tests.bench import Bench
 
 CHUNKED = {"load_strategy": "chunked_backfill", "primary_key_cols": "id", "incremental_column": "at"}
@@ -139,6 +139,43 @@ def test_an_edited_row_begins_its_backfill_anew(bench: Bench) -> None:
     assert "begins anew" in bench.succeed(row).message
     assert bench.target_rows() == bench.source_rows("SELECT * FROM items WHERE id > 100")
     assert [plan.status for plan in plans(bench)] == ["abandoned", "done"]
+
+
+def test_a_chunk_has_the_size_that_the_row_says(bench: Bench) -> None:
+    make(bench)
+    row = bench.row(**CHUNKED, chunk_size="7 weeks")
+    bench.succeed(row)
+    assert bench.target_rows() == bench.source_rows()
+    (plan,) = plans(bench)
+    assert [chunk.rows_published for chunk in chunks(bench, plan.id)] == [10, 10, 0]
+    bench.set(row, load_strategy="chunked_backfill", incremental_column="id", chunk_size="6")
+    bench.succeed(row)
+    assert bench.target_rows() == bench.source_rows()
+    assert len(chunks(bench, plans(bench)[-1].id)) > 3
+
+
+def test_another_chunk_size_begins_a_backfill_anew(bench: Bench) -> None:
+    make(bench)
+    row = bench.row(**CHUNKED)
+    bench.observer = Breaking(Moment.CHUNKED, 2)
+    bench.fail(row)
+    bench.set(row, chunk_size="52 weeks")
+    bench.observer = LogObserver()
+    assert (
+        "The row was edited since its backfill began; the backfill begins anew." in bench.succeed(row).message
+    )
+    assert [plan.status for plan in plans(bench)] == ["abandoned", "done"]
+    assert len(chunks(bench, plans(bench)[-1].id)) == 2
+    assert bench.target_rows() == bench.source_rows()
+
+
+def test_a_chunk_size_of_the_wrong_kind_fails_the_load_before_it_reads(bench: Bench) -> None:
+    make(bench)
+    row = bench.row(**CHUNKED, chunk_size="1000")
+    failed = bench.fail(row)
+    assert "chunk_size is 1000, a number of rows, by which column 'at'" in failed.message
+    assert "Fix: write a span of time, such as '7 days', or leave it empty." in failed.message
+    assert plans(bench) == []
 
 
 @pytest.mark.faults

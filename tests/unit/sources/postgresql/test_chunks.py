@@ -42,6 +42,6 @@ def test_values_that_cannot_be_kept_are_refused_by_the_first_chunk_or_are_in_non
 
 
 def test_the_first_cut_is_the_smallest_value() -> None:
-    found = cuts(lambda _: [("1",), ("5",), ("9",)], "t", plan("int4"), "9")
+    found = cuts(lambda _: [("1",), ("5",), ("9",)], "t", plan("int4"), "9", size=4, most=9)
     assert (found.low, found.points) == ("1", ("5", "9"))
-    assert cuts(lambda _: [], "t", plan("int4"), "9").low is None
+    assert cuts(lambda _: [], "t", plan("int4"), "9", size=4, most=9).low is None

@@ -1,0 +1,61 @@
+"""The DAG that maintains targets: one run a day of the loader's own task for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from airflow.providers.databricks.operators.databricks import DatabricksSubmitRunOperator
+from airflow.sdk import DAG
+
+from airflow_dataloader.core.submission import LOADER_PATH, MAINTAIN_FILE, run_payload
+from airflow_dataloader.hooks.settings import airflow_settings
+
+DAG_ID = "dataloader_maintain"
+
+#: A time of the day, not a span, so that a DAG which is new or was paused waits for it.
+_SCHEDULE = "17 3 * * *"
+
+_LONGEST = timedelta(hours=12)
+
+_DOC = """
+Removes what dead loads have left, and compacts and vacuums the targets whose rows ask for it
+(`optimize_every_hours`, `vacuum_every_hours`), as `dataloader maintain` does.
+
+What it did is in the output of the Databricks run. A target that is being loaded is left to the next run.
+"""
+
+
+def maintain_dag(
+    *,
+    dag_id: str = DAG_ID,
+    databricks_conn_id: str | None = None,
+    tags: Sequence[str] = ("dataloader",),
+) -> DAG:
+    """Return the maintenance DAG. Nothing is connected; its shape depends on Airflow's settings alone."""
+    settings = airflow_settings()
+    with DAG(
+        dag_id=dag_id,
+        description="Tidies the tables of the control database by their rows' policies.",
+        doc_md=_DOC,
+        schedule=_SCHEDULE,
+        start_date=datetime(2024, 1, 1, tzinfo=UTC),
+        catchup=False,
+        max_active_runs=1,
+        tags=list(tags),
+    ) as dag:
+        DatabricksSubmitRunOperator(
+            task_id="maintain",
+            databricks_conn_id=databricks_conn_id or settings.databricks_conn_id,
+            deferrable=True,
+            polling_period_seconds=settings.poll_seconds,
+            json=run_payload(
+                "dataloader maintain",
+                MAINTAIN_FILE,
+                [],
+                timeout=_LONGEST,
+                loader_path=settings.loader_path or LOADER_PATH,
+                cluster=settings.cluster,
+            ),
+        )
+    return dag

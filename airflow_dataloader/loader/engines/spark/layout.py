@@ -1,0 +1,55 @@
+"""How a table's files are laid out: by clusters, by partitions, or as they come."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.loader.engines.spark import errors
+from airflow_dataloader.loader.engines.spark.context import Context
+from airflow_dataloader.loader.engines.spark.names import Location, quoted
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """How people want a table's files to be laid out."""
+
+    clustered_by: tuple[str, ...]
+    partitioned_by: tuple[str, ...]
+
+
+def layout(spark: SparkSession, location: Location) -> Layout:
+    """Return the layout of an existing table."""
+    (detail,) = (
+        spark.sql(f"DESCRIBE DETAIL {location.sql}").select("clusteringColumns", "partitionColumns").collect()
+    )
+    return Layout(
+        clustered_by=tuple(detail.clusteringColumns or ()),
+        partitioned_by=tuple(detail.partitionColumns or ()),
+    )
+
+
+def ensure_clustered(context: Context, target: TargetName, cluster_by: Sequence[str]) -> None:
+    """Have the table clustered by these columns from now on, unless people have chosen otherwise.
+
+    A write that changes a table's columns takes its clustering away. It has landed by now, so what cannot be
+    done is said in the log; the next write of its kind tries again.
+    """
+    if not cluster_by:
+        return
+    location = context.names.locate(target)
+    try:
+        found = layout(context.spark, location)
+        if not found.clustered_by and not found.partitioned_by:
+            columns = ", ".join(map(quoted, cluster_by))
+            context.spark.sql(f"ALTER TABLE {location.sql} CLUSTER BY ({columns})")
+    except Exception as error:  # noqa: BLE001  whatever it is, the load's rows are there
+        log.warning("%s", errors.translate(error, f"clustering {target}"))

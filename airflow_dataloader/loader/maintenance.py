@@ -1,0 +1,94 @@
+"""Compacts and vacuums targets by their rows' policies; never one that is being loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Engine as ControlEngine
+
+from airflow_dataloader.control.maintained import MaintainedRow, live_load
+from airflow_dataloader.core.maintenance import LEAST_RETENTION, Upkeep, optimize_is_due, vacuum_is_due
+from airflow_dataloader.exceptions import ConfigurationError, ControlUnavailable, DataloaderError
+from airflow_dataloader.loader.engines.protocol import Engine
+
+
+def maintain_targets(
+    control: ControlEngine,
+    engine: Engine,
+    rows: Iterable[MaintainedRow],
+    *,
+    report: Callable[[str], None],
+) -> bool:
+    """Do what is due, target by target, and report it; return whether every target could be maintained.
+
+    Raises ControlUnavailable: without the control database nobody knows what is being loaded.
+    """
+    done = True
+    for row in rows:
+        try:
+            for deed in _maintain(control, engine, row):
+                report(f"{row.label}: {deed}")
+        except ControlUnavailable:
+            raise
+        except DataloaderError as error:
+            report(f"{row.label}: {error}")
+            done = False
+    return done
+
+
+def _maintain(control: ControlEngine, engine: Engine, row: MaintainedRow) -> Iterator[str]:
+    now = datetime.now(UTC)
+    upkeep = engine.upkeep(row.target, now - row.policy.longest)
+    if upkeep is None:
+        return
+    due = [
+        (optimize_is_due(row.policy, upkeep, now), _optimize),
+        (vacuum_is_due(row.policy, upkeep, now), _vacuum),
+    ]
+    for deed in [deed for is_due, deed in due if is_due]:
+        # A load that is claimed after this look writes again where the two have met.
+        load = live_load(control, row)
+        if load is not None:
+            yield f"left to the next run, because load {load} holds the target."
+            return
+        yield deed(engine, row, upkeep)
+
+
+def _optimize(engine: Engine, row: MaintainedRow, _: Upkeep) -> str:
+    done = engine.optimize(row.target)
+    if done is None:
+        return "left to the next run, because somebody else changed the target meanwhile."
+    if not done.files_removed:
+        return "nothing to compact."
+    return (
+        f"compacted {_files(done.files_removed, done.bytes_removed)} "
+        f"into {_files(done.files_added, done.bytes_added)}."
+    )
+
+
+def _vacuum(engine: Engine, row: MaintainedRow, upkeep: Upkeep) -> str:
+    if upkeep.retention < LEAST_RETENTION:
+        raise ConfigurationError(
+            f"Not vacuumed: the target keeps files of older versions for {_span(upkeep.retention)}, and "
+            f"who reads one is to have {_span(LEAST_RETENTION)}.",
+            field="vacuum_every_hours",
+            fix="set delta.deletedFileRetentionDuration of the target to 'interval 7 days' or more, or "
+            "vacuum_every_hours to NULL",
+        )
+    done = engine.vacuum(row.target)
+    kept = f"no version of the last {_span(upkeep.retention)} needs"
+    if not done.files_deleted:
+        return f"no file that {kept}."
+    return f"deleted {_files(done.files_deleted, done.bytes_deleted)} that {kept}."
+
+
+def _files(number: int, size: int) -> str:
+    return f"{number:,} file{'' if number == 1 else 's'} ({size:,} bytes)"
+
+
+def _span(span: timedelta) -> str:
+    hours = int(span / timedelta(hours=1))
+    days, rest = divmod(hours, 24)
+    number, unit = (hours, "hour") if rest or not days else (days, "day")
+    return f"{number:,} {unit}{'' if number == 1 else 's'}"
