@@ -17,11 +17,27 @@ from airflow_dataloader.control import migrate
 from airflow_dataloader.control.connect import create_engine
 from tests.bench import Bench
 from tests.conftest import Server
+from tests.faults.kill_matrix import KILLS, PAGE, PROPERTY, Kill, page
 from tests.faults.proxy import Proxy
 
 if TYPE_CHECKING:
     from airflow_dataloader.loader.engines.spark.engine import SparkEngine
     from airflow_dataloader.loader.engines.spark.server import ConnectServer
+
+
+_killed: set[Kill] = set()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Remember the loads that were killed, and after which all was well."""
+    if report.when == "call" and report.passed:
+        _killed.update(kill for name, kill in report.user_properties if name == PROPERTY)
+
+
+def pytest_sessionfinish() -> None:
+    """Write the page of the kill matrix, if all of it was gone through."""
+    if _killed.issuperset(KILLS):
+        PAGE.write_text(page(_killed))
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
 
@@ -17,47 +18,20 @@ from tests.faults.items import (
     row_of,
     wait_until_held_up,
 )
+from tests.faults.kill_matrix import KILLS, PAGE, PROPERTY, STRATEGIES, Kill, page
 from tests.faults.victim import CLAIMED
 
-MOMENTS = (
-    CLAIMED,
-    *(moment for moment in Moment if moment not in (Moment.FENCED, Moment.SETTLED)),
-)
-
-STRATEGIES = ("full", "incremental", "append_only", "rolling", "check_and_load", "chunked_backfill")
-#: Moments that a strategy never reaches: some stage nothing, and only one works in chunks.
-NEVER = {(strategy, Moment.CHUNKED) for strategy in STRATEGIES[:-1]} | {
-    ("full", Moment.STAGED),
-    ("rolling", Moment.STAGED),
-}
-KILLS = [
-    (strategy, str(moment))
-    for strategy in STRATEGIES
-    for moment in MOMENTS
-    if (strategy, moment) not in NEVER
-]
 SAMPLE = {
-    ("full", "planned", True),
-    ("full", "published", False),
-    ("incremental", "staged", False),
-    ("incremental", "publishing", True),
-    ("incremental", "published", False),
-    ("incremental", "settling", True),
-    ("append_only", "published", False),
-    ("chunked_backfill", "chunked", True),
-    ("chunked_backfill", "published", False),
+    Kill("full", "planned", first=True),
+    Kill("full", "published", first=False),
+    Kill("incremental", "staged", first=False),
+    Kill("incremental", "publishing", first=True),
+    Kill("incremental", "published", first=False),
+    Kill("incremental", "settling", first=True),
+    Kill("append_only", "published", first=False),
+    Kill("chunked_backfill", "chunked", first=True),
+    Kill("chunked_backfill", "published", first=False),
 }
-MATRIX = [
-    pytest.param(
-        strategy,
-        moment,
-        first,
-        id=f"{strategy}-{moment}-{'first' if first else 'later'} load",
-        marks=() if (strategy, moment, first) in SAMPLE else pytest.mark.faults,
-    )
-    for strategy, moment in KILLS
-    for first in (True, False)
-]
 
 
 def _prepare(bench: Bench, strategy: str, *, first: bool) -> int:
@@ -83,14 +57,26 @@ def _end_well(bench: Bench, row: int, strategy: str) -> None:
     healthy(bench, row)
 
 
-@pytest.mark.parametrize(("strategy", "moment", "first"), MATRIX)
-def test_killed_at_a_moment(bench: Bench, control_url: str, strategy: str, moment: str, first: bool) -> None:
+@pytest.mark.parametrize(
+    "kill",
+    [
+        pytest.param(
+            kill,
+            id=f"{kill.strategy}-{kill.moment}-{'first' if kill.first else 'later'} load",
+            marks=() if kill in SAMPLE else pytest.mark.faults,
+        )
+        for kill in KILLS
+    ],
+)
+def test_killed_at_a_moment(
+    bench: Bench, control_url: str, kill: Kill, record_property: Callable[[str, object], None]
+) -> None:
+    strategy, moment, first = kill
     row = _prepare(bench, strategy, first=first)
     # The first commit of a backfill is not its end.
     chunked = strategy == "chunked_backfill" and moment == Moment.CHUNKED
     ids = kill_at(bench, control_url, row, moment, time=2 if chunked else 1)
-    there = moment in (Moment.PUBLISHED, Moment.SETTLING) or (chunked and first)
-    assert published(bench, ids) == there
+    assert published(bench, ids) == kill.committed
     # The source changes between accident and next load, so that a commit cannot pass for another.
     change_items(bench, 4, strategy=strategy)
     bench.succeed(row)
@@ -106,10 +92,17 @@ def test_killed_at_a_moment(bench: Bench, control_url: str, strategy: str, momen
     # What was owed is paid: a load in peace makes one commit at most.
     assert bench.succeed(row).receipt.fence_version is None
     healthy(bench, row)
+    record_property(PROPERTY, kill)
+
+
+def test_the_matrix_is_the_one_that_the_page_shows() -> None:
+    assert PAGE.read_text() == page(KILLS), "run make faults, which writes the page"
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize(("strategy", "moment"), KILLS)
+@pytest.mark.parametrize(
+    ("strategy", "moment"), [(kill.strategy, kill.moment) for kill in KILLS if not kill.first]
+)
 def test_killed_with_a_spark_of_its_own(bench: Bench, control_url: str, strategy: str, moment: str) -> None:
     row = _prepare(bench, strategy, first=False)
     kill_at(bench, control_url, row, moment, remote="")

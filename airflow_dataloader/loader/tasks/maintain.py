@@ -2,48 +2,27 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import sys
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import Engine as ControlEngine
 
-from airflow_dataloader.control.connect import create_engine
 from airflow_dataloader.control.maintained import maintained_rows
 from airflow_dataloader.control.stages import one_target_a_schema
-from airflow_dataloader.exceptions import ConfigurationError, DataloaderError
-from airflow_dataloader.loader.control_url import find_control_url
 from airflow_dataloader.loader.engines.protocol import Engine
-from airflow_dataloader.loader.engines.spark.session import open_engine
 from airflow_dataloader.loader.janitor import sweep
 from airflow_dataloader.loader.maintenance import maintain_targets
-from airflow_dataloader.loader.secrets import default_secrets
-from airflow_dataloader.settings import Settings
+from airflow_dataloader.loader.tasks import process
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Maintain the targets of the rows named by ``arguments``; return 0, or 1 after a line of what failed."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    try:
-        return 0 if run_task(arguments) else 1
-    except DataloaderError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return 1
+    """Maintain the targets of the rows named by ``arguments``; return 0, 130 if interrupted, else 1."""
+    return process.run(_maintain, arguments)
 
 
-def run_task(arguments: Sequence[str]) -> bool:
-    """Connect, maintain, and say what was done; return whether all of it could be."""
-    rows = [parse_id(argument) for argument in arguments] or None
-    control = create_engine(find_control_url(os.environ, default_secrets()))
-    try:
-        engine = open_engine(Settings.from_environment(os.environ))
-        try:
-            return maintain(control, engine, rows, report=print)
-        finally:
-            engine.close()
-    finally:
-        control.dispose()
+def _maintain(arguments: Sequence[str]) -> bool:
+    rows = [process.row_id(argument) for argument in arguments] or None
+    with process.connections() as connected:
+        return maintain(connected.control, connected.engine, rows, report=print)
 
 
 def maintain(
@@ -62,10 +41,3 @@ def maintain(
     if not removed:
         report("No stage was left behind.")
     return maintain_targets(control, engine, maintained_rows(control, rows), report=report)
-
-
-def parse_id(text: str) -> int:
-    """Return the id of a row; raise ConfigurationError if ``text`` is none."""
-    if not text.isdecimal():
-        raise ConfigurationError(f"{text!r} is no config_id.", field="parameters", fix="pass numbers")
-    return int(text)

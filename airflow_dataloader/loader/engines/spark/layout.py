@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_CLUSTERING = "delta.feature.clustering"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
@@ -35,6 +37,18 @@ def layout(spark: SparkSession, location: Location) -> Layout:
         clustered_by=tuple(detail.clusteringColumns or ()),
         partitioned_by=tuple(detail.partitionColumns or ()),
     )
+
+
+def is_clustered(spark: SparkSession, location: Location) -> bool:
+    """Return whether an existing table is clustered.
+
+    A table's detail needs its whole state, which takes longer than a small table's write; the feature that
+    only clustered tables have is a property.
+    """
+    properties = spark.sql(f"SHOW TBLPROPERTIES {location.sql}").collect()
+    if not any(row.key == _CLUSTERING for row in properties):
+        return False
+    return bool(layout(spark, location).clustered_by)
 
 
 def ensure_clustered(context: Context, target: TargetName, cluster_by: Sequence[str]) -> None:

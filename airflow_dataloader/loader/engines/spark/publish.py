@@ -14,7 +14,7 @@ from airflow_dataloader.loader.engines.spark import history, tables
 from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.evolve import allow, needed_properties
 from airflow_dataloader.loader.engines.spark.frames import columns_of, counts_replaced, deduplicated, frame_of
-from airflow_dataloader.loader.engines.spark.layout import layout
+from airflow_dataloader.loader.engines.spark.layout import is_clustered, layout
 from airflow_dataloader.loader.engines.spark.names import Location, quoted
 from airflow_dataloader.loader.engines.spark.observe import Counts, observed
 from airflow_dataloader.loader.engines.spark.read import REPLACED
@@ -81,7 +81,7 @@ def _refill(
 ) -> Callable[[DataFrame], DataFrameWriter]:
     """Return how to replace every row, and no column."""
     items = _fitted(context, location, columns, stamp, found)
-    kept = KEEPS_CLUSTERS if layout(context.spark, location).clustered_by else {}
+    kept = KEEPS_CLUSTERS if is_clustered(context.spark, location) else {}
     return lambda rows: rows.selectExpr(*items).write.options(mergeSchema="true", **kept)
 
 
