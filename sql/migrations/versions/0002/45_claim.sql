@@ -24,8 +24,9 @@ $$;
 --
 -- Every look goes through a partial index and stops as soon as it has enough. What a source may still run is
 -- known before its waiting rows are looked at, so a source that is paused or at its limit costs nothing,
--- however long its backlog is; and from one with room, at most that many rows are read for each priority that
--- waiting rows have. Those priorities are found one after another, each by one look at the index. The condition
+-- however long its backlog is; and from one with room, one row is read for each priority that waiting rows have,
+-- and more, as many as it has room for, only where that row is among the earliest of its priority. The
+-- priorities that occur are found one after another, each by one look at the index. The condition
 -- on is_active and last_status stands word for word as in 40_indexes.sql: the planner only knows a partial
 -- index by it.
 --
@@ -85,14 +86,32 @@ BEGIN
         WHERE l.found < (SELECT room FROM total)
     ),
     occurring AS (SELECT priority FROM level WHERE priority < 2147483648),
-    candidate AS (
-        SELECT s.db_config_key, s.room, c.*
+    -- The earliest row of each source in each of them, and the slot of the one that fills all room: whatever is
+    -- taken is not later. A source that has no room left there has had a row taken before, from above.
+    head AS MATERIALIZED (
+        SELECT l.priority, s.db_config_key, s.room, h.next_load_date_time,
+            row_number() OVER (PARTITION BY l.priority ORDER BY h.next_load_date_time) AS place
         FROM occurring l CROSS JOIN source s CROSS JOIN LATERAL (
-            SELECT t.config_id, t.priority, t.next_load_date_time FROM control.table_control t
+            SELECT t.next_load_date_time FROM control.table_control t
             WHERE t.db_config_key = s.db_config_key AND t.priority = l.priority
                 AND t.is_active AND (t.last_status IS NULL OR t.last_status NOT IN ('Queued', 'In Progress'))
                 AND t.next_load_date_time <= (SELECT at FROM moment) AND t.config_id <> ALL (handled)
-            ORDER BY t.next_load_date_time, t.config_id LIMIT s.room) c
+            ORDER BY t.next_load_date_time LIMIT 1) h
+    ),
+    latest AS MATERIALIZED (
+        SELECT l.priority, coalesce(h.next_load_date_time, moment.at) AS slot
+        FROM occurring l CROSS JOIN moment
+        LEFT JOIN head h ON h.priority = l.priority AND h.place = (SELECT room FROM total)
+    ),
+    candidate AS (
+        SELECT h.db_config_key, h.room, c.*
+        FROM latest l JOIN head h ON h.priority = l.priority AND h.next_load_date_time <= l.slot
+        CROSS JOIN LATERAL (
+            SELECT t.config_id, t.priority, t.next_load_date_time FROM control.table_control t
+            WHERE t.db_config_key = h.db_config_key AND t.priority = h.priority
+                AND t.is_active AND (t.last_status IS NULL OR t.last_status NOT IN ('Queued', 'In Progress'))
+                AND t.next_load_date_time <= l.slot AND t.config_id <> ALL (handled)
+            ORDER BY t.next_load_date_time, t.config_id LIMIT h.room) c
         UNION ALL
         -- Rows without a source are taken too: the claim tells their people what is missing.
         SELECT NULL, total.room, c.*
