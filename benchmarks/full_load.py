@@ -7,40 +7,29 @@ hand the rows out once, over one connection. Memory is the peak of a JVM that ha
 
 from __future__ import annotations
 
-import re
 import statistics
 import subprocess
-import sys
-import time
 from collections.abc import Callable
-from pathlib import Path
 
-import psycopg
 from pyspark.sql import SparkSession
 
 from airflow_dataloader.workspace import postgres_binaries
+from benchmarks import lineitem
+from benchmarks.measure import memory, seconds
 from benchmarks.report import Figure, report
-from benchmarks.stand import HEAP, Stand
+from benchmarks.stand import Stand
 
-SCALE = 1
 #: Pairs of runs by number of partitions.
 RUNS = {2: 5, 1: 3}
 #: Rows of the smaller table that memory is compared with.
 FEW = 1_000_000
 
-LINEITEM = """
-CREATE TABLE {} (
-    l_orderkey bigint, l_partkey bigint, l_suppkey bigint, l_linenumber integer,
-    l_quantity numeric(15,2), l_extendedprice numeric(15,2), l_discount numeric(15,2), l_tax numeric(15,2),
-    l_returnflag char(1), l_linestatus char(1), l_shipdate date, l_commitdate date, l_receiptdate date,
-    l_shipinstruct char(25), l_shipmode char(10), l_comment varchar(44))
-"""
-
 
 def main() -> None:
     """Run both in turn; print medians, the median of the pairs' ratios, and memory."""
     with Stand() as stand:
-        rows = fill(stand.source, stand.home)
+        rows = lineitem.fill(stand.source, stand.home)
+        lineitem.copy_of(stand.source, "lineitem_few", FEW)
         copies = [seconds(lambda: copy_binary(stand)) for _ in range(RUNS[2])]
         copy = statistics.median(copies)
         figures = [Figure("COPY (FORMAT binary), one connection", copy, "s")]
@@ -87,44 +76,6 @@ def compared(name: str, pairs: list[tuple[float, float]], copy: float, rows: int
         Figure(f"loader, claim to settled, {name}", loader, "s", ratio_to=("bare script", ratio)),
         Figure(f"loader, {name}", rows / loader, "rows/s"),
     ]
-
-
-def memory(stand: Stand, table: str, rows: int) -> Figure:
-    """Load the table once through a fresh server; return the peak of what its JVM had in memory."""
-    config_id = stand.row(table, destination_table_name=f"{table}_memory", num_partitions=2)
-    with stand.connect() as (engine, server):
-        stand.load(stand.worker(engine), config_id)
-        status = Path(f"/proc/{server.pid}/status").read_text(encoding="utf-8")
-    (kilobytes,) = re.findall(r"VmHWM:\s+(\d+) kB", status)
-    return Figure(f"JVM's peak in memory, heap {HEAP}, {rows:,} rows", int(kilobytes) / 1024, "MiB")
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """Return how long ``work`` takes."""
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
-
-
-def fill(source: psycopg.Connection, folder: Path) -> int:
-    """Generate lineitem and copy it in; return its number of rows."""
-    generator = str(Path(sys.executable).with_name("tpchgen-cli"))
-    options = ["-s", str(SCALE), "--tables", "lineitem", "--output-dir", str(folder)]
-    subprocess.run([generator, "csv", *options], check=True, stdout=subprocess.DEVNULL)
-    source.execute(LINEITEM.format("lineitem"))
-    with (
-        (folder / "lineitem.csv").open("rb") as file,
-        source.cursor().copy("COPY lineitem FROM STDIN (FORMAT csv, HEADER true)") as copy,
-    ):
-        while block := file.read(1 << 20):
-            copy.write(block)
-    (folder / "lineitem.csv").unlink()
-    source.execute(LINEITEM.format("lineitem_few"))
-    source.execute(f"INSERT INTO lineitem_few SELECT * FROM lineitem LIMIT {FEW}")
-    for table in ("lineitem", "lineitem_few"):
-        source.execute(f"VACUUM (ANALYZE) {table}")
-    ((rows,),) = source.execute("SELECT count(*) FROM lineitem").fetchall()
-    return int(rows)
 
 
 def bare_script(spark: SparkSession, stand: Stand, partitions: int) -> None:

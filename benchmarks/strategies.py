@@ -1,0 +1,84 @@
+"""Every strategy's first load of six million rows, and a MERGE of one percent of them.
+
+lineitem with a key and a cursor, two partitions, one Spark Connect server with 2 GB of heap. The rows that a
+MERGE brings are scattered over the table, every hundredth, or lie together at its end. Memory is the peak of
+a JVM that has done nothing but one full load.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_dataloader.loader.engines.protocol import Engine
+from benchmarks import lineitem
+from benchmarks.measure import memory, seconds
+from benchmarks.report import Figure, report
+from benchmarks.stand import Stand
+
+TABLE = "lineitem_keyed"
+#: Rows of the tables that memory is compared with.
+FEW, MANY = 1_000_000, 12_000_000
+
+_CURSOR = {"primary_key_cols": "id", "incremental_column": "changed_at", "lookback": "0 seconds"}
+STRATEGIES: dict[str, dict[str, Any]] = {
+    "full": {},
+    "incremental": _CURSOR,
+    "append_only": _CURSOR,
+    "rolling": {"rolling_column": "changed_at", "rolling_days": 100_000},
+    "check_and_load": _CURSOR,
+    "chunked_backfill": _CURSOR,
+}
+CHANGES = {"every hundredth row": "id % 100 = 0", "the last rows": "id > {rows} * 0.99"}
+
+
+def main() -> None:
+    """Load with each strategy, change one percent and merge it; print rows a second, and memory."""
+    with Stand() as stand:
+        rows = lineitem.fill(stand.source, stand.home)
+        lineitem.keyed(stand.source, TABLE)
+        lineitem.copy_of(stand.source, "warm_up", 10_000)
+        with stand.connect() as (engine, _):
+            stand.load(stand.worker(engine), stand.row("warm_up"))
+            made = {name: _row(stand, name) for name in STRATEGIES}
+            figures = [_first(stand, engine, name, made[name], rows) for name in STRATEGIES]
+            figures += _merges(stand, engine, made["incremental"], rows)
+        for table, number in (("few", FEW), ("many", MANY)):
+            lineitem.copy_of(stand.source, table, number)
+        few, many = memory(stand, "few", FEW), memory(stand, "many", MANY)
+        figures += [few, Figure(many.name, many.value, many.unit, ("1,000,000 rows", many.value / few.value))]
+    report("strategies", figures)
+
+
+def _first(stand: Stand, engine: Engine, strategy: str, row: int, rows: int) -> Figure:
+    """Load everything into a new target."""
+    spent = seconds(lambda: stand.load(stand.worker(engine), row))
+    print(f"{strategy}: {spent:.1f} s", flush=True)
+    return Figure(f"{strategy}, first load of {rows:,} rows", rows / spent, "rows/s")
+
+
+def _merges(stand: Stand, engine: Engine, row: int, rows: int) -> list[Figure]:
+    """Merge each change into the target that the first load has made."""
+    figures = []
+    for name, which in CHANGES.items():
+        changed = stand.source.execute(
+            f"UPDATE {TABLE} SET l_tax = l_tax + 1, changed_at = clock_timestamp() "
+            f"WHERE {which.format(rows=rows)}"
+        ).rowcount
+        spent = seconds(lambda: stand.load(stand.worker(engine), row))
+        figures.append(Figure(f"MERGE of {changed:,} rows, {name}", changed / spent, "rows/s"))
+        figures.append(Figure(f"MERGE of {changed:,} rows, {name}", spent, "s"))
+    return figures
+
+
+def _row(stand: Stand, strategy: str) -> int:
+    return stand.row(
+        TABLE,
+        load_strategy=strategy,
+        destination_table_name=f"lineitem_{strategy}",
+        num_partitions=2,
+        **STRATEGIES[strategy],
+    )
+
+
+if __name__ == "__main__":
+    main()
