@@ -1,9 +1,9 @@
 # Everything builds on `make env`, which needs Python 3.11 or newer with venv or pip, and nothing else.
 
 BIN := .venv/bin
-# Processes that run tests beside each other, each with a PostgreSQL and an engine of its own; 0: only this one.
-# Two need more than two cores to be worth it.
-JOBS := 0
+# Processes that run tests beside each other, each with a PostgreSQL and an engine of its own, some 4 GB; 0: only
+# this one. Most of a test is one core's work.
+JOBS := 2
 
 .DEFAULT_GOAL := help
 .PHONY: help env demo test faults check bench clean
