@@ -31,7 +31,7 @@ _killed: set[Kill] = set()
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Remember the loads that were killed, and after which all was well."""
     if report.when == "call" and report.passed:
-        _killed.update(kill for name, kill in report.user_properties if name == PROPERTY)
+        _killed.update(Kill(*values) for name, values in report.user_properties if name == PROPERTY)
 
 
 def pytest_sessionfinish() -> None:

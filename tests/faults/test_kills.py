@@ -92,7 +92,7 @@ def test_killed_at_a_moment(
     # What was owed is paid: a load in peace makes one commit at most.
     assert bench.succeed(row).receipt.fence_version is None
     healthy(bench, row)
-    record_property(PROPERTY, kill)
+    record_property(PROPERTY, tuple(kill))
 
 
 def test_the_matrix_is_the_one_that_the_page_shows() -> None:
