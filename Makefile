@@ -2,8 +2,8 @@
 
 BIN := .venv/bin
 # Processes that run tests beside each other, each with a PostgreSQL and an engine of its own, some 4 GB; 0: only
-# this one. Most of a test is one core's work.
-JOBS := 2
+# this one.
+JOBS := 0
 
 .DEFAULT_GOAL := help
 .PHONY: help env demo test faults check bench clean
@@ -20,7 +20,7 @@ demo: env ## Load a shop's database through Airflow and compare; EXIT=1 stops at
 test: env ## Run every test but the long fault matrix
 	$(BIN)/python -m pytest -m "not faults" -n $(JOBS)
 
-faults: env ## Run the long fault matrix
+faults: env ## Run the long fault matrix, and the engine's suite in Spark's classic mode
 	$(BIN)/python -m pytest -m faults
 
 check: env ## Lint, format, types, import arrows, unit tests

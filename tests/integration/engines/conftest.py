@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from tests.conftest import Server
 
 
-@pytest.fixture(scope="session", params=["classic", "connect"])
+# Classic takes a JVM of its own and as long again: it is for the long run.
+@pytest.fixture(scope="session", params=[pytest.param("classic", marks=pytest.mark.faults), "connect"])
 def settings(request: pytest.FixtureRequest, home: Path) -> EngineSettings:
     """Both modes, over the same warehouse."""
     if request.param == "classic":
