@@ -1,4 +1,4 @@
-"""Every engine test runs in both modes, classic and through Spark Connect, in one process.
+"""Every engine test runs through Spark Connect, and in the long run in classic mode, too, in one process.
 
 The engine opens Connect sessions by Connect's own class, so pyspark's process-wide switch stays where it is.
 Tests of one mode run together; the other mode's Java idles meanwhile.
