@@ -87,6 +87,8 @@ def _silence() -> None:
     # Python's Spark logs a JSON line with the whole Java stack for every SQL error, beside raising it.
     for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
         logging.getLogger(name).disabled = True
+    # At DEBUG it logs every call to Java with its arguments, and so the source's password.
+    logging.getLogger("py4j").setLevel(logging.INFO)
 
 
 def _databricks() -> tuple[SparkSession, Callable[[], None]]:
