@@ -30,13 +30,21 @@ _LOCAL: Mapping[str, str] = {
     "spark.databricks.delta.snapshotPartitions": "2",
     # Without it, VACUUM and RESTORE start thousands of tasks for a handful of files.
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
+    # Of every table that it has looked at Delta keeps some 3 MB for an hour, and every load makes a table or
+    # two. By default it keeps 10,000 of them, and a heap of 2 GB is full after 500.
+    "spark.databricks.delta.delta.log.cacheSize": "32",
+    # The same of every execution, for a page that is not served.
+    "spark.sql.ui.retainedExecutions": "50",
+    "spark.ui.retainedJobs": "50",
+    "spark.ui.retainedStages": "50",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     # Everything that matters is raised; at ERROR each failed query prints pages of Java.
     "spark.log.level": "FATAL",
 }
 
-_JAVA_OPTIONS = "-Duser.timezone=UTC --add-opens=java.base/java.nio=ALL-UNNAMED"
+#: A JVM without memory answers nobody and never ends by itself; one that is gone is noticed and replaced.
+_JAVA_OPTIONS = "-Duser.timezone=UTC --add-opens=java.base/java.nio=ALL-UNNAMED -XX:+ExitOnOutOfMemoryError"
 
 
 def local_confs(jars: Sequence[Path], *, cores: int, memory: str) -> dict[str, str]:
