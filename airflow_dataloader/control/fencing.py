@@ -12,6 +12,9 @@ from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.core.failure import Failure
 from airflow_dataloader.core.reaping import Reason
 
+#: How long a reap waits for the lock of a load. Loaders and other reaps hold one for milliseconds.
+PATIENCE = {"lock_timeout": "500ms"}
+
 #: The new epoch is the fence. The end is said already, for whoever has to finish this.
 _FENCE = text("""
 WITH held AS MATERIALIZED (
@@ -58,7 +61,7 @@ def fence(engine: Engine, seen: Seen, reason: Reason, failure: Failure, *, secon
         "lease_until": seen.lease_until if reason is Reason.LEASE_EXPIRED else None,
         "progress_at": seen.progress_at if reason is Reason.NO_PROGRESS else None,
     }
-    with transaction(engine) as connection:
+    with transaction(engine, settings=PATIENCE) as connection:
         epoch = connection.execute(_FENCE, values, execution_options=LAST).scalar_one_or_none()
     return None if epoch is None else int(epoch)
 
@@ -71,6 +74,6 @@ def take_over(engine: Engine, seen: Seen, *, seconds: float) -> int | None:
         "seconds": seconds,
         "seen": seen.reaping_until,
     }
-    with transaction(engine) as connection:
+    with transaction(engine, settings=PATIENCE) as connection:
         epoch = connection.execute(_TAKE_OVER, values, execution_options=LAST).scalar_one_or_none()
     return None if epoch is None else int(epoch)

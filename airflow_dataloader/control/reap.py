@@ -2,19 +2,24 @@
 
 No transaction is open while an API is asked. What was decided may be out of date when it is written, so every
 write names what it was decided by: the epoch, and the lease or the progress that was seen.
+
+Each load is given up by itself: one that somebody keeps locked, or whose end the database refuses, is left to
+the next reap and holds up no other.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from sqlalchemy import Engine, text
 
 from airflow_dataloader.control.ending import Ending, SettledBy, end
-from airflow_dataloader.control.fencing import fence, take_over
+from airflow_dataloader.control.fencing import PATIENCE, fence, take_over
 from airflow_dataloader.control.live import Seen, live_loads
 from airflow_dataloader.control.strays import end_lost_loads, end_rows_without_load
 from airflow_dataloader.control.transaction import LAST, transaction
@@ -22,16 +27,31 @@ from airflow_dataloader.core.failure import Failure, Phase
 from airflow_dataloader.core.reaping import Action, Decision, ReapLimits, Reason, decide, must_ask
 from airflow_dataloader.core.run_api import Run, RunApi, RunApiUnavailable, RunState
 from airflow_dataloader.core.status import LoadStatus
+from airflow_dataloader.exceptions import ConfigurationError, ControlUnavailable, NotMigrated
 
-__all__ = ["ReapLimits", "Reaped", "reap"]
+__all__ = ["Left", "ReapLimits", "Reaped", "Reaping", "reap"]
 
 log = logging.getLogger(__name__)
 
+_Answer = TypeVar("_Answer")
+
 _UP = text("SELECT extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())::float")
 
+#: A load that somebody holds just now is extended by the next reap.
 _EXTEND = text("""
-UPDATE control.historical_metadata SET lease_until = clock_timestamp() + make_interval(secs => :extension)
-WHERE id = ANY (:ids) AND load_status = 'Queued'""")
+WITH held AS MATERIALIZED (
+    SELECT id FROM control.historical_metadata
+    WHERE id = ANY (:ids) AND load_status = 'Queued'
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE control.historical_metadata h SET
+    lease_until = clock_timestamp() + make_interval(secs => :extension)
+FROM held WHERE h.id = held.id""")
+
+#: Somebody else holds the load: a lock was not given in time, or waiting for it would never have ended.
+_HELD = frozenset({"55P03", "40P01"})
+
+_LOCKED = "somebody holds a lock on it"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +62,23 @@ class Reaped:
     config_id: int | None
     status: LoadStatus
     message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Left:
+    """A load, or a live row without one, whose end could not be written: the next reap tries again."""
+
+    metadata_id: int | None
+    config_id: int | None
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reaping:
+    """What one reap did, and what it had to leave."""
+
+    ended: tuple[Reaped, ...] = ()
+    left: tuple[Left, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +106,8 @@ class _Doomed:
         )
 
 
-def reap(engine: Engine, *, run_api: RunApi | None, limits: ReapLimits | None = None) -> list[Reaped]:
-    """Give up on loads whose time is over, and return them. ``run_api`` None: no run can be asked about.
+def reap(engine: Engine, *, run_api: RunApi | None, limits: ReapLimits | None = None) -> Reaping:
+    """Give up on loads whose time is over, and say which. ``run_api`` None: no run can be asked about.
 
     Safe to call from anywhere at any time: several at once share the work, and what one leaves undone the
     next takes over. Waits up to ``limits.wait`` seconds where runs have to be cancelled.
@@ -85,11 +122,12 @@ class _Reaper:
         self._engine = engine
         self._api = api
         self._limits = limits
+        self._left: list[Left] = []
 
-    def work(self) -> list[Reaped]:
+    def work(self) -> Reaping:
         with transaction(self._engine, readonly=True) as connection:
             if connection.execute(_UP).scalar_one() < self._limits.startup:
-                return []
+                return Reaping()
             loads = live_loads(connection)
         decided = [(seen, decide(seen.load, self._ask(seen), self._limits)) for seen in loads]
         self._extend([seen.metadata_id for seen, decision in decided if decision.action is Action.EXTEND])
@@ -99,7 +137,8 @@ class _Reaper:
         runs = _runs_to_cancel(loads, ended + fenced)
         self._cancel(runs)
         self._wait({doomed.seen.run for doomed in fenced if doomed.seen.run} & runs)
-        return [_reaped(doomed) for doomed in ended + self._end(fenced)] + self._strays()
+        given_up = [_reaped(doomed) for doomed in ended + self._end(fenced)]
+        return Reaping(ended=(*given_up, *self._strays()), left=tuple(self._left))
 
     def _ask(self, seen: Seen) -> Run | None:
         """Return the load's run, None if it has none; where nothing depends on it, say that it is running."""
@@ -127,10 +166,11 @@ class _Reaper:
     def _fence(self, seen: Seen, decision: Decision) -> _Doomed | None:
         seconds = self._limits.reaping
         if decision.action is Action.TAKE_OVER:
-            epoch, failure = take_over(self._engine, seen, seconds=seconds), _left_behind(seen)
+            failure = _left_behind(seen)
+            epoch = self._alone(seen, lambda: take_over(self._engine, seen, seconds=seconds))
         elif decision.action is Action.FENCE:
-            failure = decision.failure
-            epoch = fence(self._engine, seen, Reason(failure.error), failure, seconds=seconds)
+            failure, reason = decision.failure, Reason(decision.failure.error)
+            epoch = self._alone(seen, lambda: fence(self._engine, seen, reason, failure, seconds=seconds))
         else:
             return None
         return None if epoch is None else _Doomed(seen=seen, epoch=epoch, failure=failure)
@@ -139,9 +179,30 @@ class _Reaper:
         """Write the ends; return the loads that this reap ended."""
         if not doomed:
             return []
-        with transaction(self._engine) as connection:
-            ids = end(connection, [load.ending() for load in doomed], last=True)
+        try:
+            ids = self._write(doomed)
+        except (ControlUnavailable, ConfigurationError) as error:
+            if _concerns_one(error) is None:
+                raise
+            ids = set[int]().union(
+                *(self._alone(one.seen, partial(self._write, [one])) or () for one in doomed)
+            )
         return [load for load in doomed if load.seen.metadata_id in ids]
+
+    def _write(self, doomed: Sequence[_Doomed]) -> set[int]:
+        with transaction(self._engine, settings=PATIENCE) as connection:
+            return end(connection, [load.ending() for load in doomed], last=True)
+
+    def _alone(self, seen: Seen, write: Callable[[], _Answer]) -> _Answer | None:
+        """Write about one load; None where it has to be left to the next reap."""
+        try:
+            return write()
+        except (ControlUnavailable, ConfigurationError) as error:
+            why = _concerns_one(error)
+            if why is None:
+                raise
+            self._left.append(Left(metadata_id=seen.metadata_id, config_id=seen.config_id, why=why))
+            return None
 
     def _cancel(self, runs: Iterable[tuple[str | None, str]]) -> None:
         for run in runs:
@@ -164,14 +225,23 @@ class _Reaper:
         with transaction(self._engine) as connection:
             loads = end_lost_loads(connection)
             rows = end_rows_without_load(connection, expiry=self._limits.expiry)
+        held = [Left(metadata_id=load, config_id=row, why=_LOCKED) for load, row in loads.held.items()]
+        self._left += held + [Left(metadata_id=None, config_id=row, why=_LOCKED) for row in rows.held]
         failed = LoadStatus.FAILED
         return [
             Reaped(metadata_id=metadata_id, config_id=config_id, status=failed, message=message)
-            for metadata_id, (config_id, message) in loads.items()
+            for metadata_id, (config_id, message) in loads.ended.items()
         ] + [
             Reaped(metadata_id=None, config_id=config_id, status=failed, message=message)
-            for config_id, message in rows.items()
+            for config_id, message in rows.ended.items()
         ]
+
+
+def _concerns_one(error: ControlUnavailable | ConfigurationError) -> str | None:
+    """Return why one load cannot be ended just now; None where no load can be."""
+    if isinstance(error, ControlUnavailable):
+        return _LOCKED if error.sqlstate in _HELD else None
+    return None if isinstance(error, NotMigrated) else str(error)
 
 
 def _left_behind(seen: Seen) -> Failure:

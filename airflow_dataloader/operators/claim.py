@@ -55,8 +55,11 @@ class ClaimOperator(BaseOperator):
         engine = ControlHook(self.control_conn_id or settings.control_conn_id).engine()
         try:
             limits = ReapLimits(queue=60 * settings.queued_minutes, progress=60 * settings.progress_minutes)
-            for reaped in reap(engine, run_api=api, limits=limits):
+            reaping = reap(engine, run_api=api, limits=limits)
+            for reaped in reaping.ended:
                 self.log.warning("%s", _given_up(reaped))
+            for left in reaping.left:
+                self.log.warning("Not given up yet: config_id %s, %s.", left.config_id, left.why.rstrip("."))
             return claim(
                 engine,
                 airflow_run=task.run_id,

@@ -294,7 +294,8 @@ class Lifecycle(RuleBasedStateMachine):
             told = None
         ended = note_reap(Picture.take(self.engine), self.known, suspects)
         if told is not None:
-            assert {reaped.metadata_id for reaped in told} == ended
+            assert {reaped.metadata_id for reaped in told.ended} == ended
+            assert told.left == ()
             assert doomed <= ended
 
     # What holds in every state

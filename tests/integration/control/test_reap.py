@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from airflow_dataloader.control import lease, settle
 from airflow_dataloader.control.connect import create_engine
@@ -57,7 +57,9 @@ def begin(engine: Engine, config_id: int, run: str | None = None, **past: float)
 
 
 def gone(engine: Engine, api: Jobs | None = None, limits: ReapLimits = LIMITS) -> list[Reaped]:
-    return reap(engine, run_api=api, limits=limits)
+    reaping = reap(engine, run_api=api, limits=limits)
+    assert reaping.left == ()
+    return list(reaping.ended)
 
 
 def status(engine: Engine, metadata_id: int) -> tuple[Any, Any]:
@@ -289,3 +291,40 @@ def test_a_healthy_load_is_nobody_s_business(control: Engine, config_id: int) ->
     api = Jobs(**{"7": RunState.RUNNING})
     assert gone(control, api) == []
     assert api.asked == []
+
+
+@pytest.mark.parametrize("table", ["table_control", "historical_metadata"])
+def test_a_load_that_somebody_holds_keeps_no_other(control: Engine, config_id: int, table: str) -> None:
+    silent = [begin(control, one, lease_until=301) for one in (config_id, due_row(control))]
+    unstarted = [queue(control, due_row(control)) for _ in range(2)]
+    for metadata_id in unstarted:
+        ago(control, metadata_id, lease_until=1)
+    held = [silent[0].metadata_id, unstarted[0]]
+    key = "id" if table == "historical_metadata" else "config_id"
+    ids = held if key == "id" else [load(control, one)["config_id"] for one in held]
+    with control.connect() as session:
+        # What a psql session does that is left open after an UPDATE.
+        statement = f"UPDATE control.{table} SET {key} = {key} WHERE {key} = ANY (:ids)"
+        session.execute(text(statement), {"ids": ids})
+        reaping = reap(control, run_api=None, limits=LIMITS)
+        session.rollback()
+    assert {one.metadata_id for one in reaping.ended} == {silent[1].metadata_id, unstarted[1]}
+    assert {(one.metadata_id, one.why) for one in reaping.left} == {
+        (metadata_id, "somebody holds a lock on it") for metadata_id in held
+    }
+    assert {one.metadata_id for one in gone(control)} == set(held)
+
+
+def test_an_end_that_the_database_refuses_keeps_no_other(control: Engine, config_id: int) -> None:
+    refused, other = (queue(control, one) for one in (config_id, due_row(control)))
+    for metadata_id in (refused, other):
+        ago(control, metadata_id, lease_until=1)
+    sql(
+        control,
+        "ALTER TABLE control.table_control ADD CONSTRAINT somebody_s_own CHECK "
+        f"(config_id <> {config_id} OR last_status <> 'Failed')",
+    )
+    reaping = reap(control, run_api=None, limits=LIMITS)
+    assert [one.metadata_id for one in reaping.ended] == [other]
+    assert [one.metadata_id for one in reaping.left] == [refused]
+    assert "somebody_s_own" in reaping.left[0].why

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from airflow_dataloader.control.connect import transaction
 from airflow_dataloader.control.reap import ReapLimits, reap
@@ -27,7 +27,7 @@ def test_a_load_whose_row_is_gone_is_failed(control: Engine, config_id: int, los
         repair(control, config_id, last_status=None)
     later = claim_now(control, config_id) if loss == "claimed over" else None
     with transaction(control) as connection:
-        assert list(end_lost_loads(connection)) == [started.metadata_id]
+        assert list(end_lost_loads(connection).ended) == [started.metadata_id]
     record = load(control, started.metadata_id)
     assert (record["load_status"], record["failure"]["error"]) == ("Failed", "RowLost")
     if later:
@@ -37,8 +37,8 @@ def test_a_load_whose_row_is_gone_is_failed(control: Engine, config_id: int, los
 def test_loads_that_have_their_rows_stay(control: Engine, config_id: int) -> None:
     start_now(control, config_id), claim_now(control, due_row(control))
     with transaction(control) as connection:
-        assert end_lost_loads(connection) == {}
-        assert end_rows_without_load(connection, expiry=-1e9) == {}
+        assert end_lost_loads(connection).ended == {}
+        assert end_rows_without_load(connection, expiry=-1e9).ended == {}
 
 
 def test_records_of_an_older_system_stay(control: Engine) -> None:
@@ -47,19 +47,19 @@ def test_records_of_an_older_system_stay(control: Engine) -> None:
         "INSERT INTO control.historical_metadata (control_key, load_status) VALUES ('\\x00', 'In Progress')",
     )
     with transaction(control) as connection:
-        assert end_lost_loads(connection) == {}
+        assert end_lost_loads(connection).ended == {}
 
 
 def test_a_live_row_without_load_is_failed_after_its_time(control: Engine, config_id: int) -> None:
     repair(control, config_id, last_status="In Progress")
     with transaction(control) as connection:
-        assert end_rows_without_load(connection, expiry=3600) == {}
+        assert end_rows_without_load(connection, expiry=3600).ended == {}
     sql(
         control,
         "UPDATE control.table_control SET last_status_date_time = clock_timestamp() - interval '241 minutes'",
     )
     with transaction(control) as connection:
-        assert list(end_rows_without_load(connection, expiry=3600)) == [config_id]
+        assert list(end_rows_without_load(connection, expiry=3600).ended) == [config_id]
     assert row(control, config_id)["last_status"] == "Failed"
 
 
@@ -67,7 +67,36 @@ def test_reap_ends_both_kinds(control: Engine, config_id: int) -> None:
     started = start_now(control, config_id)
     repair(control, config_id, last_status="Queued", last_status_date_time="2020-01-01")
     reaped = reap(control, run_api=None, limits=ReapLimits(startup=0))
-    assert {(end.metadata_id, end.config_id) for end in reaped} == {
+    assert {(end.metadata_id, end.config_id) for end in reaped.ended} == {
         (started.metadata_id, config_id),
         (None, config_id),
     }
+
+
+def test_what_somebody_holds_is_left_and_said(control: Engine, config_id: int) -> None:
+    lost, stuck = start_now(control, config_id), [due_row(control) for _ in range(2)]
+    also = start_now(control, due_row(control))
+    repair(control, config_id, last_status=None)
+    repair(control, also.config_id, last_status=None)
+    for one in stuck:
+        repair(control, one, last_status="Queued", last_status_date_time="2020-01-01")
+    with control.connect() as session:
+        session.execute(
+            text("SELECT FROM control.historical_metadata WHERE id = :id FOR UPDATE"),
+            {"id": lost.metadata_id},
+        )
+        session.execute(
+            text("SELECT FROM control.table_control WHERE config_id = :id FOR UPDATE"), {"id": stuck[0]}
+        )
+        reaped = reap(control, run_api=None, limits=ReapLimits(startup=0))
+        session.rollback()
+    assert {(end.metadata_id, end.config_id) for end in reaped.ended} == {
+        (also.metadata_id, also.config_id),
+        (None, stuck[1]),
+    }
+    assert {(left.metadata_id, left.config_id) for left in reaped.left} == {
+        (lost.metadata_id, config_id),
+        (None, stuck[0]),
+    }
+    assert {left.why for left in reaped.left} == {"somebody holds a lock on it"}
+    assert len(reap(control, run_api=None, limits=ReapLimits(startup=0)).ended) == 2
