@@ -26,6 +26,9 @@ from airflow_dataloader.exceptions import ConfigurationError
 #: Any number that no other software is likely to lock; claims of one database wait for each other on it.
 _LOCK = 0x6164_6C63_6C61
 
+#: Loads that may live at the same time.
+MAX_CONCURRENT = 32
+
 #: Rows that cannot be loaded and that one claim settles; more are left to the next.
 _SETTLED_AT_ONCE = 1_000
 
@@ -37,6 +40,7 @@ _LOADS_OF_RUN = """
     h.id, h.epoch, h.config_id, h.config_snapshot, h.load_status, h.log_message
 FROM (SELECT) AS one LEFT JOIN control.historical_metadata h
     ON h.airflow_run = :airflow_run AND h.airflow_base_url IS NOT DISTINCT FROM :airflow_base_url
+    AND (CAST(:config_id AS bigint) IS NULL OR h.config_id = :config_id)
 ORDER BY h.id"""
 
 #: What the run has claimed, and whether there is something to arm: one row at least, without an id where the
@@ -69,7 +73,7 @@ def claim(
     *,
     airflow_run: str,
     batch_size: int = 10,
-    max_concurrent: int = 32,
+    max_concurrent: int = MAX_CONCURRENT,
     selector: Selector | None = None,
     only: Sequence[int] | None = None,
     trigger: Trigger = Trigger.SCHEDULE,
@@ -100,15 +104,20 @@ def claim(
 def insert_initial_metadata(
     engine: Engine, config_id: int, *, airflow_run: str, airflow_base_url: str | None = None
 ) -> Claimed | None:
-    """Queue one row now, with its record in the history; None where it may not be loaded now."""
-    claimed = claim(
-        engine,
-        airflow_run=airflow_run,
-        airflow_base_url=airflow_base_url,
-        only=[config_id],
-        trigger=Trigger.MANUAL,
-    )
-    return claimed[0] if claimed else None
+    """Queue one row now, with its record in the history; None where it may not be loaded now.
+
+    A run that has had this row queued before gets the same load again, whatever else it has claimed.
+    """
+    claimant = Claimant(airflow_run=airflow_run, airflow_base_url=airflow_base_url)
+    with transaction(engine, settings=_BY_INDEX, lock=_LOCK) as connection:
+        earlier, unarmed = _of_run(connection, claimant, config_id)
+        if earlier:
+            return earlier[-1]
+        if unarmed:
+            arm(connection)
+        claiming = _Claiming(connection, claimant, Trigger.MANUAL, [config_id])
+        claiming.fill(1, MAX_CONCURRENT)
+        return claiming.claimed[0] if claiming.claimed else None
 
 
 class _Claiming:
@@ -179,9 +188,15 @@ class _Claiming:
         return Trigger.RETRY if row.is_retry and self._trigger is Trigger.SCHEDULE else self._trigger
 
 
-def _of_run(connection: Connection, claimant: Claimant) -> tuple[list[Claimed], bool]:
-    """Return the run's loads, and whether rows wait to be armed."""
-    values = {"airflow_run": claimant.airflow_run, "airflow_base_url": claimant.airflow_base_url}
+def _of_run(
+    connection: Connection, claimant: Claimant, config_id: int | None = None
+) -> tuple[list[Claimed], bool]:
+    """Return the run's loads, of one row or of all, and whether rows wait to be armed."""
+    values = {
+        "airflow_run": claimant.airflow_run,
+        "airflow_base_url": claimant.airflow_base_url,
+        "config_id": config_id,
+    }
     found = connection.execute(_OF_RUN, values).all()
     loads = [
         Claimed(

@@ -68,3 +68,11 @@ def test_one_row_is_queued_on_demand(control: Engine, config_id: int) -> None:
     assert load(control, claimed.metadata_id)["trigger"] == "manual"
     assert insert_initial_metadata(control, config_id, airflow_run="by hand") == claimed
     assert insert_initial_metadata(control, config_id, airflow_run="another") is None
+
+
+def test_a_run_may_queue_several_rows_one_by_one(control: Engine, config_id: int) -> None:
+    rows = [config_id, add_row(control)]
+    first = [insert_initial_metadata(control, one, airflow_run="by hand") for one in rows]
+    assert [claimed and claimed.config_id for claimed in first] == rows
+    assert [insert_initial_metadata(control, one, airflow_run="by hand") for one in rows] == first
+    assert [row(control, one)["last_status"] for one in rows] == ["Queued", "Queued"]
