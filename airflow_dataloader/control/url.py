@@ -9,10 +9,12 @@ import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from urllib.parse import quote
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import Conninfo
 
 from airflow_dataloader.exceptions import ConfigurationError
 
@@ -20,6 +22,10 @@ _DATABASES = {"npd": "dataloader_test", "prod": "dataloader"}
 
 #: Modes of libpq that would go on without encryption if the server offers none.
 _WITHOUT_TLS = frozenset({"disable", "allow", "prefer"})
+_WITH_TLS = frozenset({"require", "verify-ca", "verify-full"})
+
+#: What decides where a connection goes, and whether with TLS; libpq takes each from the environment, too.
+_WHERE = ("host", "hostaddr", "port", "sslmode")
 
 _FORM = "write postgresql://user:password@host:5432/database, with %XX for special characters in a part"
 
@@ -42,7 +48,8 @@ class ControlUrl:
     """A control database's URL, read and checked."""
 
     place: Place
-    #: libpq's parameters, the password among them.
+    #: libpq's parameters, the password among them. Nothing that decides where the connection goes, and
+    #: whether with TLS, is left to the environment; an empty value is libpq's own default.
     parameters: Mapping[str, str] = field(repr=False)
 
 
@@ -53,7 +60,7 @@ def resolve_url(environ: Mapping[str, str]) -> str:
     ConfigurationError when there is no URL, or no database.
     """
     parameters = _given(environ)
-    if not parameters.get("dbname") and "service" not in parameters:
+    if not parameters.get("dbname"):
         environment = environ.get("DATALOADER_ENVIRONMENT", "")
         if environment not in _DATABASES:
             raise ConfigurationError(
@@ -68,25 +75,34 @@ def resolve_url(environ: Mapping[str, str]) -> str:
 def read_url(url: str) -> ControlUrl:
     """Read a URL in libpq's or SQLAlchemy's form, or libpq's ``key=value`` form.
 
-    TLS is required unless every host is loopback or a unix socket. Raises ConfigurationError.
+    TLS is required unless every address is loopback or a unix socket. What the URL leaves open is resolved as
+    libpq would, its environment variables included. Raises ConfigurationError.
     """
     parameters = _parameters(url, setting="DATALOADER_CONTROL_URL")
-    hosts = _hosts(parameters)
-    mode = parameters.get("sslmode")
-    if not all(_is_local(host) for host in hosts):
-        if mode in _WITHOUT_TLS:
+    if os.environ.get("PGSERVICE") is not None:
+        raise _no_service("PGSERVICE", "unset it, and write the server into the control database's URL")
+    where = _resolved(parameters)
+    addresses, mode = _addresses(where), where["sslmode"]
+    if mode not in _WITH_TLS | _WITHOUT_TLS:
+        raise ConfigurationError(
+            "The sslmode for the control database is none that libpq knows.",
+            field="sslmode" if "sslmode" in parameters else "PGSSLMODE",
+            fix="use require, verify-ca or verify-full, in lower case",
+        )
+    if mode in _WITHOUT_TLS and not all(_is_local(address) for address in addresses):
+        if "sslmode" in parameters:
             raise ConfigurationError(
-                f"sslmode={mode} would let the connection to {','.join(hosts)} go without TLS.",
+                f"sslmode={mode} would let the connection to {','.join(addresses)} go without TLS.",
                 field="sslmode",
                 fix="remove it, or use sslmode=require, verify-ca or verify-full.",
             )
-        parameters.setdefault("sslmode", "require")
+        where["sslmode"] = "require"
     place = Place(
-        host=",".join(hosts) or "local socket",
-        port=parameters.get("port", "5432"),
+        host=",".join(addresses) if any(addresses) else "local socket",
+        port=where["port"] or "5432",
         database=parameters.get("dbname", "?"),
     )
-    return ControlUrl(place=place, parameters=parameters)
+    return ControlUrl(place=place, parameters={**parameters, **where})
 
 
 def _given(environ: Mapping[str, str]) -> dict[str, str]:
@@ -106,6 +122,13 @@ def _given(environ: Mapping[str, str]) -> dict[str, str]:
         "LAKEBASE_USER": "user",
         "LAKEBASE_PASSWORD": "password",
     }
+    port = environ.get("LAKEBASE_PORT", "")
+    if port and not (port.isascii() and port.isdecimal()):
+        raise ConfigurationError(
+            "LAKEBASE_PORT is not a number.",
+            field="LAKEBASE_PORT",
+            fix="set it to the server's port, e.g. 5432",
+        )
     return {name: environ[variable] for variable, name in names.items() if environ.get(variable)}
 
 
@@ -128,19 +151,35 @@ def _parameters(url: str, *, setting: str) -> dict[str, str]:
     parameters = {name: str(value) for name, value in found.items() if value is not None and value != ""}
     if not all(port.isdecimal() for port in parameters.get("port", "0").split(",") if port):
         raise unreadable
+    for name in ("service", "servicefile"):
+        if name in parameters:
+            raise _no_service(name, f"remove it, and write what the service says into {setting}")
     return parameters
 
 
-def _hosts(parameters: Mapping[str, str]) -> list[str]:
-    """Return the hosts that a connection would go to; libpq takes an absent one from its own variable."""
-    given = parameters.get("hostaddr") or parameters.get("host") or os.environ.get("PGHOST", "")
-    if not given and "service" in parameters:
-        return [f"service {parameters['service']}"]
-    return [host.strip() for host in given.split(",")] if given else []
+def _no_service(field: str, fix: str) -> ConfigurationError:
+    """Refuse a service file: libpq reads it when it connects, so nobody knows before where that leads."""
+    return ConfigurationError(
+        f"{field} would have a service file decide where the control database is, and whether TLS is used.",
+        field=field,
+        fix=fix,
+    )
+
+
+def _resolved(parameters: Mapping[str, str]) -> dict[str, str]:
+    """Return what decides where a connection goes, from the URL or else as libpq finds it."""
+    found = {option.keyword.decode(): option.val for option in Conninfo.get_defaults()}
+    return {name: parameters.get(name) or (found.get(name) or b"").decode() for name in _WHERE}
+
+
+def _addresses(where: Mapping[str, str]) -> list[str]:
+    """Return where a connection would go, in the order of its attempts; empty: the default unix socket."""
+    hosts, addresses = where["host"].split(","), where["hostaddr"].split(",")
+    return [address or host or "" for host, address in zip_longest(hosts, addresses)]
 
 
 def _is_local(host: str) -> bool:
-    if host == "localhost" or host.startswith(("/", "@")):
+    if host in {"", "localhost"} or host.startswith(("/", "@")):
         return True
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from psycopg.pq import Conninfo
 
 from airflow_dataloader.control.url import read_url, resolve_url
 from airflow_dataloader.exceptions import ConfigurationError
@@ -58,7 +59,7 @@ def test_stricter_modes_stay(mode: str) -> None:
     "host", ["localhost", "127.0.0.1", "127.8.8.8", "[::1]", "%2Fvar%2Frun%2Fpostgresql"]
 )
 def test_this_machine_needs_none(host: str) -> None:
-    assert "sslmode" not in read_url(f"postgresql://anna@{host}/dataloader").parameters
+    assert read_url(f"postgresql://anna@{host}/dataloader").parameters["sslmode"] == "prefer"
     assert read_url(f"postgresql://anna@{host}/dataloader?sslmode=disable").parameters["sslmode"] == "disable"
 
 
@@ -69,13 +70,103 @@ def test_the_address_counts_not_the_name_beside_it() -> None:
 
 def test_an_absent_host_is_the_one_that_libpq_would_take(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PGHOST", raising=False)
-    assert "sslmode" not in read_url("postgresql:///dataloader").parameters
+    local = read_url("postgresql:///dataloader")
+    assert (local.parameters["sslmode"], local.place.host) == ("prefer", "local socket")
     monkeypatch.setenv("PGHOST", "db.example.org")
     assert read_url("postgresql:///dataloader").parameters["sslmode"] == "require"
 
 
-def test_a_service_may_lead_anywhere() -> None:
-    assert read_url("service=control").parameters["sslmode"] == "require"
+@pytest.fixture(autouse=True)
+def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what this machine's libpq is told out of the tests."""
+    for option in Conninfo.get_defaults():
+        if option.envvar:
+            monkeypatch.delenv(option.envvar.decode(), raising=False)
+    for name in ("PGSERVICE", "PGSERVICEFILE", "PGSYSCONFDIR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("url", "variables", "place", "mode"),
+    [
+        ("postgresql://localhost/d", {"PGHOSTADDR": "192.0.2.2"}, "192.0.2.2", "require"),
+        ("postgresql:///d", {"PGHOSTADDR": "192.0.2.2"}, "192.0.2.2", "require"),
+        ("postgresql://db.example.org/d", {"PGHOSTADDR": "127.0.0.1"}, "127.0.0.1", "prefer"),
+        ("host=localhost hostaddr=127.0.0.1 dbname=d", {"PGHOSTADDR": "192.0.2.2"}, "127.0.0.1", "prefer"),
+        ("postgresql://db.example.org/d", {"PGSSLMODE": "disable"}, "db.example.org", "require"),
+        ("postgresql://db.example.org/d", {"PGSSLMODE": "verify-full"}, "db.example.org", "verify-full"),
+        ("postgresql://localhost/d", {"PGSSLMODE": "disable"}, "localhost", "disable"),
+        ("postgresql://localhost,db.example.org/d", {}, "localhost,db.example.org", "require"),
+        (
+            "host=localhost,db.example.org hostaddr=127.0.0.1, dbname=d",
+            {},
+            "127.0.0.1,db.example.org",
+            "require",
+        ),
+        ("host=db.example.org,localhost hostaddr=127.0.0.1, dbname=d", {}, "127.0.0.1,localhost", "prefer"),
+        ("postgresql://localhost,127.0.0.1/d", {}, "localhost,127.0.0.1", "prefer"),
+        ("postgresql://[2001:db8::1]/d", {}, "2001:db8::1", "require"),
+        ("postgresql://[::1]/d", {"PGHOSTADDR": "2001:db8::1"}, "2001:db8::1", "require"),
+        ("host=/run/pg,db.example.org dbname=d", {}, "/run/pg,db.example.org", "require"),
+        ("host=/run/pg dbname=d", {"PGHOST": "db.example.org"}, "/run/pg", "prefer"),
+        ("postgresql:///d", {"PGHOST": "/run/pg,db.example.org"}, "/run/pg,db.example.org", "require"),
+        (
+            "postgresql:///d",
+            {"PGSERVICEFILE": "/a/file", "PGSYSCONFDIR": "/a/folder"},
+            "local socket",
+            "prefer",
+        ),
+    ],
+)
+def test_the_address_is_the_one_that_libpq_would_use(
+    monkeypatch: pytest.MonkeyPatch, url: str, variables: dict[str, str], place: str, mode: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    read = read_url(url)
+    assert (read.place.host, read.parameters["sslmode"]) == (place, mode)
+    assert {"host", "hostaddr", "port", "sslmode"} <= read.parameters.keys(), (
+        "the environment changes them no more"
+    )
+
+
+def test_the_port_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGPORT", "6432")
+    assert read_url("postgresql://localhost/d").place.port == "6432"
+    assert read_url("postgresql://localhost:7/d").place.port == "7"
+
+
+@pytest.mark.parametrize("url", ["service=control", "postgresql://localhost/d?service=control"])
+def test_a_service_may_lead_anywhere(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="service file") as caught:
+        read_url(url)
+    assert caught.value.field == "service"
+    with pytest.raises(ConfigurationError, match="service file"):
+        resolve_url({"DATALOADER_CONTROL_URL": url})
+
+
+def test_a_service_of_the_environment_may_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGSERVICE", "control")
+    with pytest.raises(ConfigurationError, match="service file") as caught:
+        read_url("postgresql://localhost/dataloader")
+    assert caught.value.field == "PGSERVICE"
+
+
+@pytest.mark.parametrize("mode", ["Disable", "DISABLE", "disable ", "off"])
+def test_a_mode_that_libpq_does_not_know(monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+    with pytest.raises(ConfigurationError, match="none that libpq knows") as caught:
+        read_url(f"host=db.example.org dbname=d sslmode='{mode}'")
+    assert caught.value.field == "sslmode"
+    monkeypatch.setenv("PGSSLMODE", mode)
+    with pytest.raises(ConfigurationError, match="none that libpq knows") as caught:
+        read_url(REMOTE)
+    assert caught.value.field == "PGSSLMODE"
+
+
+def test_a_port_of_lakebase_that_is_none() -> None:
+    with pytest.raises(ConfigurationError, match="LAKEBASE_PORT is not a number") as caught:
+        resolve_url(LAKEBASE | {"LAKEBASE_PORT": "five"})
+    assert caught.value.field == "LAKEBASE_PORT"
 
 
 @pytest.mark.parametrize(
