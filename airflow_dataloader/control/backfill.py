@@ -15,7 +15,8 @@ from airflow_dataloader.control.transaction import LAST, transaction
 
 #: The other statements hold the row first, and only the load that has it gets hold of it.
 _CURRENT = text("""
-SELECT b.id, b.mode, b.content_hash, b.high, b.watermark, b.started_by, coalesce(h.epoch, 0) AS epoch,
+SELECT b.id, b.mode, b.content_hash, b.high, b.watermark, b.started_by,
+    coalesce(h.writer_epoch, h.epoch, 0) AS epoch,
     (SELECT jsonb_agg(jsonb_build_object(
             'number', c.number, 'low', c.low, 'high', c.high, 'null_cursor', c.null_cursor,
             'rows_published', c.rows_published, 'target_version', c.target_version) ORDER BY c.number)
@@ -93,7 +94,8 @@ class Backfill:
     high: str | None
     #: The row's watermark when all is done.
     watermark: str | None
-    #: ``historical_metadata.id`` of the load that made the plan, and its epoch; 0 where that is gone.
+    #: ``historical_metadata.id`` of the load that made the plan, and the epoch that it wrote with; 0 where
+    #: that is gone.
     started_by: int
     epoch: int
     chunks: tuple[Chunk, ...]

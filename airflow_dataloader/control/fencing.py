@@ -25,6 +25,7 @@ WITH held AS MATERIALIZED (
 load AS (
     UPDATE control.historical_metadata h SET
         epoch = h.epoch + 1,
+        writer_epoch = h.epoch,
         reaping_until = clock_timestamp() + make_interval(secs => :seconds),
         failure = CAST(:failure AS jsonb),
         log_message = :message

@@ -70,7 +70,8 @@ SELECT s.id, s.config_id, s.epoch, s.attempt, s.trigger, s.mode, s.config_snapsh
     held.incremental_value,
     (SELECT id FROM control.installation) AS installation,
     (SELECT jsonb_agg(jsonb_build_object(
-            'metadata_id', h.id, 'config_id', h.config_id, 'epoch', h.epoch, 'low', h.watermark_low,
+            'metadata_id', h.id, 'config_id', h.config_id,
+            'epoch', coalesce(h.writer_epoch, h.epoch), 'low', h.watermark_low,
             'snapshot', h.config_snapshot) ORDER BY h.id)
         FROM control.historical_metadata h
         WHERE control.destination_key(
@@ -101,6 +102,7 @@ class Attempt:
     metadata_id: int
     #: Its row: this load's own, or one that had the same target then.
     config_id: int
+    #: What its loader wrote with; a reap gives the load a later one.
     epoch: int
     #: Watermark at its claim.
     low: str | None

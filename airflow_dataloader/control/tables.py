@@ -174,6 +174,7 @@ historical_metadata = Table(
     Column("failure", _JSON),
     Column("verdict", _JSON),
     Column("adopted_by", BigInteger),
+    Column("writer_epoch", BigInteger),
 )
 
 table_control_history = Table(

@@ -9,11 +9,12 @@ from airflow_dataloader.control import backfill, settle
 from airflow_dataloader.control.backfill import Chunk
 from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.control.lease import Started
+from airflow_dataloader.control.reap import ReapLimits, reap
 from airflow_dataloader.control.tables import backfill as table
 from airflow_dataloader.core.receipt import Receipt
 from airflow_dataloader.exceptions import Fenced
 from tests.factories import add_source
-from tests.integration.control.drive import due_row, start_now
+from tests.integration.control.drive import ago, due_row, start_now
 
 CHUNKS = (Chunk(number=1, high="5"), Chunk(number=2, low="5"), Chunk(number=3, null_cursor=True))
 
@@ -86,3 +87,12 @@ def test_a_success_of_another_strategy_abandons_the_plan(control: Engine) -> Non
     begin(control, full)
     settle.succeed(control, full, full.nonce, receipt=Receipt(), watermark=None)
     assert statuses(control) == ["abandoned"]
+
+
+def test_a_plan_names_the_epoch_that_a_reaped_loader_wrote_with(control: Engine, started: Started) -> None:
+    begin(control, started)
+    ago(control, started.metadata_id, lease_until=301)
+    assert len(reap(control, run_api=None, limits=ReapLimits(startup=0)).ended) == 1
+    plan = backfill.current(control, started.config_id)
+    assert plan is not None
+    assert (plan.started_by, plan.epoch) == (started.metadata_id, started.epoch)

@@ -328,3 +328,10 @@ def test_an_end_that_the_database_refuses_keeps_no_other(control: Engine, config
     assert [one.metadata_id for one in reaping.ended] == [other]
     assert [one.metadata_id for one in reaping.left] == [refused]
     assert "somebody_s_own" in reaping.left[0].why
+
+
+def test_a_reaped_attempt_is_known_by_the_epoch_that_it_wrote_with(control: Engine, config_id: int) -> None:
+    zombie = begin(control, config_id, lease_until=301)
+    assert len(gone(control)) == 1
+    (attempt,) = start_now(control, config_id).unsettled
+    assert (attempt.metadata_id, attempt.epoch) == (zombie.metadata_id, zombie.epoch)

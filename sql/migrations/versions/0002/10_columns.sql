@@ -107,7 +107,8 @@ ALTER TABLE control.historical_metadata
     ADD COLUMN receipt JSONB,
     ADD COLUMN failure JSONB,
     ADD COLUMN verdict JSONB,
-    ADD COLUMN adopted_by BIGINT;
+    ADD COLUMN adopted_by BIGINT,
+    ADD COLUMN writer_epoch BIGINT;
 
 -- Old records name their table by control_key alone; they get the row's id where only one row has that key.
 UPDATE control.historical_metadata h

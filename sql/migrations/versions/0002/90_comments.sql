@@ -77,6 +77,7 @@ COMMENT ON COLUMN control.historical_metadata.receipt IS 'What it counted.';
 COMMENT ON COLUMN control.historical_metadata.failure IS 'How it failed: phase, class, codes, and who settled it.';
 COMMENT ON COLUMN control.historical_metadata.verdict IS 'What retry analysis said about the failure.';
 COMMENT ON COLUMN control.historical_metadata.adopted_by IS 'The later load that found this one''s commit at the target and recorded it.';
+COMMENT ON COLUMN control.historical_metadata.writer_epoch IS 'The epoch that its loader wrote with, where a reap has given the load a later one; NULL: epoch.';
 
 COMMENT ON TABLE control.table_control_history IS 'Every edit of a row''s configuration, written by triggers.';
 COMMENT ON COLUMN control.table_control_history.change_source IS 'dataloader.change_source of the transaction; sql without one; repair for a move past the rules.';

@@ -61,7 +61,7 @@ ALTER TABLE control.historical_metadata
     DROP COLUMN rows_read, DROP COLUMN rows_inserted, DROP COLUMN rows_updated, DROP COLUMN rows_deleted,
     DROP COLUMN watermark_low, DROP COLUMN watermark_high, DROP COLUMN target_version,
     DROP COLUMN config_snapshot, DROP COLUMN receipt, DROP COLUMN failure, DROP COLUMN verdict,
-    DROP COLUMN adopted_by;
+    DROP COLUMN adopted_by, DROP COLUMN writer_epoch;
 ALTER TABLE control.table_control RESET (fillfactor);
 ALTER TABLE control.historical_metadata RESET (fillfactor);
 COMMENT ON SCHEMA control IS NULL;
