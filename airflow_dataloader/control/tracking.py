@@ -10,22 +10,29 @@ from sqlalchemy import Engine, TextClause, text
 from airflow_dataloader.control.fenced import fenced, look
 from airflow_dataloader.control.transaction import LAST, transaction
 
+#: ``held`` locks the row before the record, as every statement does that writes both.
 _TRACK = text("""
-WITH load AS (
+WITH held AS MATERIALIZED (
+    SELECT t.config_id FROM control.table_control t
+    WHERE t.config_id = (SELECT config_id FROM control.historical_metadata WHERE id = :metadata_id)
+        AND t.load_epoch = :epoch
+    FOR UPDATE
+),
+load AS (
     UPDATE control.historical_metadata h SET
         databricks_run = coalesce(:databricks_run, h.databricks_run),
         workspace_host = coalesce(:workspace_host, h.workspace_host),
         submit_token = coalesce(:submit_token, h.submit_token),
         airflow_task = coalesce(:airflow_task, h.airflow_task)
-    FROM control.table_control t
+    FROM held
     WHERE h.id = :metadata_id AND h.epoch = :epoch AND h.load_status IN ('Queued', 'In Progress')
-        AND t.config_id = h.config_id AND t.load_epoch = :epoch
+        AND h.config_id = held.config_id
     RETURNING h.config_id
 )
 UPDATE control.table_control t SET
     last_airflow_run = coalesce(:airflow_url, t.last_airflow_run),
     last_databricks_run = coalesce(:databricks_url, t.last_databricks_run)
-FROM load WHERE t.config_id = load.config_id AND t.load_epoch = :epoch""")
+FROM load WHERE t.config_id = load.config_id""")
 
 _COUNT = text("""
 UPDATE control.historical_metadata h SET

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from sqlalchemy import Engine
 
 from airflow_dataloader.control.claim import insert_initial_metadata
+from airflow_dataloader.control.connect import create_engine
 from airflow_dataloader.control.intervene import cancel
+from airflow_dataloader.control.lease import start
 from airflow_dataloader.control.tracking import (
     update_metadata,
     update_run_tracking,
@@ -76,3 +80,24 @@ def test_a_run_may_queue_several_rows_one_by_one(control: Engine, config_id: int
     assert [claimed and claimed.config_id for claimed in first] == rows
     assert [insert_initial_metadata(control, one, airflow_run="by hand") for one in rows] == first
     assert [row(control, one)["last_status"] for one in rows] == ["Queued", "Queued"]
+
+
+def test_tracking_and_starting_at_once_wait_for_each_other_in_one_order(
+    control: Engine, control_url: str, config_id: int
+) -> None:
+    engines = [create_engine(control_url) for _ in range(3)]
+    claimed = claim_now(control, config_id)
+    ids = (claimed.metadata_id, claimed.epoch)
+
+    def work(number: int) -> None:
+        for _ in range(150):
+            if number == 0:
+                start(engines[number], *ids, nonce="nonce")
+            else:
+                update_run_tracking(engines[number], *ids, databricks_run=str(number), databricks_url="u")
+
+    with ThreadPoolExecutor(3) as pool:
+        for done in [pool.submit(work, number) for number in range(3)]:
+            done.result()
+    for engine in engines:
+        engine.dispose()
