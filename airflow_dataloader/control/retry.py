@@ -12,22 +12,37 @@ from airflow_dataloader.control.transaction import LAST, transaction
 #: Marks the message of a row that goes back to be tried again; the documents' words.
 RETRY = "[AI Analysis - Retry Recommended]"
 
-_RESET = text("""
+#: A verdict about a load holds as long as the row has not been claimed since.
+_STILL_ABOUT = """
+    AND (CAST(:metadata_id AS bigint) IS NULL OR EXISTS (
+        SELECT FROM control.historical_metadata h
+        WHERE h.id = :metadata_id AND h.config_id = t.config_id AND h.epoch = t.load_epoch))"""
+
+#: The row's message with ``:mark`` at its beginning, and the reason behind that; each of them only once.
+_MARKED = """
+    CASE WHEN NOT starts_with(t.last_status_message, :mark)
+            OR strpos(concat(' ', t.last_status_message, ' '), concat(' ', CAST(:reason AS text), ' ')) = 0
+            OR t.last_status_message IS NULL
+        THEN concat_ws(' ', CAST(:mark AS text), nullif(:reason, ''), nullif(ltrim(CASE
+            WHEN starts_with(t.last_status_message, :mark)
+            THEN substr(t.last_status_message, length(:mark) + 1) ELSE t.last_status_message END), ''))
+        ELSE t.last_status_message END"""
+
+_RESET = text(f"""
 UPDATE control.table_control t SET
     last_status = CASE WHEN t.retry_count < :max_retries THEN NULL ELSE t.last_status END,
     retry_count = least(t.retry_count + 1, greatest(t.retry_count, :max_retries)),
     next_load_date_time = CASE WHEN t.retry_count < :max_retries
         THEN clock_timestamp() ELSE t.next_load_date_time END,
-    last_status_message = concat_ws(' ', CASE WHEN t.retry_count < :max_retries
-        THEN CAST(:retry AS text) ELSE CAST(:review AS text) || ' Retries exhausted.' END,
-        CAST(:reason AS text), t.last_status_message)
-WHERE t.config_id = :config_id AND t.last_status = 'Failed'
-RETURNING t.last_status""")
+    last_status_message = CASE WHEN t.retry_count < :max_retries
+        THEN concat_ws(' ', CAST(:retry AS text), CAST(:reason AS text), t.last_status_message)
+        ELSE {_MARKED} END
+WHERE t.config_id = :config_id AND t.last_status = 'Failed' {_STILL_ABOUT}
+RETURNING t.last_status""")  # noqa: S608
 
-_REVIEW = text("""
-UPDATE control.table_control t SET
-    last_status_message = concat_ws(' ', CAST(:review AS text), CAST(:reason AS text), t.last_status_message)
-WHERE t.config_id = :config_id AND t.last_status = 'Failed'""")
+_REVIEW = text(f"""
+UPDATE control.table_control t SET last_status_message = {_MARKED}
+WHERE t.config_id = :config_id AND t.last_status = 'Failed' {_STILL_ABOUT}""")  # noqa: S608
 
 
 class Reset(StrEnum):
@@ -37,7 +52,7 @@ class Reset(StrEnum):
     RETRY = "retry"
     #: Its retries were used up: it stays Failed, marked for review.
     REVIEW = "review"
-    #: It was not Failed any more; nothing was changed.
+    #: It was not Failed any more, or not by that load; nothing was changed.
     UNCHANGED = "unchanged"
 
 
@@ -46,16 +61,22 @@ def reset_for_retry(
     config_id: int,
     reason: str,
     *,
+    metadata_id: int | None = None,
     max_retries: int = MAX_RETRIES,
     changed_by: str | None = None,
 ) -> Reset:
-    """Have a failed row tried again at once, and count it; without retries left, mark it for review."""
+    """Have a failed row tried again at once, and count it; without retries left, mark it for review.
+
+    ``metadata_id`` is the load that the reason is about: where another has come since, nothing is changed.
+    None: whichever failed last. Repeatable.
+    """
     values = {
         "config_id": config_id,
+        "metadata_id": metadata_id,
         "reason": reason,
         "max_retries": max_retries,
         "retry": RETRY,
-        "review": REVIEW,
+        "mark": f"{REVIEW} Retries exhausted.",
     }
     with transaction(engine, change_source="status_reset", changed_by=changed_by) as connection:
         row = connection.execute(_RESET, values, execution_options=LAST).one_or_none()
@@ -64,8 +85,12 @@ def reset_for_retry(
     return Reset.REVIEW if row.last_status else Reset.RETRY
 
 
-def mark_for_review(engine: Engine, config_id: int, reason: str) -> bool:
-    """Say on a failed row that a person has to look; False when it is not Failed any more."""
-    values = {"config_id": config_id, "reason": reason, "review": REVIEW}
+def mark_for_review(engine: Engine, config_id: int, reason: str, *, metadata_id: int | None = None) -> bool:
+    """Say on a failed row that a person has to look; False when it is not Failed any more. Repeatable.
+
+    ``metadata_id`` is the load that the reason is about: False also where another has come since. None:
+    whichever failed last.
+    """
+    values = {"config_id": config_id, "metadata_id": metadata_id, "reason": reason, "mark": REVIEW}
     with transaction(engine) as connection:
         return connection.execute(_REVIEW, values, execution_options=LAST).rowcount == 1

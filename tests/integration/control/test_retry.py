@@ -11,7 +11,7 @@ from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.control.retry import Reset, mark_for_review, reset_for_retry
 from airflow_dataloader.core.receipt import Receipt
 from tests.factories import add_source
-from tests.integration.control.drive import claim_now, due_row, load, new_run, row, sql, start_now
+from tests.integration.control.drive import claim_now, due_row, edit, load, new_run, row, sql, start_now
 
 
 @pytest.fixture
@@ -20,8 +20,10 @@ def config_id(control: Engine) -> int:
     return due_row(control, load_cron="0 0 1 1 *")
 
 
-def fail(engine: Engine, config_id: int) -> None:
-    cancel(engine, claim_now(engine, config_id).metadata_id, "oops")
+def fail(engine: Engine, config_id: int) -> int:
+    metadata_id = claim_now(engine, config_id).metadata_id
+    cancel(engine, metadata_id, "oops")
+    return metadata_id
 
 
 def test_a_reset_row_is_due_at_once_and_counted(control: Engine, config_id: int) -> None:
@@ -92,3 +94,46 @@ def test_a_marked_row_stays_failed_and_its_next_slot_still_tries_it(control: Eng
     assert current["last_status_message"] == "[AI Analysis - Requires Review] the password is wrong. oops"
     sql(control, "UPDATE control.table_control SET next_load_date_time = '2020-01-01'")
     assert [load.config_id for load in claim(control, airflow_run=new_run())] == [config_id]
+
+
+def test_a_verdict_is_about_one_load(control: Engine, config_id: int) -> None:
+    first, second = fail(control, config_id), fail(control, config_id)
+    before = row(control, config_id)
+    assert reset_for_retry(control, config_id, "network", metadata_id=first) is Reset.UNCHANGED
+    assert not mark_for_review(control, config_id, "password", metadata_id=first)
+    assert row(control, config_id) == before
+    other = due_row(control)
+    fail(control, other)
+    assert not mark_for_review(control, other, "password", metadata_id=second), "a load of another row"
+    assert mark_for_review(control, config_id, "password", metadata_id=second)
+    assert reset_for_retry(control, config_id, "network", metadata_id=second) is Reset.RETRY
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_the_same_verdict_twice_changes_nothing_more(control: Engine, config_id: int, named: bool) -> None:
+    failed = fail(control, config_id)
+    about = failed if named else None
+    assert mark_for_review(control, config_id, "look", metadata_id=about)
+    before = row(control, config_id)
+    assert before["last_status_message"] == "[AI Analysis - Requires Review] look oops"
+    assert mark_for_review(control, config_id, "look", metadata_id=about)
+    assert row(control, config_id) == before
+    assert reset_for_retry(control, config_id, "again", metadata_id=about) is Reset.RETRY
+    before = row(control, config_id)
+    assert reset_for_retry(control, config_id, "again", metadata_id=about) is Reset.UNCHANGED
+    assert row(control, config_id) == before
+
+
+def test_used_up_retries_are_said_once(control: Engine, config_id: int) -> None:
+    edit(control, config_id, retry_count=3)
+    about = fail(control, config_id)
+    said = "[AI Analysis - Requires Review] Retries exhausted."
+    assert row(control, config_id)["last_status_message"] == f"{said} oops"
+    for _ in range(2):
+        assert reset_for_retry(control, config_id, "again", metadata_id=about) is Reset.REVIEW
+        assert row(control, config_id)["last_status_message"] == f"{said} again oops"
+        assert row(control, config_id)["retry_count"] == 3
+    assert mark_for_review(control, config_id, "look")
+    assert row(control, config_id)["last_status_message"] == (
+        "[AI Analysis - Requires Review] look Retries exhausted. again oops"
+    )
