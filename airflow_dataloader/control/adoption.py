@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Boolean, Connection, DateTime, Integer, LargeBinary, String, text
+from sqlalchemy.dialects import postgresql
 
+from airflow_dataloader.control.tables import METADATA, SCHEMA
 from airflow_dataloader.exceptions import ConfigurationError
 
 Report = Callable[[str], None]
@@ -28,6 +30,16 @@ _TIMES = {
     ),
     "historical_metadata": ("load_queued_time", "load_start_time", "load_end_time", "created_at"),
     "table_control_history": ("changed_at",),
+}
+
+#: Types of a column that can stand for ours, as information_schema calls them.
+_KINDS = {
+    Boolean: {"boolean"},
+    Integer: {"smallint", "integer", "bigint"},
+    DateTime: {"timestamp with time zone"},
+    LargeBinary: {"bytea"},
+    postgresql.JSONB: {"jsonb"},
+    String: {"character varying", "text", "character"},
 }
 
 #: What is odd about old rows, and what becomes of them: a sentence, and the query of its number.
@@ -81,7 +93,11 @@ def prepare(bind: Connection, *, zone: str | None, report: Report) -> Adopted:
 
 
 def finish(bind: Connection, adopted: Adopted) -> None:
-    """Refuse two active rows with one destination; remember the zone for a downgrade."""
+    """Refuse columns that no load could work with, and two active rows with one destination.
+
+    Remembers the zone for a downgrade.
+    """
+    _refuse_other_columns(bind)
     query = """
         SELECT resolved_destination, string_agg(config_id::text, ', ' ORDER BY config_id) AS rows
         FROM control.table_control WHERE is_active AND resolved_destination IS NOT NULL
@@ -98,6 +114,38 @@ def finish(bind: Connection, adopted: Adopted) -> None:
     bind.execute(text("UPDATE control.installation SET timestamps_zone = :zone"), {"zone": adopted.zone})
 
 
+def _refuse_other_columns(bind: Connection) -> None:
+    """Refuse a database whose tables lack columns, or have them in another type than is read and written."""
+    query = text(
+        "SELECT table_name, column_name, data_type FROM information_schema.columns"
+        " WHERE table_schema = :schema"
+    )
+    found = {
+        (row.table_name, row.column_name): row.data_type for row in bind.execute(query, {"schema": SCHEMA})
+    }
+    wrong, changes = [], []
+    for table in METADATA.sorted_tables:
+        for column in table.columns:
+            there = found.get((table.name, column.name))
+            kinds = next((names for kind, names in _KINDS.items() if isinstance(column.type, kind)), None)
+            wanted = column.type.compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call]
+            if there is None:
+                wrong.append(f"{table.name}.{column.name} is missing")
+                changes.append(f"ALTER TABLE {SCHEMA}.{table.name} ADD COLUMN {column.name} {wanted}")
+            elif kinds is not None and there not in kinds:
+                wrong.append(f"{table.name}.{column.name} is {there}")
+                changes.append(
+                    f"ALTER TABLE {SCHEMA}.{table.name} ALTER COLUMN {column.name} DROP DEFAULT, "
+                    f"ALTER COLUMN {column.name} TYPE {wanted} USING {column.name}::{wanted}"
+                )
+    if wrong:
+        raise ConfigurationError(
+            f"This database is not in the documents' shape: {', '.join(wrong)}.",
+            field=wrong[0].split(" ")[0],
+            fix=f"{'; '.join(changes)}; then migrate again",
+        )
+
+
 def regrant(bind: Connection, grants: tuple[str, ...]) -> None:
     """Give back the rights on the view."""
     for grant in grants:
@@ -106,7 +154,14 @@ def regrant(bind: Connection, grants: tuple[str, ...]) -> None:
 
 def release(bind: Connection) -> Adopted:
     """Drop the view; return what :func:`give_back` and :func:`regrant` need once the rest is gone."""
-    zone = bind.execute(text("SELECT timestamps_zone FROM control.installation")).scalar_one()
+    own = bind.execute(text("SELECT timestamps_zone FROM control.installation")).one_or_none()
+    if own is None:
+        raise ConfigurationError(
+            "control.installation is empty, so that the zone of the old timestamps is not known.",
+            field="timestamps_zone",
+            fix="restore that row from a backup of this database.",
+        )
+    zone = own.timestamps_zone
     grants = _grants_on_view(bind)
     bind.execute(text("DROP VIEW control.table_control_history_vw"))
     return Adopted(zone=zone, grants=grants)

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, text
 from airflow_dataloader.control.ending import Ending, SettledBy, end
 from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.core.failure import Failure, Phase
-from airflow_dataloader.core.status import LoadStatus, RowStatus
+from airflow_dataloader.core.status import LIVE, LoadStatus, RowStatus
 from airflow_dataloader.exceptions import ConfigurationError
 
 _LIVE_LOAD = text("""
@@ -16,6 +16,9 @@ JOIN control.table_control t ON t.config_id = h.config_id AND t.load_epoch = h.e
 WHERE h.load_status IN ('Queued', 'In Progress') AND h.epoch IS NOT NULL
     AND (h.id = :metadata_id OR t.config_id = :config_id)
     AND (CAST(:airflow_task AS text) IS NULL OR h.airflow_task = :airflow_task)""")
+
+#: With the row locked, the next look sees whichever load a claim had just given it.
+_HOLD = text("SELECT FROM control.table_control WHERE config_id = :config_id FOR UPDATE")
 
 _SAY = text("""
 UPDATE control.table_control t SET last_status = :status, last_status_message = :message
@@ -65,9 +68,11 @@ def update_control_status(
             field="last_status",
             fix="set Failed or NULL",
         )
-    allowed = [RowStatus.FAILED] if status else [RowStatus.FAILED, RowStatus.SUCCEEDED]
+    # A live row whose load is not to be found was set live by hand.
+    allowed = [RowStatus.FAILED, *sorted(LIVE)] if status else [RowStatus.FAILED, RowStatus.SUCCEEDED]
     with transaction(engine, change_source="status_reset", changed_by=changed_by) as connection:
         one = {"config_id": config_id, "metadata_id": None, "airflow_task": None}
+        connection.execute(_HOLD, {"config_id": config_id})
         live = connection.execute(_LIVE_LOAD, one).one_or_none()
         if live is not None:
             end(connection, [_cancellation(live.id, live.epoch, message, SettledBy.CANCEL)])

@@ -54,7 +54,7 @@ def get_table_details(
     if config_id is not None:
         query = query.where(table_control.c.config_id == config_id)
     else:
-        key = bytes.fromhex(control_key) if isinstance(control_key, str) else control_key
+        key = _bytes(control_key) if isinstance(control_key, str) else control_key
         query = query.where(table_control.c.control_key == key)
     with transaction(engine, readonly=True) as connection:
         found = connection.execute(query, execution_options=LAST).mappings().all()
@@ -65,6 +65,17 @@ def get_table_details(
             fix="ask by config_id",
         )
     return dict(found[0]) if found else None
+
+
+def _bytes(control_key: str) -> bytes:
+    try:
+        return bytes.fromhex(control_key)
+    except ValueError:
+        raise ConfigurationError(
+            "This control_key is not hexadecimal.",
+            field="control_key",
+            fix="write it as encode(control_key, 'hex') shows it",
+        ) from None
 
 
 def select_rows(engine: Engine, selector: Selector, *, active: bool = True) -> list[SelectedRow]:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import psycopg
 from alembic import command
 from alembic.config import Config
-from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
@@ -68,7 +67,7 @@ def upgrade(url: str, *, timestamps_zone: str | None = None, report: Callable[[s
 
 def status(url: str) -> MigrationStatus:
     """Return where the database stands, changing nothing and waiting for nobody."""
-    with _connected(url) as connection:
+    with _connected(url, lambda error: explained(error, str(place_of(url))) or error) as connection:
         current = _current(connection)
         known = _known(_config(connection))
     if current is not None and current not in known:
@@ -101,14 +100,14 @@ def downgrade(url: str, revision: str) -> None:
 
 
 @contextmanager
-def _connected(url: str) -> Iterator[Connection]:
-    """Yield a connection in a transaction of its own; errors leave it as ours."""
+def _connected(url: str, meaning: Callable[[DBAPIError | psycopg.Error], Exception]) -> Iterator[Connection]:
+    """Yield a connection in a transaction of its own; errors leave it as ``meaning`` has them."""
     engine = create_engine(url)
     try:
         with engine.begin() as connection:
             yield connection
     except (DBAPIError, psycopg.Error) as error:
-        raise _explained(error, url) from error
+        raise meaning(error) from error
     finally:
         engine.dispose()
 
@@ -116,7 +115,7 @@ def _connected(url: str) -> Iterator[Connection]:
 @contextmanager
 def _migrating(url: str) -> Iterator[Connection]:
     """Yield a connection in a transaction that holds the migrators' lock until its end."""
-    with _connected(url) as connection:
+    with _connected(url, lambda error: _explained(error, url)) as connection:
         connection.execute(text(f"SET LOCAL lock_timeout = '{_TURN}'"))
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
@@ -163,8 +162,16 @@ def _current(connection: Connection) -> str | None:
     there = text("SELECT to_regclass(:name) IS NOT NULL")
     if not connection.execute(there, {"name": f"{SCHEMA}.{VERSION_TABLE}"}).scalar():
         return None
-    options = {"version_table": VERSION_TABLE, "version_table_schema": SCHEMA}
-    return MigrationContext.configure(connection, opts=options).get_current_revision()
+    query = text(f"SELECT version_num FROM {SCHEMA}.{VERSION_TABLE} ORDER BY 1")  # noqa: S608
+    versions = connection.execute(query).scalars().all()
+    if len(versions) > 1:
+        raise ConfigurationError(
+            f"{SCHEMA}.{VERSION_TABLE} holds {len(versions)} rows ({', '.join(versions)}); "
+            "a schema has one version.",
+            field="version_num",
+            fix="delete the rows of the versions that the schema does not have",
+        )
+    return versions[0] if versions else None
 
 
 def _known(config: Config) -> list[str]:

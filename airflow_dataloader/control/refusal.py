@@ -20,9 +20,18 @@ _VERSION = "DL001"
 #: The server is there, but not for us now: shutting down, starting, full, read-only until somebody else has
 #: taken over, or holding us up for too long.
 _AWAY_CLASSES = frozenset({"08", "28", "3D", "53", "57", "58"})
-_BUSY = frozenset({"25006", "25P03", "40001", "40P01", "55P03", "57014"})
+_BUSY = frozenset({"25P03", "40001", "40P01", "55P03", "57014"})
+_READ_ONLY = "25006"
 _FORBIDDEN = "42501"
 _CHECK = "23514"
+_NOT_NULL = "23502"
+
+#: Two rows of one destination that were written at the same moment. The trigger, which names both rows, sees
+#: only what is committed; the index sees the rest.
+_ONE_DESTINATION = "table_control_one_active_row_per_destination"
+
+#: A value that its column has no room for, and what to do about it.
+_NO_ROOM = {"22001": "shorten it.", "22003": "use a number that the column can hold."}
 
 #: A constraint, or one of our triggers, refused an edit.
 _INTEGRITY = "23"
@@ -44,10 +53,10 @@ def explained(error: Exception, place: str) -> DataloaderError | None:
     state = cause.sqlstate or ""
     if state == _VERSION or state in _SCHEMA:
         return _not_migrated(cause, place)
-    if state[:2] == _INTEGRITY or state == _FORBIDDEN:
+    if state[:2] == _INTEGRITY or state == _FORBIDDEN or state in _NO_ROOM:
         return _refused(cause)
     lost = not state and isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError)
-    if lost or state[:2] in _AWAY_CLASSES or state in _BUSY:
+    if lost or state[:2] in _AWAY_CLASSES or state in _BUSY or state == _READ_ONLY:
         return _unavailable(cause, place)
     return None
 
@@ -69,9 +78,15 @@ def _not_migrated(cause: psycopg.Error, place: str) -> NotMigrated:
 def _refused(cause: psycopg.Error) -> ConfigurationError:
     if cause.sqlstate == _CHECK and not cause.diag.message_hint:
         return _not_allowed(cause)
+    if cause.sqlstate == _NOT_NULL:
+        return _absent(cause)
     fix = cause.diag.message_hint or cause.diag.message_detail
+    if cause.diag.constraint_name == _ONE_DESTINATION and not cause.diag.message_hint:
+        return _same_destination(cause)
     if cause.sqlstate == _FORBIDDEN:
         fix = "grant the role of the URL that right."
+    elif cause.sqlstate in _NO_ROOM:
+        fix = _NO_ROOM[cause.sqlstate or ""]
     return ConfigurationError(
         f"The control database refused: {_said(cause)}.",
         field=cause.diag.column_name or cause.diag.constraint_name,
@@ -92,12 +107,37 @@ def _not_allowed(cause: psycopg.Error) -> ConfigurationError:
     )
 
 
+def _absent(cause: psycopg.Error) -> ConfigurationError:
+    """Explain a missing value: here, too, PostgreSQL's own detail is the whole row."""
+    column = f"{cause.diag.table_name}.{cause.diag.column_name}"
+    return ConfigurationError(
+        f"The control database refused: {column} has to have a value.",
+        field=cause.diag.column_name,
+        fix=f"set {cause.diag.column_name}",
+        sqlstate=cause.sqlstate,
+    )
+
+
+def _same_destination(cause: psycopg.Error) -> ConfigurationError:
+    return ConfigurationError(
+        "The control database refused: another active row got the same destination at the same moment.",
+        field="destination_table_name",
+        fix="write the row again, and the refusal names the other one; give one of the two another "
+        "destination_table_name, or set is_active = false on it",
+        sqlstate=cause.sqlstate,
+    )
+
+
 def _unavailable(cause: psycopg.Error, place: str) -> ControlUnavailable:
     state = cause.sqlstate or ""
-    what = "is busy" if state in _BUSY else "cannot be reached"
     fix = "see that the server runs, host and port are open, and user, password and database are right."
+    what = "cannot be reached"
     if state in _BUSY:
+        what = "is busy"
         fix = "see what holds locks or loads the server; the same call may succeed later."
+    elif state == _READ_ONLY:
+        what = "is read-only"
+        fix = "see that the URL leads to the primary server, and default_transaction_read_only is off there."
     elif state[:2] == "53":
         fix = "give the server more connections, memory or disk."
     return ControlUnavailable(

@@ -9,6 +9,10 @@ from sqlalchemy import Engine, TextClause, text
 
 from airflow_dataloader.control.fenced import fenced, look
 from airflow_dataloader.control.transaction import LAST, transaction
+from airflow_dataloader.exceptions import ConfigurationError
+
+#: As the documents have it.
+_LONGEST_URL = 500
 
 #: ``held`` locks the row before the record, as every statement does that writes both.
 _TRACK = text("""
@@ -58,7 +62,18 @@ def update_run_tracking(
     submit_token: str | None = None,
     airflow_task: str | None = None,
 ) -> None:
-    """Record where a live load runs; what is None stays. Raises Fenced when the load is over."""
+    """Record where a live load runs; what is None stays.
+
+    Raises Fenced when the load is over, ConfigurationError for a URL of more than 500 characters.
+    """
+    for name, url in {"airflow_url": airflow_url, "databricks_url": databricks_url}.items():
+        if url is not None and len(url) > _LONGEST_URL:
+            raise ConfigurationError(
+                f"The {name} of load {metadata_id} has {len(url)} characters, of which the control database "
+                f"keeps {_LONGEST_URL}.",
+                field=name,
+                fix="use a shorter one",
+            )
     values = {
         "metadata_id": metadata_id,
         "epoch": epoch,

@@ -139,8 +139,7 @@ def _send(
     if not turn.begun:
         # psycopg's own BEGIN waits for its answer; ours need not. Undone by _return.
         connection.autocommit = True
-    # Commands of one pipeline() block travel together and are answered together, when the block ends.
-    with connection.pipeline():
+    with _pipeline(connection):
         if not turn.begun:
             turn.begun = True
             connection.execute("BEGIN")
@@ -152,6 +151,26 @@ def _send(
     info[_CHECKED] = True
     turn.ended = last
     return True
+
+
+@contextmanager
+def _pipeline(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """Have the commands of a block travel together, and be answered together when it ends.
+
+    An error that shows before the end is raised once; psycopg's block would also log what follows from it.
+    """
+    failed: psycopg.Error | None = None
+    try:
+        with connection.pipeline():
+            try:
+                yield
+            except psycopg.Error as error:
+                failed = error
+    except psycopg.Error:
+        if failed is None:
+            raise
+    if failed is not None:
+        raise failed
 
 
 def _send_settings(connection: psycopg.Connection[Any], turn: _Turn, *, check_version: bool) -> None:

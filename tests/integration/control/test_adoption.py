@@ -282,3 +282,24 @@ def test_given_back_it_holds_what_it_held(old_url: str) -> None:
     assert ("table_name",) not in run(old_url, view)
     migrate.upgrade(old_url, timestamps_zone="Europe/Berlin", report=lambda _: None)
     assert migrate.status(old_url) == UP_TO_DATE
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        ("DROP COLUMN rolling_days", "table_control.rolling_days is missing"),
+        ("DROP COLUMN upper_bound", "table_control.upper_bound is missing"),
+        ("ADD COLUMN retry_count TEXT DEFAULT '0'", "table_control.retry_count is text"),
+    ],
+)
+def test_a_shape_that_no_load_could_work_with_is_refused_with_what_mends_it(
+    old_url: str, change: str, wrong: str
+) -> None:
+    run(old_url, f"ALTER TABLE control.table_control {change}")
+    before = run(old_url, OBJECTS)
+    with pytest.raises(ConfigurationError, match=wrong) as caught:
+        adopt(old_url)
+    assert sorted(run(old_url, OBJECTS)) == sorted(before)
+    run(old_url, str(caught.value.fix).removesuffix("; then migrate again"))
+    adopt(old_url)
+    assert migrate.status(old_url) == UP_TO_DATE

@@ -181,3 +181,39 @@ def test_a_default_changed_beside_an_insert_is_never_missed(control: Engine, sho
         assert not inserted
     thread.join()
     assert resolved(control, inserted[0]) == "`bronze`.`crm`.`orders`"
+
+
+def test_two_rows_of_one_moment_are_refused_in_words(control: Engine, shop: str) -> None:
+    """The second waits at the index, where only the first row's key is known."""
+    with transaction(control) as first:
+        values = {
+            "active": True,
+            "key": "shop",
+            "name": "a",
+            "catalog": "bronze",
+            "schema": None,
+            "table": "t",
+        }
+        first.execute(text(INSERT), values)
+        refused: list[DataloaderError] = []
+
+        def second() -> None:
+            with pytest.raises(ConfigurationError) as caught:
+                insert(control, "b", "t")
+            refused.append(caught.value)
+
+        thread = threading.Thread(target=second)
+        thread.start()
+        waiting = text(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        waits = False
+        while not waits:
+            # Within one transaction it would see the same for ever.
+            with control.begin() as look:
+                waits = bool(look.execute(waiting).scalar_one())
+    thread.join()
+    assert "another active row got the same destination at the same moment" in str(refused[0])
+    assert refused[0].field == "destination_table_name"
+    assert "destination_key" not in str(refused[0])

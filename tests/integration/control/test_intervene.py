@@ -10,7 +10,7 @@ from airflow_dataloader.control.intervene import advance_epoch, cancel, update_c
 from airflow_dataloader.core.status import RowStatus
 from airflow_dataloader.exceptions import ConfigurationError, Fenced
 from tests.factories import add_row, add_source
-from tests.integration.control.drive import claim_now, load, row, sql, start_now
+from tests.integration.control.drive import claim_now, load, repair, row, sql, start_now
 
 
 @pytest.fixture
@@ -91,3 +91,12 @@ def test_the_epoch_of_a_live_row_stays(control: Engine, config_id: int) -> None:
     with pytest.raises(ConfigurationError, match="config_id 999 does not exist"):
         advance_epoch(control, 999, 41)
     assert row(control, config_id)["load_epoch"] == 1
+
+
+@pytest.mark.parametrize("status", [RowStatus.QUEUED, RowStatus.IN_PROGRESS])
+def test_a_row_that_was_set_live_by_hand_may_be_failed(
+    control: Engine, config_id: int, status: RowStatus
+) -> None:
+    repair(control, config_id, last_status=status)
+    update_control_status(control, config_id, RowStatus.FAILED, "set by mistake")
+    assert row(control, config_id)["last_status"] == "Failed"

@@ -65,3 +65,11 @@ def test_selected_rows_are_active_and_in_the_order_of_a_claim(control: Engine) -
     assert [row.config_id for row in found] == [first, second]
     assert found[0].label == f"config_id {first} (public.a → bronze.landing.a)"
     assert select_rows(control, parse("name:nothing")) == []
+
+
+def test_a_key_or_an_id_that_cannot_be_one_is_said(control: Engine) -> None:
+    with pytest.raises(ConfigurationError, match="not hexadecimal") as caught:
+        get_table_details(control, control_key="zz")
+    assert caught.value.field == "control_key"
+    with pytest.raises(ConfigurationError, match=r"bigint out of range\. Fix: use a number"):
+        get_table_details(control, config_id=2**70)

@@ -9,11 +9,11 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from sqlalchemy.engine import make_url
 
 from airflow_dataloader.control import migrate
-from airflow_dataloader.control.connect import create_engine
+from airflow_dataloader.control.connect import create_engine, transaction
 from airflow_dataloader.control.migrate import MigrationStatus
 from airflow_dataloader.control.tables import METADATA, SCHEMA, VERSION, VERSION_TABLE
 from airflow_dataloader.exceptions import ConfigurationError, ControlUnavailable, DataloaderError, NotMigrated
@@ -233,3 +233,38 @@ def test_errors_never_show_the_password(empty_url: str) -> None:
     while shown is not None:
         assert "canary-password" not in f"{shown} {shown!r}"
         shown = shown.__cause__ or shown.__context__
+
+
+def test_two_versions_at_once_are_none(control_url: str) -> None:
+    run(control_url, "INSERT INTO control.dataloader_version VALUES ('0001')")
+    for command in (
+        lambda: migrate.status(control_url),
+        lambda: migrate.upgrade(control_url, report=quiet),
+        lambda: migrate.downgrade(control_url, "0001"),
+    ):
+        with pytest.raises(ConfigurationError, match=r"holds 2 rows \(0001, 0002\)") as caught:
+            command()
+        assert caught.value.field == "version_num"
+
+
+def test_a_status_that_may_not_be_read_is_no_migration(control_url: str) -> None:
+    run(control_url, "DROP ROLE IF EXISTS stranger; CREATE ROLE stranger LOGIN PASSWORD 'pw'")
+    url = make_url(control_url).set(username="stranger", password="pw").render_as_string(hide_password=False)
+    with pytest.raises(ConfigurationError, match="permission denied for schema control") as caught:
+        migrate.status(url)
+    assert "migration" not in str(caught.value)
+    assert "grant the role" in str(caught.value.fix)
+
+
+def test_a_lost_installation_is_named(control_url: str) -> None:
+    run(control_url, "DELETE FROM control.installation")
+    with pytest.raises(ConfigurationError, match=r"control\.installation is empty"):
+        migrate.downgrade(control_url, "0001")
+    engine = create_engine(control_url)
+    with (
+        pytest.raises(NotMigrated, match=r"control\.installation is empty") as caught,
+        transaction(engine) as one,
+    ):
+        one.execute(text("SELECT 1"))
+    engine.dispose()
+    assert "from a backup" in str(caught.value.fix)

@@ -15,7 +15,7 @@ from airflow_dataloader.control.tracking import (
     update_metadata,
     update_run_tracking,
 )
-from airflow_dataloader.exceptions import Fenced
+from airflow_dataloader.exceptions import ConfigurationError, Fenced
 from tests.factories import add_row, add_source
 from tests.integration.control.drive import claim_now, load, row, start_now
 
@@ -101,3 +101,13 @@ def test_tracking_and_starting_at_once_wait_for_each_other_in_one_order(
             done.result()
     for engine in engines:
         engine.dispose()
+
+
+@pytest.mark.parametrize("field", ["airflow_url", "databricks_url"])
+def test_a_url_that_has_no_room_is_named(control: Engine, config_id: int, field: str) -> None:
+    claimed = claim_now(control, config_id)
+    with pytest.raises(
+        ConfigurationError, match=f"The {field} of load {claimed.metadata_id} has 501"
+    ) as caught:
+        update_run_tracking(control, claimed.metadata_id, claimed.epoch, **{field: "x" * 501})
+    assert caught.value.field == field

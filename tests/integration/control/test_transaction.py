@@ -342,3 +342,48 @@ def test_an_endless_pause_can_be_read(control: Engine) -> None:
         lowest, some, highest = connection.execute(query).scalars()
     assert (lowest, highest) == (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
     assert some == datetime(2029, 12, 31, 22, tzinfo=UTC)
+
+
+def test_an_error_is_said_once(postgres: Any, caplog: pytest.LogCaptureFixture) -> None:
+    engine = create_engine(postgres.url("postgres"))
+    two = text("SELECT 1 FROM control.table_control; SELECT 2")
+    for statement in (ONE, two, text("SELECT count(*) FROM control.historical_metadata")):
+        with pytest.raises(NotMigrated), transaction(engine) as connection:
+            connection.execute(statement)
+        with pytest.raises(NotMigrated), transaction(engine) as connection:
+            connection.execute(statement, execution_options=LAST)
+    engine.dispose()
+    assert caplog.records == []
+
+
+def test_a_database_that_takes_no_writes_says_so(control: Engine) -> None:
+    with (
+        pytest.raises(
+            ControlUnavailable, match=r"is read-only: .* Fix: see that the URL leads to the primary"
+        ),
+        transaction(control, readonly=True) as connection,
+    ):
+        connection.execute(text("UPDATE control.table_control SET priority = 1"))
+
+
+def test_a_missing_value_shows_no_row(control: Engine) -> None:
+    statement = text(
+        "INSERT INTO control.table_control_dbconfig (db_config_key, db_config_value, db_type)"
+        " VALUES ('k', '{\"password\": \"canary\"}', NULL)"
+    )
+    with pytest.raises(ConfigurationError) as caught, transaction(control) as connection:
+        connection.execute(statement)
+    assert str(caught.value) == (
+        "The control database refused: table_control_dbconfig.db_type has to have a value. Fix: set db_type."
+    )
+    assert caught.value.field == "db_type"
+
+
+def test_a_value_that_has_no_room_is_a_sentence(control: Engine) -> None:
+    add_source(control, "shop")
+    add_row(control)
+    with (
+        pytest.raises(ConfigurationError, match=r"value too long .* Fix: shorten it"),
+        transaction(control) as one,
+    ):
+        one.execute(text("UPDATE control.table_control SET owner = repeat('x', 300)"))

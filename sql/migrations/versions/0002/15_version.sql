@@ -17,6 +17,10 @@ BEGIN
         RAISE EXCEPTION 'its schema has version %, and this package only knows %', present, needed
             USING ERRCODE = 'DL001', HINT = 'install the package version that migrated it, or a newer one.';
     END IF;
+    IF NOT EXISTS (SELECT FROM installation) THEN
+        RAISE EXCEPTION 'its table control.installation is empty, so that no target knows its loads'
+            USING ERRCODE = 'DL001', HINT = 'restore that row from a backup of this database.';
+    END IF;
     RETURN true;
 END
 $$;
