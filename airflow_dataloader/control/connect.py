@@ -7,9 +7,9 @@ from typing import Any
 
 import psycopg
 import sqlalchemy
-from sqlalchemy import URL, Engine, event
+from sqlalchemy import URL, Engine, ExceptionContext, event
 from sqlalchemy.exc import DisconnectionError
-from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, PoolResetState
 
 from airflow_dataloader.control.infinity import read_infinity
 from airflow_dataloader.control.transaction import LAST, listen, round_trips, transaction
@@ -30,6 +30,9 @@ _DEFAULTS = {
 
 #: Seconds after which a pooled connection is replaced: below the hour that a Lakebase token lives.
 _RECYCLE = 1800
+
+#: What the server says when it ends a session: shutting down, by a person, or because it was idle too long.
+_ENDED = ("08", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04")
 
 _LAY_IDLE = "dataloader_lay_idle"
 
@@ -54,10 +57,17 @@ def create_engine(url: str) -> Engine:
         database=read.place.database,
     )
     engine = sqlalchemy.create_engine(
-        shown, creator=connect, pool_recycle=_RECYCLE, hide_parameters=True, use_native_hstore=False
+        shown,
+        creator=connect,
+        pool_recycle=_RECYCLE,
+        pool_reset_on_return=None,
+        hide_parameters=True,
+        use_native_hstore=False,
     )
+    event.listen(engine, "reset", _roll_back)
     event.listen(engine, "checkin", _lay_down)
     event.listen(engine, "checkout", _replace_if_closed)
+    event.listen(engine, "handle_error", _note_loss)
     listen(engine)
     return engine
 
@@ -65,6 +75,31 @@ def create_engine(url: str) -> Engine:
 def place_of(url: str) -> Place:
     """Return where ``url`` leads, for messages."""
     return read_url(url).place
+
+
+def _roll_back(connection: object, _entry: ConnectionPoolEntry, state: PoolResetState) -> None:
+    """Do what the pool does with a connection that comes back, but have one that is lost closed in silence.
+
+    The pool logs a traceback then, also where whoever had the connection handles the outage.
+    """
+    assert isinstance(connection, psycopg.Connection), "the control database is opened with psycopg"
+    if state.transaction_was_reset or connection.closed:
+        return
+    try:
+        connection.rollback()
+    except psycopg.Error:
+        connection.close()
+
+
+def _note_loss(context: ExceptionContext) -> None:
+    """Tell the pool that a session is over whose end the server has announced.
+
+    The connection looks open until somebody reads from it again; without this the pool would try to roll back
+    on it, and log a traceback about an outage that its caller handles.
+    """
+    cause = context.original_exception
+    if isinstance(cause, psycopg.Error) and (cause.sqlstate or "").startswith(_ENDED):
+        context.is_disconnect = True
 
 
 def _lay_down(_connection: object, entry: ConnectionPoolEntry) -> None:

@@ -356,6 +356,46 @@ def test_an_error_is_said_once(postgres: Any, caplog: pytest.LogCaptureFixture) 
     assert caplog.records == []
 
 
+def test_an_outage_that_is_handled_logs_no_traceback(
+    control_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = create_engine(control_url)
+    others = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+    )
+    over = threading.Event()
+
+    def end_sessions() -> None:
+        with psycopg.connect(control_url, autocommit=True) as killer:
+            while not over.is_set():
+                killer.execute(others)
+                over.wait(0.005)
+
+    thread = threading.Thread(target=end_sessions)
+    thread.start()
+    outages = 0
+    try:
+        for number in range(600):
+            try:
+                with transaction(engine) as connection:
+                    connection.execute(ONE, execution_options=LAST if number % 2 else {})
+                    if number % 3 == 0:
+                        raise KeyError
+            except ControlUnavailable:
+                outages += 1
+            except KeyError:
+                pass
+    finally:
+        over.set()
+        thread.join()
+        engine.dispose()
+    assert outages
+    assert [
+        record.getMessage() for record in caplog.records if record.levelname in {"WARNING", "ERROR"}
+    ] == []
+
+
 def test_a_database_that_takes_no_writes_says_so(control: Engine) -> None:
     with (
         pytest.raises(
