@@ -6,6 +6,7 @@ from sqlalchemy import Engine, text
 
 from airflow_dataloader.control.ending import Ending, SettledBy, end
 from airflow_dataloader.control.transaction import LAST, transaction
+from airflow_dataloader.core.commit import HIGHEST_GIVEN_EPOCH
 from airflow_dataloader.core.failure import Failure, Phase
 from airflow_dataloader.core.status import LIVE, LoadStatus, RowStatus
 from airflow_dataloader.exceptions import ConfigurationError
@@ -88,8 +89,14 @@ def update_control_status(
 def advance_epoch(engine: Engine, config_id: int, epoch: int) -> int:
     """Lift a row's epoch to ``epoch`` at least, after a restore from a backup; return what it is now.
 
-    Raises ConfigurationError when the row does not exist or is being loaded.
+    Raises ConfigurationError when the row does not exist or is being loaded, or the epoch is out of range.
     """
+    if not 0 <= epoch <= HIGHEST_GIVEN_EPOCH:
+        raise ConfigurationError(
+            f"Epoch {epoch} for config_id {config_id} is not between 0 and {HIGHEST_GIVEN_EPOCH}.",
+            field="epoch",
+            fix="use the epoch that the load's refusal names",
+        )
     with transaction(engine) as connection:
         values = {"config_id": config_id, "epoch": epoch}
         now = connection.execute(_ADVANCE, values, execution_options=LAST).scalar_one_or_none()

@@ -16,6 +16,10 @@ from airflow_dataloader.core.load_columns import Stamp
 #: Writes that one epoch has room for; a chunked backfill uses one a chunk.
 STEPS_PER_EPOCH = 1 << 20
 
+#: Highest epoch that a row may be given by hand. Versions are signed integers of 64 bits; the other half of
+#: their room is for the claims that follow.
+HIGHEST_GIVEN_EPOCH = 1 << 42
+
 #: An epoch's first write, where it has to fence the target before it publishes.
 FENCE_STEP = 0
 #: Closes the epoch of another row that had the same target: whatever that one still writes comes too late.

@@ -29,6 +29,7 @@ def upgrade() -> None:
     run_sql(
         bind,
         __file__,
+        "29_identity.sql",
         "30_status_moves.sql",
         "31_arming.sql",
         "32_destination.sql",

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 
 from airflow_dataloader.control import lease
 from airflow_dataloader.control.claim import Claimed, claim
-from airflow_dataloader.control.connect import create_engine
+from airflow_dataloader.control.connect import create_engine, transaction
 from airflow_dataloader.control.lease import Started
 from tests.factories import add_row
 
@@ -55,6 +55,15 @@ def edit(engine: Engine, config_id: int, **columns: Any) -> None:
         id=config_id,
         **columns,
     )
+
+
+def edited(engine: Engine, config_id: int, /, **columns: Any) -> None:
+    """Do the same in a transaction of ours, whose refusals are explained."""
+    assignments = ", ".join(f"{name} = :new_{name}" for name in columns)
+    statement = f"UPDATE control.table_control SET {assignments} WHERE config_id = :id"
+    with transaction(engine) as connection:
+        values = {f"new_{name}": value for name, value in columns.items()}
+        connection.execute(text(statement), {"id": config_id, **values})
 
 
 def repair(engine: Engine, config_id: int, **columns: Any) -> None:

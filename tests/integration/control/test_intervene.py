@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 
 from airflow_dataloader.control import lease
 from airflow_dataloader.control.intervene import advance_epoch, cancel, update_control_status
+from airflow_dataloader.core.commit import HIGHEST_GIVEN_EPOCH
 from airflow_dataloader.core.status import RowStatus
 from airflow_dataloader.exceptions import ConfigurationError, Fenced
 from tests.factories import add_row, add_source
@@ -82,6 +83,14 @@ def test_an_epoch_is_only_ever_lifted(control: Engine, config_id: int) -> None:
     assert advance_epoch(control, config_id, 41) == 41
     assert advance_epoch(control, config_id, 7) == 41
     assert claim_now(control, config_id).epoch == 42
+
+
+@pytest.mark.parametrize("epoch", [-1, HIGHEST_GIVEN_EPOCH + 1, 2**70])
+def test_an_epoch_that_leaves_no_room_is_refused(control: Engine, config_id: int, epoch: int) -> None:
+    with pytest.raises(ConfigurationError, match=f"Epoch {epoch} for config_id {config_id} is not between"):
+        advance_epoch(control, config_id, epoch)
+    assert advance_epoch(control, config_id, HIGHEST_GIVEN_EPOCH) == HIGHEST_GIVEN_EPOCH
+    assert claim_now(control, config_id).epoch == HIGHEST_GIVEN_EPOCH + 1
 
 
 def test_the_epoch_of_a_live_row_stays(control: Engine, config_id: int) -> None:

@@ -132,7 +132,11 @@ def test_a_target_ahead_of_a_restored_control_database_is_refused_until_a_person
     bench.source.execute("INSERT INTO items VALUES (2, 'two', '2026-01-02 10:00:00+00')")
     before = bench.target_rows()
     run(bench, "DELETE FROM control.historical_metadata WHERE config_id = :id", id=row)
+    # No edit turns an epoch back; a backup that is restored does.
+    turn = "ALTER TABLE control.table_control {} TRIGGER table_control_05_epoch_edited"
+    run(bench, turn.format("DISABLE"))
     run(bench, "UPDATE control.table_control SET load_epoch = 1 WHERE config_id = :id", id=row)
+    run(bench, turn.format("ENABLE"))
     refused = bench.fail(row)
     assert "restored from a backup" in refused.message
     assert f"dataloader db advance-epoch {row} 3" in refused.message

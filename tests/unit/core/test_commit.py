@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_dataloader.core.commit import (
+    HIGHEST_GIVEN_EPOCH,
     STEPS_PER_EPOCH,
     Commit,
     app_id,
@@ -78,3 +79,8 @@ def test_the_same_commit_is_always_written_alike() -> None:
 
 def test_what_its_rows_say_is_not_in_the_table_s_history() -> None:
     assert a_commit(stamp={"_adl_load_id": 11}).user_metadata() == a_commit().user_metadata()
+
+
+def test_the_versions_of_epochs_have_room_in_64_bits() -> None:
+    last = txn_version(2 * HIGHEST_GIVEN_EPOCH - 1, STEPS_PER_EPOCH - 1)
+    assert last == 2**63 - 1

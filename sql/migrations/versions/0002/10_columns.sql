@@ -68,7 +68,7 @@ ALTER TABLE control.table_control
         CHECK (load_columns_policy IN ('none', 'id_and_time')),
     ADD CONSTRAINT table_control_optimize_every_hours_check CHECK (optimize_every_hours BETWEEN 1 AND 87600),
     ADD CONSTRAINT table_control_vacuum_every_hours_check CHECK (vacuum_every_hours BETWEEN 1 AND 87600),
-    ADD CONSTRAINT table_control_load_epoch_check CHECK (load_epoch >= 0);
+    ADD CONSTRAINT table_control_load_epoch_check CHECK (load_epoch BETWEEN 0 AND 8796093022207);
 
 ALTER TABLE control.table_control_dbconfig
     ADD COLUMN max_concurrent_loads INTEGER NOT NULL DEFAULT 10

@@ -1,5 +1,8 @@
 -- Back to the documents' columns. The view is gone already.
 
+DROP TRIGGER table_control_05_epoch_given ON control.table_control;
+DROP TRIGGER table_control_05_epoch_edited ON control.table_control;
+DROP TRIGGER table_control_05_identity ON control.table_control;
 DROP TRIGGER table_control_10_status_created ON control.table_control;
 DROP TRIGGER table_control_10_status_moved ON control.table_control;
 DROP TRIGGER table_control_20_slot_given ON control.table_control;
@@ -23,7 +26,7 @@ DROP INDEX control.table_control_ready, control.table_control_ready_by_source, c
     control.historical_metadata_live, control.historical_metadata_paid,
     control.historical_metadata_unsettled;
 
-DROP FUNCTION control.check_status_move(), control.may_move(text, text), control.repairing(),
+DROP FUNCTION control.check_epoch(), control.refuse_another_id(), control.check_status_move(), control.may_move(text, text), control.repairing(),
     control.note_given_slot(), control.arm(), control.arm_delete_scan(), control.resolve_destination(),
     control.resolve_destinations_of_source(), control.destination(text, text, text, text),
     control.destination_key(text), control.own_watermark(), control.record_change(), control.count_edit(), control.count_creation(),
