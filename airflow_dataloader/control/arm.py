@@ -21,7 +21,7 @@ UNARMED = """
 SELECT t.config_id, t.load_cron, t.load_timezone, clock_timestamp() AS at
 FROM control.table_control t
 WHERE t.is_active AND t.load_cron IS NOT NULL AND t.next_load_date_time IS NULL
-    AND btrim(t.load_cron) <> ''"""
+    AND control.given(t.load_cron) IS NOT NULL"""
 
 _LOCK_UNARMED = text(f"{UNARMED} ORDER BY t.config_id LIMIT :at_once FOR UPDATE SKIP LOCKED")
 

@@ -17,10 +17,10 @@ from airflow_dataloader.core.names import TargetName
 #: A row that is not active is on hold, and so is its target: its people may be about to restore it.
 _ROWS = text("""
 SELECT t.config_id, t.source_table_catalog, t.source_table_schema, t.source_table_name,
-    nullif(btrim(t.destination_table_catalog), '') AS target_catalog,
-    coalesce(nullif(btrim(t.destination_table_schema), ''), nullif(btrim(s.default_target_schema), ''))
+    control.given(t.destination_table_catalog) AS target_catalog,
+    coalesce(control.given(t.destination_table_schema), control.given(s.default_target_schema))
         AS target_schema,
-    nullif(btrim(t.destination_table_name), '') AS target_table,
+    control.given(t.destination_table_name) AS target_table,
     t.optimize_every_hours, t.vacuum_every_hours
 FROM control.table_control t LEFT JOIN control.table_control_dbconfig s ON s.db_config_key = t.db_config_key
 WHERE t.is_active AND t.resolved_destination IS NOT NULL

@@ -34,9 +34,9 @@ def plan(row: Candidate) -> Plan:
     wrong = problems(row.snapshot)
     slot = scan_slot = None
     snapshot = row.snapshot
-    if row.load_cron and row.load_cron.strip():
+    if load_cron := text(row.snapshot, "load_cron"):
         try:
-            slot = next_slot(row.load_cron, row.load_timezone, row.at).isoformat()
+            slot = next_slot(load_cron, row.load_timezone, row.at).isoformat()
         except ConfigurationError as error:
             slot = NEVER
             wrong.append(_problem(error, "load_cron"))

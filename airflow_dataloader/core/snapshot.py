@@ -12,7 +12,10 @@ _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
 def text(snapshot: Mapping[str, Any], name: str) -> str | None:
-    """Return a column's text, or None where it is missing, blank, or no text."""
+    """Return a column's text, or None where it is missing, blank, or no text.
+
+    ``control.given()`` is the same rule in the database.
+    """
     value = snapshot.get(name)
     return value if isinstance(value, str) and value.strip() else None
 

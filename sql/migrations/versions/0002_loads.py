@@ -25,7 +25,7 @@ def upgrade() -> None:
     bind = op.get_bind()
     options = context.config.attributes
     adopted = adoption.prepare(bind, zone=options.get("timestamps_zone"), report=options["report"])
-    run_sql(bind, __file__, "10_columns.sql", "15_version.sql", "20_tables.sql")
+    run_sql(bind, __file__, "10_columns.sql", "15_version.sql", "16_given.sql", "20_tables.sql")
     run_sql(
         bind,
         __file__,

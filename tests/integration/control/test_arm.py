@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -10,8 +11,10 @@ from sqlalchemy import Engine
 from airflow_dataloader.control.arm import arm
 from airflow_dataloader.control.claim import claim
 from airflow_dataloader.control.connect import transaction
+from airflow_dataloader.control.intervene import cancel
+from airflow_dataloader.core.snapshot import text
 from tests.factories import add_row, add_source
-from tests.integration.control.drive import claim_now, edit, row, sql
+from tests.integration.control.drive import LONG_AGO, claim_now, edit, row, sql
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +36,12 @@ def test_a_new_row_with_a_cron_waits_for_its_next_slot(control: Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    "overrides", [{}, {"load_cron": "  "}, {"load_cron": "0 3 * * *", "is_active": False}]
+    "overrides",
+    [
+        {},
+        *({"load_cron": blank} for blank in ("", "  ", "\t", "\n", "\u00a0", "\u2003\r ")),
+        {"load_cron": "0 3 * * *", "is_active": False},
+    ],
 )
 def test_rows_without_a_cron_or_inactive_stay_as_they_are(
     control: Engine, overrides: dict[str, object]
@@ -79,3 +87,25 @@ def test_what_cannot_be_read_is_made_due_and_told_once(control: Engine, wrong: d
     assert (refused.config_id, refused.load_status) == (config_id, "Failed")
     assert claim(control, airflow_run="next") == []
     assert sql(control, "SELECT count(*) FROM control.historical_metadata") == [(1,)]
+
+
+@pytest.mark.parametrize("blank", ["\t", "\n", "\u00a0"])
+def test_a_row_that_is_loaded_once_with_a_blank_cron_has_no_slot_after_that(
+    control: Engine, blank: str
+) -> None:
+    config_id = add_row(control, load_cron=blank, next_load_date_time=LONG_AGO)
+    (claimed,) = claim(control, airflow_run="run")
+    cancel(control, claimed.metadata_id, "enough")
+    assert row(control, config_id)["next_load_date_time"] is None
+    assert claim(control, airflow_run="next") == []
+
+
+def test_the_database_and_python_agree_on_what_is_blank(control: Engine) -> None:
+    given = sql(
+        control,
+        "SELECT c FROM generate_series(1, 1114111) c"
+        " WHERE c NOT BETWEEN 55296 AND 57343 AND control.given(chr(c)) IS NULL",
+    )
+    blank = [code for code in range(1, sys.maxunicode + 1) if text({"said": chr(code)}, "said") is None]
+    assert [code for (code,) in given] == blank
+    assert sql(control, "SELECT control.given(E'\\t a b\\u00a0')") == [("a b",)]

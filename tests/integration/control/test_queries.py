@@ -57,7 +57,8 @@ class House:
         with transaction(self.control) as connection:
             metadata_id = int(connection.execute(statement, values).scalar_one())
         self.run(
-            "UPDATE control.table_control SET load_epoch = greatest(load_epoch, :epoch) WHERE config_id = :id",
+            "UPDATE control.table_control SET load_epoch = greatest(load_epoch, :epoch)"
+            " WHERE config_id = :id",
             epoch=epoch,
             id=config_id,
         )

@@ -8,9 +8,9 @@ CREATE FUNCTION control.destination(catalog_name text, schema_name text, default
 RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
-    SELECT '`' || replace(lower(nullif(btrim(catalog_name), '')), '`', '``')
-        || '`.`' || replace(lower(coalesce(nullif(btrim(schema_name), ''), nullif(btrim(default_schema), ''))), '`', '``')
-        || '`.`' || replace(lower(nullif(btrim(table_name), '')), '`', '``') || '`'
+    SELECT '`' || replace(lower(control.given(catalog_name)), '`', '``')
+        || '`.`' || replace(lower(coalesce(control.given(schema_name), control.given(default_schema))), '`', '``')
+        || '`.`' || replace(lower(control.given(table_name)), '`', '``') || '`'
 $$;
 
 UPDATE control.table_control t
@@ -78,7 +78,7 @@ AS $$
 BEGIN
     UPDATE table_control SET resolved_destination = NULL
     WHERE db_config_key = NEW.db_config_key
-        AND nullif(btrim(destination_table_schema), '') IS NULL;
+        AND control.given(destination_table_schema) IS NULL;
     RETURN NULL;
 END
 $$;

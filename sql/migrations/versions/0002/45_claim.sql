@@ -11,10 +11,10 @@ AS $$
         'db_config_value', s.db_config_value,
         'db_kv_scope', s.db_kv_scope,
         'connection_options', s.connection_options,
-        'target_catalog', nullif(btrim(t.destination_table_catalog), ''),
+        'target_catalog', control.given(t.destination_table_catalog),
         'target_schema', coalesce(
-            nullif(btrim(t.destination_table_schema), ''), nullif(btrim(s.default_target_schema), '')),
-        'target_table', nullif(btrim(t.destination_table_name), ''))
+            control.given(t.destination_table_schema), control.given(s.default_target_schema)),
+        'target_table', control.given(t.destination_table_name))
 $$;
 
 -- The claim's look: locks at most `wanted` rows that are due (`asked` NULL) or asked for by id, highest priority

@@ -31,7 +31,7 @@ DROP FUNCTION control.check_epoch(), control.refuse_another_id(), control.check_
     control.resolve_destinations_of_source(), control.destination(text, text, text, text),
     control.destination_key(text), control.own_watermark(), control.record_change(), control.count_edit(), control.count_creation(),
     control.count_source_edit(), control.change_source(text, text), control.changed_by(),
-    control.configuration(control.table_control), control.require_version(text),
+    control.given(text), control.configuration(control.table_control), control.require_version(text),
     control.snapshot(control.table_control, control.table_control_dbconfig),
     control.take_rows(integer, integer, bigint[], bigint[]),
     control.queue_rows(jsonb, text, text, text, interval);
