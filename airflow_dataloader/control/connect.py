@@ -7,11 +7,12 @@ from typing import Any
 
 import psycopg
 import sqlalchemy
+from psycopg import IsolationLevel
 from sqlalchemy import URL, Engine, ExceptionContext, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, PoolResetState
 
-from airflow_dataloader.control.infinity import read_infinity
+from airflow_dataloader.control.infinity import read_times
 from airflow_dataloader.control.transaction import LAST, listen, round_trips, transaction
 from airflow_dataloader.control.url import Place, read_url, resolve_url
 
@@ -27,6 +28,9 @@ _DEFAULTS = {
     "keepalives_count": "3",
     "tcp_user_timeout": "30000",
 }
+
+#: Said when connecting, also to a pooler: neither the environment nor the database's setting counts then.
+_ENCODING = {"client_encoding": "UTF8"}
 
 #: Seconds after which a pooled connection is replaced: below the hour that a Lakebase token lives.
 _RECYCLE = 1800
@@ -44,11 +48,14 @@ def create_engine(url: str) -> Engine:
     ConfigurationError where the URL cannot be read, or would go without TLS to another machine.
     """
     read = read_url(url)
-    parameters = {**_DEFAULTS, **read.parameters}
+    parameters = {**_DEFAULTS, **read.parameters, **_ENCODING}
 
     def connect() -> psycopg.Connection[Any]:
         # Prepared statements would live in a session that a transaction pooler gives to somebody else.
-        return read_infinity(psycopg.connect(**parameters, prepare_threshold=None))  # type: ignore[arg-type]
+        connection = psycopg.connect(**parameters, prepare_threshold=None)  # type: ignore[arg-type]
+        # For migrations, whose BEGIN is the driver's; the other one is in transaction.py.
+        connection.isolation_level = IsolationLevel.READ_COMMITTED
+        return read_times(connection)
 
     shown = URL.create(
         "postgresql+psycopg",

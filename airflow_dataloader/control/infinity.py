@@ -1,6 +1,7 @@
-"""PostgreSQL's ``infinity`` as a time that Python can hold.
+"""PostgreSQL's times as Python can hold them: ``infinity`` too, and whatever the session's DateStyle.
 
-``paused_until`` and ``next_load_date_time`` may be ``infinity``; psycopg would refuse to read such a row.
+``paused_until`` and ``next_load_date_time`` may be ``infinity``; psycopg would refuse to read such a row. It
+would also refuse every time where the session's DateStyle is not ISO, although our transactions set it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from psycopg import Connection
-from psycopg.abc import Buffer
+from psycopg.abc import AdaptContext, Buffer
 from psycopg.types.datetime import TimestamptzLoader
 
 LATEST = datetime.max.replace(tzinfo=UTC)
@@ -18,6 +19,11 @@ EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 class _Loader(TimestamptzLoader):
     """Reads ``infinity`` as the latest time that Python has, ``-infinity`` as the earliest."""
+
+    def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
+        super().__init__(oid, context)
+        # Chosen by the session's DateStyle otherwise. What is not ISO does not match, and raises DataError.
+        self._load_method = self._load_iso
 
     def load(self, data: Buffer) -> datetime:
         """Return the time that ``data`` says."""
@@ -29,7 +35,7 @@ class _Loader(TimestamptzLoader):
         return super().load(data)
 
 
-def read_infinity(connection: Connection[Any]) -> Connection[Any]:
-    """Have ``connection`` read infinite times; return it."""
+def read_times(connection: Connection[Any]) -> Connection[Any]:
+    """Have ``connection`` read times so; return it."""
     connection.adapters.register_loader("timestamptz", _Loader)
     return connection

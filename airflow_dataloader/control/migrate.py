@@ -51,6 +51,7 @@ def upgrade(url: str, *, timestamps_zone: str | None = None, report: Callable[[s
     several processes at once. Raises ControlUnavailable, ConfigurationError and NotMigrated.
     """
     with _migrating(url) as connection:
+        _refuse_encoding(connection, url)
         _ensure_schema(connection)
         config = _config(connection, timestamps_zone=timestamps_zone, report=report)
         before = _current(connection)
@@ -141,6 +142,17 @@ def _explained(error: DBAPIError | psycopg.Error, url: str) -> Exception:
     return ConfigurationError(
         f"The migration was refused and nothing was changed: {said}.", fix=f"{fix}.", sqlstate=state
     )
+
+
+def _refuse_encoding(connection: Connection, url: str) -> None:
+    """Raise ConfigurationError where the database could not hold every text."""
+    encoding = connection.execute(text("SELECT current_setting('server_encoding')")).scalar_one()
+    if encoding != "UTF8":
+        raise ConfigurationError(
+            f"The control database {place_of(url)} has the encoding {encoding}, which cannot hold all names.",
+            field="encoding",
+            fix="make one with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0, and name it in the URL",
+        )
 
 
 def _ensure_schema(connection: Connection) -> None:

@@ -39,6 +39,14 @@ LIMITS = {
     "idle_in_transaction_session_timeout": "30s",
 }
 
+#: How times are written as text, whatever the database, the role or the environment says. The driver does not
+#: hear of it, as the setting is gone when the server reports; see :mod:`airflow_dataloader.control.infinity`.
+_FORMS = {"DateStyle": "ISO"}
+
+#: Whatever the database's default is: a claim has to see what the one before it committed, which a snapshot
+#: from before its wait for the lock does not show.
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
+
 _TURN = "dataloader_turn"
 _CHECKED = "dataloader_version_checked"
 
@@ -79,7 +87,7 @@ def transaction(
     before its first statement, which then sees what the lock's last holder committed. Raises
     ControlUnavailable, NotMigrated, and ConfigurationError where a constraint or trigger refuses a change.
     """
-    chosen = {**LIMITS, **(settings or {})}
+    chosen = {**LIMITS, **_FORMS, **(settings or {})}
     if readonly:
         chosen["transaction_read_only"] = "on"
     if change_source is not None:
@@ -142,7 +150,7 @@ def _send(
     with _pipeline(connection):
         if not turn.begun:
             turn.begun = True
-            connection.execute("BEGIN")
+            connection.execute(_BEGIN)
             _send_settings(connection, turn, check_version=not info.get(_CHECKED))
         send(cursor)
         if last:

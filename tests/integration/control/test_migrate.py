@@ -60,6 +60,20 @@ def test_an_empty_database(empty_url: str) -> None:
     ]
 
 
+def test_a_database_that_is_not_in_utf8_is_refused(postgres: Any) -> None:
+    name = "in_latin1"
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        options = "ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0"
+        connection.execute(f"CREATE DATABASE {name} {options}".encode())
+    try:
+        with pytest.raises(ConfigurationError, match=f"{name} at .* has the encoding LATIN1") as refused:
+            migrate.upgrade(postgres.url(name), report=quiet)
+        assert "ENCODING 'UTF8'" in str(refused.value.fix)
+        assert migrate.status(postgres.url(name)) == EMPTY
+    finally:
+        postgres.drop(name)
+
+
 def test_the_tables_in_python_are_those_of_the_migrations(control: Engine) -> None:
     with control.connect() as connection:
         context = MigrationContext.configure(
