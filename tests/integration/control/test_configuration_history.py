@@ -174,10 +174,62 @@ def test_last_modified_follows_edits_only(control: Engine, row: int) -> None:
         assert user.scalar_one() == "anna"
 
 
+def run_to(control: Engine, status: str) -> None:
+    edit(control, "last_status = 'Queued'")
+    edit(control, f"last_status = '{status}'")
+
+
+def watermark_of(control: Engine) -> str | None:
+    with transaction(control) as connection:
+        query = text("SELECT watermark_of FROM control.table_control")
+        found: str | None = connection.execute(query).scalar_one()
+    return found
+
+
 def test_the_loaders_watermark_is_no_edit(control: Engine, row: int) -> None:
-    edit(control, "incremental_value = '5'", change_source="loader")
-    assert history(control) == []
-    assert row_version(control) == 1
+    run_to(control, "In Progress")
+    edit(control, "incremental_value = '5', watermark_of = 'digest'", change_source="loader")
+    assert (history(control), row_version(control), watermark_of(control)) == ([], 1, "digest")
+
+
+def test_a_row_that_is_not_loaded_has_no_loader(control: Engine, row: int) -> None:
+    edit(control, "incremental_value = '5', watermark_of = 'digest'", change_source="loader")
+    assert [recorded.changed_fields for recorded in history(control)] == [["incremental_value"]]
+    assert watermark_of(control) is None
+
+
+@pytest.mark.parametrize("status", ["Succeeded", "Failed"])
+def test_a_person_who_ends_a_load_by_hand_is_no_loader(control: Engine, row: int, status: str) -> None:
+    run_to(control, "In Progress")
+    edit(control, "incremental_value = '5', watermark_of = 'digest'", change_source="loader")
+    edit(control, f"last_status = '{status}', incremental_value = '999'")
+    (recorded,) = history(control)
+    assert recorded.change_source == "sql"
+    assert (recorded.old_values["incremental_value"], recorded.new_values["incremental_value"]) == (
+        "5",
+        "999",
+    )
+    assert ("last_status" in recorded.changed_fields) == (status == "Succeeded")
+    assert (row_version(control), watermark_of(control)) == (2, None)
+
+
+def test_a_success_that_a_person_wrote_is_recorded(control: Engine, row: int) -> None:
+    run_to(control, "In Progress")
+    edit(control, "last_status = 'Succeeded'", changed_by="anna")
+    (recorded,) = history(control)
+    assert (recorded.change_source, recorded.changed_by) == ("sql", "anna")
+    assert recorded.changed_fields == ["last_status"]
+
+
+def test_a_truncation_is_recorded_row_by_row(control: Engine, row: int) -> None:
+    add_row(control, source_table_name="lines")
+    with transaction(control, changed_by="anna", change_source="promotion") as connection:
+        connection.execute(text("TRUNCATE control.table_control CASCADE"))
+    gone = history(control)[-2:]
+    assert [(each.change_type, each.changed_by, each.change_source) for each in gone] == [
+        ("DELETE", "anna", "promotion")
+    ] * 2
+    assert {each.table_name for each in gone} == {"orders", "lines"}
 
 
 def test_a_persons_watermark_is_an_edit(control: Engine, row: int) -> None:
@@ -189,12 +241,11 @@ def test_what_a_loader_does_to_strategy_and_load_full_is_recorded_as_its_own(
     control: Engine, row: int
 ) -> None:
     edit(control, "load_full = 'true'")
-    edit(control, "last_status = 'Queued'")
-    edit(control, "last_status = 'In Progress'")
-    # The settlement is one statement; its source need not be said, because only a loader writes Succeeded.
+    run_to(control, "In Progress")
     edit(
         control,
         "last_status = 'Succeeded', load_strategy = 'incremental', load_full = NULL, incremental_value = '9'",
+        change_source="loader",
     )
     settled = history(control)[-1]
     assert settled.change_source == "loader"
@@ -203,9 +254,8 @@ def test_what_a_loader_does_to_strategy_and_load_full_is_recorded_as_its_own(
 
 
 def test_a_settlement_that_only_moves_the_watermark_leaves_no_trace(control: Engine, row: int) -> None:
-    edit(control, "last_status = 'Queued'")
-    edit(control, "last_status = 'In Progress'")
-    edit(control, "last_status = 'Succeeded', incremental_value = '9'")
+    run_to(control, "In Progress")
+    edit(control, "last_status = 'Succeeded', incremental_value = '9'", change_source="loader")
     assert history(control) == []
     assert row_version(control) == 1
 

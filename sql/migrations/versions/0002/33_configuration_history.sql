@@ -23,15 +23,17 @@ RETURNS text
 LANGUAGE sql STABLE
 AS $$ SELECT left(coalesce(nullif(current_setting('dataloader.changed_by', true), ''), session_user), 255) $$;
 
--- Only the loader writes Succeeded, so a statement that settles a load is the loader's, said or not.
-CREATE FUNCTION control.change_source(old_status text, new_status text)
+CREATE FUNCTION control.change_source()
 RETURNS text
 LANGUAGE sql STABLE
-AS $$
-    SELECT left(coalesce(
-        nullif(current_setting('dataloader.change_source', true), ''),
-        CASE WHEN old_status = 'In Progress' AND new_status = 'Succeeded' THEN 'loader' ELSE 'sql' END), 50)
-$$;
+AS $$ SELECT left(coalesce(nullif(current_setting('dataloader.change_source', true), ''), 'sql'), 50) $$;
+
+-- Whether a statement is a loader's own: it says so, and its row is being loaded. A person's UPDATE of such a row
+-- says nothing, whatever it sets.
+CREATE FUNCTION control.is_loader(old_status text)
+RETURNS boolean
+LANGUAGE sql STABLE
+AS $$ SELECT coalesce(old_status = 'In Progress' AND control.change_source() = 'loader', false) $$;
 
 -- row_version, last_modified_at and last_modified_user move with the configuration and with nothing else.
 -- A loader that moves the watermark edits nothing: that is its work, and historical_metadata tells of it. A
@@ -71,7 +73,7 @@ BEGIN
     END IF;
     before := configuration(OLD);
     after := configuration(NEW);
-    IF change_source(OLD.last_status, NEW.last_status) = 'loader' THEN
+    IF is_loader(OLD.last_status) THEN
         before := before - 'incremental_value';
         after := after - 'incremental_value';
     END IF;
@@ -114,29 +116,33 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, control
 AS $$
 DECLARE
     source text;
+    moved boolean;
     before jsonb;
     after jsonb;
     fields text[];
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        source := change_source(NULL, NULL);
+        source := change_source();
         after := configuration(NEW);
     ELSIF TG_OP = 'DELETE' THEN
-        source := change_source(NULL, NULL);
+        source := change_source();
         before := configuration(OLD);
     ELSE
-        source := change_source(OLD.last_status, NEW.last_status);
-        -- A status is not configuration; it is recorded when a person moved it: past the rules, or as the
-        -- documents' status_reset.
+        source := change_source();
+        -- A status is not configuration; it is recorded when a person moved it: past the rules, as the
+        -- documents' status_reset, or to Succeeded, which otherwise only a loader writes.
         IF NOT may_move(OLD.last_status, NEW.last_status) THEN
             source := 'repair';
         END IF;
-        IF OLD.row_version = NEW.row_version AND source NOT IN ('repair', 'status_reset') THEN
+        moved := source IN ('repair', 'status_reset') OR (
+            NEW.last_status = 'Succeeded' AND OLD.last_status IS DISTINCT FROM 'Succeeded'
+            AND NOT is_loader(OLD.last_status));
+        IF OLD.row_version = NEW.row_version AND NOT moved THEN
             RETURN NULL;
         END IF;
         before := configuration(OLD);
         after := configuration(NEW);
-        IF source IN ('repair', 'status_reset') THEN
+        IF moved THEN
             before := before || jsonb_build_object('last_status', OLD.last_status);
             after := after || jsonb_build_object('last_status', NEW.last_status);
         END IF;
@@ -165,6 +171,24 @@ CREATE TRIGGER table_control_50_history_of_edits
     FOR EACH ROW WHEN (
         OLD.row_version <> NEW.row_version OR OLD.last_status IS DISTINCT FROM NEW.last_status)
     EXECUTE FUNCTION control.record_change();
+
+-- TRUNCATE fires no trigger of a row.
+CREATE FUNCTION control.record_truncation()
+RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, control
+AS $$
+BEGIN
+    INSERT INTO table_control_history
+        (control_key, config_id, changed_by, change_type, change_source, old_values)
+    SELECT t.control_key, t.config_id, changed_by(), 'DELETE', change_source(), configuration(t)
+    FROM table_control t;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER table_control_50_history_of_truncation
+    BEFORE TRUNCATE ON control.table_control
+    FOR EACH STATEMENT EXECUTE FUNCTION control.record_truncation();
 
 CREATE FUNCTION control.count_source_edit()
 RETURNS trigger

@@ -5,7 +5,7 @@ RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, control
 AS $$
 BEGIN
-    IF change_source(OLD.last_status, NEW.last_status) <> 'loader' THEN
+    IF NOT is_loader(OLD.last_status) THEN
         NEW.watermark_of := NULL;
     END IF;
     RETURN NEW;

@@ -15,6 +15,7 @@ DROP TRIGGER table_control_40_edit ON control.table_control;
 DROP TRIGGER table_control_40_creation ON control.table_control;
 DROP TRIGGER table_control_50_history ON control.table_control;
 DROP TRIGGER table_control_50_history_of_edits ON control.table_control;
+DROP TRIGGER table_control_50_history_of_truncation ON control.table_control;
 DROP TRIGGER table_control_dbconfig_30_default_changed ON control.table_control_dbconfig;
 DROP TRIGGER table_control_dbconfig_40_edit ON control.table_control_dbconfig;
 
@@ -30,7 +31,8 @@ DROP FUNCTION control.check_epoch(), control.refuse_another_id(), control.check_
     control.note_given_slot(), control.arm(), control.arm_delete_scan(), control.resolve_destination(),
     control.resolve_destinations_of_source(), control.destination(text, text, text, text),
     control.destination_key(text), control.own_watermark(), control.record_change(), control.count_edit(), control.count_creation(),
-    control.count_source_edit(), control.change_source(text, text), control.changed_by(),
+    control.count_source_edit(), control.record_truncation(),
+    control.is_loader(text), control.change_source(), control.changed_by(),
     control.given(text), control.configuration(control.table_control), control.require_version(text),
     control.snapshot(control.table_control, control.table_control_dbconfig),
     control.take_rows(integer, integer, bigint[], bigint[]),
