@@ -64,4 +64,5 @@ def _dotted(
 
 def _like(value: ColumnElement[str | None], pattern: str) -> ColumnElement[bool]:
     # NULL is like nothing, and a condition that is NULL would spoil an OR.
-    return func.coalesce(func.lower(value).like(like(pattern), escape="\\"), False)
+    # Both sides folded by the database: Python's lower case is another for a few letters.
+    return func.coalesce(func.lower(value).like(func.lower(like(pattern)), escape="\\"), False)

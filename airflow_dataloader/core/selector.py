@@ -38,7 +38,7 @@ class Term:
     """One condition: any of the patterns holds for the field."""
 
     field: Field
-    #: Globs in lower case.
+    #: Globs as they were written. The database folds them and what they are compared with, by its one rule.
     patterns: tuple[str, ...]
 
 
@@ -83,7 +83,7 @@ def _term(word: str, text: str) -> Term:
 
 
 def _pattern(field: Field, value: str) -> str:
-    plain = value.replace('"', "").strip().casefold()
+    plain = value.replace('"', "").strip()
     return plain.replace("_", " ") if field is Field.STATUS else plain
 
 

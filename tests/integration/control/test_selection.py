@@ -82,3 +82,13 @@ def test_selects(control: Engine, names: dict[int, str], selector: str, expected
     statement = select(table_control.c.config_id).where(condition(parse(selector)))
     with control.connect() as connection:
         assert {names[config_id] for config_id in connection.execute(statement).scalars()} == expected
+
+
+@pytest.mark.parametrize("selector", ["name:STRAßE", "name:straße", "owner:weiß", "owner:Weiß", "tag:Groß,x"])
+def test_letters_that_fold_to_several_select_themselves(control: Engine, selector: str) -> None:
+    add_source(control)
+    config_id = add_row(control, source_table_name="Straße", owner="Weiß", tags=["groß"])
+    add_row(control, source_table_name="Strasse", owner="Weiss", tags=["gross"])
+    statement = select(table_control.c.config_id).where(condition(parse(selector)))
+    with control.connect() as connection:
+        assert connection.execute(statement).scalars().all() == [config_id]
