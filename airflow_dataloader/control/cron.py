@@ -52,7 +52,13 @@ def next_slot(cron: str, load_timezone: str, after: datetime, *, field: str = "l
 
     Raises ConfigurationError naming ``field``, the column that ``cron`` is from, or ``load_timezone``.
     """
-    return next_instant(read_cron(cron, field), read_zone(load_timezone), after)
+    try:
+        return next_instant(read_cron(cron, field), read_zone(load_timezone), after)
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        # One cron that its reader chokes on must not stop the claim of other rows.
+        raise _bad_cron(field, cron, f"it cannot be read ({type(error).__name__})") from error
 
 
 @lru_cache(maxsize=4096)

@@ -6,17 +6,22 @@ stays in milliseconds beside a million rows.
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 _TAKE = text("""
-SELECT * FROM control.take_rows(
-    :wanted, :max_concurrent, CAST(:handled AS bigint[]), CAST(:asked AS bigint[]))
+SELECT config_id, at, load_timezone, next_delete_scan, is_retry, repeats_scan,
+    CAST(snapshot AS text) AS snapshot
+FROM control.take_rows(:wanted, :max_concurrent, CAST(:handled AS bigint[]), CAST(:asked AS bigint[]))
 """)
+
+_PARTS = text("SELECT key, CAST(value AS text) FROM jsonb_each(CAST(:snapshot AS jsonb)) ORDER BY key")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +31,6 @@ class Candidate:
     config_id: int
     #: The database's time when it was chosen.
     at: datetime
-    load_cron: str | None
     load_timezone: str
     #: It was reset for a retry, and not claimed since.
     is_retry: bool
@@ -36,6 +40,8 @@ class Candidate:
     repeats_scan: bool
     #: ``historical_metadata.config_snapshot`` of the load to be.
     snapshot: dict[str, Any]
+    #: What is missing in it: PostgreSQL holds longer numbers and deeper nests than can be read here.
+    unreadable: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,19 +73,47 @@ def take(
     }
     found = connection.execute(_TAKE, values).all()
     return Taken(
-        rows=tuple(
-            Candidate(
-                config_id=row.config_id,
-                at=row.at,
-                load_cron=row.load_cron,
-                load_timezone=row.load_timezone,
-                is_retry=row.is_retry,
-                next_delete_scan=row.next_delete_scan,
-                repeats_scan=row.repeats_scan,
-                snapshot=row.snapshot,
-            )
-            for row in found
-            if row.snapshot is not None
-        ),
+        rows=tuple(_candidate(connection, row) for row in found if row.snapshot is not None),
         busy=tuple(row.config_id for row in found if row.snapshot is None),
     )
+
+
+def _candidate(connection: Connection, row: Row[Any]) -> Candidate:
+    unreadable: tuple[str, ...] = ()
+    try:
+        snapshot = _read(row.snapshot)
+    except (ValueError, RecursionError):
+        snapshot, unreadable = _read_parts(connection, row.snapshot)
+    return Candidate(
+        config_id=row.config_id,
+        at=row.at,
+        load_timezone=row.load_timezone,
+        is_retry=row.is_retry,
+        next_delete_scan=row.next_delete_scan,
+        repeats_scan=row.repeats_scan,
+        snapshot=snapshot,
+        unreadable=unreadable,
+    )
+
+
+def _read_parts(connection: Connection, snapshot: str) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return what can be read of a snapshot, and the names of what cannot."""
+    read, unreadable = {}, []
+    for name, value in connection.execute(_PARTS, {"snapshot": snapshot}):
+        try:
+            read[name] = _read(value)
+        except (ValueError, RecursionError):
+            unreadable.append(name)
+    return read, tuple(unreadable)
+
+
+def _read(value: str) -> Any:
+    """Read JSON; raise ValueError for a number and RecursionError for a nest that Python cannot hold."""
+    return json.loads(value, parse_float=_finite)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError("a number is too large")
+    return number

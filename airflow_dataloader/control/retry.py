@@ -34,7 +34,7 @@ _RESET = text(
             """
 UPDATE control.table_control t SET
     last_status = CASE WHEN t.retry_count < :max_retries THEN NULL ELSE t.last_status END,
-    retry_count = least(t.retry_count + 1, greatest(t.retry_count, :max_retries)),
+    retry_count = CASE WHEN t.retry_count < :max_retries THEN t.retry_count + 1 ELSE t.retry_count END,
     next_load_date_time = CASE WHEN t.retry_count < :max_retries
         THEN clock_timestamp() ELSE t.next_load_date_time END,
     last_status_message = CASE WHEN t.retry_count < :max_retries

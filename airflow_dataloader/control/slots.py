@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,8 @@ from airflow_dataloader.core.problems import Problem, problems
 from airflow_dataloader.core.snapshot import text
 from airflow_dataloader.core.strategy import DeletePolicy
 from airflow_dataloader.exceptions import ConfigurationError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +34,7 @@ class Plan:
 
 def plan(row: Candidate) -> Plan:
     """Plan the load of a row, and what comes after it."""
-    wrong = problems(row.snapshot)
+    wrong = [_unreadable(name) for name in row.unreadable] or _judged(row)
     slot = scan_slot = None
     snapshot = row.snapshot
     if load_cron := text(row.snapshot, "load_cron"):
@@ -49,6 +52,24 @@ def plan(row: Candidate) -> Plan:
         if _is_due(row) or row.repeats_scan:
             snapshot = {**snapshot, "delete_scan": True}
     return Plan(slot=slot, scan_slot=scan_slot, snapshot=snapshot, wrong=tuple(dict.fromkeys(wrong)))
+
+
+def _judged(row: Candidate) -> list[Problem]:
+    """Return what is wrong with a row; whatever its judgement meets is wrong with it, not with the claim."""
+    try:
+        return problems(row.snapshot)
+    except Exception as error:
+        log.exception("config_id %s cannot be judged", row.config_id)
+        what = f"cannot be judged ({type(error).__name__}: {str(error)[:200]})"
+        return [Problem("config_id", what, "mend the column that this is about, or set is_active = false")]
+
+
+def _unreadable(name: str) -> Problem:
+    return Problem(
+        name,
+        "holds a number that is too long to be read, or is nested too deeply",
+        "write what the documentation says, and numbers of a usual length",
+    )
 
 
 def _is_due(row: Candidate) -> bool:

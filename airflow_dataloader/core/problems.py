@@ -54,9 +54,20 @@ class Problem:
 
 def problems(snapshot: Mapping[str, Any]) -> list[Problem]:
     """Return what stops this row from being loaded, in the order a person would mend it."""
+    if unreadable := _key_problems(snapshot):
+        return unreadable
     found = _source_problems(snapshot) + _target_problems(snapshot)
     found += _strategy_problems(snapshot) + _policy_problems(snapshot) + _delete_problems(snapshot)
     return found + _cluster_problems(snapshot)
+
+
+def _key_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
+    """Return why the key cannot be read, which everything else that looks at it would stumble over."""
+    try:
+        split_columns(snapshot.get("primary_key_cols"))
+    except ValueError as error:
+        return [Problem("primary_key_cols", str(error), "name the key columns, separated by commas")]
+    return []
 
 
 def _source_problems(snapshot: Mapping[str, Any]) -> list[Problem]:

@@ -37,8 +37,14 @@ def choices(kind: type[StrEnum]) -> frozenset[str]:
 
 
 def split_columns(listed: str | None) -> tuple[str, ...]:
-    """Split a column list: commas between names, double quotes around a name that holds a comma."""
+    """Split a column list: commas between names, double quotes around a name that holds a comma.
+
+    Raises ValueError where a name is longer than any reader takes.
+    """
     if not listed or not listed.strip():
         return ()
-    row = next(csv.reader([" ".join(listed.splitlines())], skipinitialspace=True))
+    try:
+        row = next(csv.reader([" ".join(listed.splitlines())], skipinitialspace=True))
+    except csv.Error as error:
+        raise ValueError(f"cannot be read: {error}") from None
     return tuple(name for name in (part.strip() for part in row) if name)

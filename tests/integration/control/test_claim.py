@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from airflow_dataloader.control.claim import claim
 from airflow_dataloader.control.connect import create_engine, round_trips, transaction
 from airflow_dataloader.control.intervene import cancel
+from airflow_dataloader.control.retry import Reset, reset_for_retry
 from airflow_dataloader.core.selector import parse
 from airflow_dataloader.core.strategy import Trigger
 from tests.factories import add_row, add_source
@@ -191,6 +192,51 @@ def test_asked_rows_that_cannot_be_loaded_are_told_once(control: Engine) -> None
     good = add_row(control)
     claimed = claim(control, airflow_run="run", only=[bad, good], batch_size=1)
     assert [(load.config_id, load.load_status) for load in claimed] == [(bad, "Failed"), (good, "Queued")]
+
+
+@pytest.mark.parametrize(
+    ("odd", "field"),
+    [
+        ({"connection_options": f'{{"a": {"7" * 5000}}}'}, "connection_options"),
+        ({"connection_options": f'{{"a": {"7" * 400}.5}}'}, "connection_options"),
+        ({"db_config_value": "[" * 2000 + "]" * 2000}, "db_config_value"),
+    ],
+    ids=["long integer", "large decimal", "deep nest"],
+)
+def test_a_source_that_cannot_be_read_fails_its_row_and_no_other(
+    control: Engine, odd: dict[str, str], field: str
+) -> None:
+    add_source(control, "odd")
+    ((column, value),) = odd.items()
+    update = f"UPDATE control.table_control_dbconfig SET {column} = CAST(:value AS jsonb)"
+    sql(control, f"{update} WHERE db_config_key = 'odd'", value=value)
+    bad = due_row(control, db_config_key="odd", load_cron="0 3 1 1 *", priority=1)
+    good = due_row(control)
+    refused, claimed = claim(control, airflow_run="run")
+    assert (refused.config_id, refused.load_status) == (bad, "Failed")
+    assert f"cannot be loaded: {field}: holds a number that is too long" in str(refused.message)
+    assert load(control, refused.metadata_id)["failure"]["field"] == field
+    assert row(control, bad)["next_load_date_time"].month == 1
+    assert (claimed.config_id, claimed.load_status) == (good, "Queued")
+    assert claim(control, airflow_run="run") == [refused, claimed]
+
+
+def test_a_key_that_cannot_be_read_fails_its_row_and_no_other(control: Engine) -> None:
+    bad = due_row(control, primary_key_cols="k" * 140_000, priority=1)
+    good = due_row(control)
+    refused, claimed = claim(control, airflow_run="run")
+    assert (refused.config_id, refused.load_status) == (bad, "Failed")
+    assert "primary_key_cols: cannot be read" in str(refused.message)
+    assert len(str(refused.message)) < 500
+    assert (claimed.config_id, claimed.load_status) == (good, "Queued")
+
+
+def test_a_row_whose_retries_are_beyond_counting_is_claimed(control: Engine) -> None:
+    config_id = due_row(control, retry_count=2147483647)
+    (claimed,) = claim(control, airflow_run="run")
+    assert load(control, claimed.metadata_id)["attempt"] == 2147483647
+    cancel(control, claimed.metadata_id, "enough")
+    assert reset_for_retry(control, config_id, "again") is Reset.REVIEW
 
 
 def test_a_selector_and_ids_are_both_obeyed(control: Engine) -> None:

@@ -9,8 +9,10 @@ import pytest
 from sqlalchemy import Engine
 
 from airflow_dataloader.control.claim import Claimed, claim
+from airflow_dataloader.control.due import Candidate
 from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.control.retry import reset_for_retry
+from airflow_dataloader.control.slots import plan
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.status import LoadStatus
 from tests.factories import add_row, add_source
@@ -140,3 +142,21 @@ def test_what_cannot_be_scanned_is_said_by_the_claim(
     edit(control, config_id, **{name: SCANNED.get(name, "UTC") for name in columns})
     again(control, config_id)
     assert row(control, config_id)["next_delete_scan"] == new_year()
+
+
+def test_whatever_the_judgement_of_a_row_meets_is_wrong_with_that_row(control: Engine) -> None:
+    claimed = again(control, scanned(control))
+    odd = Candidate(
+        config_id=claimed.config_id,
+        at=LONG_AGO,
+        load_timezone="UTC",
+        is_retry=False,
+        next_delete_scan=None,
+        repeats_scan=False,
+        snapshot={**claimed.config, "num_partitions": "four"},
+        unreadable=(),
+    )
+    planned = plan(odd)
+    (problem,) = planned.wrong
+    assert "cannot be judged (TypeError: " in problem.what
+    assert planned.slot == "2020-01-01T00:01:00+00:00"

@@ -85,6 +85,7 @@ def faults(**overrides: Any) -> list[str]:
         ({"chunk_size": "250000"}, []),
         ({"chunk_size": "0"}, ["chunk_size"]),
         ({"chunk_size": "a month"}, ["chunk_size"]),
+        ({"primary_key_cols": "k" * 140_000}, ["primary_key_cols"]),
         ({"num_partitions": 0}, ["num_partitions"]),
         ({"num_partitions": 257}, ["num_partitions"]),
     ],

@@ -206,7 +206,7 @@ BEGIN
         m.snapshot ->> 'source_table_catalog', m.snapshot ->> 'source_table_schema',
         m.snapshot ->> 'source_table_name',
         m.snapshot ->> 'target_catalog', m.snapshot ->> 'target_schema', m.snapshot ->> 'target_table',
-        'Queued', m.config_id, m.load_epoch, m.retry_count + 1, m.trigger,
+        'Queued', m.config_id, m.load_epoch, least(m.retry_count, 2147483646) + 1, m.trigger,
         left(m.snapshot ->> 'load_strategy', 30)
             || CASE WHEN m.snapshot -> 'delete_scan' = 'true' THEN ' + delete_scan' ELSE '' END,
         queue_rows.airflow_run, queue_rows.airflow_task, queue_rows.airflow_base_url,
