@@ -6,7 +6,6 @@ of them wait for each other in one order only, and the second finds the load ove
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +18,7 @@ from airflow_dataloader.control.transaction import LAST
 from airflow_dataloader.core.failure import Failure
 from airflow_dataloader.core.receipt import Receipt
 from airflow_dataloader.core.status import LIVE, LoadStatus, RowStatus
+from airflow_dataloader.core.texts import can_be_kept, kept_json
 
 #: Marks a message whose row nobody tries to mend any more; the documents' words.
 REVIEW = "[AI Analysis - Requires Review]"
@@ -85,7 +85,8 @@ def counts(receipt: Receipt) -> dict[str, Any]:
         "rows_inserted": receipt.rows_inserted,
         "rows_updated": receipt.rows_updated,
         "rows_deleted": receipt.rows_deleted,
-        "watermark_high": receipt.high,
+        # Rather none than another one.
+        "watermark_high": receipt.high if receipt.high and can_be_kept(receipt.high) else None,
         "target_version": receipt.target_version,
     }
 
@@ -148,7 +149,7 @@ def end(connection: Connection, endings: Sequence[Ending], *, last: bool = False
     """
     options = LAST if last else {}
     values = {
-        "items": json.dumps([ending.as_item() for ending in endings]),
+        "items": kept_json([ending.as_item() for ending in endings]),
         "max_retries": MAX_RETRIES,
         "review": REVIEW,
     }

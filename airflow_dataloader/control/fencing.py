@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from sqlalchemy import Engine, text
 
 from airflow_dataloader.control.ending import SettledBy
@@ -11,6 +9,7 @@ from airflow_dataloader.control.live import Seen
 from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.core.failure import Failure
 from airflow_dataloader.core.reaping import Reason
+from airflow_dataloader.core.texts import kept_json, kept_text
 
 #: How long a reap waits for the lock of a load. Loaders and other reaps hold one for milliseconds.
 PATIENCE = {"lock_timeout": "500ms"}
@@ -57,8 +56,8 @@ def fence(engine: Engine, seen: Seen, reason: Reason, failure: Failure, *, secon
         "config_id": seen.config_id,
         "epoch": seen.epoch,
         "seconds": seconds,
-        "failure": json.dumps(failure.as_json() | {"settled_by": SettledBy.REAP}),
-        "message": failure.sentence,
+        "failure": kept_json(failure.as_json() | {"settled_by": SettledBy.REAP}),
+        "message": kept_text(failure.sentence),
         "lease_until": seen.lease_until if reason is Reason.LEASE_EXPIRED else None,
         "progress_at": seen.progress_at if reason is Reason.NO_PROGRESS else None,
     }

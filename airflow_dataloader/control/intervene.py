@@ -9,6 +9,7 @@ from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.core.commit import HIGHEST_GIVEN_EPOCH
 from airflow_dataloader.core.failure import Failure, Phase
 from airflow_dataloader.core.status import LIVE, LoadStatus, RowStatus
+from airflow_dataloader.core.texts import kept_text
 from airflow_dataloader.exceptions import ConfigurationError
 
 _LIVE_LOAD = text("""
@@ -77,7 +78,7 @@ def update_control_status(
         live = connection.execute(_LIVE_LOAD, one).one_or_none()
         if live is not None:
             end(connection, [_cancellation(live.id, live.epoch, message, SettledBy.CANCEL)])
-        values = {"config_id": config_id, "status": status, "message": message, "allowed": allowed}
+        values = {"config_id": config_id, "status": status, "message": kept_text(message), "allowed": allowed}
         if connection.execute(_SAY, values).rowcount == 0:
             raise ConfigurationError(
                 f"config_id {config_id} does not exist, or cannot go to {status or 'NULL'} from where it is.",

@@ -8,6 +8,7 @@ from sqlalchemy import Engine, text
 
 from airflow_dataloader.control.ending import MAX_RETRIES, REVIEW
 from airflow_dataloader.control.transaction import LAST, transaction
+from airflow_dataloader.core.texts import kept_text
 
 #: Marks the message of a row that goes back to be tried again; the documents' words.
 RETRY = "[AI Analysis - Retry Recommended]"
@@ -90,7 +91,7 @@ def reset_for_retry(
     values = {
         "config_id": config_id,
         "metadata_id": metadata_id,
-        "reason": reason,
+        "reason": kept_text(reason),
         "max_retries": max_retries,
         "retry": RETRY,
         "mark": f"{REVIEW} Retries exhausted.",
@@ -108,6 +109,6 @@ def mark_for_review(engine: Engine, config_id: int, reason: str, *, metadata_id:
     ``metadata_id`` is the load that the reason is about: False also where another has come since. None:
     whichever failed last.
     """
-    values = {"config_id": config_id, "metadata_id": metadata_id, "reason": reason, "mark": REVIEW}
+    values = {"config_id": config_id, "metadata_id": metadata_id, "reason": kept_text(reason), "mark": REVIEW}
     with transaction(engine) as connection:
         return connection.execute(_REVIEW, values, execution_options=LAST).rowcount == 1

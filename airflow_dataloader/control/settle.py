@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -16,6 +15,8 @@ from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.failure import Failure
 from airflow_dataloader.core.receipt import Receipt
 from airflow_dataloader.core.status import LoadStatus, RowStatus
+from airflow_dataloader.core.texts import can_be_kept, kept_json, kept_text
+from airflow_dataloader.exceptions import ValueRefused
 
 #: What a load may change of its row, and what a person's edit keeps it from changing.
 KEPT_EDITS = "kept_edits"
@@ -175,16 +176,18 @@ def succeed(
     """Write Succeeded, the receipt, and what follows for the row; repeatable.
 
     ``watermark`` None leaves ``incremental_value``. ``staging_changed``: the target's columns changed, so
-    schema files are due again. Raises Fenced when the load is not this loader's any more.
+    schema files are due again. Raises Fenced when the load is not this loader's any more, and ValueRefused
+    where the watermark cannot be kept as it is.
     """
+    _refuse_unkept(watermark)
     snapshot = started.config.snapshot
     values = {
         "metadata_id": started.metadata_id,
         "config_id": started.config_id,
         "epoch": started.epoch,
         "nonce": nonce,
-        "message": message,
-        "receipt": json.dumps(receipt.as_json()),
+        "message": kept_text(message),
+        "receipt": kept_json(receipt.as_json()),
         "watermark": watermark,
         # Whoever published nothing only passes on what somebody else has reached, or said.
         "watermark_of": started.config.watermark_hash if receipt.target_version is not None else None,
@@ -249,8 +252,10 @@ def adopt(
     """Record a commit that ``attempt`` made and never settled; repeatable. Raises Fenced.
 
     ``watermark`` is the upper bound of the attempt's window, and moves the row's only where that is still the
-    ``attempt.low``; None where the commit says nothing about it (another configuration, no cursor).
+    ``attempt.low``; None where the commit says nothing about it (another configuration, no cursor). Raises
+    ValueRefused where it cannot be kept as it is.
     """
+    _refuse_unkept(watermark)
     told = Receipt(
         rows_read=rows_read,
         rows_inserted=rows_inserted,
@@ -266,7 +271,7 @@ def adopt(
         "low": attempt.low,
         "watermark": watermark,
         "watermark_of": started.config.watermark_hash,
-        "receipt": json.dumps(receipt.as_json()) if receipt else None,
+        "receipt": kept_json(receipt.as_json()) if receipt else None,
         **counts(told),
     }
     with transaction(engine, change_source="loader") as connection:
@@ -279,6 +284,16 @@ def adopt(
     own = {"incremental_value": watermark, "watermark_of": started.config.watermark_hash}
     config = LoadConfig.from_snapshot({**started.config.snapshot, **own})
     return Adopted(started=replace(started, config=config, incremental_value=watermark), moved=True)
+
+
+def _refuse_unkept(watermark: str | None) -> None:
+    """Refuse a watermark that would be another one in the database; loads look before they publish."""
+    if watermark is not None and not can_be_kept(watermark):
+        raise ValueRefused(
+            f"The watermark {watermark[:100]!a} holds a character that the control database cannot keep.",
+            field="incremental_column",
+            fix="remove NUL and unpaired surrogates from the column at the source, or use another column",
+        )
 
 
 def _own_word(engine: Engine, load: LoadIds, nonce: str, status: LoadStatus) -> tuple[str, ...]:

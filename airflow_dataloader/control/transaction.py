@@ -28,6 +28,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from airflow_dataloader.control.refusal import explained
 from airflow_dataloader.control.tables import VERSION
+from airflow_dataloader.core.texts import kept_text
 
 #: Execution options of the statement that ends its transaction: COMMIT goes with it.
 LAST: Mapping[str, Any] = {"dataloader_last": True}
@@ -93,7 +94,7 @@ def transaction(
     if change_source is not None:
         chosen["dataloader.change_source"] = change_source
     if changed_by is not None:
-        chosen["dataloader.changed_by"] = changed_by
+        chosen["dataloader.changed_by"] = kept_text(changed_by)
     turn = _Turn(settings=chosen, lock=lock)
     try:
         with engine.connect() as connection:

@@ -137,3 +137,11 @@ def test_used_up_retries_are_said_once(control: Engine, config_id: int) -> None:
     assert row(control, config_id)["last_status_message"] == (
         "[AI Analysis - Requires Review] look Retries exhausted. again oops"
     )
+
+
+def test_a_reason_that_cannot_be_kept_is_kept_as_far_as_it_can(control: Engine, config_id: int) -> None:
+    fail(control, config_id)
+    assert mark_for_review(control, config_id, "no\0thing")
+    assert reset_for_retry(control, config_id, "a\ud800gain", changed_by="an\0na") is Reset.RETRY
+    said = row(control, config_id)["last_status_message"]
+    assert ("no\ufffdthing" in said, "a\ufffdgain" in said) == (True, True)

@@ -16,7 +16,7 @@ from airflow_dataloader.control.lease import Started
 from airflow_dataloader.core.failure import Failure, Phase
 from airflow_dataloader.core.receipt import Receipt
 from airflow_dataloader.core.status import LoadStatus
-from airflow_dataloader.exceptions import Fenced
+from airflow_dataloader.exceptions import Fenced, ValueRefused
 from tests.factories import add_source
 from tests.integration.control.drive import ago, claim_now, due_row, edit, load, row, sql, start_now
 
@@ -267,3 +267,42 @@ def test_a_fenced_load_adopts_nothing(control: Engine, config_id: int) -> None:
         adopt(control, started)
     assert row(control, config_id)["incremental_value"] == "5"
     assert load(control, started.unsettled[0].metadata_id)["adopted_by"] is None
+
+
+#: Characters that PostgreSQL has not, and what is kept in their place.
+UNKEPT = [("\0", "\ufffd"), ("\ud800", "\ufffd")]
+
+
+@pytest.mark.parametrize(("bad", "seen"), UNKEPT)
+def test_a_text_that_cannot_be_kept_keeps_no_load_from_its_end(
+    control: Engine, config_id: int, bad: str, seen: str
+) -> None:
+    started = start_now(control, config_id)
+    sample = replace(RECEIPT, duplicate_keys=1, duplicate_sample=({"id": f"a{bad}b"},))
+    succeed(control, started, receipt=sample, message=f"one{bad}two")
+    record = load(control, started.metadata_id)
+    assert record["receipt"]["duplicate_sample"] == [{"id": f"a{seen}b"}]
+    assert record["log_message"] == row(control, config_id)["last_status_message"] == f"one{seen}two"
+    started = start_now(control, config_id)
+    failure = replace(FAILURE, message=f"no{bad}thing", fix=None)
+    settle.fail(control, started, "nonce", failure=failure, receipt=replace(RECEIPT, high=f"z{bad}"))
+    record = load(control, started.metadata_id)
+    assert (record["log_message"], record["failure"]["message"]) == (f"no{seen}thing", f"no{seen}thing")
+    assert record["watermark_high"] is None, "rather none than another one"
+    claimed = claim_now(control, config_id)
+    assert cancel(control, claimed.metadata_id, f"en{bad}ough")
+    assert load(control, claimed.metadata_id)["log_message"] == f"en{seen}ough"
+
+
+@pytest.mark.parametrize(("bad", "seen"), UNKEPT)
+def test_a_watermark_that_cannot_be_kept_is_refused_as_it_is(
+    control: Engine, config_id: int, bad: str, seen: str
+) -> None:
+    started = start_now(control, config_id)
+    with pytest.raises(ValueRefused, match="control database cannot keep") as refused:
+        succeed(control, started, watermark=f"a{bad}b")
+    assert refused.value.field == "incremental_column"
+    assert load(control, started.metadata_id)["load_status"] == "In Progress"
+    assert row(control, config_id)["incremental_value"] == "5"
+    settle.fail(control, started, "nonce", failure=Failure.of(refused.value, Phase.PLAN), receipt=None)
+    assert "a\\" in row(control, config_id)["last_status_message"], "named by an escape"

@@ -1,0 +1,41 @@
+r"""Texts as the control database can keep them: PostgreSQL has no NUL, and no half of a surrogate pair.
+
+A source may have both, and so may whatever a driver says of it. What people read is kept with U+FFFD in their
+place; a value that a later load goes on from is refused instead, because it would go on from another.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_UNKEPT = re.compile("[\x00\ud800-\udfff]")
+
+_INSTEAD = "\ufffd"
+
+
+def can_be_kept(text: str) -> bool:
+    """Return whether PostgreSQL can hold ``text`` as it is."""
+    return _UNKEPT.search(text) is None
+
+
+def kept_text(text: str) -> str:
+    """Return ``text`` with U+FFFD for each character that cannot be kept; for people alone."""
+    return _UNKEPT.sub(_INSTEAD, text)
+
+
+def kept_json(value: Any) -> str:
+    """Return ``value`` as JSON, its texts as :func:`kept_text` gives them."""
+    return json.dumps(_kept(value))
+
+
+def _kept(value: Any) -> Any:
+    if isinstance(value, str):
+        return kept_text(value)
+    if isinstance(value, Mapping):
+        return {_kept(name): _kept(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_kept(each) for each in value]
+    return value
