@@ -122,7 +122,7 @@ def test_what_cannot_be_started_at_first_is_the_caller_s_and_nothing_is_left(sta
 
 def test_all_are_stopped_the_last_first(stage: Stage) -> None:
     order = stage.folder / "order"
-    script = f"trap 'kill $!; echo $0 >> {order}; exit' TERM; echo ready; sleep 600 & wait"
+    script = f"trap 'kill $!; echo $0 >> {order}; exit' TERM; sleep 600 & echo ready; wait"
     parts = [stage.start(name, f"set -- ; {script}") for name in ("first", "second")]
     for part in parts:
         until(lambda part=part: part.log_file.exists() and "ready" in part.log_file.read_text())
