@@ -6,7 +6,7 @@ BIN := .venv/bin
 JOBS := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test faults check bench clean
+.PHONY: help env demo test faults check lint bench clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '%-14s%s\n' "$$name" "$$text"; done
@@ -23,12 +23,14 @@ test: env ## Run every test but the long fault matrix
 faults: env ## Run the long fault matrix, and the engine's suite in Spark's classic mode
 	$(BIN)/python -m pytest -m faults --timeout 900
 
-check: env ## Lint, format, types, import arrows, unit tests
+check: lint ## Lint, format, types, import arrows, unit tests
+	$(BIN)/python -m pytest tests/unit
+
+lint: env ## What make check does before its tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest tests/unit
 
 bench: env ## Measure, into benchmarks/out; ONLY=name for one
 	$(BIN)/python -m benchmarks $(ONLY)
