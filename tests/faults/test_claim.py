@@ -34,7 +34,7 @@ def test_the_claimer_is_killed_between_commit_and_answer(bench: Bench, control_u
         try:
             assert process.stdout.readline() == "ready\n"
             # Once it has asked for the commit, the database hears everything, and nobody hears the database.
-            between.plan = Plan(Fault.STALL, asked=b"COMMIT")
+            between.plan = Plan(Fault.STALL, asked=b"COMMIT\0")
             process.stdin.write("now\n")
             process.stdin.flush()
             eventually("the commit", lambda: bench.state(row).last_status == "Queued")
