@@ -8,12 +8,13 @@ from __future__ import annotations
 from airflow_dataloader.core.commit import SCAN, SCAN_STEP
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.strategy import DeletePolicy, EmptySourcePolicy, Strategy
-from airflow_dataloader.exceptions import EmptySource, ShrinkRefused
+from airflow_dataloader.exceptions import EmptySource, EngineFailed, ShrinkRefused
 from airflow_dataloader.loader.boundary import keep_boundary
 from airflow_dataloader.loader.engines.protocol import Deduplication, KeyComparison, Stage, Written
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.publish import publish
 from airflow_dataloader.loader.reading import read_where
+from airflow_dataloader.loader.sessions.protocol import SnapshotKind
 from airflow_dataloader.loader.shrinking import is_beyond, share
 from airflow_dataloader.loader.staging import stage_rows
 from airflow_dataloader.loader.windowed import key_columns, replaces
@@ -25,7 +26,8 @@ _GUARD_PERCENT = 15
 def delete_gone(job: Job) -> None:
     """Delete, or mark, the rows at the target whose key the source does not have.
 
-    What the load has published stays published, whatever becomes of this. Raises EmptySource, ShrinkRefused.
+    What the load has published stays published, whatever becomes of this. Raises EmptySource, ShrinkRefused,
+    and EngineFailed where other keys arrive than there are.
     """
     if replaces(job) and job.config.strategy is not Strategy.CHUNKED_BACKFILL:
         job.journal.remark("The table was read anew; there are no deleted rows to look for.")
@@ -54,6 +56,7 @@ def _scan(job: Job, *, marks: bool) -> tuple[KeyComparison, Stage, Written | Non
     columns = tuple(column for column in job.columns if column.name in names)
     plan = read_where(job, None, columns)
     with stage_rows(job, plan, Deduplication(keys=names, cursor=None)) as keys:
+        _refuse_other_keys(job, keys)
         _refuse_no_keys(job, keys)
         with job.journal.during(Phase.PLAN):
             found = job.engine.compare_keys(job.config.target, keys, mark=marks)
@@ -67,6 +70,21 @@ def _scan(job: Job, *, marks: bool) -> tuple[KeyComparison, Stage, Written | Non
             step=SCAN_STEP,
         )
     return found, keys, written
+
+
+def _refuse_other_keys(job: Job, keys: Stage) -> None:
+    """Raise EngineFailed if other keys arrived than the source counted, also where the row reads a query.
+
+    A load may go on then: what it missed comes with a later window. What is deleted here never does.
+    """
+    counted, shared = job.journal.receipt.source_rows, job.journal.receipt.snapshot == SnapshotKind.EXPORTED
+    if shared and counted != keys.rows:
+        raise EngineFailed(
+            f"The source of {job.config.label} counts {counted} keys, and {keys.rows} arrived from the same "
+            "snapshot; nothing was deleted.",
+            field="query",
+            fix="have the query or view select the same rows whoever asks, without now() or LIMIT",
+        )
 
 
 def _refuse_no_keys(job: Job, keys: Stage) -> None:

@@ -47,7 +47,6 @@ class Reader(Protocol):
 
 def plan_columns(job: Reader) -> None:
     """Describe the relation and decide what becomes of each column."""
-    job.relation = job.dialect.relation(job.config.source, job.config.query)
     take_columns(job, job.session.describe(job.relation))
 
 
@@ -60,6 +59,8 @@ def take_columns(job: Reader, described: Iterable[DescribedColumn]) -> None:
 
 def open_snapshot(job: Reader) -> None:
     """Freeze what the load sees of the source, from here to the end of its reads."""
+    job.relation = job.dialect.relation(job.config.source, job.config.query)
+    job.session.hold(job.relation)
     job.snapshot = job.session.open_snapshot()
     job.journal.note(snapshot=job.snapshot.kind)
     if job.snapshot.id is None and (job.config.num_partitions or 1) > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import psycopg
@@ -9,11 +10,13 @@ import pytest
 from sqlalchemy import text
 
 from airflow_dataloader.control.reap import ReapLimits, reap
+from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.run import run_load
 from tests.bench import Bench
 from tests.faults.accident import Interfering, commits, healthy
 from tests.faults.items import change_items, make_items, row_of
+from tests.waiting import eventually
 
 
 def _later_load(bench: Bench, strategy: str) -> int:
@@ -129,6 +132,29 @@ def test_the_source_changes_before_it_is_read(bench: Bench, change: str) -> None
     assert failure.get("fix"), failure
     assert (bench.target_rows(), len(commits(bench))) == before
     assert not bench.stages()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["TRUNCATE items", pytest.param("ALTER TABLE items ALTER name TYPE varchar", marks=pytest.mark.faults)],
+)
+def test_a_source_that_is_rebuilt_at_the_load_s_beginning_is_read_as_it_is_then(
+    bench: Bench, statement: str
+) -> None:
+    """A snapshot from before it had waited for the table would show it empty."""
+    row = _later_load(bench, "full")
+    with psycopg.connect(bench.server.url(bench.source.info.dbname)) as etl:
+        etl.execute("CREATE TEMPORARY TABLE kept AS SELECT * FROM items")
+        etl.execute(statement)
+        etl.execute("DELETE FROM items; INSERT INTO items SELECT id + 10000, name, updated_at FROM kept")
+        results: list[Any] = []
+        load = threading.Thread(target=lambda: results.append(bench.load(row)))
+        load.start()
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'items'::regclass"
+        eventually("the load's wait", lambda: bench.source.execute(waiting).fetchone() == (1,))
+    load.join()
+    assert [result.status for result in results] == [LoadStatus.SUCCEEDED], results
+    healthy(bench, row)
 
 
 @pytest.mark.parametrize("strategy", ["full", "incremental"])

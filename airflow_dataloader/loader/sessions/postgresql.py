@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from airflow_dataloader.core.plan import Endpoint
 from airflow_dataloader.exceptions import DataloaderError, SourceRefused
@@ -32,9 +33,10 @@ log = logging.getLogger(__name__)
 #: Seconds that a cancelled query gets to end before its connection is ended.
 _PATIENCE = 3.0
 
+#: The activity view names a connection's login, whatever role it has taken since.
 _OTHERS = """
     FROM pg_stat_activity
-    WHERE application_name = current_setting('application_name') AND usename = current_user
+    WHERE application_name = current_setting('application_name') AND usename = session_user
       AND datname = current_database() AND pid NOT IN (pg_backend_pid(), %s)
 """
 
@@ -43,7 +45,7 @@ _ACTIVITY = """
     SELECT coalesce(bool_or(state = 'active' AND wait_event IS DISTINCT FROM 'ClientWrite'), false),
         coalesce(array_agg(concat_ws(' ', pid, state, state_change)), '{}')
     FROM pg_stat_activity
-    WHERE application_name = %s AND usename = current_user AND datname = current_database() AND pid <> %s
+    WHERE application_name = %s AND usename = session_user AND datname = current_database() AND pid <> %s
 """
 
 
@@ -55,10 +57,10 @@ class PostgresqlSession:
         self._context = ErrorContext(endpoint=endpoint)
         self._asking = False
         self._watching: psycopg.Connection[Any] | None = None
+        self._holding: psycopg.Connection[Any] | None = None
         with self._explained():
             self._connection = psycopg.connect(**psycopg_kwargs(endpoint))
             self._pid = self._connection.info.backend_pid
-            self._connection.execute("SET default_transaction_read_only = on")
 
     def describe(self, relation: str) -> tuple[DescribedColumn, ...]:
         """Return the relation's columns, read from the description of an empty result."""
@@ -66,7 +68,27 @@ class PostgresqlSession:
         with self._explained():
             columns = _columns(self._execute(describe_sql(relation)))
             types = self._execute(types_sql(columns)).fetchall() if columns else []
+        if self._connection.info.transaction_status is TransactionStatus.INTRANS:
+            self._let_go()
         return described(columns, types)
+
+    def hold(self, relation: str) -> None:
+        """Lock what the relation is made of, over a connection of its own, until the session has done so.
+
+        TRUNCATE and rewrites show in older snapshots, too, and the rows that came with them do not. A
+        transaction whose first statement waits for the lock has its snapshot from before; so another waits.
+        """
+        self._context = replace(self._context, from_query=relation.startswith("("))
+        with self._explained():
+            self._holding = psycopg.connect(**psycopg_kwargs(self._endpoint))
+            self._asking = True
+            try:
+                self._holding.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY")
+                for statement in transaction.settings():
+                    self._holding.execute(statement)
+                self._holding.execute(describe_sql(relation), binary=True)
+            finally:
+                self._asking = False
 
     def open_snapshot(self) -> Snapshot:
         """Begin the transaction that all later statements run in, and let other connections share it."""
@@ -90,15 +112,14 @@ class PostgresqlSession:
         """Cancel the load's queries, then end the connections that are still there."""
         with self._explained(), psycopg.connect(**psycopg_kwargs(self._endpoint)) as other:
             # The session's own connection is only cancelled: whoever uses it must see the error and close it.
-            other.execute("SELECT pg_cancel_backend(%s)", (self._pid,))
-            other.execute(f"SELECT pg_cancel_backend(pid) {_OTHERS}", (self._pid,))
+            _as_login(other, "SELECT pg_cancel_backend(%s)", self._pid)
+            _as_login(other, f"SELECT count(pg_cancel_backend(pid)) {_OTHERS}", self._pid)
             deadline = time.monotonic() + _PATIENCE
             while time.monotonic() < deadline:
-                row = other.execute(f"SELECT count(*) {_OTHERS}", (self._pid,)).fetchone()
-                if row == (0,):
+                if _as_login(other, f"SELECT count(*) {_OTHERS}", self._pid) == (0,):
                     return
                 time.sleep(0.05)
-            other.execute(f"SELECT pg_terminate_backend(pid) {_OTHERS}", (self._pid,))
+            _as_login(other, f"SELECT count(pg_terminate_backend(pid)) {_OTHERS}", self._pid)
 
     def activity(self) -> Activity | None:
         """Return what the load's connections do; its own one counts while it waits for an answer."""
@@ -109,18 +130,22 @@ class PostgresqlSession:
                 kwargs = psycopg_kwargs(self._endpoint)
                 kwargs["application_name"] = f"{self._endpoint.application_name}-watch"
                 self._watching = psycopg.connect(**kwargs)
-            row = self._watching.execute(_ACTIVITY, (self._endpoint.application_name, own)).fetchone()
+            row = _as_login(self._watching, _ACTIVITY, self._endpoint.application_name, own)
         assert row is not None, "an aggregate has a row"
         return Activity(busy=row[0], marks=frozenset(row[1])) if row[1] else None
 
     def abandon(self) -> None:
-        """Shut the socket down under whoever waits for it."""
-        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self._connection.fileno())) as own:
-            own.shutdown(socket.SHUT_RDWR)
+        """Shut the sockets down under whoever waits for them."""
+        for connection in (self._connection, self._holding):
+            if connection is None:
+                continue
+            with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as own:
+                own.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close the connections, and with them the snapshot."""
         self._connection.close()
+        self._let_go()
         if self._watching is not None:
             self._watching.close()
 
@@ -128,13 +153,26 @@ class PostgresqlSession:
         self._connection.execute(transaction.BEGIN)
         for statement in transaction.settings():
             self._connection.execute(statement)
+        # A pooler between invents a number of its own when it is connected to.
+        row = self._connection.execute("SELECT pg_backend_pid()").fetchone()
+        assert row is not None, "a function has a value"
+        self._pid = row[0]
+
+    def _let_go(self) -> None:
+        if self._holding is not None:
+            self._holding.close()
 
     def _execute(self, sql: str) -> psycopg.Cursor[tuple[Any, ...]]:
         # The extended protocol, which a binary result asks for, takes one statement only: whatever a query
         # of a row may hold, it cannot end our transaction and begin something else.
         self._asking = True
         try:
-            return self._connection.execute(sql, binary=True)
+            if self._connection.info.transaction_status is not TransactionStatus.IDLE:
+                return self._connection.execute(sql, binary=True)
+            # Said for this transaction alone: behind a pooler the session is somebody else's after it.
+            with self._connection.transaction():
+                self._connection.execute("SET TRANSACTION READ ONLY")
+                return self._connection.execute(sql, binary=True)
         finally:
             self._asking = False
 
@@ -152,6 +190,16 @@ class PostgresqlSession:
             # libpq spoke, in words that nobody here knows: it speaks about the connection.
             return explain("08006", _said(error), self._context)
         return ours
+
+
+def _as_login(connection: psycopg.Connection[Any], sql: str, *values: int | str) -> tuple[Any, ...] | None:
+    """Return the one row of ``sql``, asked with the login's own rights.
+
+    A role that the login takes by itself may neither end the login's queries nor see what they do.
+    """
+    with connection.transaction():
+        connection.execute("SET LOCAL ROLE NONE")
+        return connection.execute(sql, values).fetchone()
 
 
 def _said(error: psycopg.Error) -> str:

@@ -43,6 +43,13 @@ class SourceSession(Protocol):
     def describe(self, relation: str) -> tuple[DescribedColumn, ...]:
         """Return the relation's columns in order. After :meth:`open_snapshot` they cannot change any more."""
 
+    def hold(self, relation: str) -> None:
+        """Wait for whoever rebuilds the relation, and let nobody rebuild it from now until :meth:`describe`.
+
+        Before :meth:`open_snapshot`: a state from before a table was emptied or rewritten may show no rows
+        once that is committed, and never shows the new ones.
+        """
+
     def open_snapshot(self) -> Snapshot:
         """Hold one state of the source until the session closes; later statements see only that.
 

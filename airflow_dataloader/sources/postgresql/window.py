@@ -71,7 +71,11 @@ def window_predicate(
     read every time, so that none is passed over in silence.
     """
     includes_nulls = null_policy is NullCursorPolicy.INCLUDE
-    parts = [_between(cursor, low, high, lookback)] if high is not None else []
+    parts = []
+    if high is not None:
+        within = _between(cursor, low, high, lookback)
+        missing = cursor.kept is not None and not cursor.refuses
+        parts.append(f"({within} AND {cursor.kept})" if missing else within)
     if includes_nulls:
         parts.append(f"{cursor.quoted} IS NULL")
     if cursor.kept is not None and (cursor.refuses or includes_nulls):

@@ -217,6 +217,20 @@ def test_load_and_scan_see_one_snapshot(bench: Bench) -> None:
     assert bench.target_rows() == bench.source_rows()
 
 
+def test_a_query_that_shows_others_other_rows_deletes_nothing(bench: Bench) -> None:
+    row = make(bench)
+    # The session that counts has planned and held the query before; whoever reads sees it for the first time.
+    whoever_counts = "(SELECT min(backend_start) FROM pg_stat_activity WHERE pid = pg_backend_pid())"
+    counting = "(SELECT min(backend_start) FROM pg_stat_activity WHERE application_name LIKE 'adl-%')"
+    query = f"SELECT * FROM items WHERE id > 2 OR {whoever_counts} = {counting}"
+    bench.set(row, query=query, source_table_name=None)
+    due(bench, row)
+    failed = bench.fail(row)
+    assert "counts 40 keys, and 38 arrived" in failed.message
+    assert "nothing was deleted" in failed.message
+    assert bench.target_rows() == bench.source_rows()
+
+
 def test_a_backfill_looks_when_it_has_come_to_its_end(bench: Bench) -> None:
     row = make(bench, load_strategy="chunked_backfill")
     bench.source.execute("DELETE FROM items WHERE id = 3")

@@ -99,6 +99,55 @@ def test_where_no_snapshot_can_be_shared_the_session_still_sees_one_state(
         source_db.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
+@pytest.mark.parametrize("relation", ["t", "p", "(SELECT * FROM v) AS q"])
+def test_rows_of_a_table_that_is_rebuilt_meanwhile_are_seen(
+    source_db: psycopg.Connection, session: SourceSession, relation: str
+) -> None:
+    """Who had a snapshot before it waited for the table would see none of its rows, old or new."""
+    source_db.execute("CREATE TABLE t AS SELECT 1 AS id; CREATE VIEW v AS SELECT id FROM t")
+    source_db.execute("CREATE TABLE p (id int) PARTITION BY RANGE (id)")
+    source_db.execute("CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (1) TO (9); INSERT INTO p VALUES (1)")
+    with reader(source_db) as etl:
+        etl.execute("TRUNCATE t, p1; INSERT INTO t VALUES (2), (3); INSERT INTO p VALUES (2), (3)")
+        holding, errors = _in_background(lambda: session.hold(relation))
+        _wait_for(lambda: _count(source_db, "wait_event_type = 'Lock'") == 1)
+    holding.join(30)
+    assert not errors
+    source_db.execute("SET lock_timeout = '200ms'")
+    with pytest.raises(psycopg.errors.LockNotAvailable):
+        source_db.execute("TRUNCATE t, p1")
+    session.open_snapshot()
+    session.describe(relation)
+    with pytest.raises(psycopg.errors.LockNotAvailable):
+        source_db.execute("TRUNCATE t, p1")
+    assert session.query(f"SELECT id FROM {relation} ORDER BY id") == [(2,), (3,)]
+    assert _count(source_db, "application_name = 'adl-test-1'") == 1, "the session holds the table by itself"
+
+
+def test_what_is_given_up_while_a_table_is_rebuilt_ends_at_once(
+    source_db: psycopg.Connection, session: SourceSession
+) -> None:
+    source_db.execute("CREATE TABLE t AS SELECT 1 AS id")
+    with reader(source_db) as etl:
+        etl.execute("TRUNCATE t")
+        holding, errors = _in_background(lambda: session.hold("t"))
+        _wait_for(lambda: _count(source_db, "wait_event_type = 'Lock'") == 1)
+        session.abandon()
+        holding.join(30)
+        assert [type(error) for error in errors] == [SourceUnavailable]
+
+
+def test_nothing_is_set_for_whoever_has_the_connection_next(
+    source_db: psycopg.Connection, session: SourceSession
+) -> None:
+    """A pooler gives it to others when the transaction is over."""
+    source_db.execute("CREATE TABLE t (id int)")
+    session.describe("t")
+    session.cancel_reads()
+    set_here = "SELECT name FROM pg_settings WHERE source = 'session' AND name NOT LIKE 'transaction%'"
+    assert session.query(set_here) == []
+
+
 def test_a_role_s_own_limits_do_not_end_a_load(source_db: psycopg.Connection) -> None:
     role = f"reader_{uuid4().hex[:8]}"
     source_db.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'x'")
@@ -348,6 +397,27 @@ def test_cancelling_ends_the_load_s_own_query_and_what_engines_still_run(
     assert stranger.execute("SELECT 2").fetchone() == (2,)
     stranger.close()
     engine.close()
+
+
+def test_a_role_that_the_login_takes_by_itself_hides_no_read(source_db: psycopg.Connection) -> None:
+    login, taken = f"login_{uuid4().hex[:8]}", f"taken_{uuid4().hex[:8]}"
+    source_db.execute(f"CREATE ROLE {taken}; CREATE ROLE {login} LOGIN PASSWORD 'x' IN ROLE {taken}")
+    source_db.execute(f"ALTER ROLE {login} SET role = {taken}")
+    try:
+        endpoint = endpoint_of(source_db, user=login, password="x")
+        with closing(PostgresqlSession(endpoint)) as session:
+            session.open_snapshot()
+            assert session.query("SELECT current_user::text") == [(taken,)]
+            own, errors = _in_background(lambda: session.query("SELECT pg_sleep(600)"))
+            _wait_for(lambda: _count(source_db, "query LIKE '%pg_sleep(600)%' AND state = 'active'") > 1)
+            activity = session.activity()
+            assert activity is not None
+            assert activity.busy
+            session.cancel_reads()
+            own.join(30)
+            assert [type(error) for error in errors] == [SourceUnavailable]
+    finally:
+        source_db.execute(f"DROP ROLE {login}; DROP ROLE {taken}")
 
 
 def test_cancelling_when_nothing_runs_does_no_harm(

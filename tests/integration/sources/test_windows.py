@@ -214,6 +214,8 @@ def test_a_cursor_that_cannot_be_kept_is_no_watermark_and_is_never_passed_over(
     assert window(session, failing, good, frozen, NullCursorPolicy.EXCLUDE) == [0, *unkept]
     nulling = cursor_of(session, value_policy="null")
     assert window(session, nulling, good, frozen, NullCursorPolicy.EXCLUDE) == [0]
+    assert window(session, nulling, None, frozen, NullCursorPolicy.EXCLUDE) == [0]
+    assert window(session, nulling, None, frozen) == [0, *unkept, len(bad) + 1]
     assert window(session, nulling, good, frozen) == [0, *unkept, len(bad) + 1]
     without_null = "(SELECT * FROM t WHERE id <= 1) AS q"
     assert session.query(POSTGRESQL.null_cursor_sql(without_null, nulling)) == [(True,)]

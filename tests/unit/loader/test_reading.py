@@ -34,6 +34,9 @@ def test_without_a_common_snapshot_a_read_is_not_split() -> None:
 class Unshared:
     """A session whose snapshot is its own."""
 
+    def hold(self, relation: str) -> None:
+        """Have nobody to wait for."""
+
     def open_snapshot(self) -> Snapshot:
         return Snapshot(kind=SnapshotKind.NONE, id=None)
 
