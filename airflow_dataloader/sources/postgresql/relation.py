@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
+from sqlglot.tokens import TokenType
 
 from airflow_dataloader.core.config import SourceTable
 from airflow_dataloader.exceptions import ConfigurationError
@@ -47,11 +48,12 @@ def relation(source: SourceTable, query: str | None) -> str:
 
 
 def checked_query(query: str) -> str:
-    """Return the query without its trailing semicolons; raise ConfigurationError unless it is one SELECT."""
-    text = query.strip()
-    while text.endswith(";"):
-        text = text[:-1].rstrip()
+    """Return the query up to its last semicolon, if it ends with one, and without comments behind that.
+
+    Raises ConfigurationError unless it is one SELECT.
+    """
     try:
+        text = _without_end(query)
         statements = [found for found in sqlglot.parse(text, read="postgres") if found is not None]
     except SqlglotError as error:
         raise _refused(f"cannot be parsed ({_first_line(error)})") from None
@@ -64,6 +66,15 @@ def checked_query(query: str) -> str:
         if statement.find(kind):
             raise _refused(f"holds {word}")
     return text
+
+
+def _without_end(query: str) -> str:
+    end = len(query)
+    for token in reversed(sqlglot.tokenize(query, read="postgres")):
+        if token.token_type is not TokenType.SEMICOLON:
+            break
+        end = token.start
+    return query[:end].strip()
 
 
 def _refused(what: str) -> ConfigurationError:

@@ -52,9 +52,13 @@ def test_a_select_is_taken_as_it_is_written(query: str) -> None:
     assert relation(NOTHING, query) == f"({query}\n) AS q"
 
 
-@pytest.mark.parametrize("tail", [";", " ; ", ";;\n", "\n;\n"])
-def test_semicolons_at_the_end_are_tolerated(tail: str) -> None:
-    assert checked_query("SELECT 1" + tail) == "SELECT 1"
+@pytest.mark.parametrize(
+    "tail", [";", " ; ", ";;\n", "\n;\n", "; -- note", ";\n/* a; b */ ;", " -- über;\n;"]
+)
+@pytest.mark.parametrize("start", ["SELECT 1", "SELECT ';' AS \"😀;\", $$;$$"])
+def test_semicolons_at_the_end_are_tolerated(start: str, tail: str) -> None:
+    kept = " -- über;" if "über" in tail else ""
+    assert checked_query(start + tail) == start + kept
 
 
 @pytest.mark.parametrize(
