@@ -219,7 +219,7 @@ def test_load_and_scan_see_one_snapshot(bench: Bench) -> None:
 
 def test_a_query_that_shows_others_other_rows_deletes_nothing(bench: Bench) -> None:
     row = make(bench)
-    # The session that counts has planned and held the query before; whoever reads sees it for the first time.
+    # Of the load's connections the first one counts, and others read.
     whoever_counts = "(SELECT min(backend_start) FROM pg_stat_activity WHERE pid = pg_backend_pid())"
     counting = "(SELECT min(backend_start) FROM pg_stat_activity WHERE application_name LIKE 'adl-%')"
     query = f"SELECT * FROM items WHERE id > 2 OR {whoever_counts} = {counting}"
