@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sqlglot
-from sqlglot import exp
+from sqlglot import TokenType, exp
 from sqlglot.errors import SqlglotError
-from sqlglot.tokens import TokenType
 
 from airflow_dataloader.core.config import SourceTable
 from airflow_dataloader.exceptions import ConfigurationError
