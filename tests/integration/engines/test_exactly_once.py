@@ -92,6 +92,17 @@ def test_a_fence_creates_an_absent_table_empty(workshop: Workshop) -> None:
         workshop.engine.fence(workshop.table(), workshop.plan(columns).columns, commit(1, 0))
 
 
+@pytest.mark.parametrize("own", ["BIGINT GENERATED ALWAYS AS IDENTITY", "INT GENERATED ALWAYS AS (id * 2)"])
+def test_a_fence_leaves_alone_what_the_table_writes_itself(workshop: Workshop, own: str) -> None:
+    workshop.sql(f"CREATE TABLE {{t}} (id INT, at INT, own {own}) USING delta", t=workshop.table())
+    assert workshop.engine.fence(workshop.table(), workshop.plan(COLUMNS).columns, commit(3, 0)) == 1
+    with pytest.raises(Fenced):
+        _append(workshop, workshop.another(), commit(2))
+    assert _append(workshop, workshop.engine, commit(3)).rows_inserted == 1
+    ((*_, made),) = workshop.rows(workshop.table())
+    assert made is not None
+
+
 @pytest.mark.parametrize("verb", ["overwrite", "append"])
 @pytest.mark.parametrize("exists", [True, False])
 def test_a_fence_stops_a_write_under_way(workshop: Workshop, source_db: Any, verb: str, exists: bool) -> None:

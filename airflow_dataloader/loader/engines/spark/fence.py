@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from airflow_dataloader.core.commit import Commit
+from airflow_dataloader.core.load_columns import OWN_COLUMNS
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.plan import PlannedColumn
 from airflow_dataloader.loader.engines.spark import tables
@@ -16,6 +17,7 @@ from airflow_dataloader.loader.engines.spark.write import execute
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrameWriter
+    from pyspark.sql.types import StructType
 
 
 def fence(
@@ -44,8 +46,9 @@ def fence(
 def _nothing(
     context: Context, location: Location, columns: Sequence[PlannedColumn], cluster_by: Sequence[str]
 ) -> DataFrameWriter:
-    if tables.schema(context.spark, location) is not None:
-        return context.spark.table(location.sql).limit(0).write
+    found = tables.schema(context.spark, location)
+    if found is not None:
+        return context.spark.table(location.sql).select(*_loaded(found, columns)).limit(0).write
     # Whether it will be merged into is not known yet.
     options = context.creation_options(merged=True)
     tables.create_named(context.spark, location, tables.planned_types(columns), options, cluster_by)
@@ -53,3 +56,9 @@ def _nothing(
         return context.spark.table(location.sql).limit(0).write
     items = [f"CAST(NULL AS {column.type}) AS {quoted(column.name)}" for column in columns]
     return context.spark.range(0).selectExpr(*items).write.options(**options)
+
+
+def _loaded(found: StructType, columns: Sequence[PlannedColumn]) -> list[str]:
+    """Return the table's columns that loads write: one GENERATED ALWAYS AS IDENTITY refuses even no rows."""
+    written = {name.casefold() for name in (*(column.name for column in columns), *OWN_COLUMNS)}
+    return [quoted(name) for name in found.fieldNames() if name.casefold() in written] or ["*"]
