@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -70,6 +71,10 @@ class Settlement:
             # The commit stands and names this load; the row's next load finds and adopts it.
             log.error("Load %s published but was not settled: %s", self.started.metadata_id, error)
             return self._result(None, str(error))
+        except BaseException:
+            # Interrupted while it waited: not again, but what stands should not be left for a repair.
+            self._once_more(call)
+            raise
         self.worker.observer.reached(self.started.config, Moment.SETTLED)
         if settled.kept_edits:
             message = f"{message} Edited meanwhile, left as edited: {', '.join(settled.kept_edits)}.".strip()
@@ -96,6 +101,12 @@ class Settlement:
             log.warning("Load %s was not settled by its loader: %s", self.started.metadata_id, unsettled)
             return self._result(None, f"{unsettled} Before that: {message}")
         return self._result(LoadStatus.CANCELLED if cancelled else LoadStatus.FAILED, message)
+
+    def _once_more(self, settle: Callable[[], object]) -> None:
+        try:
+            settle()
+        except (DataloaderError, DBAPIError) as error:
+            log.error("Load %s published but was not settled: %s", self.started.metadata_id, error)
 
     def _result(self, status: LoadStatus | None, message: str) -> Result:
         return Result(

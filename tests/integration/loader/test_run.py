@@ -10,6 +10,7 @@ from contextlib import suppress
 from types import FrameType
 
 import pytest
+from sqlalchemy import text
 
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.status import LoadStatus
@@ -17,6 +18,7 @@ from airflow_dataloader.loader import interrupt
 from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.run import LoadIds, process_tables, run_load
 from tests.bench import Bench
+from tests.faults.accident import Interfering
 from tests.integration.engines.workshop import sleeping
 from tests.waiting import until
 
@@ -113,6 +115,39 @@ def test_an_interrupt_that_got_lost_while_spark_works_ends_its_statement(bench: 
     assert bench.history(row)[0].load_status == "Cancelled"
     assert bench.engine.inspect(bench.target(), "nobody") is None
     assert not sleeping(bench.source)
+
+
+def test_an_interrupt_while_it_settles_leaves_no_published_load_unsettled(bench: Bench) -> None:
+    bench.source.execute("CREATE TABLE items AS SELECT 1 AS id")
+    row = bench.row()
+    with bench.control.connect() as somebody:
+
+        def hold() -> None:
+            somebody.execute(text("SELECT FROM control.table_control FOR UPDATE"))
+            threading.Thread(target=interrupt_and_let_go).start()
+
+        def interrupt_and_let_go() -> None:
+            until(lambda: blocked(bench))
+            os.kill(os.getpid(), signal.SIGTERM)
+            # Not before it was heard, or what waits is answered.
+            until(interrupt.seen)
+            somebody.rollback()
+
+        bench.observer = Interfering(Moment.SETTLING, hold)
+        with interrupt.listening(), pytest.raises(KeyboardInterrupt):
+            bench.load(row)
+    (loaded,) = bench.history(row)
+    assert (loaded.load_status, loaded.rows_inserted) == ("Succeeded", 1)
+
+
+def blocked(bench: Bench) -> bool:
+    """Return whether somebody waits for a lock in the control database."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    with bench.control.connect() as connection:
+        return connection.execute(waiting).scalar_one() > 0
 
 
 def interrupt_when_asleep(bench: Bench) -> None:
