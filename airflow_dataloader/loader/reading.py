@@ -10,7 +10,7 @@ from typing import Protocol
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.plan import Endpoint, PlannedColumn, ReadPlan
-from airflow_dataloader.core.strategy import EmptySourcePolicy
+from airflow_dataloader.core.strategy import EmptySourcePolicy, Strategy
 from airflow_dataloader.exceptions import (
     DataloaderError,
     EmptySource,
@@ -53,7 +53,12 @@ def plan_columns(job: Reader) -> None:
 def take_columns(job: Reader, described: Iterable[DescribedColumn]) -> None:
     """Plan these columns of the relation and no others."""
     job.described = tuple(described)
-    plan = job.dialect.plan_columns(job.described, job.config.value_policy, job.config.ordered_columns)
+    config = job.config
+    if config.strategy is not Strategy.FULL:
+        job.dialect.refuse_loose_keys(job.described, config.primary_key)
+    plan = job.dialect.plan_columns(
+        job.described, config.value_policy, config.ordered_columns, config.primary_key
+    )
     job.columns, job.replaced = plan.columns, plan.replaced
 
 

@@ -163,13 +163,18 @@ class Dialect(Protocol):
         described: Sequence[DescribedColumn],
         value_policy: ValuePolicy,
         ordered: Collection[str] = (),
+        keys: Collection[str] = (),
     ) -> ColumnPlan:
         """Return the target's columns and the SQL that selects each exactly.
 
         ``ordered`` names columns whose order matters (cursors): ``value_policy = string`` leaves them their
-        own type and refuses what that cannot keep. Raises ConfigurationError naming both columns of a
+        own type and refuses what that cannot keep. ``keys`` names those that are compared: as texts they
+        have one spelling for equal values. Raises ConfigurationError naming both columns of a
         collision.
         """
+
+    def refuse_loose_keys(self, described: Sequence[DescribedColumn], keys: Collection[str]) -> None:
+        """Raise ConfigurationError for a key column of a type that has several texts for equal values."""
 
     def find_column(self, columns: Sequence[PlannedColumn], name: str, *, field: str) -> PlannedColumn:
         """Return the column called ``name`` at the source: exactly, else the only one without regard to case.

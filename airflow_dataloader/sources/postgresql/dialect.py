@@ -11,6 +11,7 @@ from airflow_dataloader.sources.postgresql import (
     digest,
     errors,
     fingerprint,
+    keys,
     partitions,
     placeholders,
     planning,
@@ -29,6 +30,7 @@ class PostgresqlDialect:
     fixed_sql = staticmethod(relation.fixed_sql)
     relation = staticmethod(relation.relation)
     plan_columns = staticmethod(planning.plan_columns)
+    refuse_loose_keys = staticmethod(keys.refuse_loose_keys)
     find_column = staticmethod(find_column)
     cursor = staticmethod(cursor.cursor)
     freeze = staticmethod(window.freeze)

@@ -11,13 +11,17 @@ from airflow_dataloader.exceptions import ConfigurationError, ValueRefused
 from airflow_dataloader.sources.columns import refuse_collisions
 from airflow_dataloader.sources.dialect import Ask, ColumnPlan, DescribedColumn
 from airflow_dataloader.sources.postgresql.keeping import Keeping
+from airflow_dataloader.sources.postgresql.keys import in_one_spelling
 from airflow_dataloader.sources.postgresql.quoting import quote
 from airflow_dataloader.sources.postgresql.refusal import raise_in_source, refused, sample
 from airflow_dataloader.sources.postgresql.types import as_text, keep
 
 
 def plan_columns(
-    described: Sequence[DescribedColumn], value_policy: ValuePolicy, ordered: Collection[str] = ()
+    described: Sequence[DescribedColumn],
+    value_policy: ValuePolicy,
+    ordered: Collection[str] = (),
+    keys: Collection[str] = (),
 ) -> ColumnPlan:
     """Return the plan of all columns; see :class:`airflow_dataloader.sources.dialect.Dialect`."""
     if not described:
@@ -28,11 +32,13 @@ def plan_columns(
         )
     refuse_collisions(column.name for column in described)
     columns, replaced = [], []
+    folded = {name.casefold() for name in keys}
     for column in described:
         x = quote(column.name)
         rule = keep(column, x)
         policy = column_policy(column, value_policy, ordered)
-        columns.append(_planned(column, rule, policy))
+        text = as_text(in_one_spelling(column, x) if column.name.casefold() in folded else x)
+        columns.append(_planned(column, rule, text, policy))
         if policy is ValuePolicy.NULL and rule.kept is not None:
             replaced.append(f"({x} IS NOT NULL AND NOT ({rule.kept}))::int4")
     return ColumnPlan(columns=tuple(columns), replaced=" + ".join(replaced) or None)
@@ -70,12 +76,11 @@ def diagnose(
     return refused(risky[number][0], text)
 
 
-def _planned(column: DescribedColumn, rule: Keeping, policy: ValuePolicy) -> PlannedColumn:
+def _planned(column: DescribedColumn, rule: Keeping, text: Keeping, policy: ValuePolicy) -> PlannedColumn:
     x = quote(column.name)
     select, wire, target = rule.value, rule.wire, rule.type
     if rule.kept is not None:
         if policy is ValuePolicy.STRING:
-            text = as_text(x)
             select, wire, target = text.value, Wire.NATIVE, text.type
         elif policy is ValuePolicy.NULL:
             select = _guarded(rule, "NULL")

@@ -49,6 +49,19 @@ def test_nothing_new_keeps_the_watermark_and_makes_no_commit(bench: Bench) -> No
     assert found.version == version
 
 
+def test_a_key_that_is_written_anew_is_the_same_row(bench: Bench) -> None:
+    bench.source.execute("CREATE TABLE items (id numeric PRIMARY KEY, name text, updated_at timestamptz)")
+    bench.source.execute(
+        "INSERT INTO items VALUES (1.50, 'old', '2026-01-01'), (1e40, 'large', '2026-01-01')"
+    )
+    row = incremental(bench, value_policy="string")
+    bench.succeed(row)
+    bench.source.execute("UPDATE items SET id = 1.5, name = 'new', updated_at = '2026-01-02' WHERE id = 1.5")
+    assert bench.succeed(row).receipt.rows_updated == 1
+    assert {row[:2] for row in bench.target_rows().elements()} == {("1.5", "new"), ("1" + "0" * 40, "large")}
+    assert bench.target_rows().total() == 2
+
+
 def test_the_newest_of_duplicate_keys_wins_and_is_counted(bench: Bench) -> None:
     bench.source.execute(ITEMS)
     add(bench, 1, "old", "2026-01-01 10:00:00+00")

@@ -1,0 +1,44 @@
+"""Keys that the source calls equal must be equal at the target, which compares what was kept of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.sources.dialect import DescribedColumn
+
+#: Types with values that are equal and yet have several texts: ``24 hours`` is ``1 day``.
+_LOOSE = frozenset({"interval", "citext", "jsonb", "numrange", "nummultirange"})
+
+#: Those whose values are kept as such, and as texts only where they stand in an array.
+_LOOSE_IN_ARRAYS = frozenset({"numeric", "float4", "float8", "bpchar", *_LOOSE})
+
+
+def refuse_loose_keys(described: Sequence[DescribedColumn], keys: Collection[str]) -> None:
+    """Raise ConfigurationError for a key column whose type has several texts for equal values.
+
+    A row that is spelled anew at the source would come as a second row.
+    """
+    names = {name.casefold() for name in keys}
+    for column in described:
+        if column.name.casefold() in names and _is_loose(column):
+            raise ConfigurationError(
+                f"Key column {column.name!r} is of type {column.declared}, in which values that are spelled "
+                "differently are equal: the target could not tell that they are one row.",
+                field="primary_key_cols",
+                fix="name another key, or select one spelling of it in query, "
+                "for example lower(name::text) or extract(epoch FROM span)",
+            )
+
+
+def in_one_spelling(column: DescribedColumn, x: str) -> str:
+    """Return the SQL expression ``x`` of a key column so that equal values have one text."""
+    return f"trim_scale({x})" if column.base == "numeric" else x
+
+
+def _is_loose(column: DescribedColumn) -> bool:
+    # A type of an extension is named with its schema where that is not searched.
+    name = column.base.rpartition(".")[2]
+    if column.array:
+        return name.removeprefix("_").removesuffix("[]") in _LOOSE_IN_ARRAYS
+    return name in _LOOSE or (name == "bpchar" and column.modifier < 0)

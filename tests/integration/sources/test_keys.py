@@ -1,0 +1,68 @@
+"""Equal keys are equal at the target, too, or no keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_dataloader.core.strategy import ValuePolicy
+from airflow_dataloader.exceptions import ConfigurationError
+from tests.integration.sources.reads import POSTGRESQL
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from airflow_dataloader.loader.sessions.protocol import SourceSession
+
+
+@pytest.mark.parametrize(
+    ("declared", "one", "other"),
+    [
+        ("interval", "24:00:00", "1 day"),
+        ("jsonb", '{"a": 1.0}', '{"a": 1.00}'),
+        ("numrange", "[1.0,2]", "[1.00,2]"),
+        ("nummultirange", "{[1.0,2]}", "{[1.00,2]}"),
+        ("bpchar", "a", "a "),
+        ("numeric[]", "{1.0}", "{1.00}"),
+        ("interval[]", "{24:00:00}", "{1 day}"),
+        ("double precision[]", "{0}", "{-0}"),
+    ],
+)
+def test_a_type_with_several_texts_for_one_value_is_no_key(
+    source_db: psycopg.Connection, session: SourceSession, declared: str, one: str, other: str
+) -> None:
+    relation = f"(SELECT '{one}'::{declared} AS k, '{other}'::{declared} AS o) AS r"
+    assert source_db.execute(f"SELECT k = o FROM {relation}").fetchone() == (True,)
+    described = session.describe(relation)
+    first, second = (column.select for column in POSTGRESQL.plan_columns(described, ValuePolicy.FAIL).columns)
+    ((k, o),) = session.query(f"SELECT {first}, {second} FROM {relation}")
+    assert k != o
+    with pytest.raises(ConfigurationError, match="Key column 'k'"):
+        POSTGRESQL.refuse_loose_keys(described, ["K"])
+
+
+@pytest.mark.parametrize(
+    "declared",
+    ["numeric", "integer", "text", "varchar(3)", "char(3)", "uuid", "bytea", "date", "time", "timetz"],
+)
+def test_other_types_are_keys(session: SourceSession, declared: str) -> None:
+    described = session.describe(f"(SELECT NULL::{declared} AS k) AS r")
+    POSTGRESQL.refuse_loose_keys(described, ["k"])
+
+
+@pytest.mark.parametrize("declared", ["numeric", "numeric(50,9)"])
+def test_a_number_as_text_has_one_spelling_as_a_key_and_its_own_elsewhere(
+    session: SourceSession, declared: str
+) -> None:
+    values = "(VALUES ('100'::numeric), ('100.000'), ('0.10'), ('NaN')) AS v(n)"
+    relation = f"(SELECT n::{declared} AS k FROM {values}) AS r"
+    described = session.describe(relation)
+
+    def texts(keys: tuple[str, ...]) -> list[str]:
+        (column,) = POSTGRESQL.plan_columns(described, ValuePolicy.STRING, keys=keys).columns
+        assert column.type == "string"
+        return [text for (text,) in session.query(f"SELECT {column.select} FROM {relation}")]
+
+    assert texts(("K",)) == ["100", "100", "0.1", "NaN"]
+    assert texts(()) == [text for (text,) in session.query(f"SELECT k::text FROM {relation}")]
