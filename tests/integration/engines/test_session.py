@@ -6,11 +6,16 @@ from contextlib import closing
 from dataclasses import replace
 from uuid import uuid4
 
+import pytest
+
 from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.loader.engines.protocol import Deduplication, Engine
+from airflow_dataloader.loader.engines.spark.confs import insist, session_confs
 from airflow_dataloader.loader.engines.spark.engine import SparkEngine
 from airflow_dataloader.loader.engines.spark.names import CatalogNames
 from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine
+from airflow_dataloader.loader.engines.spark.write import execute
 from tests.integration.engines.workshop import APP, Workshop, commit
 
 COLUMNS = {"id": "int", "name": "string"}
@@ -70,3 +75,30 @@ def test_tables_of_a_catalogue_work_as_paths_do(workshop: Workshop) -> None:
     assert engine.stages(target) == []
     assert engine.inspect(name, APP) is None
     context.spark.sql(f"DROP SCHEMA spark_catalog.{schema} CASCADE")
+
+
+def test_a_setting_that_is_not_the_session_s_is_refused_by_name(workshop: Workshop) -> None:
+    """As serverless compute refuses most of them, Spark itself refuses those that are made when it starts."""
+    spark, name = workshop.engine._context.spark, "spark.sql.warehouse.dir"
+    insist(spark, name, str(spark.conf.get(name)))
+    allowed = "spark.databricks.delta.write.txnAppId"
+    with (
+        pytest.raises(ConfigurationError, match=f"set {name}, .* 'elsewhere'"),
+        session_confs(spark, {allowed: "7", name: "elsewhere"}),
+    ):
+        raise AssertionError("not reached")
+    assert spark.conf.get(allowed, None) is None
+
+
+def test_a_statement_whose_settings_are_refused_is_not_sent(workshop: Workshop) -> None:
+    context = workshop.engine._context
+    workshop.fill(workshop.table(), COLUMNS, [(1, "a")])
+
+    def statement() -> None:
+        with session_confs(context.spark, {"spark.sql.warehouse.dir": "elsewhere"}):
+            raise AssertionError("not reached")
+
+    location = context.names.locate(workshop.table())
+    with pytest.raises(ConfigurationError, match="serverless"):
+        execute(context.spark, context.interrupts, location, commit(2), statement)
+    assert not context.interrupts.busy

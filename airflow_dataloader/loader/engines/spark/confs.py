@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.loader.engines.spark import errors
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
@@ -22,6 +25,9 @@ SESSION: Mapping[str, str] = {
     "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
     "spark.sql.parquet.int96RebaseModeInWrite": "CORRECTED",
 }
+
+#: Conditions by which a compute says that a setting is not for its sessions to change.
+_FORBIDDEN = ("CONFIG_NOT_AVAILABLE", "CANNOT_MODIFY")
 
 #: For a JVM of ours on one machine.
 _LOCAL: Mapping[str, str] = {
@@ -75,10 +81,36 @@ def session_confs(spark: SparkSession, confs: Mapping[str, str]) -> Iterator[Non
 
     They are always reset: a transaction id that stayed would make Delta skip the session's next write.
     """
+    done = []
     try:
         for name, value in confs.items():
-            spark.conf.set(name, value)
+            insist(spark, name, value)
+            done.append(name)
         yield
     finally:
-        for name in confs:
+        for name in done:
             spark.conf.unset(name)
+
+
+def insist(spark: SparkSession, name: str, value: str) -> None:
+    """Set a session's setting; raise ConfigurationError where it is forbidden and something else holds."""
+    try:
+        spark.conf.set(name, value)
+    except Exception as error:
+        if not errors.report(error).has(*_FORBIDDEN):
+            raise
+        if _held(spark, name) != value:
+            raise ConfigurationError(
+                f"This compute does not let a session set {name}, which loads need to be {value!r}.",
+                field="[dataloader] cluster",
+                fix="run loads on a cluster, by existing_cluster_id or new_cluster: serverless forbids it",
+            ) from error
+
+
+def _held(spark: SparkSession, name: str) -> str | None:
+    try:
+        return spark.conf.get(name)
+    except Exception as error:
+        if errors.report(error).conditions:
+            return None
+        raise

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self, cast
 
 from airflow_dataloader.loader import interrupt
 from airflow_dataloader.loader.engines.spark import jars
-from airflow_dataloader.loader.engines.spark.confs import SESSION, local_confs
+from airflow_dataloader.loader.engines.spark.confs import SESSION, insist, local_confs
 from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.engine import SparkEngine
 from airflow_dataloader.loader.engines.spark.interrupts import Interrupts
@@ -63,7 +63,7 @@ def open_engine(settings: Settings | EngineSettings) -> SparkEngine:
     _silence()
     spark, end = _open(settings)
     for name, value in SESSION.items():
-        spark.conf.set(name, value)
+        insist(spark, name, value)
     names: Names = CatalogNames() if settings.databricks else WarehouseNames(settings.home / "warehouse")
     context = Context(
         spark=spark,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from airflow_dataloader.core.commit import Commit
-from airflow_dataloader.exceptions import Fenced, OutcomeUnknown
+from airflow_dataloader.exceptions import DataloaderError, Fenced, OutcomeUnknown
 from airflow_dataloader.loader.engines.protocol import HistoryEntry
 from airflow_dataloader.loader.engines.spark import errors, history
 from airflow_dataloader.loader.engines.spark.interrupts import Interrupts
@@ -53,6 +53,9 @@ def _run(interrupts: Interrupts, statement: Callable[[], object]) -> Exception |
     with interrupts.statement():
         try:
             statement()
+        except DataloaderError:
+            # Ours, of what comes before a write is sent.
+            raise
         except Exception as error:  # noqa: BLE001  whatever it is, the table's history decides what happened
             return error
     return None
