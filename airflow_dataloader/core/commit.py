@@ -84,7 +84,9 @@ class Commit:
             "load": self.metadata_id,
             "facts": dict(self.facts),
         }
-        return json.dumps(body, sort_keys=True, separators=(",", ":"))
+        text = json.dumps(body, sort_keys=True, separators=(",", ":"))
+        # A MERGE takes the text from a setting, in which Spark would put a variable's value for ${env:NAME}.
+        return text.replace("$", "\\u0024")
 
 
 def parse_user_metadata(text: str | None) -> Commit | None:

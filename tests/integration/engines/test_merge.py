@@ -202,3 +202,32 @@ def _confs(spark):  # type: ignore[no-untyped-def]
         for row in spark.sql("SET").collect()
         if "txn" in row.key or "commitInfo" in row.key
     ]
+
+
+@pytest.mark.parametrize(
+    "high", ["b${env:HOME}", "${system:user.dir}", "${spark.databricks.delta.commitInfo.userMetadata}", "$"]
+)
+def test_what_a_commit_says_is_never_taken_for_a_variable(workshop: Workshop, high: str) -> None:
+    workshop.fill(workshop.table(), COLUMNS, [(1, 1, "a")])
+    stage = workshop.stage(COLUMNS, [(1, 2, "b")], BY_ID)
+    workshop.engine.merge(workshop.table(), stage, commit(2, high=high), BY_ID)
+    found = workshop.engine.inspect(workshop.table(), APP)
+    assert found is not None
+    assert found.commits[0].commit.facts == {"high": high}
+
+
+def test_a_compaction_after_a_merge_is_not_taken_for_it(workshop: Workshop) -> None:
+    workshop.fill(workshop.table(), COLUMNS, [(1, 1, "a")])
+    workshop.sql("INSERT INTO {t} VALUES (5, 1, 'e')", t=workshop.table())
+    workshop.sql("INSERT INTO {t} VALUES (6, 1, 'f')", t=workshop.table())
+    workshop.sql(
+        "ALTER TABLE {t} SET TBLPROPERTIES ('delta.autoOptimize.autoCompact' = 'true')", t=workshop.table()
+    )
+    conf, name = workshop.engine._context.spark.conf, "spark.databricks.delta.autoCompact.minNumFiles"
+    conf.set(name, "2")
+    written = merge(workshop, COLUMNS, [(1, 2, "b"), (2, 2, "c")], 2)
+    conf.unset(name)
+    newest, *_ = workshop.sql("DESCRIBE HISTORY {t}", t=workshop.table())
+    assert newest.operation == "OPTIMIZE"
+    assert written.version == newest.version - 1
+    assert counts(written) == (2, 1, 1, 0)

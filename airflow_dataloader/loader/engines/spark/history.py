@@ -110,7 +110,8 @@ def read_back_to(spark: SparkSession, location: Location, app_id: str, epoch: in
 
 def _entry(row: Row) -> HistoryEntry | None:
     commit = parse_user_metadata(row.userMetadata)
-    if commit is None:
+    # A compaction that Delta does by itself after a write of ours carries that write's text.
+    if commit is None or str(row.operation).upper().startswith("OPTIMIZE"):
         return None
     metrics = {
         name: int(text) for name, text in (row.operationMetrics or {}).items() if text.lstrip("-").isdigit()
