@@ -60,7 +60,7 @@ def note_duplicates(job: Job, stage: Stage, dedup: Deduplication, chosen: int) -
     if left_out <= 0 or len(sample) >= SAMPLE:
         return
     try:
-        found = job.engine.duplicates(stage, dedup, SAMPLE - len(sample))
+        found = job.engine.duplicates(stage, dedup.keys, SAMPLE - len(sample))
     except DataloaderError as error:
         log.warning("Duplicate keys of %s could not be looked up: %s", job.config.label, error)
         return

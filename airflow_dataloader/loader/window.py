@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_dataloader.core.failure import Phase
-from airflow_dataloader.core.strategy import NullCursorPolicy
+from airflow_dataloader.core.strategy import CursorType, NullCursorPolicy
 from airflow_dataloader.core.texts import can_be_kept
 from airflow_dataloader.exceptions import ValueRefused
 from airflow_dataloader.loader.job import Job
@@ -22,6 +22,8 @@ class Window:
     low: str | None
     #: Upper end, included; None: no row has a cursor value.
     high: str | None
+    #: The source has gone back behind ``low``: it was filled anew, or is a copy that lags behind.
+    behind: bool
     #: The row's next ``incremental_value``; None leaves it.
     watermark: str | None
     #: Predicate over the relation, in the source's SQL.
@@ -49,14 +51,22 @@ def freeze_window(job: Job, low: str | None) -> Window:
         )
     _remark_on(job, cursor, low, frozen)
     job.journal.note(low=low, high=frozen.high)
-    return Window(cursor=cursor, low=low, high=frozen.high, watermark=frozen.watermark, where=where)
+    return Window(
+        cursor=cursor,
+        low=low,
+        high=frozen.high,
+        behind=frozen.behind,
+        watermark=frozen.watermark,
+        where=where,
+    )
 
 
 def _remark_on(job: Job, cursor: CursorPlan, low: str | None, frozen: Frozen) -> None:
     """Say what is wrong with a cursor that does not grow with time."""
     newest = f"The newest {cursor.column.source_name!r} at the source is {frozen.high}"
     if frozen.ahead:
-        job.journal.remark(f"{newest}, in the future; the watermark is {frozen.watermark}.")
+        clock = "" if cursor.type is CursorType.TIMESTAMP else f" by the clock of {job.config.load_timezone}"
+        job.journal.remark(f"{newest}, in the future{clock}; the watermark is {frozen.watermark}.")
     if frozen.behind:
         job.journal.remark(
             f"{newest}, below the watermark {low}. If the source was filled anew, set load_full = 'true'."

@@ -9,11 +9,12 @@ from collections.abc import Callable
 
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage, Written
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.publish import publish, replace_table
 from airflow_dataloader.loader.reading import Reader, read_where, refuse_empty_source, refuse_emptying
-from airflow_dataloader.loader.shrinking import refuse_shrinking
+from airflow_dataloader.loader.shrinking import is_guarded, refuse_shrinking
 from airflow_dataloader.loader.staging import note_duplicates, remark_on_keys, stage_rows
 from airflow_dataloader.loader.strategies.outcome import Outcome
 from airflow_dataloader.loader.watermark import standing_watermark
@@ -33,6 +34,30 @@ def beginning(job: Job) -> str | None:
     return None if job.config.load_full else standing_watermark(job)
 
 
+def beginning_of_merge(job: Job) -> str | None:
+    """As :func:`beginning`, for loads that merge; raise ConfigurationError where a key stands twice already.
+
+    That is asked before everything is read anew over a filled target: what it held came by another key, or by
+    a strategy that asks for none.
+    """
+    low = beginning(job)
+    if low is None and not replaces(job):
+        _refuse_repeated_keys(job)
+    return low
+
+
+def _refuse_repeated_keys(job: Job) -> None:
+    keys = key_columns(job)
+    for values in job.engine.duplicates(job.config.target, keys, 1) if keys else ():
+        named = ", ".join(f"{key} = {value[:100]!r}" for key, value in zip(keys, values, strict=True))
+        raise ConfigurationError(
+            f"The target of {job.config.label} holds several rows of one key ({named}), and a merge would "
+            "make all of them that key's newest row.",
+            field="primary_key_cols",
+            fix="name columns that tell the rows apart, or set load_full = 'true' to replace the table once",
+        )
+
+
 def load_window(job: Job, low: str | None, verb: Verb) -> Outcome:
     """Freeze the window that begins at ``low``, and load it; see :func:`load_frozen`."""
     return load_frozen(job, freeze_window(job, low), verb)
@@ -42,7 +67,8 @@ def load_frozen(job: Job, window: Window, verb: Verb) -> Outcome:
     """Stage the window and publish it: by ``verb``, or in place of the whole table."""
     if job.config.load_full:
         refuse_empty_source(job)
-    dedup = Deduplication(keys=key_columns(job), cursor=window.cursor.column.name)
+    # The window ends with the source's newest row, so it holds the newest of every key that it holds.
+    dedup = Deduplication(keys=key_columns(job), cursor=window.cursor.column.name, newest=not window.behind)
     with stage_rows(job, read_where(job, window.where), dedup) as stage:
         remark_on_keys(job)
         if stage.rows == 0 and not replaces(job):
@@ -51,7 +77,7 @@ def load_frozen(job: Job, window: Window, verb: Verb) -> Outcome:
         if replaces(job) and stage.rows == stage.null_keys:
             refuse_emptying(job)
         if replaces(job):
-            refuse_shrinking(job, stage.rows - stage.null_keys)
+            refuse_shrinking(job, _rows_to_hold(job, stage, dedup))
         written = _publish(job, window, stage, dedup, verb)
         if dedup.keys:
             note_duplicates(job, stage, dedup, written.rows_in)
@@ -65,6 +91,13 @@ def _publish(job: Job, window: Window, stage: Stage, dedup: Deduplication, verb:
         return verb(job.config.target, stage, commit, dedup)
 
     return publish(job, window.facts(), write)
+
+
+def _rows_to_hold(job: Job, stage: Stage, dedup: Deduplication) -> int:
+    """Return how many rows a stage makes of a table; repeated keys are counted only where that decides."""
+    if dedup.keys and is_guarded(job):
+        return job.engine.count_keys(stage, dedup.keys)
+    return stage.rows - stage.null_keys
 
 
 def key_columns(job: Reader) -> tuple[str, ...]:

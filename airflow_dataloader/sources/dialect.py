@@ -55,6 +55,8 @@ class CursorPlan:
     #: SQL type that the watermark's text is cast to.
     cast: str
     type: CursorType
+    #: Seconds that the clocks of the column's values are ahead of UTC, where the values have no zone.
+    zone_seconds: int
     #: Overlap with the last window, of the kind that the type can subtract; None for none.
     lookback: timedelta | int | None
     #: Predicate of the values that the target can keep and a watermark can be; None: all.

@@ -83,6 +83,9 @@ class Deduplication:
     keys: tuple[str, ...]
     #: Target name of the cursor column, or None to decide by all columns alone.
     cursor: str | None
+    #: Whether the rows to choose from are the newest that the source has of their keys. A row of the target
+    #: that is newer still is one that the source has no more.
+    newest: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,8 +162,11 @@ class Engine(Protocol):
     def stage(self, rows: Rows, name: TargetName, dedup: Deduplication | None) -> Stage:
         """Execute a read into a new stage and count what a receipt needs. An existing one is replaced."""
 
-    def duplicates(self, stage: Stage, dedup: Deduplication, limit: int) -> list[tuple[str, ...]]:
-        """Return the first ``limit`` keys that several staged rows have, as texts; binary as hexadecimal."""
+    def duplicates(self, side: Stage | TargetName, keys: Sequence[str], limit: int) -> list[tuple[str, ...]]:
+        """Return the first ``limit`` keys that several rows have, as texts; binary as hexadecimal."""
+
+    def count_keys(self, stage: Stage, keys: Sequence[str]) -> int:
+        """Return how many keys a stage's rows have; one with NULL in it is none."""
 
     def overwrite(
         self,

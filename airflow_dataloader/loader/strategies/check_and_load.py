@@ -6,12 +6,12 @@ from airflow_dataloader.loader.boundary import ask_boundary, carry_over, is_unch
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.strategies.outcome import Outcome
 from airflow_dataloader.loader.window import freeze_window
-from airflow_dataloader.loader.windowed import beginning, load_frozen
+from airflow_dataloader.loader.windowed import beginning_of_merge, load_frozen
 
 
 def load(job: Job) -> Outcome:
     """Do nothing where one query proves that nothing is new; else merge the window."""
-    low = beginning(job)
+    low = beginning_of_merge(job)
     if low is not None and is_unchanged(job, low):
         carry_over(job)
         job.journal.note(low=low, high=low, rows_read=0, rows_inserted=0, rows_updated=0)

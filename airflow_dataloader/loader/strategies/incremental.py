@@ -1,16 +1,15 @@
 """``incremental``: read a window of the cursor, merge it by key.
 
-The merge updates only what differs and is not older, so reading a row again, or late, changes nothing that
-should not change.
+The merge updates only what differs, so reading a row again changes nothing.
 """
 
 from __future__ import annotations
 
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.strategies.outcome import Outcome
-from airflow_dataloader.loader.windowed import beginning, load_window
+from airflow_dataloader.loader.windowed import beginning_of_merge, load_window
 
 
 def load(job: Job) -> Outcome:
     """Merge the window; replace the table instead where it is new, or ``load_full`` asks."""
-    return load_window(job, beginning(job), job.engine.merge)
+    return load_window(job, beginning_of_merge(job), job.engine.merge)

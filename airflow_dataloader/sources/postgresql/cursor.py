@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.lookback import DEFAULT_FOR_TIMESTAMPS
@@ -35,6 +36,7 @@ _TYPES = {
 _COLLATED = frozenset({"text", "varchar", "bpchar"})
 
 _SPANS = frozenset({CursorType.TIMESTAMP, CursorType.TIMESTAMP_NTZ, CursorType.DATE})
+_WITHOUT_ZONE = frozenset({CursorType.TIMESTAMP_NTZ, CursorType.DATE})
 _NUMBERS = frozenset({CursorType.INTEGER, CursorType.DECIMAL})
 
 
@@ -63,11 +65,25 @@ def cursor(
         quoted=f'{quoted} COLLATE "C"' if column.base in _COLLATED else quoted,
         cast=cast,
         type=kind,
+        zone_seconds=_seconds_ahead(config.load_timezone) if kind in _WITHOUT_ZONE else 0,
         lookback=_checked_lookback(kind, column, config.lookback),
         kept=kept_of(quoted),
         kept_of=kept_of,
         refuses=config.value_policy is not ValuePolicy.NULL,
     )
+
+
+def _seconds_ahead(zone: str) -> int:
+    """Return how far the zone's clock is ahead of UTC just now."""
+    try:
+        ahead = datetime.now(ZoneInfo(zone)).utcoffset()
+    except (ValueError, OSError, KeyError):
+        raise ConfigurationError(
+            f"load_timezone {zone!r} is not a time zone.",
+            field="load_timezone",
+            fix="use an IANA name, such as Europe/Berlin or UTC",
+        ) from None
+    return round((ahead or timedelta()).total_seconds())
 
 
 def _checked_type(column: DescribedColumn, found: CursorType, asked: CursorType | None) -> CursorType:

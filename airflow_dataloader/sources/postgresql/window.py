@@ -12,10 +12,11 @@ from airflow_dataloader.sources.postgresql.quoting import literal
 #: SQLSTATE class "data exception": a text that is no value of the type it is cast to.
 DATA_EXCEPTION = "22"
 
-#: The earliest and the latest that the source's clock can show just now, as values of the cursor's type. The
-#: zone of a wall clock is not known.
+#: The earliest that a clock somewhere shows just now, and what one shows in the row's own zone, as values of
+#: the cursor's type. A row beyond the latter is one of the future, or the zone is not that of the column's
+#: writers; the watermark is right in either case.
 _EARLIEST = "(now() AT TIME ZONE 'UTC' - interval '12 hours')"
-_LATEST = "(now() AT TIME ZONE 'UTC' + interval '14 hours')"
+_LATEST = "(now() AT TIME ZONE 'UTC' + interval '{zone_seconds} seconds')"
 _CLOCKS = {
     CursorType.TIMESTAMP: ("now()", "now()"),
     CursorType.TIMESTAMP_NTZ: (_EARLIEST, _LATEST),
@@ -49,6 +50,7 @@ def freeze_sql(relation: str, cursor: CursorPlan, low: str | None) -> str:
     bound = "NULL" if low is None else literal(low)
     kept = cursor.kept_of("lo") or "true"
     earliest, latest = _CLOCKS.get(cursor.type, ("NULL", "NULL"))
+    latest = latest.format(zone_seconds=cursor.zone_seconds)
     next_low = "greatest(lo, CASE WHEN hi > latest THEN earliest ELSE hi END)"
     return (
         f"SELECT CAST(hi AS text), CAST({next_low} AS text), {kept}, hi > latest, hi < lo "

@@ -140,6 +140,17 @@ def test_marks_come_and_go_with_the_rows(bench: Bench) -> None:
     assert marked(bench) == []
 
 
+def test_a_row_that_comes_back_older_takes_the_place_of_its_mark(bench: Bench) -> None:
+    row = make(bench, delete_policy="soft", lookback="10")
+    bench.source.execute("DELETE FROM items WHERE id = 38")
+    scan(bench, row)
+    assert marked(bench) == [38]
+    bench.source.execute("INSERT INTO items VALUES (38, 35, 'other')")
+    bench.succeed(row)
+    assert marked(bench) == []
+    assert live(bench) == bench.source_rows()
+
+
 def test_the_guard_is_asked_before_anything_is_deleted(bench: Bench) -> None:
     row = make(bench)
     # Six of forty are fifteen percent, which may go.

@@ -59,6 +59,16 @@ def test_a_version_that_lost_too_much_is_not_published(bench: Bench, way: str) -
     assert bench.target_rows() == bench.source_rows()
 
 
+def test_rows_of_one_key_are_one_row(bench: Bench) -> None:
+    make(bench)
+    row = bench.row(**INCREMENTAL, shrink_guard_percent=10)
+    bench.succeed(row)
+    bench.source.execute("CREATE TABLE copy AS SELECT id % 10 AS id, at FROM items")
+    bench.source.execute("DROP TABLE items; ALTER TABLE copy RENAME TO items")
+    bench.set(row, load_full="true")
+    assert "would hold 10 rows where it holds 100" in bench.fail(row).message
+
+
 def test_a_slice_is_compared_with_the_slice(bench: Bench) -> None:
     make(bench)
     row = bench.row(**ROLLING, rolling_retention="keep", shrink_guard_percent=10)

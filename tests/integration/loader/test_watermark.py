@@ -211,6 +211,28 @@ def test_a_cursor_in_the_future_does_not_hide_what_comes_after(bench: Bench, row
     assert bench.target_rows() == bench.source_rows()
 
 
+def test_a_cursor_that_was_too_high_can_be_corrected(bench: Bench, row: int) -> None:
+    bench.source.execute("UPDATE items SET updated_at = '2999-01-01', name = 'wrong' WHERE id = 1")
+    bench.succeed(row)
+    bench.source.execute("UPDATE items SET updated_at = clock_timestamp(), name = 'right' WHERE id = 1")
+    assert bench.succeed(row).receipt.rows_updated == 1
+    assert bench.target_rows() == bench.source_rows()
+
+
+@pytest.mark.parametrize(
+    ("kind", "future"), [("timestamp", "localtimestamp + interval '3 hours'"), ("date", "current_date + 1")]
+)
+def test_a_wall_clock_that_is_ahead_hides_nothing(bench: Bench, kind: str, future: str) -> None:
+    bench.source.execute("SET timezone = 'UTC'")
+    bench.source.execute(f"CREATE TABLE walls (id integer PRIMARY KEY, at {kind})")
+    bench.source.execute(f"INSERT INTO walls VALUES (1, {future})")
+    row = bench.row("walls", load_strategy="incremental", primary_key_cols="id", incremental_column="at")
+    assert "in the future by the clock of UTC" in bench.succeed(row).message
+    bench.source.execute("INSERT INTO walls VALUES (2, localtimestamp)")
+    bench.succeed(row)
+    assert bench.target_rows("walls") == bench.source_rows("SELECT * FROM walls")
+
+
 def test_a_source_whose_newest_cursor_went_back_is_remarked_on(bench: Bench, row: int) -> None:
     bench.succeed(row)
     bench.source.execute("UPDATE items SET updated_at = '2025-01-01'")

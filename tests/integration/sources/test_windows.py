@@ -103,12 +103,17 @@ def test_a_window_reads_from_the_overlap_to_the_frozen_end(
     assert reached == list(range(first, len(values)))
 
 
+EARLIEST = "now() AT TIME ZONE 'UTC' - interval '12 hours'"
+
+
 @pytest.mark.parametrize(
     ("sql_type", "future", "reach"),
     [
         ("timestamptz", "now() + interval '1 hour'", "now()"),
-        ("timestamp", "now() + interval '20 hours'", "now() - interval '12 hours'"),
-        ("date", "now() + interval '3 days'", "now() - interval '12 hours'"),
+        ("timestamp", "now() AT TIME ZONE 'UTC' + interval '5 minutes'", EARLIEST),
+        ("timestamp", "now() AT TIME ZONE 'UTC' + interval '20 hours'", EARLIEST),
+        ("date", "now() AT TIME ZONE 'UTC' + interval '1 day'", EARLIEST),
+        ("date", "now() AT TIME ZONE 'UTC' + interval '3 days'", EARLIEST),
     ],
 )
 def test_a_watermark_goes_no_further_than_the_source_s_clock(
@@ -126,6 +131,26 @@ def test_a_watermark_goes_no_further_than_the_source_s_clock(
     assert equal
     assert window(session, cursor, None, frozen, NullCursorPolicy.EXCLUDE) == [1], "it is read all the same"
     assert window(session, cursor, frozen.watermark, frozen, NullCursorPolicy.EXCLUDE) == [1]
+
+
+@pytest.mark.parametrize(
+    ("zone", "ahead"), [("Pacific/Kiritimati", False), ("UTC", True), ("Pacific/Honolulu", True)]
+)
+def test_a_wall_clock_is_that_of_the_row_s_zone(
+    source_db: psycopg.Connection, session: SourceSession, zone: str, ahead: bool
+) -> None:
+    source_db.execute("CREATE TABLE t (id int, at timestamp)")
+    source_db.execute("INSERT INTO t SELECT 1, now() AT TIME ZONE 'Pacific/Kiritimati'")
+    session.open_snapshot()
+    frozen = POSTGRESQL.freeze(session.query, "t", cursor_of(session, load_timezone=zone), None)
+    assert frozen.ahead is ahead
+    assert (frozen.watermark == frozen.high) is not ahead
+
+
+def test_a_zone_that_is_none_is_refused(source_db: psycopg.Connection, session: SourceSession) -> None:
+    source_db.execute("CREATE TABLE t (id int, at timestamp)")
+    with pytest.raises(ConfigurationError, match="'Nowhere/At_All'"):
+        cursor_of(session, load_timezone="Nowhere/At_All")
 
 
 @pytest.mark.parametrize(("sql_type", "values", "lookback", "first"), ORDERED)

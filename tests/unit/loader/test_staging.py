@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from airflow_dataloader.core.names import TargetName
@@ -29,7 +31,7 @@ class Shelf:
         self.stages[name] = Stage(name=name, columns=(), rows=self._rows, null_keys=self._null_keys)
         return self.stages[name]
 
-    def duplicates(self, stage: Stage, dedup: Deduplication, limit: int) -> list[tuple[str, ...]]:
+    def duplicates(self, stage: Stage, keys: Sequence[str], limit: int) -> list[tuple[str, ...]]:
         if self._stubborn:
             raise EngineFailed("The warehouse is away.")
         return [(f"{number}" * 200,) for number in range(4)][:limit]

@@ -41,16 +41,3 @@ def best_rows(source: Location, stage: Stage, dedup: Deduplication, fitted: Fit)
     items = ", ".join(fitted.select(column) for column in stage.columns)
     ranked = select(f"*, {rank(stage.columns, dedup)} AS {rank_column(stage.columns)}", source.sql)
     return select(items, ranked, chosen(stage.columns, dedup))
-
-
-def duplicates_sql(source: Location, stage: Stage, dedup: Deduplication, limit: int) -> str:
-    """Return the query of the first ``limit`` keys that several rows of a stage have, as texts."""
-    kinds = {column.name: column.type for column in stage.columns}
-    keys = [quoted(key) for key in dedup.keys]
-    texts = ", ".join(
-        f"HEX({key}) AS k{number}" if kinds[name] == "binary" else f"CAST({key} AS STRING) AS k{number}"
-        for number, (name, key) in enumerate(zip(dedup.keys, keys, strict=True))
-    )
-    present = " AND ".join(f"{key} IS NOT NULL" for key in keys)
-    grouped = f" GROUP BY {', '.join(keys)} HAVING COUNT(1) > 1 ORDER BY {', '.join(keys)} LIMIT {limit}"
-    return select(texts, source.sql, present) + grouped

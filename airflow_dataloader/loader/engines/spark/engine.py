@@ -37,8 +37,8 @@ from airflow_dataloader.loader.engines.spark import (
     tables,
 )
 from airflow_dataloader.loader.engines.spark.context import Context
-from airflow_dataloader.loader.engines.spark.dedup import duplicates_sql
 from airflow_dataloader.loader.engines.spark.fence import fence
+from airflow_dataloader.loader.engines.spark.keys import count_keys, duplicate_keys
 from airflow_dataloader.loader.engines.spark.merge import merge
 from airflow_dataloader.loader.engines.spark.missing import append_missing
 from airflow_dataloader.loader.engines.spark.read import JdbcRows
@@ -94,11 +94,15 @@ class SparkEngine:
         with self._verb(f"staging {name}"):
             return write_stage(self._context, rows, name, dedup)
 
-    def duplicates(self, stage: Stage, dedup: Deduplication, limit: int) -> list[tuple[str, ...]]:
-        """Return the first ``limit`` keys that several staged rows have, as texts."""
-        text = duplicates_sql(self._context.names.locate(stage.name), stage, dedup, limit)
-        with self._verb(f"looking for duplicate keys in {stage.name}"):
-            return [tuple(row) for row in self._context.spark.sql(text).collect()]
+    def duplicates(self, side: Stage | TargetName, keys: Sequence[str], limit: int) -> list[tuple[str, ...]]:
+        """Return the first ``limit`` keys that several rows have, as texts."""
+        with self._verb(f"looking for duplicate keys in {side.name if isinstance(side, Stage) else side}"):
+            return duplicate_keys(self._context, side, keys, limit)
+
+    def count_keys(self, stage: Stage, keys: Sequence[str]) -> int:
+        """Return how many keys a stage's rows have."""
+        with self._verb(f"counting the keys of {stage.name}"):
+            return count_keys(self._context, stage, keys)
 
     def overwrite(
         self,

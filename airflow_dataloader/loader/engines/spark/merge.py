@@ -58,20 +58,21 @@ def merge_sql(
     Columns that the target lacks are added to it; columns that the stage lacks keep their values. ``marked``:
     the target marks deleted rows, and a row that is there again loses its mark.
     """
-    differs = _differs(stage, dedup, fitted)
+    differs, newer = _differs(stage, dedup, fitted), _newer(dedup, fitted)
     if marked:
-        differs += f" OR t.{quoted(DELETED_AT)} IS NOT NULL"
+        gone = f"t.{quoted(DELETED_AT)} IS NOT NULL"
+        differs, newer = f"{differs} OR {gone}", f"({newer} OR {gone})"
     on = " AND ".join(f"t.{quoted(key)} = s.{quoted(key)}" for key in dedup.keys)
     return (
         f"MERGE WITH SCHEMA EVOLUTION INTO {target.sql} t "
         f"USING ({rows}) s "
-        f"ON {on} WHEN MATCHED AND {_newer(dedup, fitted)} AND ({differs}) "
+        f"ON {on} WHEN MATCHED AND {newer} AND ({differs}) "
         f"THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
     )
 
 
 def _newer(dedup: Deduplication, fitted: Fit) -> str:
-    if dedup.cursor is None or dedup.cursor in fitted.added:
+    if dedup.newest or dedup.cursor is None or dedup.cursor in fitted.added:
         return "TRUE"
     cursor = quoted(dedup.cursor)
     return f"(s.{cursor} IS NULL OR t.{cursor} IS NULL OR s.{cursor} >= t.{cursor})"

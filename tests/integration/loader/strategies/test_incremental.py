@@ -62,6 +62,26 @@ def test_a_key_that_is_written_anew_is_the_same_row(bench: Bench) -> None:
     assert bench.target_rows().total() == 2
 
 
+def test_a_target_with_repeated_keys_is_not_merged_into(bench: Bench) -> None:
+    bench.source.execute(ITEMS)
+    add(bench, 1, "a", "2026-01-01 10:00:00+00")
+    add(bench, 1, "b", "2026-01-01 11:00:00+00")
+    row = bench.row(load_strategy="full")
+    bench.succeed(row)
+    bench.set(row, load_strategy="incremental", primary_key_cols="id", incremental_column="updated_at")
+    before = bench.target_rows()
+    refused = bench.fail(row)
+    assert "holds several rows of one key (id = '1')" in refused.message
+    assert "load_full" in refused.message
+    assert bench.target_rows() == before
+    bench.set(row, load_full="true")
+    bench.succeed(row)
+    assert [held[:2] for held in bench.target_rows().elements()] == [(1, "b")]
+    add(bench, 1, "c", "2026-01-01 12:00:00+00")
+    bench.succeed(row)
+    assert [held[:2] for held in bench.target_rows().elements()] == [(1, "c")]
+
+
 def test_the_newest_of_duplicate_keys_wins_and_is_counted(bench: Bench) -> None:
     bench.source.execute(ITEMS)
     add(bench, 1, "old", "2026-01-01 10:00:00+00")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.plan import PlannedColumn, Wire
-from airflow_dataloader.loader.engines.protocol import Deduplication, Stage
-from airflow_dataloader.loader.engines.spark.dedup import chosen, duplicates_sql, rank, rank_column
-from airflow_dataloader.loader.engines.spark.names import Location
+from airflow_dataloader.loader.engines.protocol import Deduplication
+from airflow_dataloader.loader.engines.spark.dedup import chosen, rank, rank_column
 
 
 def column(name: str, kind: str = "int") -> PlannedColumn:
@@ -33,15 +31,4 @@ def test_the_rank_has_a_name_of_its_own() -> None:
     assert rank_column(columns) == "_adl_rank__"
     assert chosen(columns, Deduplication(keys=("a", "b"), cursor=None)) == (
         "`_adl_rank__` = 1 AND `a` IS NOT NULL AND `b` IS NOT NULL"
-    )
-
-
-def test_a_sample_of_duplicates_names_keys_as_texts() -> None:
-    name = TargetName(catalog="c", schema="s", table="_adl_stage_1")
-    stage = Stage(name=name, columns=(column("a"), column("b", "binary"), column("x")), rows=9)
-    dedup = Deduplication(keys=("a", "b"), cursor="x")
-    assert duplicates_sql(Location(sql="stage", folder=None), stage, dedup, 5) == (
-        "SELECT CAST(`a` AS STRING) AS k0, HEX(`b`) AS k1 FROM stage "
-        "WHERE `a` IS NOT NULL AND `b` IS NOT NULL GROUP BY `a`, `b` HAVING COUNT(1) > 1 "
-        "ORDER BY `a`, `b` LIMIT 5"
     )

@@ -1,0 +1,58 @@
+"""The keys of a table's rows: which stand there twice, and how many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.loader.engines.protocol import Stage
+from airflow_dataloader.loader.engines.spark import tables
+from airflow_dataloader.loader.engines.spark.context import Context
+from airflow_dataloader.loader.engines.spark.names import Location, quoted
+from airflow_dataloader.loader.engines.spark.select import select
+
+
+def duplicate_keys(
+    context: Context, side: Stage | TargetName, keys: Sequence[str], limit: int
+) -> list[tuple[str, ...]]:
+    """Return the first ``limit`` keys that several rows of a stage or a target have, as texts.
+
+    A target without one of the columns, or no target at all, has none.
+    """
+    location = context.names.locate(side.name if isinstance(side, Stage) else side)
+    held = {name.casefold(): kind for name, kind in _types(context, side, location).items()}
+    if not all(key.casefold() in held for key in keys):
+        return []
+    text = duplicates_sql(location, {key: held[key.casefold()] for key in keys}, limit)
+    return [tuple(row) for row in context.spark.sql(text).collect()]
+
+
+def duplicates_sql(location: Location, keys: Mapping[str, str], limit: int) -> str:
+    """Return the query of those keys; ``keys`` is name to type."""
+    names = [quoted(key) for key in keys]
+    texts = ", ".join(
+        f"HEX({name}) AS k{number}" if kind == "binary" else f"CAST({name} AS STRING) AS k{number}"
+        for number, (name, kind) in enumerate(zip(names, keys.values(), strict=True))
+    )
+    grouped = f" GROUP BY {', '.join(names)} HAVING COUNT(1) > 1 ORDER BY {', '.join(names)} LIMIT {limit}"
+    return select(texts, location.sql, _present(names)) + grouped
+
+
+def count_keys(context: Context, stage: Stage, keys: Sequence[str]) -> int:
+    """Return how many keys the rows of a stage have."""
+    names = [quoted(key) for key in keys]
+    location = context.names.locate(stage.name)
+    distinct = select(f"DISTINCT {', '.join(names)}", location.sql, _present(names))
+    (row,) = context.spark.sql(select("COUNT(1) AS n", f"({distinct})")).collect()
+    return int(row.n)
+
+
+def _types(context: Context, side: Stage | TargetName, location: Location) -> dict[str, str]:
+    if isinstance(side, Stage):
+        return tables.planned_types(side.columns)
+    found = tables.schema(context.spark, location)
+    return {} if found is None else tables.types(found)
+
+
+def _present(names: Sequence[str]) -> str:
+    return " AND ".join(f"{name} IS NOT NULL" for name in names)
