@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import threading
@@ -123,7 +124,14 @@ class TaskExecution:
         if lease is None:
             return states.stopped(self._stop.reason or Stop.TIMEOUT)
         session = str(uuid.uuid4())
-        return self._follow(self._launch(str(script), lease, session), lease, session)
+        try:
+            process = self._launch(str(script), lease, session)
+        except BaseException:
+            # A lease that nobody ends would keep a swollen server from ever being replaced.
+            with contextlib.suppress(EngineFailed):
+                lease.end(session)
+            raise
+        return self._follow(process, lease, session)
 
     def _wait_for_spark(self) -> Lease | None:
         while self._stop.reason is None and not self._overdue():

@@ -81,6 +81,7 @@ class WarmSpark:
         self._stopping = threading.Lock()
         self._server: SparkServer | None = None
         self._ready = False
+        #: Those on the present server that were not given back.
         self._leases: set[WarmLease] = set()
         self._trouble = "Spark is starting."
         self._closing = False
@@ -156,6 +157,7 @@ class WarmSpark:
         finally:
             with self._changed:
                 self._server, self._ready = None, False
+                self._leases.clear()
             self._trouble = "Spark is starting again."
             self.stop(server)
 

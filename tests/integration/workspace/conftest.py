@@ -147,6 +147,28 @@ class UnneededLease(GivenLease):
         """Nothing was opened."""
 
 
+class Counted(Unneeded):
+    """Spark that no run uses either, and that knows what it gave and got back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given = 0
+        #: Sessions that were ended, in order.
+        self.ended: list[str] = []
+
+    def lease(self) -> CountedLease:
+        self.given += 1
+        return CountedLease("sc://localhost:1", self)
+
+
+@dataclass(frozen=True)
+class CountedLease(GivenLease):
+    spark: Counted
+
+    def end(self, session: str) -> None:
+        self.spark.ended.append(session)
+
+
 @contextmanager
 def starting(home: Path, script: Path, spark: Spark) -> Iterator[Start]:
     """Yield what starts workspaces, and stop them at the end."""

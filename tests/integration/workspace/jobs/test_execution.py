@@ -14,7 +14,7 @@ import pytest
 from airflow_dataloader.workspace.spark.given import GivenSpark
 from tests.bench import Bench
 from tests.integration.engines.workshop import sleeping
-from tests.integration.workspace.conftest import Start, Workspace, starting
+from tests.integration.workspace.conftest import Counted, Start, Workspace, starting
 from tests.waiting import until
 
 TASK = "/Workspace/Shared/dataloader/spark_tasks/load_table.py"
@@ -137,3 +137,15 @@ def test_a_file_that_is_not_there_ends_the_run(start: Start) -> None:
     run = workspace.wait(run_id)
     assert run["status"]["termination_details"]["code"] == "RESOURCE_NOT_FOUND"
     assert workspace.output(run_id)["error"] == "Cannot read the python file /Workspace/gone.py."
+
+
+def test_a_task_that_cannot_be_launched_gives_spark_back(tmp_path: Path, script: Path) -> None:
+    spark = Counted()
+    with starting(tmp_path, script, spark) as start:
+        workspace = start()
+        # Where the run's folder would be made there is a file.
+        (workspace.desk.stand.home.folder / "runs").write_text("")
+        run = workspace.wait(workspace.submit("sleep", "0"))
+    assert run["state"]["life_cycle_state"] == "INTERNAL_ERROR"
+    assert "The workspace failed: " in run["state"]["state_message"]
+    assert spark.given == len(spark.ended) == 1

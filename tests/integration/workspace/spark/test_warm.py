@@ -68,29 +68,30 @@ def lease_on(spark: WarmSpark) -> WarmLease:
 
 def test_one_server_after_another(spark: WarmSpark, starts: Starts) -> None:
     assert spark.describe() == "Spark is starting."
+
+    # Killed: whoever used it gets nothing of the next one, and keeps nothing from it.
     lease = lease_on(spark)
     first = starts.pid
+    assert lease_on(spark) is not lease
+    os.kill(first, signal.SIGKILL)
+    lease.end(str(uuid4()))
+    until(lambda: not psutil.pid_exists(first))
+
+    # Swollen: it takes no new work, and is replaced when those that use it have ended.
+    lease = lease_on(spark)
+    second = starts.pid
     session = str(uuid4())
     client = connect(with_session(lease.remote, session))
     assert client.range(5).count() == 5
-
-    # Swollen: it takes no new work, and is replaced when those that use it have ended.
     spark.watch = replace(WATCH, most_bytes=1)
     until(lambda: "swollen" in spark.describe())
     assert spark.lease() is None
     assert client.range(5).count() == 5
-    assert starts.pid == first
+    assert starts.pid == second
     client.client.close()
     lease.end(session)
-    until(lambda: not psutil.pid_exists(first))
-    spark.watch = WATCH
-
-    # Killed: whoever used it gets nothing of the next one.
-    lease = lease_on(spark)
-    second = starts.pid
-    os.kill(second, signal.SIGKILL)
-    lease.end(str(uuid4()))
     until(lambda: not psutil.pid_exists(second))
+    spark.watch = WATCH
 
     # Hung: it listens, and does not answer.
     lease = lease_on(spark)
