@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sqlite3
 import sys
 import threading
 import time
@@ -26,9 +27,10 @@ from airflow_dataloader.workspace.tokens import hashed, new_token
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks at a process, and at Spark while there is none.
+#: Seconds between two looks at a process, at Spark while there is none, and tries of a store that has failed.
 _LOOK_SECONDS = 0.1
 _SPARK_SECONDS = 0.5
+_STORE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +50,16 @@ class StopSign:
 
     def __init__(self) -> None:
         self._given = threading.Event()
+        #: The workspace itself is to end.
+        self.closing = threading.Event()
         self.reason: Stop | None = None
 
     def give(self, reason: Stop) -> None:
         """Ask for the end."""
         self.reason = self.reason or reason
         self._given.set()
+        if reason is Stop.SHUTDOWN:
+            self.closing.set()
 
     def wait(self, seconds: float) -> bool:
         """Wait so long at most; return whether the end was asked for."""
@@ -70,7 +76,6 @@ class RunExecution:
 
     def execute(self) -> None:
         """Run what has not ended, each task as soon as those before it have succeeded."""
-        store = self._stand.store
         ends = {task.spec.key: task.end for task in self._run.tasks if task.end is not None}
         waiting = [task for task in self._run.tasks if task.end is None]
         with ThreadPoolExecutor(len(self._run.tasks)) as pool:
@@ -83,7 +88,7 @@ class RunExecution:
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
                     ends[running.pop(future).spec.key] = future.result()
-        store.end(self._run.run_id, states.whole(ends, self._stop.reason))
+        self._record(self._run.run_id, states.whole(ends, self._stop.reason))
 
     def _task(self, task: TaskRun, before: list[End]) -> End:
         failed = next((end for end in before if end.result is not Result.SUCCESS), None)
@@ -95,8 +100,24 @@ class RunExecution:
         except Exception as error:  # a run must not stay where it is because of a bug
             log.exception("Run %s ended by an error of the workspace.", self._run.run_id)
             end = states.broken(f"The workspace failed: {type(error).__name__}.")
-        self._stand.store.end(task.run_id, end)
+        self._record(task.run_id, end)
         return end
+
+    def _record(self, run_id: int, end: End) -> None:
+        """Record an end, however long the store refuses it; raise its error when the workspace closes.
+
+        Nobody else knows this end: who took the run up again would find a dead process without its lease.
+        """
+        while True:
+            try:
+                self._stand.store.end(run_id, end)
+            except sqlite3.Error as error:
+                if self._stop.closing.is_set():
+                    raise
+                log.error("The end of run %s is not on record yet: %s", run_id, error)
+                self._stop.closing.wait(_STORE_SECONDS)
+            else:
+                return
 
 
 class TaskExecution:
@@ -168,31 +189,34 @@ class TaskExecution:
         )
 
     def _follow(self, process: TaskProcess, lease: Lease, session: str) -> End:
-        while process.alive and not self._stop.wait(_LOOK_SECONDS) and not self._overdue():
-            pass
-        reason = None
-        if process.alive:
-            reason = self._stop.reason or Stop.TIMEOUT
-            for run_id in (self._task.run_id, self._run.run_id):
-                self._stand.store.move(run_id, LifeCycle.TERMINATING)
-            process.end()
-        elif process.exit_code is None:
-            # Killed; by us, if we were about to when we were killed ourselves.
-            reason = self._stop.reason
         try:
-            # Ending the process does not end the write.
-            lease.end(session)
-        except EngineFailed as error:
-            # A task that succeeded has waited for all that it wrote.
-            if reason is not None or process.exit_code != 0:
-                return states.broken(f"What the run wrote last may still be committed. {error}")
-            log.warning("Run %s: %s", self._run.run_id, error)
+            reason = self._until_over(process)
+        finally:
+            # Whatever became of the look at it: what is over runs no more, and writes no more.
+            trouble = _end_all(process, lease, session)
+        code = process.exit_code
+        # A task that succeeded has waited for all that it wrote.
+        if trouble is not None and (reason is not None or code != 0):
+            return states.broken(f"What the run wrote last may still be committed. {trouble}")
         if reason is not None:
             return states.stopped(reason)
-        code = process.exit_code
         if code is None:
             return states.broken("The run's process was killed from outside.", Code.INTERNAL_ERROR)
         return states.exited(code)
+
+    def _until_over(self, process: TaskProcess) -> Stop | None:
+        """Wait until the process has ended, or is to end; return why it did not end by itself."""
+        while process.alive and not self._stop.wait(_LOOK_SECONDS) and not self._overdue():
+            pass
+        if process.alive:
+            try:
+                for run_id in (self._task.run_id, self._run.run_id):
+                    self._stand.store.move(run_id, LifeCycle.TERMINATING)
+            except sqlite3.Error as error:
+                log.error("Run %s ends, and does not show it: %s", self._run.run_id, error)
+            return self._stop.reason or Stop.TIMEOUT
+        # Killed; by us, if we were about to when we were killed ourselves.
+        return self._stop.reason if process.exit_code is None else None
 
     def _overdue(self) -> bool:
         """Whether a limit has passed; one of the whole run ends the task's siblings too."""
@@ -201,6 +225,20 @@ class TaskExecution:
             self._stop.give(Stop.TIMEOUT)
             return True
         return _is_over(now, self._task.times.started, self._task.spec.timeout)
+
+
+def _end_all(process: TaskProcess, lease: Lease, session: str) -> EngineFailed | None:
+    """End the process, and then its session: ending it does not end the write. Return what did not work."""
+    trouble: EngineFailed | None = None
+    try:
+        process.end()
+    finally:
+        try:
+            lease.end(session)
+        except EngineFailed as error:
+            log.warning("Session %s: %s", session, error)
+            trouble = error
+    return trouble
 
 
 def _is_over(now: int, started: int, seconds: int) -> bool:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
-import time
 
 from airflow_dataloader.workspace.jobs import states
 from airflow_dataloader.workspace.jobs.execution import RunExecution, Stand, StopSign
 from airflow_dataloader.workspace.jobs.states import Stop
 
 log = logging.getLogger(__name__)
+
+#: Seconds before the next try, where something failed that has nothing to do with a run.
+_PAUSE_SECONDS = 1.0
 
 
 class RunQueue:
@@ -41,12 +44,14 @@ class RunQueue:
 
     def stop(self, run_id: int, reason: Stop = Stop.CANCEL) -> None:
         """Ask for the end of a run; nothing happens if it has ended."""
-        self._stand.store.stop(run_id, reason)
-        with self._changed:
-            sign = self._stops.get(run_id)
-            if sign is not None:
-                sign.give(reason)
-            self._wake()
+        try:
+            self._stand.store.stop(run_id, reason)
+        finally:
+            with self._changed:
+                sign = self._stops.get(run_id)
+                if sign is not None:
+                    sign.give(reason)
+                self._wake()
 
     def close(self) -> None:
         """End the runs that run, and leave those that wait to the next workspace."""
@@ -55,7 +60,10 @@ class RunQueue:
             self._wake()
         self._dispatcher.join()
         for run_id in list(self._stops):
-            self.stop(run_id, Stop.SHUTDOWN)
+            try:
+                self.stop(run_id, Stop.SHUTDOWN)
+            except sqlite3.Error as error:
+                log.error("Why run %s is to end is not on record: %s", run_id, error)
         for thread in list(self._threads):
             thread.join()
 
@@ -69,7 +77,7 @@ class RunQueue:
             except Exception:
                 # Whatever it was, those that wait must not wait for ever.
                 log.exception("The queue was not looked through.")
-                time.sleep(1.0)
+                self._pause()
                 self.wake()
 
     def _look(self) -> None:
@@ -92,25 +100,47 @@ class RunQueue:
         with self._changed:
             self._stops[run_id] = sign
             self._threads.add(thread)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # no thread was to be had: it waits as before
+            with self._changed:
+                del self._stops[run_id]
+                self._threads.discard(thread)
+            raise
 
     def _see_through(self, run_id: int, sign: StopSign) -> None:
-        store = self._stand.store
         try:
-            # Read after the sign is up: a stop that came before is on record, a later one finds the sign.
-            run = store.run(run_id)
-            if run is not None:
-                if run.stop is not None:
-                    sign.give(run.stop)
-                RunExecution(self._stand, run, sign).execute()
-        except Exception as error:
-            log.exception("Run %s ended by an error of the workspace.", run_id)
-            store.end(run_id, states.broken(f"The workspace failed: {type(error).__name__}."))
+            self._execute(run_id, sign)
+        except sqlite3.Error:
+            # The store's trouble, not the run's, whose process may live: it is taken up again.
+            log.exception("Run %s was left for now.", run_id)
+            self._pause()
         finally:
             with self._changed:
                 del self._stops[run_id]
                 self._threads.discard(threading.current_thread())
                 self._wake()
+
+    def _execute(self, run_id: int, sign: StopSign) -> None:
+        store = self._stand.store
+        # Read after the sign is up: a stop that came before is on record, a later one finds the sign.
+        run = store.run(run_id)
+        if run is None:
+            return
+        if run.stop is not None:
+            sign.give(run.stop)
+        try:
+            RunExecution(self._stand, run, sign).execute()
+        except sqlite3.Error:
+            raise
+        except Exception as error:
+            log.exception("Run %s ended by an error of the workspace.", run_id)
+            store.end(run_id, states.broken(f"The workspace failed: {type(error).__name__}."))
+
+    def _pause(self) -> None:
+        """Wait before what has failed is tried again, until the queue closes at most."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closing, timeout=_PAUSE_SECONDS)
 
     def _end_unstarted(self, run_id: int, reason: Stop) -> None:
         run = self._stand.store.run(run_id)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from airflow_dataloader.workspace.jobs import execution
 from airflow_dataloader.workspace.spark.given import GivenSpark
 from tests.bench import Bench
 from tests.integration.engines.workshop import sleeping
@@ -137,6 +140,60 @@ def test_a_file_that_is_not_there_ends_the_run(start: Start) -> None:
     run = workspace.wait(run_id)
     assert run["status"]["termination_details"]["code"] == "RESOURCE_NOT_FOUND"
     assert workspace.output(run_id)["error"] == "Cannot read the python file /Workspace/gone.py."
+
+
+def refuse(workspace: Workspace, *states: str) -> None:
+    """Have the runs' database refuse states, as a full disk does."""
+    trigger = "CREATE TRIGGER full BEFORE UPDATE OF life_cycle ON run WHEN new.life_cycle IN ({}) "
+    names = ", ".join(f"'{state}'" for state in states)
+    with closing(sqlite3.connect(workspace.desk.stand.home.database)) as other:
+        other.execute(f"{trigger.format(names)} BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+
+
+def allow(workspace: Workspace) -> None:
+    with closing(sqlite3.connect(workspace.desk.stand.home.database)) as other:
+        other.execute("DROP TRIGGER full")
+
+
+@pytest.mark.parametrize("refused", [["TERMINATING"], ["TERMINATING", "TERMINATED", "INTERNAL_ERROR"]])
+def test_what_is_to_end_ends_whatever_the_store_says(
+    tmp_path: Path, script: Path, monkeypatch: pytest.MonkeyPatch, refused: list[str]
+) -> None:
+    monkeypatch.setattr(execution, "_STORE_SECONDS", 0.05)
+    spark = Counted()
+    with starting(tmp_path, script, spark) as start:
+        workspace = start()
+        run_id = workspace.submit("sleep", "600")
+        workspace.said(run_id, "task sleep")
+        process = workspace.process(run_id)
+        refuse(workspace, *refused)
+        workspace.cancel(run_id)
+        until(lambda: not process.is_running() and spark.ended)
+        if "TERMINATED" in refused:
+            assert workspace.life_cycle(run_id) == "RUNNING"
+        allow(workspace)
+        run = workspace.wait(run_id)
+    assert run["state"]["result_state"] == run["tasks"][0]["state"]["result_state"] == "CANCELED"
+    assert spark.given == len(spark.ended) == 1
+
+
+def test_a_workspace_ends_what_it_started_though_its_store_takes_nothing(
+    tmp_path: Path, script: Path
+) -> None:
+    spark = Counted()
+    with starting(tmp_path, script, spark) as start:
+        workspace = start()
+        run_id = workspace.submit("sleep", "600")
+        workspace.said(run_id, "task sleep")
+        process = workspace.process(run_id)
+        with closing(sqlite3.connect(workspace.desk.stand.home.database)) as other:
+            other.execute("CREATE TRIGGER full BEFORE UPDATE ON run BEGIN SELECT RAISE(ABORT, 'full'); END")
+    assert not process.is_running()
+    assert len(spark.ended) == 1
+    with closing(sqlite3.connect(workspace.desk.stand.home.database)) as other:
+        other.execute("DROP TRIGGER full")
+    with starting(tmp_path, script, spark) as start:
+        assert start().wait(run_id)["tasks"][0]["state"]["result_state"] == "FAILED"
 
 
 def test_a_task_that_cannot_be_launched_gives_spark_back(tmp_path: Path, script: Path) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
+from airflow_dataloader.workspace.jobs.model import Submission, TaskSpec
 from tests.integration.workspace.conftest import Start, Workspace
 from tests.waiting import until
 
@@ -124,3 +128,17 @@ def test_a_task_killed_with_its_wrapper_is_nobody_s_success(start: Start) -> Non
 def test_what_a_task_leaves_behind_does_not_keep_its_run_alive(start: Start) -> None:
     workspace: Workspace = start()
     assert workspace.wait(workspace.submit("child"))["state"]["result_state"] == "SUCCESS"
+
+
+def test_a_run_for_which_no_thread_is_to_be_had_waits(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    workspace = start()
+    spec = TaskSpec(key="t", python_file=str(workspace.script), parameters=("sleep", "0"))
+    usual = threading.stack_size(2**46)
+    try:
+        payload = {"tasks": [{"task_key": "t"}]}
+        run_id, _ = workspace.desk.stand.store.submit(Submission(name="t", tasks=(spec,), payload=payload))
+        workspace.desk.queue.wake()
+        until(lambda: "can't start new thread" in caplog.text)
+    finally:
+        threading.stack_size(usual)
+    assert workspace.wait(run_id)["state"]["result_state"] == "SUCCESS"

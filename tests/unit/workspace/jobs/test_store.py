@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import sqlite3
 import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -151,6 +153,20 @@ def test_a_change_that_fails_changes_nothing(store: RunStore) -> None:
         store.submit(submission("\ud800"))
     assert store.alive() == {}
     assert store.submit(submission())[1]
+
+
+def test_a_disk_that_was_full_at_a_commit_leaves_nothing_behind(store: RunStore, tmp_path: Path) -> None:
+    run_id, _ = store.submit(submission())
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "runs.db-wal").stat().st_size, limits[1]))
+    try:
+        with pytest.raises(sqlite3.OperationalError):
+            store.end(run_id, SUCCEEDED)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert store.alive() == {run_id: None}
+    store.end(run_id, exited(1))
+    assert found(store, run_id).end == exited(1)
 
 
 def test_a_run_may_be_over_before_it_began(store: RunStore) -> None:
