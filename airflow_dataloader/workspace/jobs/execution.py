@@ -7,7 +7,6 @@ import logging
 import sqlite3
 import sys
 import threading
-import time
 import uuid
 from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -17,6 +16,7 @@ from airflow_dataloader.exceptions import EngineFailed
 from airflow_dataloader.workspace.home import WorkspaceHome
 from airflow_dataloader.workspace.jobs import states
 from airflow_dataloader.workspace.jobs.environment import TaskPlace, find_python_file, task_environment
+from airflow_dataloader.workspace.jobs.limit import Limit
 from airflow_dataloader.workspace.jobs.model import Run, TaskRun
 from airflow_dataloader.workspace.jobs.process import TaskProcess, launch, was_never_started
 from airflow_dataloader.workspace.jobs.states import Code, End, LifeCycle, Result, Stop
@@ -73,6 +73,7 @@ class RunExecution:
         self._stand = stand
         self._run = run
         self._stop = stop
+        self._limit = Limit(run.submission.timeout, run.times.started)
 
     def execute(self) -> None:
         """Run what has not ended, each task as soon as those before it have succeeded."""
@@ -96,7 +97,7 @@ class RunExecution:
             if failed is not None:
                 end = states.upstream(failed)
             else:
-                end = TaskExecution(self._stand, self._run, task, self._stop).execute()
+                end = TaskExecution(self._stand, self._run, task, self._stop, self._limit).execute()
         except Exception as error:  # a run must not stay where it is because of a bug
             log.exception("Run %s ended by an error of the workspace.", self._run.run_id)
             end = states.broken(f"The workspace failed: {type(error).__name__}.")
@@ -123,11 +124,13 @@ class RunExecution:
 class TaskExecution:
     """One task of a run."""
 
-    def __init__(self, stand: Stand, run: Run, task: TaskRun, stop: StopSign) -> None:
+    def __init__(self, stand: Stand, run: Run, task: TaskRun, stop: StopSign, limit: Limit) -> None:
+        """``limit`` is the whole run's."""
         self._stand = stand
         self._run = run
         self._task = task
         self._stop = stop
+        self._limits = (limit, Limit(task.spec.timeout, task.times.started))
         self._folder = stand.home.run_folder(run.run_id, task.run_id)
 
     def execute(self) -> End:
@@ -174,12 +177,11 @@ class TaskExecution:
             spark_remote=with_session(lease.remote, session),
         )
 
-        def record(pid: int, born: float) -> None:
+        def record(pid: int, born: str) -> None:
             store.move(self._run.run_id, LifeCycle.RUNNING)
             store.begin(self._task.run_id, pid, born)
-            # Time limits count from the moments that are on record now.
-            self._run = store.run(self._run.run_id) or self._run
-            self._task = self._run.task(self._task.run_id)
+            for limit in self._limits:
+                limit.begin()
 
         return launch(
             [sys.executable, script, *self._task.spec.parameters],
@@ -220,11 +222,11 @@ class TaskExecution:
 
     def _overdue(self) -> bool:
         """Whether a limit has passed; one of the whole run ends the task's siblings too."""
-        now = time.time_ns() // 1_000_000
-        if _is_over(now, self._run.times.started, self._run.submission.timeout):
+        of_run, of_task = self._limits
+        if of_run.passed:
             self._stop.give(Stop.TIMEOUT)
             return True
-        return _is_over(now, self._task.times.started, self._task.spec.timeout)
+        return of_task.passed
 
 
 def _end_all(process: TaskProcess, lease: Lease, session: str) -> EngineFailed | None:
@@ -239,7 +241,3 @@ def _end_all(process: TaskProcess, lease: Lease, session: str) -> EngineFailed |
             log.warning("Session %s: %s", session, error)
             trouble = error
     return trouble
-
-
-def _is_over(now: int, started: int, seconds: int) -> bool:
-    return bool(started and seconds) and now > started + seconds * 1000

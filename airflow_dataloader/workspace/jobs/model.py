@@ -54,9 +54,9 @@ class TaskRun:
     life_cycle: LifeCycle
     times: Times
     end: End | None = None
-    #: Its process, known again by number and moment of birth (seconds since 1970).
+    #: Its process, known again by number and birth.
     pid: int | None = None
-    born: float | None = None
+    born: str | None = None
     #: Its Spark Connect session.
     session: str | None = None
 

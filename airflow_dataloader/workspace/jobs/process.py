@@ -13,6 +13,8 @@ from typing import IO
 
 import psutil
 
+from airflow_dataloader.workspace.birth import birth_of
+
 # Reads one word before it begins: we write it when the process is on record. If we die before that, the end
 # of its input comes instead, and nothing was run. Afterwards it outlives us, and leaves the exit code behind.
 # What the task started and did not end, it ends.
@@ -33,15 +35,13 @@ _EXIT_FILE = "exit-code"
 #: and stops what it started at the source; one that is killed cannot.
 _ENDS = ((signal.SIGINT, 10.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, 30.0))
 _POLL_SECONDS = 0.05
-#: Two readings of one process's moment of birth differ by less.
-_SAME_BIRTH_SECONDS = 2.0
 
 
 class TaskProcess:
     """The leader of a task's process group, ours by birth or adopted."""
 
     def __init__(
-        self, folder: Path, pid: int, born: float, child: subprocess.Popen[bytes] | None = None
+        self, folder: Path, pid: int, born: str, child: subprocess.Popen[bytes] | None = None
     ) -> None:
         self.folder = folder
         self.pid = pid
@@ -76,7 +76,7 @@ class TaskProcess:
         try:
             process = psutil.Process(self.pid)
             ours = (
-                abs(process.create_time() - self.born) < _SAME_BIRTH_SECONDS
+                birth_of(self.pid) == self.born
                 and str(self.folder / _EXIT_FILE) in process.cmdline()
                 and process.status() != psutil.STATUS_ZOMBIE
             )
@@ -89,9 +89,9 @@ def launch(
     command: Sequence[str],
     environment: Mapping[str, str],
     folder: Path,
-    record: Callable[[int, float], None],
+    record: Callable[[int, str], None],
 ) -> TaskProcess:
-    """Start ``command`` in a group of its own, after ``record`` has its number and moment of birth.
+    """Start ``command`` in a group of its own, after ``record`` has its number and birth.
 
     What it says goes to ``stdout.log`` and ``stderr.log`` in ``folder``.
     """
@@ -110,7 +110,7 @@ def launch(
     pipe = child.stdin
     assert pipe is not None
     try:
-        born = psutil.Process(child.pid).create_time()
+        born = birth_of(child.pid)
         record(child.pid, born)
         pipe.write(b"go\n")
     finally:

@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS run (
     code TEXT, result TEXT, message TEXT NOT NULL DEFAULT '',
     stop TEXT,
     submitted INTEGER NOT NULL, started INTEGER NOT NULL DEFAULT 0, ended INTEGER NOT NULL DEFAULT 0,
-    pid INTEGER, born REAL, session TEXT, token_hash TEXT
+    pid INTEGER, born TEXT, session TEXT, token_hash TEXT
 );
 CREATE INDEX IF NOT EXISTS run_parent ON run (parent);
 CREATE INDEX IF NOT EXISTS run_token_hash ON run (token_hash) WHERE token_hash IS NOT NULL;
@@ -137,7 +137,7 @@ class RunStore:
                 "UPDATE run SET session = ?, token_hash = ? WHERE id = ?", (session, token_hash, task_run_id)
             )
 
-    def begin(self, task_run_id: int, pid: int, born: float) -> None:
+    def begin(self, task_run_id: int, pid: int, born: str) -> None:
         """Record the process of a task, which runs from now on."""
         with self._changing() as connection:
             connection.execute(

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import psutil
 
+from airflow_dataloader.workspace.birth import birth_of
 from airflow_dataloader.workspace.private_file import write_private
 
-_SAME_BIRTH_SECONDS = 2.0
 _WORD = "SparkConnectServer"
 #: It is being ended by its own watcher, politely at first.
 _WAIT_SECONDS = 15.0
@@ -20,7 +20,7 @@ _WAIT_SECONDS = 15.0
 
 def note_server(path: Path, pid: int) -> None:
     """Write down which process is our server."""
-    write_private(path, json.dumps({"pid": pid, "born": psutil.Process(pid).create_time()}))
+    write_private(path, json.dumps({"pid": pid, "born": birth_of(pid)}))
 
 
 def end_left_over(path: Path) -> None:
@@ -28,8 +28,7 @@ def end_left_over(path: Path) -> None:
     try:
         noted = json.loads(path.read_text())
         process = psutil.Process(noted["pid"])
-        ours = abs(process.create_time() - noted["born"]) < _SAME_BIRTH_SECONDS
-        ours = ours and any(_WORD in word for word in process.cmdline())
+        ours = birth_of(process.pid) == noted["born"] and any(_WORD in word for word in process.cmdline())
     except (OSError, ValueError, KeyError, psutil.Error):
         return
     if not ours:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -61,6 +63,24 @@ def test_a_run_that_takes_too_long_is_timed_out(start: Start) -> None:
         assert ended["state"]["result_state"] == "TIMEDOUT"
         assert ended["status"]["termination_details"]["code"] == "CANCELED"
         assert ended["end_time"] - ended["start_time"] >= 1000
+
+
+def test_a_clock_that_is_set_ends_nothing(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = start()
+    go = tmp_path / "go"
+    task = workspace.task("await", str(go), "0", timeout_seconds=3600)
+    run_id = workspace.submit_body({"tasks": [task], "timeout_seconds": 3600})
+    workspace.said(run_id, "task await")
+    real, real_ns = time.time, time.time_ns
+    monkeypatch.setattr(time, "time", lambda: real() + 3 * 3600)
+    monkeypatch.setattr(time, "time_ns", lambda: real_ns() + 3 * 3600 * 10**9)
+    # Looked at again, and again, before anything else happens.
+    workspace.wait(workspace.submit("sleep", "1"))
+    assert workspace.life_cycle(run_id) == "RUNNING"
+    go.touch()
+    assert workspace.wait(run_id)["state"]["result_state"] == "SUCCESS"
 
 
 def test_waiting_does_not_count_towards_the_timeout(start: Start) -> None:

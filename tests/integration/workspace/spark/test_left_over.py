@@ -12,6 +12,7 @@ import pytest
 
 from airflow_dataloader.workspace.spark.left_over import end_left_over, note_server
 from tests.bench import Bench
+from tests.clock import set_clock
 from tests.integration.engines.workshop import sleeping
 from tests.integration.workspace.jobs.test_execution import SLOW, TASK, commits
 from tests.integration.workspace.test_service import Daemon
@@ -68,7 +69,8 @@ def test_a_process_that_is_no_spark_server_is_left_alone(tmp_path: Path) -> None
     end_left_over(note)
 
 
-def test_a_server_that_was_left_is_ended(tmp_path: Path) -> None:
+@pytest.mark.parametrize("clock", ["kept", "set"])
+def test_a_server_that_was_left_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: str) -> None:
     note = tmp_path / "spark.json"
     command = [sys.executable, "-c", "print(flush=True); input()", "SparkConnectServer"]
     with subprocess.Popen(
@@ -77,5 +79,7 @@ def test_a_server_that_was_left_is_ended(tmp_path: Path) -> None:
         assert server.stdout is not None
         server.stdout.readline()
         note_server(note, server.pid)
+        if clock == "set":
+            set_clock(monkeypatch, tmp_path / "proc", server.pid)
         end_left_over(note)
         assert server.poll() is not None

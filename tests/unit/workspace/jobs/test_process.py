@@ -11,7 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from airflow_dataloader.workspace.birth import birth_of
 from airflow_dataloader.workspace.jobs.process import TaskProcess, launch, was_never_started
+from tests.clock import set_clock
 from tests.waiting import until
 
 SLEEP = (sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)")
@@ -90,17 +92,28 @@ def test_what_a_task_leaves_running_ends_with_it(tmp_path: Path) -> None:
 
 def test_a_number_that_is_somebody_else_s_by_now_is_left_alone(tmp_path: Path) -> None:
     with subprocess.Popen(["sleep", "600"]) as other:
-        born = psutil.Process(other.pid).create_time()
+        born = birth_of(other.pid)
         TaskProcess(tmp_path, other.pid, born).end()
-        TaskProcess(tmp_path, other.pid, born - 3600).end()
+        TaskProcess(tmp_path, other.pid, birth_of(os.getpid())).end()
         assert other.poll() is None
         other.kill()
+
+
+def test_an_adopted_one_lives_on_when_the_clock_is_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = begin(tmp_path, *SLEEP)
+    set_clock(monkeypatch, tmp_path / "proc", process.pid)
+    seen = adopted(process)
+    assert seen.alive
+    seen.end()
+    assert not process.alive
 
 
 def test_nothing_runs_before_it_is_on_record(tmp_path: Path) -> None:
     """As when the workspace dies between making the process and writing it down."""
 
-    def refuse(pid: int, born: float) -> None:
+    def refuse(pid: int, born: str) -> None:
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):

@@ -89,10 +89,10 @@ def test_a_life(store: RunStore) -> None:
     store.prepare(task.run_id, "session", "hash")
     assert store.knows_token("hash")
     store.move(run_id, LifeCycle.RUNNING)
-    store.begin(task.run_id, 17, 1.5)
+    store.begin(task.run_id, 17, "boot 15")
     run = found(store, run_id)
     begun = run.tasks[0]
-    assert (begun.pid, begun.born, begun.session) == (17, 1.5, "session")
+    assert (begun.pid, begun.born, begun.session) == (17, "boot 15", "session")
     assert begun.times.started
     assert run.times.started
     store.move(run_id, LifeCycle.TERMINATING)
