@@ -61,9 +61,13 @@ class WorkspaceHome:
         """Process of the Spark server, for whoever finds it left over."""
         return self.folder / "spark.json"
 
+    def logs_of(self, run_id: int) -> Path:
+        """Return the folder of a run's logs."""
+        return self.folder / "runs" / str(run_id)
+
     def run_folder(self, run_id: int, task_run_id: int) -> Path:
         """Return the folder of a task's logs."""
-        return self.folder / "runs" / str(run_id) / str(task_run_id)
+        return self.logs_of(run_id) / str(task_run_id)
 
     @contextmanager
     def taken(self) -> Iterator[None]:

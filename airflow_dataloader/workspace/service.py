@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -24,8 +22,6 @@ from airflow_dataloader.workspace.listening import listen, url_of
 from airflow_dataloader.workspace.secret_store import SecretFile
 from airflow_dataloader.workspace.spark.protocol import Spark
 from airflow_dataloader.workspace.tokens import owner_token
-
-_KEPT_DAYS = 60
 
 #: Runs at a time where nobody says otherwise: two, or as many as there are cores.
 DEFAULT_RUNS = max(2, os.cpu_count() or 1)
@@ -65,7 +61,6 @@ def running(settings: WorkspaceSettings, open_spark: Callable[[WorkspaceHome], S
         stand = Stand(
             home=home, store=store, spark=spark, url=url_of(socket), environment=settings.environment
         )
-        _forget_old(stand)
         queue = RunQueue(stand, settings.max_concurrent_runs)
         desk = Desk(
             stand=stand,
@@ -80,14 +75,6 @@ def running(settings: WorkspaceSettings, open_spark: Callable[[WorkspaceHome], S
         queue.start()
         stack.callback(queue.close)
         yield desk
-
-
-def _forget_old(stand: Stand) -> None:
-    """Forget runs and logs that are older than Databricks keeps them."""
-    now = time.time_ns() // 1_000_000
-    for run_id in stand.store.ended_before(now - _KEPT_DAYS * 24 * 3600 * 1000):
-        shutil.rmtree(stand.home.folder / "runs" / str(run_id), ignore_errors=True)
-        stand.store.forget(run_id)
 
 
 @contextmanager

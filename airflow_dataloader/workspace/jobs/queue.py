@@ -5,15 +5,19 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+import time
 
 from airflow_dataloader.workspace.jobs import states
 from airflow_dataloader.workspace.jobs.execution import RunExecution, Stand, StopSign
+from airflow_dataloader.workspace.jobs.forget import forget_old
 from airflow_dataloader.workspace.jobs.states import Stop
 
 log = logging.getLogger(__name__)
 
 #: Seconds before the next try, where something failed that has nothing to do with a run.
 _PAUSE_SECONDS = 1.0
+#: Seconds between two looks for runs that are too old to be kept.
+_FORGET_SECONDS = 24 * 3600.0
 
 
 class RunQueue:
@@ -68,12 +72,17 @@ class RunQueue:
             thread.join()
 
     def _dispatch(self) -> None:
+        forget_at = time.monotonic()
         while not self._closing:
             with self._changed:
-                self._changed.wait_for(lambda: self._woken)
+                self._changed.wait_for(lambda: self._woken, timeout=_FORGET_SECONDS)
                 self._woken = False
             try:
                 self._look()
+                if time.monotonic() >= forget_at:
+                    # Before it is done: what cannot be forgotten today may be tomorrow.
+                    forget_at = time.monotonic() + _FORGET_SECONDS
+                    forget_old(self._stand.home, self._stand.store)
             except Exception:
                 # Whatever it was, those that wait must not wait for ever.
                 log.exception("The queue was not looked through.")

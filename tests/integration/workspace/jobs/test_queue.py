@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_dataloader.workspace.jobs import queue
 from airflow_dataloader.workspace.jobs.model import Submission, TaskSpec
 from tests.integration.workspace.conftest import Start, Workspace
 from tests.waiting import until
@@ -148,6 +149,21 @@ def test_a_task_killed_with_its_wrapper_is_nobody_s_success(start: Start) -> Non
 def test_what_a_task_leaves_behind_does_not_keep_its_run_alive(start: Start) -> None:
     workspace: Workspace = start()
     assert workspace.wait(workspace.submit("child"))["state"]["result_state"] == "SUCCESS"
+
+
+def test_old_runs_are_forgotten_while_the_workspace_stays_up(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "_FORGET_SECONDS", 0.05)
+    workspace = start()
+    old = workspace.submit("sleep", "0")
+    workspace.wait(old)
+    home, store = workspace.desk.stand.home, workspace.desk.stand.store
+    assert home.logs_of(old).exists()
+    real = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: real() + 61 * 24 * 3600 * 10**9)
+    until(lambda: store.run(old) is None)
+    assert not home.logs_of(old).exists()
 
 
 def test_a_run_for_which_no_thread_is_to_be_had_waits(start: Start, caplog: pytest.LogCaptureFixture) -> None:
