@@ -90,7 +90,7 @@ class Option:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Every setting with its default and what it means. A field's name is the setting's name."""
+    """Every setting that something reads: its default, what it means, and its name, which is the field's."""
 
     home: Path = field(
         default_factory=lambda: _home(_HOME),
@@ -116,21 +116,17 @@ class Settings:
     )
     batch_size: int = _count(10, "Rows that one claim takes at most.")
     max_concurrent_loads: int = _count(32, "Loads that may live at the same time, over all sources.")
-    tables_per_run: int = _count(1, "Loads that share one Databricks run.")
     queued_minutes: int = _count(60, "Minutes that a load may stay Queued.")
-    running_minutes: int = _count(180, "Minutes that a load may stay In Progress.")
-    progress_minutes: int = _count(10, "Minutes that a load may stay In Progress without progress.")
+    progress_minutes: int = _count(
+        10,
+        "Minutes that a load may stay In Progress without progress. Airflow gives such a load up; the loader "
+        "ends it half a minute earlier, by this setting in its own environment on the cluster. Set both.",
+    )
     lease_seconds: int = _count(
         60,
-        "Seconds that one heartbeat is good for. A heartbeat comes every 10 s, so 30 forgives two lost ones.",
+        "Seconds that one heartbeat is good for. A heartbeat comes every 10 s, so 30 forgives two lost ones. "
+        "Only loaders read it, each from its own environment, on the cluster for example.",
         minimum=30,
-    )
-    longqueued_interval_minutes: int = _count(10, "Minutes between two looks at loads that are Queued.")
-    longrunning_interval_minutes: int = _count(10, "Minutes between two looks at loads that are In Progress.")
-    failed_interval_minutes: int = _count(15, "Minutes between two looks at rows that are Failed.")
-    landing_table_interval_minutes: int = _count(30, "Minutes between two looks for new landing tables.")
-    max_retries: int = _count(
-        3, "Early retries of a failed row before a person has to look; 0 for none.", minimum=0
     )
     poll_seconds: int = _count(10, "Seconds between two looks at a Databricks run.")
 

@@ -16,9 +16,11 @@ from airflow_dataloader.cli.control import control_engine
 from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.cli.local_engine import local_engine
 from airflow_dataloader.cli.local_secrets import local_secrets
+from airflow_dataloader.core.reaping import ReapLimits
 from airflow_dataloader.core.selector import Selector, parse
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.loader import interrupt
+from airflow_dataloader.loader.keeper import LeaseTimes
 from airflow_dataloader.loader.local import Loaded, load_locally
 from airflow_dataloader.loader.worker import Worker
 from airflow_dataloader.settings import Settings
@@ -76,7 +78,13 @@ def _load(selector: Selector | None) -> list[Loaded]:
         def open_worker() -> Worker:
             progress.step("Starting Spark")
             engine = stack.enter_context(local_engine(settings))
-            return Worker(control=control, engine=engine, secrets=local_secrets(settings), observer=progress)
+            return Worker(
+                control=control,
+                engine=engine,
+                secrets=local_secrets(settings),
+                observer=progress,
+                times=LeaseTimes.of(settings),
+            )
 
         loaded = load_locally(
             control,
@@ -84,6 +92,7 @@ def _load(selector: Selector | None) -> list[Loaded]:
             selector=selector,
             report=partial(_report, progress),
             max_concurrent=settings.max_concurrent_loads,
+            limits=ReapLimits(queue=60 * settings.queued_minutes, progress=60 * settings.progress_minutes),
         )
         show(progress.console, loaded)
     return loaded

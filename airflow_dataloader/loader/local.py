@@ -13,6 +13,7 @@ from sqlalchemy import Engine as ControlEngine
 from airflow_dataloader.control.claim import Claimed, claim
 from airflow_dataloader.control.reap import reap
 from airflow_dataloader.control.rows import SelectedRow, cancel, select_rows
+from airflow_dataloader.core.reaping import ReapLimits
 from airflow_dataloader.core.receipt import Receipt
 from airflow_dataloader.core.selector import Selector
 from airflow_dataloader.core.status import LoadStatus
@@ -55,16 +56,17 @@ def load_locally(
     selector: Selector | None,
     report: Callable[[Loaded], None] = lambda _: None,
     max_concurrent: int = 32,
+    limits: ReapLimits | None = None,
 ) -> list[Loaded]:
     """Load the selected rows now, whatever their slot; without a selector, what is due.
 
-    Loads that died earlier are given up first, where their time is over. Rows are claimed one at a time, so
-    that none waits in a queue that only this process knows. ``open_worker`` is called once, and only when
-    there is something to load: an engine takes seconds to start. ``report`` is told of each end;
-    ``max_concurrent`` loads may live at the same time, other processes' included. Raises ConfigurationError
+    Loads whose time by ``limits`` is over are given up first. Rows are claimed one at a time, so that none
+    waits in a queue that only this process knows. ``open_worker`` is called once, and only when there is
+    something to load: an engine takes seconds to start. ``report`` is told of each end; ``max_concurrent``
+    loads may live at the same time, other processes' included. Raises ConfigurationError
     if the selector matches no active row.
     """
-    reap(control, run_api=None)
+    reap(control, run_api=None, limits=limits)
     worker = cache(open_worker)
     ended = []
     for claimed in _claims(control, selector, max_concurrent):

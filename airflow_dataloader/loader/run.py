@@ -57,6 +57,7 @@ def run_load(worker: Worker, ids: LoadIds) -> Result:
         nonce=nonce,
         databricks_run=worker.databricks_run,
         workspace_host=worker.workspace_host,
+        lease_seconds=round(worker.times.lease),
     )
     try:
         started = patiently(start, until=time.monotonic() + START_PATIENCE)

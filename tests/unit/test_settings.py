@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import airflow_dataloader
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.settings import Settings
 
@@ -15,28 +16,29 @@ def test_everything_has_a_default() -> None:
     assert settings.databricks_conn_id == "databricks_default"
     assert settings.cluster is None
     assert settings.loader_path is None
-    assert (settings.batch_size, settings.max_concurrent_loads, settings.tables_per_run) == (10, 32, 1)
-    assert (settings.queued_minutes, settings.running_minutes, settings.progress_minutes) == (60, 180, 10)
-    assert (settings.lease_seconds, settings.max_retries) == (60, 3)
-    assert [
-        settings.longqueued_interval_minutes,
-        settings.longrunning_interval_minutes,
-        settings.failed_interval_minutes,
-        settings.landing_table_interval_minutes,
-    ] == [10, 10, 15, 30]
+    assert (settings.batch_size, settings.max_concurrent_loads) == (10, 32)
+    assert (settings.queued_minutes, settings.progress_minutes, settings.lease_seconds) == (60, 10, 60)
+    assert settings.poll_seconds == 10
+
+
+def test_every_setting_is_read_somewhere() -> None:
+    package = Path(airflow_dataloader.__file__).parent
+    code = [path.read_text() for path in package.rglob("*.py") if path.name != "settings.py"]
+    for option in Settings.options():
+        assert any(f"settings.{option.name}" in text for text in code), option.name
 
 
 def test_airflows_name_wins_over_ours_and_an_empty_value_is_none() -> None:
     environ = {
         "AIRFLOW__DATALOADER__BATCH_SIZE": "20",
         "DATALOADER_BATCH_SIZE": "30",
-        "AIRFLOW__DATALOADER__MAX_RETRIES": "",
-        "DATALOADER_MAX_RETRIES": "0",
+        "AIRFLOW__DATALOADER__POLL_SECONDS": "",
+        "DATALOADER_POLL_SECONDS": "5",
         "DATALOADER_CONTROL_URL": "postgresql://elsewhere/dataloader",
     }
     settings = Settings.from_environment(environ)
     assert settings.batch_size == 20
-    assert settings.max_retries == 0
+    assert settings.poll_seconds == 5
 
 
 def test_home_is_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -62,7 +64,7 @@ def test_the_documents_name_of_the_cluster_is_honoured() -> None:
     [
         ("DATALOADER_BATCH_SIZE", "0", "a whole number, at least 1"),
         ("DATALOADER_BATCH_SIZE", "ten", "a whole number, at least 1"),
-        ("DATALOADER_MAX_RETRIES", "-1", "a whole number, at least 0"),
+        ("DATALOADER_POLL_SECONDS", "-1", "a whole number, at least 1"),
         ("AIRFLOW__DATALOADER__LEASE_SECONDS", "5", "a whole number, at least 30"),
         ("DATALOADER_SCHEDULE_MODE", "asset", "one of interval"),
         ("DATALOADER_CLUSTER", "0101-abc", "a JSON object with one of existing_cluster_id"),

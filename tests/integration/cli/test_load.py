@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from functools import partial
+from typing import cast
 
 import pytest
 
 from tests.bench import Bench
 from tests.integration.cli.conftest import Command
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -107,3 +111,21 @@ def test_spark_that_is_not_there_leaves_no_row_waiting(
     assert "Error: DATALOADER_IVY_SETTINGS is '/nothing.xml'" in error
     assert bench.state(row).last_status == "Failed"
     assert "/nothing.xml" in bench.state(row).last_status_message
+
+
+def test_the_environment_s_settings_hold_for_the_load(
+    bench: Bench, load: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(bench, "orders")
+    row = bench.row("orders", query="SELECT id, length(pg_sleep(3)::text) AS at FROM orders")
+    monkeypatch.setenv("DATALOADER_LEASE_SECONDS", "7200")
+
+    def lease_of() -> timedelta:
+        until(lambda: any(load.load_status == "In Progress" for load in bench.history(row)))
+        (live,) = bench.history(row)
+        return cast("timedelta", live.lease_until - live.load_start_time)
+
+    with ThreadPoolExecutor(1) as pool:
+        lease = pool.submit(lease_of)
+        assert load("-s", "name:orders")[0] == 0
+    assert lease.result() > timedelta(hours=1)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import text
 
+from airflow_dataloader.control import lease
+from airflow_dataloader.core.reaping import ReapLimits
 from airflow_dataloader.core.selector import parse
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.exceptions import ConfigurationError, EngineFailed
@@ -61,6 +64,21 @@ def test_a_row_that_another_load_holds_is_named_and_left_alone(bench: Bench) -> 
     assert ended.status is None
     assert "Not claimed" in ended.message
     assert bench.history(row)[-1].load_status == LoadStatus.QUEUED
+
+
+@pytest.mark.parametrize(("minutes", "status"), [(90, "In Progress"), (30, "Failed")])
+def test_loads_that_see_no_progress_are_given_up_by_the_limits_that_are_asked_for(
+    bench: Bench, minutes: int, status: str
+) -> None:
+    row = bench.row("a")
+    ids = bench.claim(row)
+    lease.start(bench.control, ids.metadata_id, ids.epoch, nonce="n", lease_seconds=7200)
+    an_hour_ago = text("UPDATE control.historical_metadata SET progress_at = now() - interval '1 hour'")
+    with bench.control.begin() as connection:
+        connection.execute(an_hour_ago)
+    limits = ReapLimits(startup=0, progress=60 * minutes)
+    assert load_locally(bench.control, refuse_to_open, selector=None, limits=limits) == []
+    assert bench.state(row).last_status == status
 
 
 def test_a_selector_that_matches_nothing_says_so(bench: Bench) -> None:
