@@ -25,6 +25,7 @@ _LONGEST_RUN = 220
 
 _NEWEST = text("""
 SELECT h.id, h.epoch, h.load_status, h.log_message, h.reaping_until IS NOT NULL AS reaped,
+    h.databricks_run, h.workspace_host,
     (h.config_snapshot ->> 'max_runtime_minutes')::integer AS max_runtime_minutes,
     (SELECT id FROM control.installation) AS installation
 FROM control.historical_metadata h
@@ -81,6 +82,9 @@ class Attached:
     status: LoadStatus
     message: str | None
     max_runtime_minutes: int
+    #: Its run, where an earlier try or its loader has put one on record, and whose workspace that is.
+    databricks_run: str | None = None
+    workspace_host: str | None = None
     #: Somebody is ending it: nothing is to be submitted any more.
     doomed: bool = False
 
@@ -88,6 +92,11 @@ class Attached:
     def over(self) -> bool:
         """Whether it has ended."""
         return self.status in OVER
+
+    @property
+    def submitted(self) -> bool:
+        """Whether a run does it already, or a loader of one that nobody recorded."""
+        return self.databricks_run is not None or self.status is LoadStatus.IN_PROGRESS
 
     @property
     def token(self) -> str:
@@ -150,6 +159,8 @@ def _newest(engine: Engine, claimed: Claimed, task: Try) -> Attached:
         status=LoadStatus(row.load_status),
         message=row.log_message,
         max_runtime_minutes=row.max_runtime_minutes,
+        databricks_run=row.databricks_run,
+        workspace_host=row.workspace_host,
         doomed=row.reaped,
     )
 

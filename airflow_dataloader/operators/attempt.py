@@ -19,8 +19,9 @@ from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.control.tracking import update_run_tracking
 from airflow_dataloader.control.watch import end_unsubmitted, watch
 from airflow_dataloader.core.submission import LOADER_PATH, Submission
-from airflow_dataloader.exceptions import Fenced
+from airflow_dataloader.exceptions import DataloaderError, TransientError
 from airflow_dataloader.hooks.control import ControlHook
+from airflow_dataloader.hooks.runs import same_host
 from airflow_dataloader.hooks.settings import airflow_settings
 from airflow_dataloader.operators.links import base_url
 from airflow_dataloader.triggers.kill import TaskAddress, ended_by_hand
@@ -37,6 +38,9 @@ _REFUSALS = frozenset(range(400, 500)) - {429}
 
 _LONGEST_REFUSAL = 500
 
+#: Seconds.
+_PATIENCE = 20
+
 
 class Attempt:
     """A try under way."""
@@ -47,7 +51,10 @@ class Attempt:
         # Both of Airflow's classes for it have what is asked here.
         self._task: Any = context["ti"]
         self._settings = airflow_settings()
-        self._hook = DatabricksHook(operator.databricks_conn_id, caller="LoadOperator")
+        # For what the load does not depend on; the operator submits by a hook of its own.
+        self._hook = DatabricksHook(
+            operator.databricks_conn_id, timeout_seconds=_PATIENCE, retry_limit=1, caller="LoadOperator"
+        )
         self._attached: Attached | None = None
 
     def begin(self) -> dict[str, Any] | None:
@@ -62,7 +69,7 @@ class Attempt:
                 watched = watch(engine, attached.metadata_id)
                 return watched.facts() if watched else {}
             if not attached.doomed:
-                self._submit(engine, attached)
+                self._see_to_its_run(engine, attached)
             if self._operator.killed:
                 self._leave(engine, attached)
         return None
@@ -115,6 +122,33 @@ class Attempt:
             cleared=task.try_number > 1 and task.try_number == first,
         )
 
+    def _see_to_its_run(self, engine: Engine, attached: Attached) -> None:
+        """Take the run that the load has; start one only where it has none."""
+        if attached.submitted:
+            self._take(attached.databricks_run, attached.workspace_host)
+        else:
+            self._submit(engine, attached)
+        if self._operator.run_id is not None:
+            self._show(engine, attached, self._operator.run_id)
+
+    def _take(self, databricks_run: str | None, workspace_host: str | None) -> None:
+        """Watch the run that is on record, if this task's connection leads to it; else the row alone.
+
+        Never another run beside it, in another workspace either: two would be started for one load.
+        """
+        if databricks_run is None or not databricks_run.isdecimal():
+            return
+        try:
+            ours = same_host(workspace_host, self._hook.host)
+        except Exception as error:
+            ours = False
+            self._operator.log.warning("The workspace's connection cannot be read: %s", error)
+            self._operator.log.debug("This is where it happened:", exc_info=True)
+        if ours:
+            self._operator.run_id = int(databricks_run)
+        else:
+            self._operator.log.warning("Its run %s is one of %s.", databricks_run, workspace_host)
+
     def _submit(self, engine: Engine, attached: Attached) -> None:
         """Start the load's run, or find the one that was started before, and put it on record."""
         self._operator.json = Submission(
@@ -126,41 +160,65 @@ class Attempt:
             cluster=self._settings.cluster,
         ).payload
         try:
-            run_id = self._operator.submit_job(self._context)
+            host, run_id = self._hook.host, self._operator.submit_job(self._context)
         except Exception as error:
+            if not self._is_final(error):
+                raise
             self._give_up(engine, attached, error)
-            raise
-        try:
-            self._record(engine, attached, run_id)
-        except Fenced as over:
-            # Its trigger sees at once how it ended; the run finds its start refused.
-            self._operator.log.warning("%s", over)
+        else:
+            self._record(engine, attached, run_id, host)
 
-    def _record(self, engine: Engine, attached: Attached, run_id: int) -> None:
-        ids = (attached.metadata_id, attached.epoch)
-        update_run_tracking(
-            engine,
-            *ids,
-            databricks_run=str(run_id),
-            workspace_host=self._hook.host,
-            airflow_url=self._task.log_url,
-        )
-        self._task.xcom_push(key="run_id", value=run_id)
-        url = self._hook.get_run_page_url(run_id)
-        self._task.xcom_push(key="run_page_url", value=url)
-        # While it is deferred, too; Airflow itself writes links when a task ends.
-        self._task.xcom_push(key=DatabricksJobRunLink().xcom_key, value=url)
-        update_run_tracking(engine, *ids, databricks_url=url)
-        self._operator.log.info("Databricks run %s: %s", run_id, url)
+    def _record(self, engine: Engine, attached: Attached, run_id: int, host: str | None) -> None:
+        """Put the run on record, for reap and for the tries after this one."""
+        try:
+            update_run_tracking(
+                engine,
+                attached.metadata_id,
+                attached.epoch,
+                databricks_run=str(run_id),
+                workspace_host=host,
+                airflow_url=self._task.log_url,
+            )
+        except DataloaderError as error:
+            if isinstance(error, TransientError) and self._may_try_again:
+                raise
+            # Its trigger knows the run, and where the load is over sees that at once.
+            self._operator.log.warning("Run %s is not on record: %s", run_id, error)
+
+    def _show(self, engine: Engine, attached: Attached, run_id: int) -> None:
+        """Put the run where people look for it. The load goes on without."""
+        try:
+            self._task.xcom_push(key="run_id", value=run_id)
+            url = self._hook.get_run_page_url(run_id)
+            self._task.xcom_push(key="run_page_url", value=url)
+            # While it is deferred, too; Airflow itself writes links when a task ends.
+            self._task.xcom_push(key=DatabricksJobRunLink().xcom_key, value=url)
+            ids = (attached.metadata_id, attached.epoch)
+            update_run_tracking(engine, *ids, airflow_url=self._task.log_url, databricks_url=url)
+            self._operator.log.info("Databricks run %s: %s", run_id, url)
+        except Exception as error:
+            self._operator.log.warning("The address of run %s is not shown: %s", run_id, error)
+            self._operator.log.debug("This is where it happened:", exc_info=True)
+
+    @property
+    def _may_try_again(self) -> bool:
+        return bool(self._task.try_number <= self._task.max_tries)
+
+    def _is_final(self, error: Exception) -> bool:
+        refused = isinstance(error, DatabricksApiError) and error.http_status_code in _REFUSALS
+        return refused or not self._may_try_again
 
     def _give_up(self, engine: Engine, attached: Attached, error: Exception) -> None:
-        """End a load that no try will submit, so that its row need not wait for its lease to end."""
-        final = isinstance(error, DatabricksApiError) and error.http_status_code in _REFUSALS
-        if not final and self._task.try_number <= self._task.max_tries:
-            return
+        """End a load that no try will submit, so that its row need not wait for its lease to end.
+
+        Returns only where there was nothing to end: its loader has started, or somebody else has ended it.
+        """
         message = f"The load could not be submitted to Databricks: {str(error)[:_LONGEST_REFUSAL]}"
-        end_unsubmitted(engine, attached.metadata_id, attached.epoch, message)
-        raise AirflowFailException(message) from None
+        if end_unsubmitted(engine, attached.metadata_id, attached.epoch, message):
+            raise AirflowFailException(message) from None
+        self._operator.log.warning("%s. It has been started or ended all the same.", message.rstrip("."))
+        if (watched := watch(engine, attached.metadata_id)) is not None:
+            self._take(watched.databricks_run, watched.workspace_host)
 
     def _leave(self, engine: Engine, attached: Attached) -> NoReturn:
         """End the load if a person has ended the task for good; else leave it to the next try."""

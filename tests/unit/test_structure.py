@@ -46,7 +46,6 @@ TESTED_BY = {
     "loader/engines/spark/tables.py": "integration/engines/test_inspect.py",
     "loader/engines/spark/write.py": "integration/engines/test_exactly_once.py",
     "loader/engines/spark/jvm.py": "integration/cli/test_local_engine.py",
-    "operators/attempt.py": "integration/operators/test_load.py",
     "loader/leftovers.py": "faults/test_zombies.py",
     "loader/sessions/postgresql.py": "integration/sources/test_sessions.py",
     "cli/workspace.py": "integration/workspace/test_service.py",

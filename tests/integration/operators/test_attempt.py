@@ -1,0 +1,157 @@
+"""A try whose load has a run already, or gets one meanwhile: real tasks, and loaders of the test's own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.models.dagrun import DagRun
+from airflow.utils.types import DagRunType
+from sqlalchemy import Engine
+
+from airflow_dataloader.control import lease, settle
+from airflow_dataloader.control.claim import Claimed, claim
+from airflow_dataloader.control.tracking import update_run_tracking
+from airflow_dataloader.core.receipt import Receipt
+from airflow_dataloader.operators.links import base_url
+from tests.airflow_db import Connections, dag
+from tests.airflow_stand import SCRIPT, NoSpark, Workspace, workspace_at
+from tests.factories import add_source
+from tests.integration.control.drive import due_row, load
+from tests.waiting import until
+
+_days = count(1)
+
+
+@pytest.fixture
+def workspace(
+    tmp_path: Path,
+    airflow_db: str,
+    control_url: str,
+    connections: Connections,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Workspace]:
+    """A workspace that both of Airflow's connections lead to, for runs without Spark."""
+    monkeypatch.setenv("AIRFLOW__DATALOADER__POLL_SECONDS", "1")
+    with workspace_at(tmp_path, NoSpark()) as running:
+        connections.control(control_url)
+        connections.databricks(running.url, running.token)
+        yield running
+
+
+@pytest.fixture
+def day() -> datetime:
+    """The logical date of a run of the load DAG that no other test has."""
+    return datetime(2025, 1, next(_days), tzinfo=UTC)
+
+
+@pytest.fixture
+def claimed(control: Engine, day: datetime) -> Claimed:
+    """The load that the run's claim will find that it has claimed."""
+    add_source(control, "shop")
+    due_row(control)
+    run_id = DagRun.generate_run_id(run_type=DagRunType.MANUAL, logical_date=day, run_after=day)
+    (found,) = claim(control, airflow_run=run_id, airflow_base_url=base_url())
+    return found
+
+
+@pytest.fixture
+def submit(workspace: Workspace, tmp_path: Path) -> Callable[..., int]:
+    """Return what starts a run of the test's own."""
+    script = tmp_path / "task.py"
+    script.write_text(SCRIPT)
+    return lambda *parameters: workspace.submit(script, *parameters)
+
+
+@contextmanager
+def meanwhile(work: Callable[[], None]) -> Iterator[None]:
+    """Do ``work`` in a thread beside the block."""
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
+@contextmanager
+def settled_when_tried(control: Engine, claimed: Claimed, **run: Any) -> Iterator[None]:
+    """Start the load as a loader does, and let it succeed once a try answers for it."""
+    started = lease.start(control, claimed.metadata_id, claimed.epoch, nonce="n", **run)
+
+    def settle_it() -> None:
+        until(lambda: load(control, claimed.metadata_id)["submit_token"])
+        settle.succeed(control, started, "n", receipt=Receipt(), watermark=None)
+
+    with meanwhile(settle_it):
+        yield
+
+
+def outcome(day: datetime) -> tuple[str, int]:
+    """Return how the load's task of a run ends, and with which try."""
+    run: Any = dag().test(logical_date=day, run_after=day)
+    (task,) = [ti for ti in run.get_task_instances() if ti.task_id == "load"]
+    return str(task.state), task.try_number
+
+
+def test_a_load_that_runs_is_waited_for_and_not_submitted_again(
+    control: Engine, claimed: Claimed, workspace: Workspace, submit: Callable[..., int], day: datetime
+) -> None:
+    """The try before has submitted and was lost. What its successor is refused says nothing of that run."""
+    run_id = submit("sleep", "600")
+    workspace.order("status", path="runs/submit", status=403, times=10)
+    with settled_when_tried(control, claimed, databricks_run=str(run_id), workspace_host=workspace.url):
+        assert outcome(day) == ("success", 1)
+    assert len(workspace.runs()) == 1
+
+
+def test_a_load_whose_run_waits_for_its_cluster_ends_with_that_run(
+    control: Engine, claimed: Claimed, workspace: Workspace, submit: Callable[..., int], day: datetime
+) -> None:
+    run_id = str(submit("exit", "3"))
+    update_run_tracking(
+        control, claimed.metadata_id, claimed.epoch, databricks_run=run_id, workspace_host=workspace.url
+    )
+    workspace.order("status", path="runs/submit", status=403, times=10)
+    assert outcome(day) == ("failed", 1)
+    assert "Workload failed" in load(control, claimed.metadata_id)["log_message"]
+
+
+@pytest.mark.parametrize("run", [{}, {"databricks_run": "7", "workspace_host": "adb-1.azuredatabricks.net"}])
+def test_a_load_that_runs_elsewhere_is_waited_for_by_its_row(
+    control: Engine, claimed: Claimed, workspace: Workspace, day: datetime, run: dict[str, str]
+) -> None:
+    with settled_when_tried(control, claimed, **run):
+        assert outcome(day) == ("success", 1)
+    assert workspace.runs() == []
+    assert load(control, claimed.metadata_id)["databricks_run"] == run.get("databricks_run")
+
+
+def test_an_address_that_is_not_told_costs_no_try(
+    control: Engine, claimed: Claimed, workspace: Workspace, day: datetime
+) -> None:
+    workspace.order("skipped")
+    workspace.order("status", path="runs/get", status=403)
+    assert outcome(day) == ("failed", 1)
+    assert "A fault was ordered" in load(control, claimed.metadata_id)["log_message"]
+
+
+def test_a_loader_that_starts_while_its_submission_is_refused_is_waited_for(
+    control: Engine, claimed: Claimed, workspace: Workspace, day: datetime
+) -> None:
+    workspace.order("latency", path="runs/submit", seconds=5)
+    workspace.order("status", path="runs/submit", status=403)
+
+    def start_and_succeed() -> None:
+        until(lambda: load(control, claimed.metadata_id)["submit_token"])
+        started = lease.start(control, claimed.metadata_id, claimed.epoch, nonce="n")
+        settle.succeed(control, started, "n", receipt=Receipt(), watermark=None)
+
+    with meanwhile(start_and_succeed):
+        assert outcome(day) == ("success", 1)
