@@ -71,6 +71,12 @@ class Workspace:
         body = {"run_name": "test", "tasks": [task], **more}
         return int(self.post("/api/2.2/jobs/runs/submit", body)["run_id"])
 
+    def run(self, run_id: int) -> dict[str, Any]:
+        """Return what the Jobs API says of a run."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        answer = httpx.get(f"{self.url}/api/2.2/jobs/runs/get", headers=headers, params={"run_id": run_id})
+        return dict(answer.json())
+
     def runs(self) -> list[dict[str, Any]]:
         """Return all runs that were ever submitted, newest first."""
         headers = {"Authorization": f"Bearer {self.token}"}

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from airflow.providers.databricks.operators.databricks import DatabricksSubmitRunOperator
 from airflow.sdk import DAG
 
-from airflow_dataloader.core.submission import LOADER_PATH, MAINTAIN_FILE, run_payload
-from airflow_dataloader.hooks.settings import airflow_settings
+from airflow_dataloader.operators.maintain import MaintainOperator
 
 DAG_ID = "dataloader_maintain"
 
 #: A time of the day, not a span, so that a DAG which is new or was paused waits for it.
 _SCHEDULE = "17 3 * * *"
-
-_LONGEST = timedelta(hours=12)
 
 _DOC = """
 Removes what dead loads have left, and compacts and vacuums the targets whose rows ask for it
@@ -32,8 +28,7 @@ def maintain_dag(
     databricks_conn_id: str | None = None,
     tags: Sequence[str] = ("dataloader",),
 ) -> DAG:
-    """Return the maintenance DAG. Nothing is connected; its shape depends on Airflow's settings alone."""
-    settings = airflow_settings()
+    """Return the maintenance DAG. Nothing is connected."""
     with DAG(
         dag_id=dag_id,
         description="Tidies the tables of the control database by their rows' policies.",
@@ -44,18 +39,5 @@ def maintain_dag(
         max_active_runs=1,
         tags=list(tags),
     ) as dag:
-        DatabricksSubmitRunOperator(
-            task_id="maintain",
-            databricks_conn_id=databricks_conn_id or settings.databricks_conn_id,
-            deferrable=True,
-            polling_period_seconds=settings.poll_seconds,
-            json=run_payload(
-                "dataloader maintain",
-                MAINTAIN_FILE,
-                [],
-                timeout=_LONGEST,
-                loader_path=settings.loader_path or LOADER_PATH,
-                cluster=settings.cluster,
-            ),
-        )
+        MaintainOperator(task_id="maintain", databricks_conn_id=databricks_conn_id)
     return dag

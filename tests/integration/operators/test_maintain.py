@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
+from airflow.models.renderedtifields import RenderedTaskInstanceFields
+from airflow.utils.session import create_session
+from sqlalchemy import select
+
 from tests.airflow_db import dag
 from tests.airflow_stand import Workspace
 from tests.bench import Bench
+
+#: Databricks' own way to name a secret, which Jinja must not see.
+ENVIRONMENT = {"CONTROL_URL": "{{secrets/dataloader/control_url}}", "PASSWORD": "swordfish-never-to-be-seen"}
 
 
 def test_a_target_is_compacted_by_the_dag(bench: Bench, workspace: Workspace) -> None:
@@ -21,3 +31,18 @@ def test_a_target_is_compacted_by_the_dag(bench: Bench, workspace: Workspace) ->
     assert done is not None
     assert done.files_removed == 0, "there is nothing left to compact"
     assert bench.target_rows() == bench.source_rows()
+
+
+def test_a_cluster_with_secrets_arrives_as_it_is_and_once(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = {"new_cluster": {"num_workers": 1, "spark_env_vars": ENVIRONMENT}}
+    monkeypatch.setenv("AIRFLOW__DATALOADER__CLUSTER", json.dumps(cluster))
+    workspace.order("lost_answer", path="runs/submit")
+    run = dag("dataloader_maintain").test()
+    (submitted,) = workspace.runs()
+    (task,) = workspace.run(submitted["run_id"])["tasks"]
+    assert task["new_cluster"]["spark_env_vars"] == ENVIRONMENT
+    with create_session() as session:
+        rendered = select(RenderedTaskInstanceFields).where(RenderedTaskInstanceFields.run_id == run.run_id)
+        assert [one.rendered_fields for one in session.scalars(rendered)] in ([], [{}])
