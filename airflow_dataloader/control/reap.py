@@ -110,7 +110,8 @@ def reap(engine: Engine, *, run_api: RunApi | None, limits: ReapLimits | None = 
     """Give up on loads whose time is over, and say which. ``run_api`` None: no run can be asked about.
 
     Safe to call from anywhere at any time: several at once share the work, and what one leaves undone the
-    next takes over. Waits up to ``limits.wait`` seconds where runs have to be cancelled.
+    next takes over. Waits up to ``limits.wait`` seconds where runs have to be cancelled. An API that has kept
+    silent for more than ``limits.silence`` seconds is left alone: its runs are unknown to this reap.
     """
     return _Reaper(engine, run_api, limits or ReapLimits()).work()
 
@@ -123,6 +124,8 @@ class _Reaper:
         self._api = api
         self._limits = limits
         self._left: list[Left] = []
+        #: Seconds that questions have taken which got no answer.
+        self._silence = 0.0
 
     def work(self) -> Reaping:
         with transaction(self._engine, readonly=True) as connection:
@@ -152,10 +155,24 @@ class _Reaper:
         if self._api is None:
             return Run(state=RunState.UNKNOWN)
         try:
-            return self._api.state(*run)
+            return self._reach(partial(self._api.state, *run))
         except RunApiUnavailable as error:
             log.warning("Run %s could not be asked about: %s", run[1], error)
             return Run(state=RunState.UNKNOWN)
+
+    def _reach(self, question: Callable[[], _Answer]) -> _Answer:
+        """Return the API's answer; one that keeps silent is not asked for every run how long it can.
+
+        One that answers at once with a refusal, be it for one run alone, goes on being asked.
+        """
+        if self._silence > self._limits.silence:
+            raise RunApiUnavailable("the API has kept silent before")
+        begun = time.monotonic()
+        try:
+            return question()
+        except RunApiUnavailable:
+            self._silence += time.monotonic() - begun
+            raise
 
     def _extend(self, ids: Sequence[int]) -> None:
         if ids:
@@ -208,7 +225,7 @@ class _Reaper:
         for run in runs:
             try:
                 if self._api is not None:
-                    self._api.cancel(*run)
+                    self._reach(partial(self._api.cancel, *run))
             except RunApiUnavailable as error:
                 # Its loads are fenced or over; whatever it still does is refused.
                 log.warning("Run %s could not be cancelled: %s", run[1], error)
@@ -217,9 +234,12 @@ class _Reaper:
         """Wait until the runs are over, or nobody can tell, or for long enough."""
         until = time.monotonic() + self._limits.wait
         while runs and time.monotonic() < until:
-            runs = {run for run in runs if self._state(run).state in {RunState.PENDING, RunState.RUNNING}}
+            runs = {run for run in runs if time.monotonic() < until and self._lives(run)}
             if runs:
                 time.sleep(min(self._limits.poll, max(0.0, until - time.monotonic())))
+
+    def _lives(self, run: tuple[str | None, str]) -> bool:
+        return self._state(run).state in {RunState.PENDING, RunState.RUNNING}
 
     def _strays(self) -> list[Reaped]:
         with transaction(self._engine) as connection:

@@ -30,6 +30,8 @@ class ReapLimits:
     wait: float = 60
     #: Between two questions to the API.
     poll: float = 2
+    #: How long the API may keep whoever asks it waiting without an answer, in all, before it is left alone.
+    silence: float = 5
     #: After which another reap may go on with what one has begun.
     reaping: float = 120
 

@@ -21,6 +21,9 @@ _SCHEDULES = {"interval": timedelta(seconds=60)}
 _RETRIES = 2
 _RETRY_DELAY = timedelta(seconds=10)
 
+#: A claim takes seconds, and one that gives up on loads a minute or two. Asked again it gives the same list.
+_LONGEST_CLAIM = timedelta(minutes=5)
+
 #: Airflow's column for the name of a mapped task holds no more.
 _LONGEST_NAME = 250
 
@@ -58,7 +61,7 @@ def load_dag(
         default_args={"retries": _RETRIES, "retry_delay": _RETRY_DELAY},
         tags=list(tags),
     ) as dag:
-        claim = ClaimOperator(task_id="claim", **connections)
+        claim = ClaimOperator(task_id="claim", execution_timeout=_LONGEST_CLAIM, **connections)
         LoadOperator.partial(
             task_id="load",
             outlets=[LOADED_TABLES],

@@ -18,10 +18,15 @@ _NO_SUCH_RUN = frozenset({400, 404})
 
 
 class DatabricksRunApi:
-    """Implements :class:`airflow_dataloader.core.run_api.RunApi` over a DatabricksHook."""
+    """Implements :class:`airflow_dataloader.core.run_api.RunApi` over a DatabricksHook.
 
-    def __init__(self, databricks_conn_id: str) -> None:
-        self._hook = DatabricksHook(databricks_conn_id, caller="airflow_dataloader")
+    A question is asked once, and waits ``timeout_seconds`` for its answer: whoever asks will ask again later.
+    """
+
+    def __init__(self, databricks_conn_id: str, *, timeout_seconds: int = 20) -> None:
+        self._hook = DatabricksHook(
+            databricks_conn_id, timeout_seconds=timeout_seconds, retry_limit=1, caller="airflow_dataloader"
+        )
 
     def state(self, workspace_host: str | None, databricks_run: str) -> Run:
         """Return the run's state; UNKNOWN for another workspace's run, and for one that is gone."""

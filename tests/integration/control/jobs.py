@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from airflow_dataloader.core.run_api import Run, RunApiUnavailable, RunState
@@ -15,6 +16,10 @@ class Jobs:
         self.cancelled: list[str] = []
         self.asked: list[str] = []
         self.reachable = True
+        #: Seconds that it takes to be unreachable.
+        self.silence = 0.0
+        #: How often it was asked in vain.
+        self.vain = 0
         #: Called with the run's id at each cancellation.
         self.on_cancel: Callable[[str], None] = lambda _: None
         #: Cancelled runs end at once; otherwise they go on.
@@ -34,4 +39,6 @@ class Jobs:
 
     def _reach(self) -> None:
         if not self.reachable:
+            self.vain += 1
+            time.sleep(self.silence)
             raise RunApiUnavailable("no route")

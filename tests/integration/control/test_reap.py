@@ -214,6 +214,21 @@ def test_what_cannot_be_asked_about_is_left_until_it_expires(
     assert status(control, started.metadata_id) == ("Cancelled", "Failed")
 
 
+@pytest.mark.parametrize(("silence", "asked"), [(0.2, 1), (0.0, 3)])
+def test_an_api_that_keeps_silent_is_not_asked_for_every_run(
+    control: Engine, config_id: int, silence: float, asked: int
+) -> None:
+    """One that refuses at once may do so for the sake of one run."""
+    loads = [queue(control, config) for config in (config_id, due_row(control), due_row(control))]
+    for number, metadata_id in enumerate(loads):
+        update_run_tracking(control, metadata_id, 1, databricks_run=str(number))
+    api = Jobs()
+    api.reachable, api.silence = False, silence
+    assert gone(control, api, replace(LIMITS, silence=0.1)) == []
+    assert api.vain == asked
+    assert {status(control, metadata_id) for metadata_id in loads} == {("Queued", "Queued")}
+
+
 def test_a_queued_load_of_another_workspace_is_left_too(control: Engine, config_id: int) -> None:
     metadata_id = queue(control, config_id, "7")
     ago(control, metadata_id, lease_until=3_000)

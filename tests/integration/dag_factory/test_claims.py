@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import threading
+from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 from sqlalchemy import Engine
 
+from airflow_dataloader.control.claim import _LOCK as CLAIM_LOCK
 from tests.airflow_db import Connections, dag
 from tests.factories import add_source
-from tests.integration.control.drive import due_row, load, loads_of, row
+from tests.faults.proxy import Fault, Plan, Proxy
+from tests.integration.control.drive import due_row, load, loads_of, row, sql
+from tests.waiting import until
 
 
 @pytest.fixture(autouse=True)
@@ -52,3 +59,35 @@ def test_a_workspace_that_cannot_be_reached_ends_the_load_with_the_last_try(cont
     assert "could not be submitted to Databricks" in record["log_message"]
     assert row(control, config_id)["last_status"] == "Failed"
     assert load(control, record["id"])["submit_token"].startswith("adl-")
+
+
+def test_a_claim_that_is_never_answered_is_ended_and_tried_again_for_the_same_loads(
+    control: Engine, control_url: str, connections: Connections
+) -> None:
+    add_source(control, "shop")
+    config_id = due_row(control)
+    port = urlsplit(control_url).port
+    assert port is not None
+    waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    with Proxy(port) as between, psycopg.connect(control_url) as own:
+        connections.control(control_url.replace(f":{port}/", f":{between.port}/"))
+        own.execute("SELECT pg_advisory_xact_lock(%s)", [CLAIM_LOCK])
+
+        def lose_its_commit() -> None:
+            until(lambda: sql(control, waiting))
+            between.plan = Plan(Fault.STALL, asked=b"COMMIT\0")
+            own.rollback()
+            until(lambda: between.met)
+            between.plan = Plan()
+
+        losing = threading.Thread(target=lose_its_commit)
+        losing.start()
+        loading = dag()
+        loading.get_task("claim").execution_timeout = timedelta(seconds=15)
+        run = loading.test()
+        losing.join()
+    (claiming,) = [ti for ti in run.get_task_instances() if ti.task_id == "claim"]
+    assert (str(claiming.state), claiming.try_number) == ("success", 2)
+    (record,) = loads_of(control, config_id)
+    assert states(run).keys() == {("claim", -1), ("load", 0)}
+    assert "could not be submitted to Databricks" in record["log_message"]

@@ -60,3 +60,11 @@ def test_an_api_that_cannot_be_asked_says_so(
     connections.databricks("http://127.0.0.1:9", "token")
     with pytest.raises(RunApiUnavailable):
         DatabricksRunApi("databricks_default").cancel(None, run_id)
+
+
+def test_an_api_that_keeps_silent_is_asked_once(workspace: Workspace, run_id: str) -> None:
+    workspace.order("latency", path="runs/get", seconds=60)
+    api = DatabricksRunApi("databricks_default", timeout_seconds=1)
+    with pytest.raises(RunApiUnavailable):
+        api.state(None, run_id)
+    assert api.state(None, run_id) != UNKNOWN

@@ -41,6 +41,10 @@ def test_a_long_load_never_stops_the_claims(monkeypatch: pytest.MonkeyPatch) -> 
     assert load_dag().max_active_runs == 100
 
 
+def test_a_claim_that_hangs_gives_its_worker_back() -> None:
+    assert load_dag().get_task("claim").execution_timeout == timedelta(minutes=5)
+
+
 def test_a_second_one_has_its_own_name_and_connections() -> None:
     dag = load_dag(dag_id="other", control_conn_id="c", databricks_conn_id="w")
     claim = dag.get_task("claim")
