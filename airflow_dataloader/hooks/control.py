@@ -51,8 +51,14 @@ class ControlHook(PostgresHook):
         extra = {
             name: value
             for name, value in conn.extra_dejson.items()
-            if name not in self.ignored_extra_options and value not in {None, ""}
+            if name not in self.ignored_extra_options and value not in (None, "")
         }
+        for name, value in extra.items():
+            if not isinstance(value, str | int | float):
+                raise self._refused(
+                    f"has an extra field {name!r} that is neither text nor number",
+                    "give it a value that PostgreSQL's client knows, or take it out",
+                )
         try:
             conninfo = make_conninfo(**({name: value for name, value in given.items() if value} | extra))
         except psycopg.Error:

@@ -36,6 +36,17 @@ def test_extra_fields_are_libpqs(monkeypatch: pytest.MonkeyPatch) -> None:
         hook(monkeypatch, extra={"warehouse": "x"}, password="swordfish").control_url()
 
 
+@pytest.mark.parametrize("value", [{"sslmode": "require"}, ["require"], {}, []])
+def test_an_extra_field_that_is_no_value_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, value: object
+) -> None:
+    ours = hook(monkeypatch, extra={"options": value}, password="swordfish")
+    with pytest.raises(ConfigurationError) as caught:
+        ours.control_url()
+    sentence = "Airflow connection control_here has an extra field 'options' that is neither text nor number."
+    assert str(caught.value).startswith(sentence)
+
+
 def test_the_environment_names_a_database_where_the_connection_does_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
