@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 from airflow.sdk import BaseHook
@@ -12,6 +13,7 @@ from sqlalchemy import Engine
 
 from airflow_dataloader.control.connect import create_engine
 from airflow_dataloader.hooks.control import ControlHook
+from airflow_dataloader.triggers.threads import in_thread
 
 _Answer = TypeVar("_Answer")
 
@@ -28,7 +30,8 @@ async def ask(conn_id: str, question: Callable[[Engine], _Answer]) -> _Answer:
     """
     engine = _engines.get(conn_id)
     if engine is None:
-        conn = await BaseHook.aget_connection(conn_id)
+        # Airflow's asynchronous lookup waits for the one thread that all triggers of a process share.
+        conn = await in_thread(partial(BaseHook.get_connection, conn_id))
         engine = _engines.setdefault(conn_id, create_engine(ControlHook(conn_id).url_of(conn)))
     try:
         return await asyncio.get_running_loop().run_in_executor(_THREADS, question, engine)

@@ -10,7 +10,6 @@ from typing import Any
 from airflow.providers.databricks.hooks.databricks import DatabricksHook
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-from asgiref.sync import sync_to_async
 
 from airflow_dataloader.control.ending import SettledBy
 from airflow_dataloader.control.intervene import cancel
@@ -21,9 +20,15 @@ from airflow_dataloader.hooks.runs import read_run
 from airflow_dataloader.triggers.backoff import backoff, worth_a_line
 from airflow_dataloader.triggers.control import ask
 from airflow_dataloader.triggers.kill import TaskAddress, ended_by_hand
+from airflow_dataloader.triggers.threads import in_thread
 
 #: Seconds that ``on_kill`` goes on trying; Airflow gives it 30 by default.
 _KILL_PATIENCE = 25.0
+
+#: Seconds that it waits for the answer to one request for a run's end.
+_CANCEL_PATIENCE = 10
+
+_REASON = "Cancelled - its task was ended in Airflow"
 
 
 class LoadTrigger(BaseTrigger):
@@ -99,7 +104,8 @@ class LoadTrigger(BaseTrigger):
         until = loop.time() + _KILL_PATIENCE
         for failures in range(1, 1_000):
             try:
-                await self._cancel()
+                if await self._end():
+                    await self._cancel_run()
                 return
             except Exception as error:
                 # What is left undone is reap's.
@@ -145,21 +151,29 @@ class LoadTrigger(BaseTrigger):
             return {"metadata_id": self.metadata_id, "message": f"Load {self.metadata_id} has no record."}
         return watched.facts() if watched.over else None
 
-    async def _cancel(self) -> None:
-        reason = "Cancelled - its task was ended in Airflow"
+    async def _end(self) -> bool:
+        """End the load; say whether a kill has ended it, this one or one whose answer was lost."""
         ended = await self._ask(
             partial(
                 cancel,
                 metadata_id=self.metadata_id,
-                reason=reason,
+                reason=_REASON,
                 settled_by=SettledBy.TRIGGER,
                 airflow_task=self.airflow_task,
             )
         )
-        if ended and self.run_id is not None:
-            self.log.info("Load %s is cancelled, and so is run %s.", self.metadata_id, self.run_id)
-            api = DatabricksRunApi(self.databricks_conn_id)
-            await sync_to_async(api.cancel)(None, str(self.run_id))
+        if ended:
+            self.log.info("Load %s is cancelled.", self.metadata_id)
+            return True
+        watched: Watched | None = await self._ask(partial(watch, metadata_id=self.metadata_id))
+        return watched is not None and watched.over and watched.message == _REASON
+
+    async def _cancel_run(self) -> None:
+        if self.run_id is None:
+            return
+        api = DatabricksRunApi(self.databricks_conn_id, timeout_seconds=_CANCEL_PATIENCE)
+        await in_thread(partial(api.cancel, None, str(self.run_id)))
+        self.log.info("Run %s is cancelled, too.", self.run_id)
 
     async def _task_is_over(self) -> bool:
         task = TaskAddress(
@@ -169,11 +183,14 @@ class LoadTrigger(BaseTrigger):
             map_index=self.map_index,
         )
         try:
-            states = await sync_to_async(RuntimeTaskInstance.get_task_states)(
-                dag_id=task.dag_id,
-                map_index=task.map_index if task.map_index >= 0 else None,
-                task_ids=[task.task_id],
-                run_ids=[task.airflow_run],
+            states = await in_thread(
+                partial(
+                    RuntimeTaskInstance.get_task_states,
+                    dag_id=task.dag_id,
+                    map_index=task.map_index if task.map_index >= 0 else None,
+                    task_ids=[task.task_id],
+                    run_ids=[task.airflow_run],
+                )
             )
         except Exception as error:
             # Not to know is no reason to end anything.

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from sqlalchemy import Engine
 
 from airflow_dataloader.control import lease
 from airflow_dataloader.control.claim import Claimed
 from airflow_dataloader.control.intervene import cancel
+from airflow_dataloader.control.tracking import update_run_tracking
 from airflow_dataloader.triggers import control as pool
 from airflow_dataloader.triggers.load import LoadTrigger
 from tests.airflow_db import Connections
 from tests.airflow_stand import SCRIPT, NoSpark, Workspace, workspace_at
 from tests.factories import add_row, add_source
 from tests.integration.control.drive import claim_now, load, row
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -168,3 +172,59 @@ def test_a_kill_whose_task_cannot_be_asked_about_ends_nothing(
     run_id = workspace.submit(script, "sleep", "60")
     asyncio.run(trigger(claimed, run_id).on_kill())
     assert load(control, claimed.metadata_id)["load_status"] == "Queued"
+
+
+@pytest.fixture
+def marked(claimed: Claimed, control: Engine, monkeypatch: pytest.MonkeyPatch) -> Claimed:
+    """A load whose task a person has marked, as far as its trigger can see; the acceptance tests mark."""
+    update_run_tracking(control, claimed.metadata_id, claimed.epoch, airflow_task="ti/1")
+
+    async def yes(_: LoadTrigger) -> bool:
+        return True
+
+    monkeypatch.setattr(LoadTrigger, "_task_is_over", yes)
+    return claimed
+
+
+def test_a_kill_beside_a_trigger_that_blocks_ends_load_and_run(
+    control: Engine, marked: Claimed, workspace: Workspace, script: Path
+) -> None:
+    run_id = workspace.submit(script, "sleep", "600")
+
+    async def kill() -> None:
+        done = threading.Event()
+        other = asyncio.ensure_future(sync_to_async(done.wait)())
+        try:
+            await asyncio.wait_for(trigger(marked, run_id).on_kill(), 60)
+        finally:
+            done.set()
+            await other
+
+    asyncio.run(kill())
+    assert load(control, marked.metadata_id)["load_status"] == "Cancelled"
+    until(lambda: is_cancelled(workspace, run_id))
+
+
+def test_a_run_that_could_not_be_cancelled_at_first_is_cancelled_in_the_end(
+    control: Engine, marked: Claimed, workspace: Workspace, script: Path
+) -> None:
+    run_id = workspace.submit(script, "sleep", "600")
+    workspace.order("status", path="runs/cancel", status=500, times=3)
+    asyncio.run(trigger(marked, run_id).on_kill())
+    assert load(control, marked.metadata_id)["load_status"] == "Cancelled"
+    until(lambda: is_cancelled(workspace, run_id))
+
+
+def test_a_kill_leaves_the_run_of_a_load_that_another_try_answers_for(
+    control: Engine, marked: Claimed, workspace: Workspace, script: Path
+) -> None:
+    run_id = workspace.submit(script, "sleep", "600")
+    asyncio.run(trigger(marked, run_id, airflow_task="ti/0").on_kill())
+    assert load(control, marked.metadata_id)["load_status"] == "Queued"
+    cancel(control, marked.metadata_id, "by a person")
+    asyncio.run(trigger(marked, run_id).on_kill())
+    assert workspace.run(run_id)["state"]["life_cycle_state"] in {"PENDING", "RUNNING"}
+
+
+def is_cancelled(workspace: Workspace, run_id: int) -> bool:
+    return workspace.run(run_id)["state"].get("result_state") == "CANCELED"
