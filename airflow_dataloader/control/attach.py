@@ -25,7 +25,7 @@ _LONGEST_RUN = 220
 
 _NEWEST = text("""
 SELECT h.id, h.epoch, h.load_status, h.log_message, h.reaping_until IS NOT NULL AS reaped,
-    h.databricks_run, h.workspace_host,
+    h.databricks_run, h.workspace_host, h.airflow_run, h.airflow_task, h.submit_token IS NOT NULL AS answered,
     (h.config_snapshot ->> 'max_runtime_minutes')::integer AS max_runtime_minutes,
     (SELECT id FROM control.installation) AS installation
 FROM control.historical_metadata h
@@ -59,8 +59,8 @@ class Try:
     #: ``historical_metadata.airflow_task`` while this try answers for the load.
     airflow_task: str
     airflow_base_url: str | None
-    #: A person cleared the task: it is the first try since.
-    cleared: bool
+    #: The first try since a person cleared the task; 1: nobody has.
+    first: int = 1
 
     @property
     def prefix(self) -> str:
@@ -70,6 +70,11 @@ class Try:
             digest = hashlib.sha256(run.encode()).hexdigest()[:16]
             run = f"{run[: _LONGEST_RUN - 17]}~{digest}"
         return f"{run}#load[{self.map_index}]."
+
+    @property
+    def own_run(self) -> str:
+        """The run id under which the tries since the clear claim, whichever of them comes to it."""
+        return f"{self.prefix}{self.first}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +90,9 @@ class Attached:
     #: Its run, where an earlier try or its loader has put one on record, and whose workspace that is.
     databricks_run: str | None = None
     workspace_host: str | None = None
+    #: The run that claimed it, and the number of the last try of its task that answered for it; 0: none has.
+    airflow_run: str | None = None
+    answered: int = 0
     #: Somebody is ending it: nothing is to be submitted any more.
     doomed: bool = False
 
@@ -110,10 +118,10 @@ def attach(engine: Engine, claimed: Claimed, task: Try, *, max_concurrent: int =
     Raises Fenced, naming who holds the row, where a cleared task cannot have a load of its own.
     """
     found = _newest(engine, claimed, task)
-    if found.over and task.cleared:
+    if found.over and _to_be_renewed(found, task):
         claim(
             engine,
-            airflow_run=f"{task.prefix}{task.number}",
+            airflow_run=task.own_run,
             only=[claimed.config_id],
             trigger=Trigger.MANUAL,
             max_concurrent=max_concurrent,
@@ -140,6 +148,16 @@ def attach(engine: Engine, claimed: Claimed, task: Try, *, max_concurrent: int =
     return found
 
 
+def _to_be_renewed(ended: Attached, task: Try) -> bool:
+    """Say whether a person has cleared the task since its load ended.
+
+    The first try after that need not have come as far as its claim, so every one of them looks.
+    """
+    if not 1 < task.first <= task.number:
+        return False
+    return ended.airflow_run != task.own_run and ended.answered < task.first
+
+
 def _newest(engine: Engine, claimed: Claimed, task: Try) -> Attached:
     values = {
         "metadata_id": claimed.metadata_id,
@@ -161,8 +179,17 @@ def _newest(engine: Engine, claimed: Claimed, task: Try) -> Attached:
         max_runtime_minutes=row.max_runtime_minutes,
         databricks_run=row.databricks_run,
         workspace_host=row.workspace_host,
+        airflow_run=row.airflow_run,
+        # Until a try of the task has attached, this is a try of the run's claim.
+        answered=_number(row.airflow_task) if row.answered else 0,
         doomed=row.reaped,
     )
+
+
+def _number(airflow_task: str | None) -> int:
+    """Return which try wrote its name on a load. Clearing renames a task; its tries go on being counted."""
+    number = (airflow_task or "").rpartition("/")[2]
+    return int(number) if number.isdecimal() else 0
 
 
 def _held(engine: Engine, claimed: Claimed) -> Fenced:

@@ -119,7 +119,7 @@ class Attempt:
             number=task.try_number,
             airflow_task=self._name(),
             airflow_base_url=base_url(),
-            cleared=task.try_number > 1 and task.try_number == first,
+            first=max(1, first),
         )
 
     def _see_to_its_run(self, engine: Engine, attached: Attached) -> None:

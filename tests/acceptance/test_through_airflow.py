@@ -73,6 +73,26 @@ def test_a_task_that_is_cleared_after_its_end_loads_its_table_again(stand: Stand
 
 
 @pytest.mark.faults
+def test_a_cleared_task_whose_first_try_is_lost_loads_its_table_again(
+    stand: Stand, airflow_proxy: Proxy
+) -> None:
+    table = stand.table()
+    stand.airflow.run()
+    table.ends_as("success")
+    airflow_proxy.plan = Plan(fault=Fault.RESET)
+    try:
+        stand.airflow.clear(table.run, table.map_index)
+        eventually("a lost try", lambda: table.task_is("up_for_retry"), seconds=300)
+    finally:
+        airflow_proxy.plan = Plan()
+    eventually("a second load", lambda: len(table.loads()) == 2, seconds=300)
+    table.ends_as("success")
+    first, second = table.loads()
+    assert second.airflow_run == f"{first.airflow_run}#load[{table.map_index}].2"
+    assert table.task()["try_number"] == 3
+
+
+@pytest.mark.faults
 @pytest.mark.parametrize("state", ["failed", "success"])
 def test_marking_a_deferred_task_ends_its_load_and_no_other(stand: Stand, state: str) -> None:
     table, other = stand.table(), stand.table()

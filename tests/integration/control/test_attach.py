@@ -27,14 +27,13 @@ def claimed(control: Engine) -> Claimed:
     return Claimed(metadata_id=found.metadata_id, epoch=found.epoch, config_id=found.config_id)
 
 
-def attempt(number: int = 1, *, cleared: bool = False, **overrides: Any) -> Try:
+def attempt(number: int = 1, **overrides: Any) -> Try:
     values = {
         "airflow_run": RUN,
         "map_index": 0,
         "number": number,
         "airflow_task": f"ti/{number}",
         "airflow_base_url": BASE,
-        "cleared": cleared,
     }
     return Try(**(values | overrides))
 
@@ -48,11 +47,11 @@ def test_a_first_try_is_put_on_record(control: Engine, claimed: Claimed) -> None
     assert attached.token.endswith(f"-{claimed.metadata_id}-{claimed.epoch}")
 
 
-@pytest.mark.parametrize("cleared", [False, True])
-def test_a_later_try_attaches_to_what_lives(control: Engine, claimed: Claimed, *, cleared: bool) -> None:
+@pytest.mark.parametrize("first", [1, 2])
+def test_a_later_try_attaches_to_what_lives(control: Engine, claimed: Claimed, first: int) -> None:
     first = attach(control, claimed, attempt())
     lease.start(control, claimed.metadata_id, claimed.epoch, nonce="n")
-    second = attach(control, claimed, attempt(2, cleared=cleared))
+    second = attach(control, claimed, attempt(2, first=first))
     assert (second.metadata_id, second.token) == (first.metadata_id, first.token)
     assert load(control, claimed.metadata_id)["airflow_task"] == "ti/2"
     assert len(loads_of(control, claimed.config_id)) == 1
@@ -70,7 +69,7 @@ def test_clearing_an_ended_load_claims_the_row_anew_whatever_its_slot(
 ) -> None:
     cancel(control, claimed.metadata_id, "by a person")
     edit(control, claimed.config_id, next_load_date_time=None)
-    attached = attach(control, claimed, attempt(2, cleared=True))
+    attached = attach(control, claimed, attempt(2, first=2))
     assert attached.metadata_id > claimed.metadata_id
     assert not attached.over
     record = load(control, attached.metadata_id)
@@ -83,25 +82,64 @@ def test_clearing_an_ended_load_claims_the_row_anew_whatever_its_slot(
 
 def test_every_try_after_a_clear_finds_that_load(control: Engine, claimed: Claimed) -> None:
     cancel(control, claimed.metadata_id, "by a person")
-    renewed = attach(control, claimed, attempt(2, cleared=True))
-    for later in (attempt(3), attempt(4, cleared=True)):
+    renewed = attach(control, claimed, attempt(2, first=2))
+    for later in (attempt(3, first=2), attempt(4, first=4)):
         assert attach(control, claimed, later).metadata_id == renewed.metadata_id
     cancel(control, renewed.metadata_id, "again")
-    assert attach(control, claimed, attempt(5)).status is LoadStatus.CANCELLED
-    assert attach(control, claimed, attempt(6, cleared=True)).metadata_id > renewed.metadata_id
+    assert attach(control, claimed, attempt(5, first=4)).status is LoadStatus.CANCELLED
+    assert attach(control, claimed, attempt(6, first=6)).metadata_id > renewed.metadata_id
     assert len(loads_of(control, claimed.config_id)) == 3
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_clear_counts_though_the_first_try_after_it_is_lost(
+    control: Engine, claimed: Claimed, answered: bool
+) -> None:
+    """The claim's task wrote its own try's number on the load: no try of the load's task."""
+    edit_load = "UPDATE control.historical_metadata SET airflow_task = 'claim/7' WHERE id = :id"
+    sql(control, edit_load, id=claimed.metadata_id)
+    if answered:
+        attach(control, claimed, attempt(1))
+    cancel(control, claimed.metadata_id, "by a person")
+    assert attach(control, claimed, attempt(2)).metadata_id == claimed.metadata_id
+    renewed = attach(control, claimed, attempt(4, first=3))
+    assert (renewed.metadata_id > claimed.metadata_id, renewed.over) == (True, False)
+    assert load(control, renewed.metadata_id)["airflow_run"] == f"{RUN}#load[0].3"
+    cancel(control, renewed.metadata_id, "again")
+    assert attach(control, claimed, attempt(5, first=3)).status is LoadStatus.CANCELLED
+    assert len(loads_of(control, claimed.config_id)) == 2
+
+
+def test_a_load_that_the_cleared_task_attached_to_is_not_loaded_again(
+    control: Engine, claimed: Claimed
+) -> None:
+    attach(control, claimed, attempt(1))
+    attach(control, claimed, attempt(2, first=2))
+    cancel(control, claimed.metadata_id, "by a person")
+    assert attach(control, claimed, attempt(3, first=2)).status is LoadStatus.CANCELLED
+    assert len(loads_of(control, claimed.config_id)) == 1
+
+
+def test_a_load_that_ended_before_a_try_of_the_cleared_task_attached_is_reported(
+    control: Engine, claimed: Claimed
+) -> None:
+    cancel(control, claimed.metadata_id, "by a person")
+    edit(control, claimed.config_id, load_strategy="incremental", incremental_column=None)
+    refused = attach(control, claimed, attempt(2, first=2))
+    edit(control, claimed.config_id, load_strategy="full")
+    assert attach(control, claimed, attempt(3, first=2)).metadata_id == refused.metadata_id
 
 
 def test_another_loads_row_is_refused_by_name(control: Engine, claimed: Claimed) -> None:
     cancel(control, claimed.metadata_id, "by a person")
     (other,) = claim(control, airflow_run="another", only=[claimed.config_id])
     with pytest.raises(Fenced, match=f"Queued and held by load {other.metadata_id} of Airflow run another"):
-        attach(control, claimed, attempt(2, cleared=True))
+        attach(control, claimed, attempt(2, first=2))
 
 
 def test_a_load_of_another_task_or_airflow_is_not_ours(control: Engine, claimed: Claimed) -> None:
     cancel(control, claimed.metadata_id, "by a person")
-    attach(control, claimed, attempt(2, cleared=True, map_index=11))
+    attach(control, claimed, attempt(2, first=2, map_index=11))
     for stranger in (attempt(2, map_index=1), attempt(2, airflow_base_url="https://elsewhere")):
         assert attach(control, claimed, stranger).metadata_id == claimed.metadata_id
 
@@ -110,20 +148,20 @@ def test_a_row_that_may_not_be_loaded_says_why(control: Engine, claimed: Claimed
     cancel(control, claimed.metadata_id, "by a person")
     edit(control, claimed.config_id, is_active=False)
     with pytest.raises(Fenced, match="is not active"):
-        attach(control, claimed, attempt(2, cleared=True))
+        attach(control, claimed, attempt(2, first=2))
     edit(control, claimed.config_id, is_active=True)
     sql(control, "UPDATE control.table_control_dbconfig SET paused_until = now() + interval '1 hour'")
     with pytest.raises(Fenced, match="its source is paused"):
-        attach(control, claimed, attempt(2, cleared=True))
+        attach(control, claimed, attempt(2, first=2))
     sql(control, "DELETE FROM control.table_control")
     with pytest.raises(Fenced, match="was deleted"):
-        attach(control, claimed, attempt(2, cleared=True))
+        attach(control, claimed, attempt(2, first=2))
 
 
 def test_a_row_that_cannot_be_loaded_any_more_is_ended_at_once(control: Engine, claimed: Claimed) -> None:
     cancel(control, claimed.metadata_id, "by a person")
     edit(control, claimed.config_id, load_strategy="incremental", incremental_column=None)
-    attached = attach(control, claimed, attempt(2, cleared=True))
+    attached = attach(control, claimed, attempt(2, first=2))
     assert attached.status is LoadStatus.FAILED
     assert "incremental_column" in (attached.message or "")
 
@@ -148,7 +186,7 @@ def test_a_long_run_id_still_has_room_for_its_suffix(control: Engine) -> None:
     (found,) = claim(control, airflow_run=runs[0], airflow_base_url=BASE, only=[config_id])
     ours = Claimed(metadata_id=found.metadata_id, epoch=found.epoch, config_id=config_id)
     cancel(control, found.metadata_id, "by a person")
-    renewed: Attached = attach(control, ours, attempt(99, cleared=True, airflow_run=runs[0], map_index=1023))
+    renewed: Attached = attach(control, ours, attempt(99, first=99, airflow_run=runs[0], map_index=1023))
     assert not renewed.over
 
 
