@@ -12,7 +12,7 @@ from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.exceptions import ConfigurationError
 
 #: As the documents have it.
-_LONGEST_URL = 500
+LONGEST_URL = 500
 
 #: ``held`` locks the row before the record, as every statement does that writes both.
 _TRACK = text("""
@@ -67,10 +67,10 @@ def update_run_tracking(
     Raises Fenced when the load is over, ConfigurationError for a URL of more than 500 characters.
     """
     for name, url in {"airflow_url": airflow_url, "databricks_url": databricks_url}.items():
-        if url is not None and len(url) > _LONGEST_URL:
+        if url is not None and len(url) > LONGEST_URL:
             raise ConfigurationError(
                 f"The {name} of load {metadata_id} has {len(url)} characters, of which the control database "
-                f"keeps {_LONGEST_URL}.",
+                f"keeps {LONGEST_URL}.",
                 field=name,
                 fix="use a shorter one",
             )

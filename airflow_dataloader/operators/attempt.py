@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from airflow_dataloader.control.attach import Attached, Claimed, Try, attach
 from airflow_dataloader.control.ending import SettledBy
 from airflow_dataloader.control.intervene import cancel
-from airflow_dataloader.control.tracking import update_run_tracking
+from airflow_dataloader.control.tracking import LONGEST_URL, update_run_tracking
 from airflow_dataloader.control.watch import end_unsubmitted, watch
 from airflow_dataloader.core.submission import LOADER_PATH, Submission
 from airflow_dataloader.exceptions import DataloaderError, TransientError
@@ -177,7 +177,7 @@ class Attempt:
                 attached.epoch,
                 databricks_run=str(run_id),
                 workspace_host=host,
-                airflow_url=self._task.log_url,
+                airflow_url=self._log_url(),
             )
         except DataloaderError as error:
             if isinstance(error, TransientError) and self._may_try_again:
@@ -194,11 +194,16 @@ class Attempt:
             # While it is deferred, too; Airflow itself writes links when a task ends.
             self._task.xcom_push(key=DatabricksJobRunLink().xcom_key, value=url)
             ids = (attached.metadata_id, attached.epoch)
-            update_run_tracking(engine, *ids, airflow_url=self._task.log_url, databricks_url=url)
+            update_run_tracking(engine, *ids, airflow_url=self._log_url(), databricks_url=url)
             self._operator.log.info("Databricks run %s: %s", run_id, url)
         except Exception as error:
             self._operator.log.warning("The address of run %s is not shown: %s", run_id, error)
             self._operator.log.debug("This is where it happened:", exc_info=True)
+
+    def _log_url(self) -> str | None:
+        """Return where this try's log is shown; None where that is longer than the control database keeps."""
+        url: str = self._task.log_url
+        return url if len(url) <= LONGEST_URL else None
 
     @property
     def _may_try_again(self) -> bool:

@@ -23,7 +23,7 @@ from airflow_dataloader.operators.links import base_url
 from tests.airflow_db import Connections, dag
 from tests.airflow_stand import SCRIPT, NoSpark, Workspace, workspace_at
 from tests.factories import add_source
-from tests.integration.control.drive import due_row, load
+from tests.integration.control.drive import due_row, load, row
 from tests.waiting import until
 
 _days = count(1)
@@ -43,6 +43,14 @@ def workspace(
         connections.control(control_url)
         connections.databricks(running.url, running.token)
         yield running
+
+
+@pytest.fixture
+def long_address(monkeypatch: pytest.MonkeyPatch) -> str:
+    """An address of Airflow's own that leaves its pages no short one."""
+    address = f"https://airflow.example/{'a' * 500}"
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", address)
+    return address
 
 
 @pytest.fixture
@@ -140,6 +148,18 @@ def test_an_address_that_is_not_told_costs_no_try(
     workspace.order("status", path="runs/get", status=403)
     assert outcome(day) == ("failed", 1)
     assert "A fault was ordered" in load(control, claimed.metadata_id)["log_message"]
+
+
+def test_an_address_of_airflow_s_that_is_too_long_is_left_out(
+    long_address: str, control: Engine, claimed: Claimed, workspace: Workspace, day: datetime
+) -> None:
+    workspace.order("skipped")
+    assert outcome(day) == ("failed", 1)
+    (submitted,) = workspace.runs()
+    assert load(control, claimed.metadata_id)["databricks_run"] == str(submitted["run_id"])
+    kept = row(control, claimed.config_id)
+    assert long_address not in (kept["last_airflow_run"] or "")
+    assert kept["last_databricks_run"] == submitted["run_page_url"]
 
 
 def test_a_loader_that_starts_while_its_submission_is_refused_is_waited_for(
