@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from airflow_dataloader.core.commit import Commit
+from airflow_dataloader.core.commit import BASE, Commit
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.loader.engines.protocol import Deduplication, Rows, Stage, Written
 from airflow_dataloader.loader.job import Job
@@ -15,6 +15,9 @@ from airflow_dataloader.loader.schema import note_columns
 
 #: The one publishing write of strategies that need no more than one; step 0 is the fence.
 PUBLISH_STEP = 1
+
+#: Base of a commit to a target that was not there.
+_NOTHING = (-1, "")
 
 
 def publish(
@@ -26,7 +29,8 @@ def publish(
     """
     with job.journal.during(Phase.PUBLISH):
         job.reached(Moment.PUBLISHING)
-        written = write(replace(job.commit(step, facts), stamp=job.stamp))
+        base = (job.target.version, job.target.digest) if job.target else _NOTHING
+        written = write(replace(job.commit(step, {**facts, BASE: base}), stamp=job.stamp))
         note_columns(job, job.schema.after)
         job.journal.note(
             rows_inserted=written.rows_inserted,
@@ -45,6 +49,8 @@ def replace_table(
 ) -> Written:
     """Put the data in the place of all that the target holds, and of its columns where they may change."""
     keeps = job.schema.keeps_columns
+    # Whatever else was put there meanwhile is gone with it.
+    alone = replace(commit, facts={name: fact for name, fact in commit.facts.items() if name != BASE})
     return job.engine.overwrite(
-        job.config.target, data, commit, dedup, keep_columns=keeps, cluster_by=job.cluster_by
+        job.config.target, data, alone, dedup, keep_columns=keeps, cluster_by=job.cluster_by
     )

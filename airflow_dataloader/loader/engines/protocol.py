@@ -41,8 +41,11 @@ class Target:
     #: Whether the table holds at least one row.
     filled: bool
     #: Whether it still is the table that the asked writer published to last: not made anew, restored or
-    #: replaced since, nor loaded under another name. People's own changes of rows do not count.
+    #: replaced since that writer's load had looked at it, nor loaded under another name. People's own changes
+    #: of rows do not count.
     continuous: bool
+    #: Tells its version from the one with the same number of a table that was made anew.
+    digest: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

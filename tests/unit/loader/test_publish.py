@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_dataloader.core.commit import Commit
+from airflow_dataloader.core.commit import BASE, Commit
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.exceptions import LeaseLost
-from airflow_dataloader.loader.engines.protocol import Written
+from airflow_dataloader.loader.engines.protocol import Target, Written
 from airflow_dataloader.loader.publish import publish
 from tests.unit.loader.jobs import job
 
@@ -24,6 +24,19 @@ def test_what_was_written_is_in_the_receipt() -> None:
     receipt = load.journal.receipt
     assert (receipt.target_version, receipt.rows_published, receipt.rows_deleted) == (12, 5, 1)
     assert [commit.facts["watermark"] for commit in commits] == ["9"]
+
+
+def test_a_commit_says_what_it_was_made_over() -> None:
+    load, bases = job(), []
+
+    def write(commit: Commit) -> Written:
+        bases.append(commit.facts[BASE])
+        return Written(version=12)
+
+    publish(load, {}, write)
+    load.target = Target(version=11, columns={}, commits=(), filled=True, continuous=True, digest="d")
+    publish(load, {}, write)
+    assert bases == [(-1, ""), (11, "d")]
 
 
 def test_nothing_is_written_once_the_lease_is_lost() -> None:

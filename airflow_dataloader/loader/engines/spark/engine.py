@@ -78,7 +78,8 @@ class SparkEngine:
                 commits=past.entries,
                 # Looking into the table makes Delta list its files: half of a small load's time.
                 filled=past.fills or tables.is_filled(spark, location),
-                continuous=past.continuous,
+                continuous=bool(past.continuous),
+                digest=past.digest,
             )
 
     def outcome(self, entry: HistoryEntry) -> Written:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_dataloader.core.commit import Commit, parse_user_metadata
 from airflow_dataloader.loader.engines.protocol import HistoryEntry, Written
 from airflow_dataloader.loader.engines.spark import errors
+from airflow_dataloader.loader.engines.spark.continuity import digest, is_continuous
 from airflow_dataloader.loader.engines.spark.names import Location
 
 if TYPE_CHECKING:
     from pyspark.sql import Row, SparkSession
-
-#: Operations after which a table may hold anything, whoever had filled it.
-_REPLACING = ("RESTORE", "CLONE", "CONVERT", "TRUNCATE", "CREATE TABLE", "CREATE OR REPLACE", "REPLACE TABLE")
 
 #: How far back to look, until what is looked for is found; None: the whole history. Our own commit is nearly
 #: always the newest, and each further one costs a file.
@@ -42,12 +39,14 @@ class Past:
     """A stretch of a table's history: its newest version, and one writer's commits, newest first."""
 
     version: int | None
+    #: Of the newest version's entry.
+    digest: str = ""
     entries: tuple[HistoryEntry, ...]
     #: Whether the stretch reaches back as far as the history is kept.
     whole: bool
-    #: Whether the writer has published in this stretch, and nobody has replaced the table or loaded it under
-    #: another name since.
-    continuous: bool
+    #: Whether the writer has published, and nobody has replaced the table or loaded it under another name
+    #: since what that commit was made over; None: the stretch does not reach back as far as that.
+    continuous: bool | None
 
     @property
     def fills(self) -> bool:
@@ -75,35 +74,26 @@ def read(spark: SparkSession, location: Location, app_id: str, limit: int | None
             return Past(version=None, entries=(), whole=True, continuous=False)
         raise
     found = [_entry(row) for row in rows]
+    whole = limit is None or len(rows) < limit
     return Past(
         version=int(rows[0].version) if rows else None,
+        digest=digest(rows[0]) if rows else "",
         entries=tuple(entry for entry in found if entry is not None and entry.commit.app_id == app_id),
-        whole=limit is None or len(rows) < limit,
-        continuous=_is_continuous(rows, found, app_id),
+        whole=whole,
+        continuous=is_continuous(rows, found, app_id, whole=whole),
     )
 
 
-def _is_continuous(rows: Sequence[Row], entries: Sequence[HistoryEntry | None], app_id: str) -> bool:
-    for row, entry in zip(rows, entries, strict=True):
-        if entry is not None and entry.commit.publishes:
-            return entry.commit.app_id == app_id
-        if entry is None and _replaces(row):
-            return False
-    return False
-
-
-def _replaces(row: Row) -> bool:
-    overwrites = (row.operationParameters or {}).get("mode") == "Overwrite"
-    return overwrites or str(row.operation).upper().startswith(_REPLACING)
-
-
 def read_back_to(spark: SparkSession, location: Location, app_id: str, epoch: int | None) -> Past:
-    """Read the newest commits, and more of them until one is older than ``epoch`` and one has published."""
+    """Read the newest commits, and more of them until one is older than ``epoch`` and one has published.
+
+    And, of that one, until it is known whether it still says what the table holds.
+    """
     for limit in _STRETCHES:
         past = read(spark, location, app_id, limit)
         published = any(entry.commit.publishes for entry in past.entries)
         enough = epoch is not None and any(entry.commit.epoch < epoch for entry in past.entries) and published
-        if past.whole or enough:
+        if past.whole or (enough and past.continuous is not None):
             break
     return past
 

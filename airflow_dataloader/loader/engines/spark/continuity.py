@@ -1,0 +1,69 @@
+"""Whether a table still is what a writer's newest publishing commit made of it, by its own history."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_dataloader.core.commit import BASE
+from airflow_dataloader.loader.engines.protocol import HistoryEntry
+
+if TYPE_CHECKING:
+    from pyspark.sql import Row
+
+#: Operations after which a table may hold anything, whoever had filled it.
+_REPLACING = ("RESTORE", "CLONE", "CONVERT", "TRUNCATE", "CREATE TABLE", "CREATE OR REPLACE", "REPLACE TABLE")
+#: Predicates of a DELETE that is a TRUNCATE by another name, as Delta stores them.
+_EVERY_ROW = ("[]", '["true"]')
+
+
+def is_continuous(
+    rows: Sequence[Row], entries: Sequence[HistoryEntry | None], app_id: str, *, whole: bool
+) -> bool | None:
+    """Return whether nobody has replaced the table, or loaded it under another name, since ``app_id``.
+
+    That is: since the version that its newest publishing commit was made over, which may be far below the
+    commit. ``rows``: a stretch of the history, newest first; ``entries``: what each is as a commit of ours;
+    ``whole``: the stretch reaches back as far as the history is kept. None: not far enough to say.
+    """
+    # Of the writer's newest publishing commit; unknown until that is met.
+    base: tuple[int, str] | None = None
+    for row, entry in zip(rows, entries, strict=True):
+        if base is not None and row.version <= base[0]:
+            # Below it where versions have begun anew: that was another table.
+            return (row.version, digest(row)) == base
+        if _breaks(row, entry, app_id):
+            return False
+        if entry is None or not entry.commit.publishes:
+            continue
+        if BASE not in entry.commit.facts:
+            # It has replaced everything itself.
+            return True
+        base = base or _base(entry)
+    if not whole:
+        return None
+    # A history that was cleaned up, or there was no table before.
+    return base is not None and rows[-1].version > base[0]
+
+
+def digest(row: Row) -> str:
+    """Return what tells a version from the same one of another table; as stored, whoever copied the table."""
+    parts = (row.operation, row.userMetadata, *sorted((row.operationMetrics or {}).items()))
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def _base(entry: HistoryEntry) -> tuple[int, str]:
+    version, mark = entry.commit.facts[BASE]
+    return int(version), str(mark)
+
+
+def _breaks(row: Row, entry: HistoryEntry | None, app_id: str) -> bool:
+    if entry is not None:
+        return entry.commit.publishes and entry.commit.app_id != app_id
+    parameters: Mapping[str, Any] = row.operationParameters or {}
+    operation = str(row.operation).upper()
+    overwrites = parameters.get("mode") == "Overwrite"
+    empties = operation == "DELETE" and parameters.get("predicate") in _EVERY_ROW
+    # However it was made, the first version is of a new table.
+    return row.version == 0 or overwrites or empties or operation.startswith(_REPLACING)
