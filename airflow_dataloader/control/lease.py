@@ -83,7 +83,12 @@ SELECT s.id, s.config_id, s.epoch, s.attempt, s.trigger, s.mode, s.config_snapsh
     (SELECT h.receipt FROM control.historical_metadata h
         WHERE h.config_id = s.config_id AND h.id < s.id AND h.load_status = 'Succeeded'
             AND h.receipt IS NOT NULL
-        ORDER BY h.id DESC LIMIT 1) AS last_receipt
+        ORDER BY h.id DESC LIMIT 1) AS last_receipt,
+    (SELECT coalesce(h.writer_epoch, h.epoch) FROM control.historical_metadata h
+        WHERE control.destination_key(
+                control.destination(h.target_catalog, h.target_schema, NULL, h.target_table)) = s.target_key
+            AND h.config_id = s.config_id AND h.id < s.id AND h.target_version IS NOT NULL
+        ORDER BY h.id DESC LIMIT 1) AS published_epoch
 FROM started s JOIN moved ON moved.config_id = s.config_id JOIN held ON held.config_id = s.config_id""")
 
 _HEARTBEAT = text("""
@@ -136,6 +141,8 @@ class Started:
     nonce: str
     #: Receipt of the row's last load that succeeded.
     last_receipt: Mapping[str, Any] | None
+    #: What the row's last load on record that published to this target wrote with; None: none is on record.
+    published_epoch: int | None
 
 
 def start(
@@ -197,6 +204,7 @@ def _started(row: Row[Any], nonce: str, lease_seconds: int) -> Started:
         lease_seconds=lease_seconds,
         nonce=nonce,
         last_receipt=row.last_receipt,
+        published_epoch=row.published_epoch,
     )
 
 

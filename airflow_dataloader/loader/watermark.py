@@ -22,26 +22,33 @@ def standing_watermark(job: Job) -> str | None:
     if config.incremental_value is None or target is None or not target.filled:
         # Somebody emptied or dropped it, or a fence created it: rows below the watermark are not there.
         return None
-    why = _why_not(config, target)
+    why = _why_not(config, target, job.started.published_epoch)
     if why is None:
         return config.incremental_value
     job.journal.remark(f"{why} everything was read again.")
     return None
 
 
-def _why_not(config: LoadConfig, target: Target) -> str | None:
-    newest: Mapping[str, Any] | None = next(
-        (entry.commit.facts for entry in target.commits if entry.commit.publishes), None
-    )
-    if newest is not None and CHUNK in newest and not newest.get(FINAL):
+def _why_not(config: LoadConfig, target: Target, published_epoch: int | None) -> str | None:
+    commit = next((entry.commit for entry in target.commits if entry.commit.publishes), None)
+    newest = commit.facts if commit is not None else {}
+    if CHUNK in newest and not newest.get(FINAL):
         return "The target holds an unfinished backfill;"
     if config.watermark_of is None:
         return None
-    if newest is None or not target.continuous:
+    if commit is None or not target.continuous:
         return (
             "The target was made anew, restored, replaced or loaded under another name since the last load;"
         )
-    # The newest commit's digest, too: a full load of something else has no watermark to say so.
+    if commit.epoch < (published_epoch or 0):
+        # Its files came back from a backup, its history with them.
+        return "The target is older than the last load on record;"
+    return _why_another(config, newest)
+
+
+def _why_another(config: LoadConfig, newest: Mapping[str, Any]) -> str | None:
+    """Say why a load with these facts, the last to publish, is none that this one goes on from."""
+    # The commit's digest, too: a full load of something else has no watermark to say so.
     if {config.watermark_of, newest.get("watermark_hash")} != {config.watermark_hash}:
         return "Source, target, cursor or key of the row changed since its watermark was reached;"
     if newest.get("strategy") not in GOES_ON_FROM[config.strategy]:

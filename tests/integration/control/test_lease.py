@@ -254,6 +254,28 @@ def test_the_last_receipt_is_the_last_success_s(control: Engine, config_id: int)
     assert start_now(control, config_id).last_receipt == {"rows_read": 2}
 
 
+def test_the_epoch_of_the_last_load_that_published_is_told(control: Engine, config_id: int) -> None:
+    def told() -> int | None:
+        epoch = start_now(control, config_id).published_epoch
+        cancel_live(control, config_id)
+        return epoch
+
+    assert told() is None
+    succeed(control, config_id, target_version=1)
+    assert told() == 2
+    succeed(control, config_id, rows_read=0)
+    fail(control, config_id, Receipt(fence_version=2))
+    assert told() == 2, "neither published"
+    fail(control, config_id, Receipt(target_version=3))
+    last = told()
+    assert last is not None
+    assert last > 2, "it failed after its commit"
+    edit(control, config_id, destination_table_name="elsewhere")
+    assert told() is None, "another target's"
+    heir = due_row(control, destination_table_name=row(control, config_id)["source_table_name"].upper())
+    assert start_now(control, heir).published_epoch is None, "another row's"
+
+
 def test_a_debt_at_another_target_is_not_paid_here(control: Engine, config_id: int) -> None:
     killed = kill(control, config_id)
     edit(control, config_id, destination_table_name="elsewhere")

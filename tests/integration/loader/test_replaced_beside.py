@@ -1,4 +1,4 @@
-"""Somebody puts another table in the target's place, beside a load."""
+"""Somebody puts another table in the target's place, beside a load or behind the control database's back."""
 
 from __future__ import annotations
 
@@ -161,4 +161,24 @@ def test_a_target_replaced_between_the_chunks_of_a_backfill(bench: Bench, break_
     bench.load(row)
     bench.observer = LogObserver()
     bench.succeed(row)
+    assert bench.target_rows() == bench.source_rows()
+
+
+def test_a_target_that_is_older_than_the_last_load_on_record_is_read_from_the_beginning(
+    bench: Bench, tmp_path: Path
+) -> None:
+    row = make(bench)
+    bench.succeed(row)
+    shutil.copytree(folder(bench), tmp_path / "backup")
+    change(bench, 1, 12)
+    bench.succeed(row)
+    change(bench, 2, 13)
+    bench.succeed(row)
+    assert bench.succeed(row).receipt.rows_inserted == 0
+    shutil.rmtree(folder(bench))
+    shutil.copytree(tmp_path / "backup", folder(bench))
+    assert "older than the last load" in bench.succeed(row).message
+    assert bench.target_rows() == bench.source_rows()
+    change(bench, 3, 14)
+    assert bench.succeed(row).receipt.low == "2026-01-01 13:00:00+00"
     assert bench.target_rows() == bench.source_rows()

@@ -78,6 +78,7 @@ def job(*, engine: Any = None, session: Any = None, lost: bool = False, **snapsh
         lease_seconds=60,
         nonce="n",
         last_receipt=None,
+        published_epoch=None,
     )
     endpoint = Endpoint(db_type="postgresql", host="h", port=5432, database="d", user="u", password="hunter2")
     return Job(
