@@ -177,8 +177,9 @@ def put_on_record(
 
 
 def _commits(table: Target | None, plan: Backfill) -> list[HistoryEntry]:
-    commits = table.commits if table else ()
-    return [entry for entry in commits if entry.commit.facts.get(BACKFILL) == plan.id]
+    """Return the plan's commits; a restored control database gives a lost plan's number out again."""
+    since = (entry for entry in table.commits if entry.commit.epoch >= plan.epoch) if table else ()
+    return [entry for entry in since if entry.commit.facts.get(BACKFILL) == plan.id]
 
 
 def _needs_none(chunk: Chunk) -> bool:

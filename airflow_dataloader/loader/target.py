@@ -127,7 +127,10 @@ def _commits_of(job: Job, attempt: Attempt) -> list[HistoryEntry]:
     """Return the attempt's publishing commits, newest first; its own fence published nothing.
 
     Only the last of a backfill's chunks names a watermark: one that is followed by others settles nothing.
+    Its number may be that of a lost load, too, given out again by a restored control database; its epoch is
+    not.
     """
+    who = (attempt.metadata_id, attempt.epoch)
     commits = job.target.commits if job.target else ()
-    own = (entry for entry in commits if entry.commit.metadata_id == attempt.metadata_id)
+    own = (entry for entry in commits if (entry.commit.metadata_id, entry.commit.epoch) == who)
     return [entry for entry in own if entry.commit.publishes]

@@ -11,12 +11,16 @@ from uuid import uuid4
 import pytest
 
 from airflow_dataloader.cli.main import run
+from airflow_dataloader.control import lease
 from airflow_dataloader.control.connect import create_engine
+from airflow_dataloader.control.rows import advance_epoch
+from airflow_dataloader.loader.observer import LogObserver, Moment
 from tests.bench import Bench
 from tests.conftest import Server
 from tests.factories import add_source
 from tests.faults.accident import kill_at, published
 from tests.faults.items import change_items, make_items, row_of
+from tests.integration.loader.strategies.test_chunked_backfill import Breaking
 
 
 class Restored:
@@ -75,6 +79,69 @@ def test_a_restored_database_is_refused_until_its_epoch_is_lifted(
     healthy_after_restore(restored, row)
     change_items(restored, lost + 2)
     restored.succeed(row)
+    healthy_after_restore(restored, row)
+
+
+def test_a_backfill_s_number_that_is_given_out_again_is_another_plan(
+    bench: Bench, postgres: Server, copies: list[Restored]
+) -> None:
+    make_items(bench, rows=200)
+    row = row_of(bench, "incremental")
+    bench.succeed(row)
+    copies.append(Restored(bench, postgres))
+    bench.set(row, load_strategy="chunked_backfill", chunk_size="1 hour")
+    bench.succeed(row)
+    restored = copies[0].bench()
+    advance_epoch(restored.control, row, 2)
+    for number, at in ((900, "2026-01-01 05:00+00"), (901, "2026-01-01 06:30+00")):
+        restored.source.execute(f"INSERT INTO items VALUES ({number}, 'new', '{at}')")
+    restored.set(row, load_strategy="chunked_backfill", chunk_size="1 hour")
+    restored.observer = Breaking(Moment.CHUNKED, 2)
+    restored.fail(row)
+    restored.observer = LogObserver()
+    assert "was there already" not in restored.succeed(row).message
+    healthy_after_restore(restored, row)
+
+
+def test_chunks_that_wait_for_a_lost_plan_are_not_the_next_one_s(
+    bench: Bench, postgres: Server, copies: list[Restored]
+) -> None:
+    make_items(bench, rows=200)
+    row = row_of(bench, "incremental")
+    bench.succeed(row)
+    copies.append(Restored(bench, postgres))
+    bench.set(row, load_strategy="chunked_backfill", chunk_size="1 hour")
+    bench.observer = Breaking(Moment.CHUNKED, 2)
+    bench.fail(row)
+    restored = copies[0].bench()
+    restored.source.execute("UPDATE items SET name = 'changed' WHERE id = 100")
+    restored.set(row, load_strategy="chunked_backfill", chunk_size="1 hour")
+    advance_epoch(restored.control, row, 2)
+    # Before its first chunk, so that the stage holds nothing of its own.
+    restored.observer = Breaking(Moment.STAGED)
+    restored.fail(row)
+    restored.observer = LogObserver()
+    restored.succeed(row)
+    healthy_after_restore(restored, row)
+
+
+def test_a_lost_load_s_commit_is_not_taken_for_that_of_the_load_with_its_number(
+    bench: Bench, postgres: Server, copies: list[Restored]
+) -> None:
+    make_items(bench)
+    row = row_of(bench, "incremental")
+    bench.succeed(row)
+    copies.append(Restored(bench, postgres))
+    change_items(bench, 1)
+    lost = bench.succeed(row)
+    restored = copies[0].bench()
+    advance_epoch(restored.control, row, 2)
+    ids = restored.claim(row)
+    assert ids.metadata_id == lost.metadata_id
+    lease.start(restored.control, ids.metadata_id, ids.epoch, nonce="lost")
+    restored.pretend_lease_ended(row)
+    restored.give_up()
+    assert restored.succeed(row).receipt.adopted is None
     healthy_after_restore(restored, row)
 
 
