@@ -71,6 +71,9 @@ def take_up(job: Job) -> Progress:
         with job.journal.during(Phase.FENCE):
             progress = _resumed(job, plan)
         if progress is not None:
+            if progress.staged and not progress.finished:
+                # Before a chunk is read: what an empty source has of it must not be on record, either.
+                refuse_empty_source(job)
             return progress
         job.keeper.check()
         job.engine.drop_stage(backfill_stage_name(job.config.target, job.started.installation, plan.id))

@@ -226,6 +226,24 @@ def test_an_empty_source_does_not_empty_a_filled_target(bench: Bench) -> None:
     assert bench.target_rows().total() == 0
 
 
+def test_a_source_that_was_emptied_meanwhile_replaces_nothing(bench: Bench) -> None:
+    make(bench)
+    bench.source.execute("CREATE TABLE kept AS SELECT * FROM items")
+    row = bench.row(**CHUNKED | {"load_strategy": "full"})
+    bench.succeed(row)
+    bench.set(row, load_strategy="chunked_backfill")
+    bench.observer = Breaking(Moment.CHUNKED, 3)
+    bench.fail(row)
+    bench.observer = LogObserver()
+    bench.source.execute("DELETE FROM items")
+    assert "empty_source_policy" in bench.fail(row).message
+    assert bench.target_rows().total() == 20
+    # Nor does what the empty source had to say stay on record.
+    bench.source.execute("INSERT INTO items SELECT * FROM kept")
+    bench.succeed(row)
+    assert bench.target_rows() == bench.source_rows()
+
+
 def test_progress_is_seen_while_it_runs_and_a_cancel_stops_it_between_chunks(bench: Bench) -> None:
     make(bench)
     row = bench.row(**CHUNKED)
