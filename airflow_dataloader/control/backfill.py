@@ -12,11 +12,12 @@ from sqlalchemy import Engine, TextClause, text
 from airflow_dataloader.control.fenced import fenced, look
 from airflow_dataloader.control.lease import Started
 from airflow_dataloader.control.transaction import LAST, transaction
+from airflow_dataloader.core.snapshot import flag
 
 #: The other statements hold the row first, and only the load that has it gets hold of it.
 _CURRENT = text("""
 SELECT b.id, b.mode, b.content_hash, b.high, b.watermark, b.started_by,
-    coalesce(h.writer_epoch, h.epoch, 0) AS epoch,
+    coalesce(h.writer_epoch, h.epoch, 0) AS epoch, h.config_snapshot ->> 'load_full' AS load_full,
     (SELECT jsonb_agg(jsonb_build_object(
             'number', c.number, 'low', c.low, 'high', c.high, 'null_cursor', c.null_cursor,
             'rows_published', c.rows_published, 'target_version', c.target_version) ORDER BY c.number)
@@ -98,6 +99,8 @@ class Backfill:
     #: that is gone.
     started_by: int
     epoch: int
+    #: Whether that load was asked to replace the table (``load_full``).
+    load_full: bool
     chunks: tuple[Chunk, ...]
 
 
@@ -115,6 +118,7 @@ def current(engine: Engine, config_id: int) -> Backfill | None:
         watermark=row.watermark,
         started_by=row.started_by,
         epoch=row.epoch,
+        load_full=flag(row.load_full),
         chunks=tuple(Chunk(**chunk) for chunk in row.chunks or ()),
     )
 

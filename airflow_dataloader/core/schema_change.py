@@ -67,6 +67,13 @@ def decide(
     return SchemaChange(after=after, added=added, gone=gone, keeps_columns=policy is not SchemaPolicy.EVOLVE)
 
 
+def can_take(target: Mapping[str, str], columns: Sequence[PlannedColumn]) -> bool:
+    """Return whether rows of ``columns`` can be added to the target's, some of its types becoming wider."""
+    held = {name.casefold(): kind for name, kind in target.items()}
+    both = [(column.type, held.get(column.name.casefold(), column.type)) for column in columns]
+    return all(fits(planned, there) or widens(there, planned) for planned, there in both)
+
+
 def misfit(
     columns: Mapping[str, PlannedColumn],
     target: Mapping[str, str],

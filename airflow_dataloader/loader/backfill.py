@@ -14,6 +14,7 @@ from airflow_dataloader.core.chunk_size import MOST_CHUNKS, fitting, refuse_too_
 from airflow_dataloader.core.commit import BACKFILL, CHUNK, FENCE_STEP, FINAL
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.core.schema_change import can_take
 from airflow_dataloader.core.strategy import NullCursorPolicy
 from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
 from airflow_dataloader.loader.job import Job, backfill_stage_name
@@ -118,6 +119,9 @@ def _resumed(job: Job, plan: Backfill) -> Progress | None:
     if plan.content_hash != job.config.content_hash:
         job.journal.remark("The row was edited since its backfill began; the backfill begins anew.")
         return None
+    if job.config.load_full and not plan.load_full:
+        job.journal.remark("load_full was set since the backfill began; the backfill begins anew.")
+        return None
     progress = Progress(plan=plan, table=_table(job, plan), left=plan.chunks)
     job.target = job.engine.inspect(job.config.target, job.app_id, back_to=plan.epoch)
     ended = any(entry.commit.facts.get(FINAL) for entry in _commits(job.target, plan))
@@ -141,7 +145,7 @@ def _resumed(job: Job, plan: Backfill) -> Progress | None:
 
 
 def _is_as_left(job: Job, progress: Progress, table: Target | None, done: Mapping[int, HistoryEntry]) -> bool:
-    """Return whether the table holds the chunks that are on record, and nothing else."""
+    """Return whether the table holds the chunks that are on record, nothing else, and can take more."""
     on_record = {chunk.number for chunk in progress.plan.chunks if chunk.target_version is not None}
     if not on_record <= done.keys():
         return False
@@ -149,8 +153,9 @@ def _is_as_left(job: Job, progress: Progress, table: Target | None, done: Mappin
         return progress.staged or table is None or not table.filled
     if table is None or not table.continuous:
         return False
-    planned = {column.name: column.type for column in job.columns}
-    return not progress.staged or dict(table.columns) == planned
+    if progress.staged:
+        return dict(table.columns) == {column.name: column.type for column in job.columns}
+    return can_take(table.columns, job.columns)
 
 
 def _mend(job: Job, plan: Backfill, done: Mapping[int, HistoryEntry]) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from airflow_dataloader.core.delta_types import fits
 from airflow_dataloader.core.plan import PlannedColumn, Wire
-from airflow_dataloader.core.schema_change import SchemaChange, decide, difference
+from airflow_dataloader.core.schema_change import SchemaChange, can_take, decide, difference
 from airflow_dataloader.core.strategy import SchemaPolicy
 from airflow_dataloader.exceptions import SchemaRefused
 
@@ -31,6 +31,13 @@ def test_an_absent_target_becomes_what_is_planned(policy: SchemaPolicy, replaces
     change = decide(columns(id="int", new="date"), None, policy, replaces=replaces)
     assert change.after == {"id": "int", "new": "date"}
     assert change == SchemaChange(after=change.after)
+
+
+def test_a_table_takes_what_its_columns_hold_or_can_become() -> None:
+    assert can_take(HELD, columns(ID="smallint", name="string", colour="string"))
+    assert can_take(HELD, columns(id="bigint"))
+    assert not can_take(HELD, columns(id="string"))
+    assert not can_take(HELD, columns(colour="string", NAME="int"))
 
 
 def test_evolve_adds_and_widens_and_keeps_what_is_gone() -> None:

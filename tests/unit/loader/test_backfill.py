@@ -20,6 +20,7 @@ def progress(mode: str) -> Progress:
         watermark="8",
         started_by=41,
         epoch=3,
+        load_full=False,
         chunks=chunks,
     )
     return Progress(plan=plan, table=TargetName(catalog="c", schema="s", table="t"), left=chunks)

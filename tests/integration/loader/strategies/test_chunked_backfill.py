@@ -244,6 +244,36 @@ def test_a_source_that_was_emptied_meanwhile_replaces_nothing(bench: Bench) -> N
     assert bench.target_rows() == bench.source_rows()
 
 
+def test_load_full_asked_for_between_two_attempts_begins_anew(bench: Bench) -> None:
+    make(bench)
+    row = bench.row(**CHUNKED)
+    bench.observer = Breaking(Moment.CHUNKED, 2)
+    bench.fail(row)
+    bench.source.execute("UPDATE items SET name = 'new' WHERE id < 100")
+    bench.set(row, load_full="true")
+    bench.observer = Breaking(Moment.CHUNKED, 2)
+    assert any("load_full was set" in note for note in bench.fail(row).receipt.notes)
+    assert bench.state(row).load_full == "true"
+    # What began with it goes on with it.
+    bench.observer = LogObserver()
+    assert "Went on with chunk 3" in bench.succeed(row).message
+    assert bench.state(row).load_full is None
+    assert bench.target_rows() == bench.source_rows()
+    assert [plan.status for plan in plans(bench)] == ["abandoned", "done"]
+
+
+def test_a_type_that_no_chunk_s_column_can_become_begins_anew(bench: Bench) -> None:
+    make(bench)
+    bench.source.execute("ALTER TABLE items ADD v integer DEFAULT 7")
+    row = bench.row(**CHUNKED)
+    bench.observer = Breaking(Moment.CHUNKED, 2)
+    bench.fail(row)
+    bench.source.execute("ALTER TABLE items ALTER v TYPE text")
+    bench.observer = LogObserver()
+    assert "begins anew" in bench.succeed(row).message
+    assert bench.target_rows() == bench.source_rows()
+
+
 def test_progress_is_seen_while_it_runs_and_a_cancel_stops_it_between_chunks(bench: Bench) -> None:
     make(bench)
     row = bench.row(**CHUNKED)
