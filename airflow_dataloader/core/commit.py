@@ -32,6 +32,8 @@ SCAN_STEP = STEPS_PER_EPOCH - 2
 SCAN = "delete_scan"
 #: Facts of a backfill's commits: whose chunk it is, its number, and whether it is the last commit of all.
 BACKFILL, CHUNK, FINAL = "backfill", "chunk", "final"
+#: Fact of a fence: the table was not there, and it has made it.
+MADE = "made"
 #: Fact of a commit that keeps what the table held: the table's version that the load has looked at, and its
 #: digest. What somebody puts in the table's place after that is found above it, below the commit.
 BASE = "base"

@@ -23,7 +23,8 @@ def decide_schema(job: Job) -> None:
     config = job.config
     with job.journal.during(Phase.PLAN):
         refuse_collision(job.columns, config.load_columns_policy, config.delete_policy)
-        held = job.target.columns if job.target else None
+        # What a fence has made has the columns that the source had then, and nobody depends on them.
+        held = job.target.columns if job.target and not job.target.blank else None
         replaces = config.replaces_table or job.target is None or not job.target.filled
         job.schema = decide(job.columns, held, config.schema_policy, replaces=replaces)
         if not replaces:
@@ -74,7 +75,7 @@ def note_columns(job: Job, columns: Mapping[str, str]) -> None:
         job.journal.remark(difference(before, columns))
     known = (job.started.last_receipt or {}).get("columns")
     if known is None:
-        known = job.target.columns if job.target else {}
+        known = job.target.columns if job.target and not job.target.blank else {}
     job.journal.note(columns=dict(columns), columns_changed=dict(known) != dict(columns) or None)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow_dataloader.control.lease import Attempt
 from airflow_dataloader.control.settle import adopt
-from airflow_dataloader.core.commit import CLOSING_STEP, FENCE_STEP, SCAN, Commit, app_id
+from airflow_dataloader.core.commit import CLOSING_STEP, FENCE_STEP, MADE, SCAN, Commit, app_id
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.exceptions import Fenced, TargetAhead
 from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
@@ -37,7 +37,7 @@ def take_target(job: Job) -> None:
                 # Refused where that row's own later attempt holds the target: the same end is reached.
                 with suppress(Fenced):
                     _fence(job, _closing(job, attempt))
-        version = _fence(job, job.commit(FENCE_STEP, {}))
+        version = _fence(job, job.commit(FENCE_STEP, {MADE: job.target is None}))
         job.reached(Moment.FENCED)
         job.target = _inspect(job, seen=job.started.epoch)
         for attempt in own:

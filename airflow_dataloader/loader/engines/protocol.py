@@ -46,6 +46,8 @@ class Target:
     continuous: bool
     #: Tells its version from the one with the same number of a table that was made anew.
     digest: str = ""
+    #: Whether a fence has made it, and nobody has ever done more to it.
+    blank: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

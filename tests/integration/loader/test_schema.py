@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from airflow_dataloader.control import lease
 from airflow_dataloader.core.config import LoadConfig
+from airflow_dataloader.loader.engines.spark.engine import SparkEngine
 from airflow_dataloader.loader.observer import LogObserver, Moment
 from tests.bench import Bench
 from tests.integration.loader.strategy_rows import STRATEGIES
@@ -17,10 +19,13 @@ each_strategy = pytest.mark.parametrize("strategy", list(STRATEGIES))
 
 
 class Breaks:
-    """Breaks a load right after its commit."""
+    """Breaks a load right after its commit, or at another moment."""
+
+    def __init__(self, at: Moment = Moment.PUBLISHED) -> None:
+        self._at = at
 
     def reached(self, config: LoadConfig, moment: Moment) -> None:
-        if moment is Moment.PUBLISHED:
+        if moment is self._at:
             raise RuntimeError("broken")
 
 
@@ -147,6 +152,51 @@ def test_what_a_failed_load_changed_is_not_forgotten(bench: Bench) -> None:
     bench.observer = LogObserver()
     bench.succeed(row)
     assert bench.state(row).staging_model_processed is False
+
+
+@pytest.mark.parametrize("policy", ["freeze", "ignore"])
+@pytest.mark.parametrize("strategy", ["incremental", "full"])
+def test_a_table_that_only_a_fence_made_has_no_columns_to_keep(
+    bench: Bench, strategy: str, policy: str
+) -> None:
+    bench.source.execute("CREATE TABLE items (id integer, name text, at timestamptz)")
+    bench.source.execute("INSERT INTO items VALUES (1, 'one', now())")
+    row = bench.row(**STRATEGIES[strategy], schema_policy=policy)
+    give_up_unwritten(bench, row)
+    bench.observer = Breaks(Moment.PLANNED)
+    assert bench.fail(row).receipt.fence_version is not None
+    assert columns(bench) == COLUMNS
+    bench.observer = LogObserver()
+    bench.source.execute("ALTER TABLE items ADD colour text DEFAULT 'red'")
+    bench.succeed(row)
+    assert columns(bench) == COLUMNS | {"colour": "string"}
+    assert bench.target_rows() == bench.source_rows()
+    # From here on they are people's.
+    bench.source.execute("ALTER TABLE items ADD born date")
+    bench.source.execute("DELETE FROM items")
+    bench.set(row, empty_source_policy="allow")
+    bench.load(row)
+    assert columns(bench) == COLUMNS | {"colour": "string"}
+
+
+def test_an_empty_table_that_a_person_made_keeps_its_columns(bench: Bench) -> None:
+    bench.source.execute("CREATE TABLE items (id integer, name text, at timestamptz)")
+    bench.source.execute("INSERT INTO items VALUES (1, 'one', now())")
+    assert isinstance(bench.engine, SparkEngine)
+    folder = bench.home / "warehouse" / "bronze" / bench.schema / "items"
+    bench.engine._context.spark.sql(f"CREATE TABLE delta.`{folder}` (id INT, at TIMESTAMP) USING delta")
+    row = bench.row(**STRATEGIES["incremental"], schema_policy="freeze")
+    assert "column name is new" in bench.fail(row).message
+    give_up_unwritten(bench, row)
+    assert "column name is new" in bench.fail(row).message, "a fence makes it nobody else's"
+
+
+def give_up_unwritten(bench: Bench, config_id: int) -> None:
+    """Claim the row for a loader that starts, and is never heard of again."""
+    ids = bench.claim(config_id)
+    lease.start(bench.control, ids.metadata_id, ids.epoch, nonce="lost")
+    bench.pretend_lease_ended(config_id)
+    bench.give_up()
 
 
 def test_a_column_that_the_load_needs_cannot_be_ignored(bench: Bench) -> None:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_dataloader.core.commit import BASE
+from airflow_dataloader.core.commit import BASE, MADE
 from airflow_dataloader.loader.engines.protocol import HistoryEntry
 
 if TYPE_CHECKING:
@@ -45,6 +45,17 @@ def is_continuous(
         return None
     # A history that was cleaned up, or there was no table before.
     return base is not None and rows[-1].version > base[0]
+
+
+def is_blank(rows: Sequence[Row], entries: Sequence[HistoryEntry | None]) -> bool:
+    """Return whether a fence of ours has made the table and only fences came after, in a whole history.
+
+    A catalogue's table is created in a commit of its own, before the fence's.
+    """
+    others = [row for row, entry in zip(rows, entries, strict=True) if entry is None]
+    created = all(row.version == 0 and str(row.operation).upper() == "CREATE TABLE" for row in others)
+    fences = [entry.commit for entry in entries if entry is not None]
+    return created and not any(one.publishes for one in fences) and any(one.facts.get(MADE) for one in fences)
 
 
 def digest(row: Row) -> str:

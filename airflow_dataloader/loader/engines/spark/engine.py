@@ -80,6 +80,7 @@ class SparkEngine:
                 filled=past.fills or tables.is_filled(spark, location),
                 continuous=bool(past.continuous),
                 digest=past.digest,
+                blank=past.blank,
             )
 
     def outcome(self, entry: HistoryEntry) -> Written:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_dataloader.core.commit import Commit, parse_user_metadata
 from airflow_dataloader.loader.engines.protocol import HistoryEntry, Written
 from airflow_dataloader.loader.engines.spark import errors
-from airflow_dataloader.loader.engines.spark.continuity import digest, is_continuous
+from airflow_dataloader.loader.engines.spark.continuity import digest, is_blank, is_continuous
 from airflow_dataloader.loader.engines.spark.names import Location
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ class Past:
     #: Whether the writer has published, and nobody has replaced the table or loaded it under another name
     #: since what that commit was made over; None: the stretch does not reach back as far as that.
     continuous: bool | None
+    #: Whether that is the whole history, and none but fences are in it, of which one has made the table.
+    blank: bool = False
 
     @property
     def fills(self) -> bool:
@@ -81,6 +83,7 @@ def read(spark: SparkSession, location: Location, app_id: str, limit: int | None
         entries=tuple(entry for entry in found if entry is not None and entry.commit.app_id == app_id),
         whole=whole,
         continuous=is_continuous(rows, found, app_id, whole=whole),
+        blank=whole and is_blank(rows, found),
     )
 
 

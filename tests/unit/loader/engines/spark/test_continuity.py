@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from airflow_dataloader.core.commit import BASE, Commit
+from airflow_dataloader.core.commit import BASE, MADE, Commit
 from airflow_dataloader.loader.engines.protocol import HistoryEntry
-from airflow_dataloader.loader.engines.spark.continuity import digest, is_continuous
+from airflow_dataloader.loader.engines.spark.continuity import digest, is_blank, is_continuous
 
 pyspark_sql = pytest.importorskip("pyspark.sql")
 
@@ -89,3 +89,21 @@ def test_a_stretch_may_be_too_short_to_say_and_a_history_may_be_cleaned_up() -> 
     assert asked(other(9, "UPDATE"), other(8, "UPDATE")) is None
     assert asked(other(9, "UPDATE"), other(8, "UPDATE"), whole=True) is False
     assert asked(whole=True) is False
+
+
+def fence(version: int, *, made: bool = False, step: int = 0) -> tuple[Any, HistoryEntry]:
+    commit = Commit(app_id=OURS, epoch=version, step=step, metadata_id=version, facts={MADE: made})
+    return row(version), HistoryEntry(table_version=version, commit=commit)
+
+
+def blank(*entries: tuple[Any, HistoryEntry | None]) -> bool:
+    return is_blank([one for one, _ in entries], [entry for _, entry in entries])
+
+
+def test_what_only_fences_have_touched_is_blank() -> None:
+    assert blank(fence(0, made=True))
+    assert blank(fence(2), fence(1, made=True), other(0, "CREATE TABLE"))
+    assert not blank()
+    assert not blank(fence(1), other(0, "CREATE TABLE")), "somebody had made it before"
+    assert not blank(fence(1, step=1), fence(0, made=True)), "a load has published"
+    assert not blank(other(1, "ADD COLUMNS"), fence(0, made=True)), "somebody has changed it"
