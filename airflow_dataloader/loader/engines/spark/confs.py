@@ -39,7 +39,10 @@ _LOCAL: Mapping[str, str] = {
     # Of every table that it has looked at Delta keeps some 3 MB for an hour, and every load makes a table or
     # two. By default it keeps 10,000 of them, and a heap of 2 GB is full after 500.
     "spark.databricks.delta.delta.log.cacheSize": "32",
-    # The same of every execution, for a page that is not served.
+    # Spark compiles a few dozen classes a load and keeps 100 of them by default: every load after some others
+    # would compile its own again. They are the same for all tables of the same columns' types.
+    "spark.sql.codegen.cache.maxEntries": "1000",
+    # What Delta keeps of tables Spark keeps of every execution, for a page that is not served.
     "spark.sql.ui.retainedExecutions": "50",
     "spark.ui.retainedJobs": "50",
     "spark.ui.retainedStages": "50",
