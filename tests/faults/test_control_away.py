@@ -109,6 +109,7 @@ def _load_beside(bench: Bench, ids: LoadIds) -> tuple[threading.Thread, list[Res
     return thread, results
 
 
+@pytest.mark.faults
 def test_an_outage_after_the_commit_outlasts_the_lease(away_control: Bench, spare: Server) -> None:
     bench = away_control
     make_items(bench)

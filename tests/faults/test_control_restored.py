@@ -49,7 +49,7 @@ def copies(postgres: Server) -> Iterator[list[Restored]]:
         postgres.drop(one.name)
 
 
-@pytest.mark.parametrize("lost", [1, 3])
+@pytest.mark.parametrize("lost", [pytest.param(1, marks=pytest.mark.faults), 3])
 @pytest.mark.parametrize("strategy", ["full", pytest.param("incremental", marks=pytest.mark.faults)])
 def test_a_restored_database_is_refused_until_its_epoch_is_lifted(
     bench: Bench,
@@ -82,6 +82,7 @@ def test_a_restored_database_is_refused_until_its_epoch_is_lifted(
     healthy_after_restore(restored, row)
 
 
+@pytest.mark.faults
 def test_a_backfill_s_number_that_is_given_out_again_is_another_plan(
     bench: Bench, postgres: Server, copies: list[Restored]
 ) -> None:
@@ -103,6 +104,7 @@ def test_a_backfill_s_number_that_is_given_out_again_is_another_plan(
     healthy_after_restore(restored, row)
 
 
+@pytest.mark.faults
 def test_chunks_that_wait_for_a_lost_plan_are_not_the_next_one_s(
     bench: Bench, postgres: Server, copies: list[Restored]
 ) -> None:

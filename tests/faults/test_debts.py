@@ -91,6 +91,7 @@ def test_another_row_takes_the_target_of_a_killed_load(
     assert bench.state(row).incremental_value == _newest(bench)
 
 
+@pytest.mark.faults
 def test_another_row_takes_the_target_of_a_load_that_was_killed_twice(bench: Bench, control_url: str) -> None:
     row = _prepare(bench, "incremental")
     kill_at(bench, control_url, row, "started")
@@ -100,7 +101,8 @@ def test_another_row_takes_the_target_of_a_load_that_was_killed_twice(bench: Ben
     assert bench.target_rows() == bench.source_rows()
 
 
-@pytest.mark.parametrize("killed_at", [pytest.param("planned", marks=pytest.mark.faults), "published"])
+@pytest.mark.faults
+@pytest.mark.parametrize("killed_at", ["planned", "published"])
 def test_a_clean_failure_does_not_pay_for_a_killed_load(
     bench: Bench, control_url: str, killed_at: str
 ) -> None:

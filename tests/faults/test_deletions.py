@@ -20,7 +20,7 @@ KILLS = {
     "after the scan's commit": (Moment.PUBLISHED, 2, True, True),
     "before settlement": (Moment.SETTLING, 1, True, True),
 }
-SAMPLE = {"after the load", "after the scan's commit"}
+SAMPLE = {"after the scan's commit"}
 
 
 def _due(bench: Bench, row: int) -> None:

@@ -27,10 +27,8 @@ SAMPLE = {
     Kill("incremental", "staged", first=False),
     Kill("incremental", "publishing", first=True),
     Kill("incremental", "published", first=False),
-    Kill("incremental", "settling", first=True),
     Kill("append_only", "published", first=False),
     Kill("chunked_backfill", "chunked", first=True),
-    Kill("chunked_backfill", "published", first=False),
 }
 
 

@@ -13,12 +13,12 @@ from tests.faults.accident import give_up, healthy, victim
 from tests.faults.items import change_items, make_items, row_of
 from tests.faults.victim import CLAIMED
 
-MORE = ("append_only", "rolling", "check_and_load", "chunked_backfill")
+MORE = ("full", "append_only", "rolling", "check_and_load", "chunked_backfill")
 
 
 @pytest.mark.parametrize(
     "strategy",
-    ["full", "incremental", *(pytest.param(name, marks=pytest.mark.faults) for name in MORE)],
+    ["incremental", *(pytest.param(name, marks=pytest.mark.faults) for name in MORE)],
 )
 @pytest.mark.parametrize(
     ("seed", "accidents"),

@@ -31,7 +31,7 @@ FREEZES = [
     ),
     ("chunked_backfill", str(Moment.CHUNKED)),
 ]
-SAMPLE = {("full", "publishing", "blind"), ("incremental", "settling", "blind"), ("full", "planned", "late")}
+SAMPLE = {("full", "publishing", "blind"), ("incremental", "settling", "blind")}
 MATRIX = [
     pytest.param(
         strategy,

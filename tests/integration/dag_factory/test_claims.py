@@ -61,6 +61,7 @@ def test_a_workspace_that_cannot_be_reached_ends_the_load_with_the_last_try(cont
     assert load(control, record["id"])["submit_token"].startswith("adl-")
 
 
+@pytest.mark.faults
 def test_a_claim_that_is_never_answered_is_ended_and_tried_again_for_the_same_loads(
     control: Engine, control_url: str, connections: Connections
 ) -> None:

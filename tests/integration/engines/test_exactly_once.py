@@ -132,6 +132,7 @@ def test_a_fence_stops_a_merge_under_way(workshop: Workshop) -> None:
     assert workshop.sql("SELECT count(*) AS n FROM {t} WHERE id <> at", t=target)[0].n == 0
 
 
+@pytest.mark.faults
 def test_a_commit_is_found_behind_many_foreign_ones(workshop: Workshop) -> None:
     workshop.fill(workshop.table(), COLUMNS, [(1, 1)], epoch=2)
     for number in range(60):

@@ -118,6 +118,7 @@ def test_releasing_a_dead_client_s_session_stops_its_write(
     assert connected.version(connected.table()) == 0
 
 
+@pytest.mark.faults
 def test_a_server_that_dies_leaves_the_outcome_unknown(
     endpoint: Endpoint, home: Path, tmp_path: Path, source_db: psycopg.Connection
 ) -> None:
