@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
 from croniter import CroniterError, croniter
 
 from airflow_dataloader.core.schedule import next_instant
+from airflow_dataloader.core.zones import read_zone
 from airflow_dataloader.exceptions import ConfigurationError
 
 #: croniter's own extensions: ``H`` needs a name to hash, ``R`` is another time at every reading.
@@ -65,18 +65,6 @@ def next_slot(cron: str, load_timezone: str, after: datetime, *, field: str = "l
 def read_cron(text: str, field: str = "load_cron") -> Cron:
     """Return the cron that ``text`` means; raise ConfigurationError naming ``field`` if there is none."""
     return Cron(text, field)
-
-
-def read_zone(name: str) -> ZoneInfo:
-    """Return the zone called ``name``; raise ConfigurationError if there is none."""
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise ConfigurationError(
-            f"load_timezone {name!r} is not a time zone.",
-            field="load_timezone",
-            fix="use a name of the IANA list, such as Europe/Berlin or UTC",
-        ) from None
 
 
 def _bad_cron(field: str, text: str, reason: str) -> ConfigurationError:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.lookback import DEFAULT_FOR_TIMESTAMPS
 from airflow_dataloader.core.plan import PlannedColumn
 from airflow_dataloader.core.strategy import CursorType, ValuePolicy
+from airflow_dataloader.core.zones import read_zone
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.sources.dialect import CursorPlan, DescribedColumn
 from airflow_dataloader.sources.postgresql.chosen import chosen
@@ -74,15 +74,8 @@ def cursor(
 
 
 def _seconds_ahead(zone: str) -> int:
-    """Return how far the zone's clock is ahead of UTC just now."""
-    try:
-        ahead = datetime.now(ZoneInfo(zone)).utcoffset()
-    except (ValueError, OSError, KeyError):
-        raise ConfigurationError(
-            f"load_timezone {zone!r} is not a time zone.",
-            field="load_timezone",
-            fix="use an IANA name, such as Europe/Berlin or UTC",
-        ) from None
+    """Return how far the zone's clock is ahead of UTC just now; raise ConfigurationError if it is none."""
+    ahead = datetime.now(read_zone(zone)).utcoffset()
     return round((ahead or timedelta()).total_seconds())
 
 
