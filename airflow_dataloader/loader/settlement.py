@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -69,11 +68,14 @@ class Settlement:
             settled = patiently(call, until=self.keeper.deadline)
         except (DataloaderError, DBAPIError) as error:
             # The commit stands and names this load; the row's next load finds and adopts it.
-            log.error("Load %s published but was not settled: %s", self.started.metadata_id, error)
+            self._log_unsettled(error)
             return self._result(None, str(error))
         except BaseException:
             # Interrupted while it waited: not again, but what stands should not be left for a repair.
-            self._once_more(call)
+            try:
+                call()
+            except (DataloaderError, DBAPIError) as error:
+                self._log_unsettled(error)
             raise
         self.worker.observer.reached(self.started.config, Moment.SETTLED)
         if settled.kept_edits:
@@ -102,11 +104,8 @@ class Settlement:
             return self._result(None, f"{unsettled} Before that: {message}")
         return self._result(LoadStatus.CANCELLED if cancelled else LoadStatus.FAILED, message)
 
-    def _once_more(self, settle: Callable[[], object]) -> None:
-        try:
-            settle()
-        except (DataloaderError, DBAPIError) as error:
-            log.error("Load %s published but was not settled: %s", self.started.metadata_id, error)
+    def _log_unsettled(self, error: Exception) -> None:
+        log.error("Load %s published but was not settled: %s", self.started.metadata_id, error)
 
     def _result(self, status: LoadStatus | None, message: str) -> Result:
         return Result(

@@ -24,7 +24,7 @@ from airflow_dataloader.hooks.control import ControlHook
 from airflow_dataloader.hooks.runs import same_host
 from airflow_dataloader.hooks.settings import airflow_settings
 from airflow_dataloader.operators.links import base_url
-from airflow_dataloader.triggers.kill import TaskAddress, ended_by_hand
+from airflow_dataloader.triggers.kill import REASON, TaskAddress, ended_by_hand
 from airflow_dataloader.triggers.load import LoadTrigger
 
 if TYPE_CHECKING:
@@ -233,8 +233,7 @@ class Attempt:
         )
         if not ended_by_hand(states, at):
             raise AirflowException("This try was ended before it could wait; the next one goes on.")
-        reason = "Cancelled - its task was ended in Airflow"
-        ended = cancel(engine, attached.metadata_id, reason, settled_by=SettledBy.TRIGGER)
+        ended = cancel(engine, attached.metadata_id, REASON, settled_by=SettledBy.TRIGGER)
         if ended and self._operator.run_id is not None:
             self._hook.cancel_run(self._operator.run_id)
-        raise AirflowFailException(reason)
+        raise AirflowFailException(REASON)

@@ -13,6 +13,9 @@ from typing import Any
 #: States in which nobody will answer for the load any more.
 _OVER = frozenset({"failed", "success", "skipped", "removed", "upstream_failed"})
 
+#: Of such a load: what its record says, and by what a kill knows that it was ended before.
+REASON = "Cancelled - its task was ended in Airflow"
+
 
 @dataclass(frozen=True, kw_only=True)
 class TaskAddress:

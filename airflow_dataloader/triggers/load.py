@@ -19,7 +19,7 @@ from airflow_dataloader.hooks.run_api import DatabricksRunApi
 from airflow_dataloader.hooks.runs import read_run
 from airflow_dataloader.triggers.backoff import backoff, worth_a_line
 from airflow_dataloader.triggers.control import ask
-from airflow_dataloader.triggers.kill import TaskAddress, ended_by_hand
+from airflow_dataloader.triggers.kill import REASON, TaskAddress, ended_by_hand
 from airflow_dataloader.triggers.threads import in_thread
 
 #: Seconds that ``on_kill`` goes on trying; Airflow gives it 30 by default.
@@ -27,8 +27,6 @@ _KILL_PATIENCE = 25.0
 
 #: Seconds that it waits for the answer to one request for a run's end.
 _CANCEL_PATIENCE = 10
-
-_REASON = "Cancelled - its task was ended in Airflow"
 
 
 class LoadTrigger(BaseTrigger):
@@ -157,7 +155,7 @@ class LoadTrigger(BaseTrigger):
             partial(
                 cancel,
                 metadata_id=self.metadata_id,
-                reason=_REASON,
+                reason=REASON,
                 settled_by=SettledBy.TRIGGER,
                 airflow_task=self.airflow_task,
             )
@@ -166,7 +164,7 @@ class LoadTrigger(BaseTrigger):
             self.log.info("Load %s is cancelled.", self.metadata_id)
             return True
         watched: Watched | None = await self._ask(partial(watch, metadata_id=self.metadata_id))
-        return watched is not None and watched.over and watched.message == _REASON
+        return watched is not None and watched.over and watched.message == REASON
 
     async def _cancel_run(self) -> None:
         if self.run_id is None:
