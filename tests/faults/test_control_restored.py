@@ -82,15 +82,21 @@ def test_a_restored_database_is_refused_until_its_epoch_is_lifted(
     healthy_after_restore(restored, row)
 
 
-@pytest.mark.faults
-def test_a_backfill_s_number_that_is_given_out_again_is_another_plan(
-    bench: Bench, postgres: Server, copies: list[Restored]
-) -> None:
+def _copied_before_a_backfill(bench: Bench, postgres: Server, copies: list[Restored]) -> int:
+    """Load a row, copy its control database, and ask for a backfill that the copy knows nothing of."""
     make_items(bench, rows=200)
     row = row_of(bench, "incremental")
     bench.succeed(row)
     copies.append(Restored(bench, postgres))
     bench.set(row, load_strategy="chunked_backfill", chunk_size="1 hour")
+    return row
+
+
+@pytest.mark.faults
+def test_a_backfill_s_number_that_is_given_out_again_is_another_plan(
+    bench: Bench, postgres: Server, copies: list[Restored]
+) -> None:
+    row = _copied_before_a_backfill(bench, postgres, copies)
     bench.succeed(row)
     restored = copies[0].bench()
     advance_epoch(restored.control, row, 2)
@@ -108,11 +114,7 @@ def test_a_backfill_s_number_that_is_given_out_again_is_another_plan(
 def test_chunks_that_wait_for_a_lost_plan_are_not_the_next_one_s(
     bench: Bench, postgres: Server, copies: list[Restored]
 ) -> None:
-    make_items(bench, rows=200)
-    row = row_of(bench, "incremental")
-    bench.succeed(row)
-    copies.append(Restored(bench, postgres))
-    bench.set(row, load_strategy="chunked_backfill", chunk_size="1 hour")
+    row = _copied_before_a_backfill(bench, postgres, copies)
     bench.observer = Breaking(Moment.CHUNKED, 2)
     bench.fail(row)
     restored = copies[0].bench()

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import psutil
 import pytest
 
 from airflow_dataloader.workspace.jobs import execution
@@ -142,6 +143,14 @@ def test_a_file_that_is_not_there_ends_the_run(start: Start) -> None:
     assert workspace.output(run_id)["error"] == "Cannot read the python file /Workspace/gone.py."
 
 
+def asleep(start: Start) -> tuple[Workspace, int, psutil.Process]:
+    """Start a workspace with a run that sleeps; return it, the run's number and the run's process."""
+    workspace = start()
+    run_id = workspace.submit("sleep", "600")
+    workspace.said(run_id, "task sleep")
+    return workspace, run_id, workspace.process(run_id)
+
+
 def refuse(workspace: Workspace, *states: str) -> None:
     """Have the runs' database refuse states, as a full disk does."""
     trigger = "CREATE TRIGGER full BEFORE UPDATE OF life_cycle ON run WHEN new.life_cycle IN ({}) "
@@ -162,10 +171,7 @@ def test_what_is_to_end_ends_whatever_the_store_says(
     monkeypatch.setattr(execution, "_STORE_SECONDS", 0.05)
     spark = Counted()
     with starting(tmp_path, script, spark) as start:
-        workspace = start()
-        run_id = workspace.submit("sleep", "600")
-        workspace.said(run_id, "task sleep")
-        process = workspace.process(run_id)
+        workspace, run_id, process = asleep(start)
         refuse(workspace, *refused)
         workspace.cancel(run_id)
         until(lambda: not process.is_running() and spark.ended)
@@ -182,10 +188,7 @@ def test_a_workspace_ends_what_it_started_though_its_store_takes_nothing(
 ) -> None:
     spark = Counted()
     with starting(tmp_path, script, spark) as start:
-        workspace = start()
-        run_id = workspace.submit("sleep", "600")
-        workspace.said(run_id, "task sleep")
-        process = workspace.process(run_id)
+        workspace, run_id, process = asleep(start)
         with closing(sqlite3.connect(workspace.desk.stand.home.database)) as other:
             other.execute("CREATE TRIGGER full BEFORE UPDATE ON run BEGIN SELECT RAISE(ABORT, 'full'); END")
     assert not process.is_running()
