@@ -16,14 +16,9 @@ ARMED_AT_ONCE = 1_000
 #: Slot of a row whose cron cannot be read, until somebody edits cron or zone, which takes the slot away.
 NEVER = "infinity"
 
-#: The rows to arm, as a SELECT that others may ask for more of.
-UNARMED = """
-SELECT t.config_id, t.load_cron, t.load_timezone, clock_timestamp() AS at
-FROM control.table_control t
-WHERE t.is_active AND t.load_cron IS NOT NULL AND t.next_load_date_time IS NULL
-    AND control.given(t.load_cron) IS NOT NULL"""
-
-_LOCK_UNARMED = text(f"{UNARMED} ORDER BY t.config_id LIMIT :at_once FOR UPDATE SKIP LOCKED")
+_LOCK_UNARMED = text("""
+SELECT config_id, load_cron, load_timezone, clock_timestamp() AS at
+FROM control.unarmed ORDER BY config_id LIMIT :at_once FOR UPDATE SKIP LOCKED""")
 
 _ARM = text("""
 UPDATE control.table_control t SET next_load_date_time = i.slot

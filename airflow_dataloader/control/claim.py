@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Engine, select, text
+from sqlalchemy import Connection, Engine, Row, select, text
 
-from airflow_dataloader.control.arm import UNARMED, arm
-from airflow_dataloader.control.due import Candidate, take
+from airflow_dataloader.control.arm import arm
+from airflow_dataloader.control.due import Candidate, Taken, Wanted, looked, read_json, take
 from airflow_dataloader.control.ending import Ending, SettledBy, end
 from airflow_dataloader.control.queueing import Claimant, Entry, queue
 from airflow_dataloader.control.selection import condition
@@ -36,16 +36,12 @@ _SETTLED_AT_ONCE = 1_000
 #: bulk import say, would scan the whole table, and compiling a plan takes longer than running it.
 _BY_INDEX = {"enable_seqscan": "off", "enable_bitmapscan": "off", "jit": "off"}
 
-_LOADS_OF_RUN = """
-    h.id, h.epoch, h.config_id, h.config_snapshot, h.load_status, h.log_message
-FROM (SELECT) AS one LEFT JOIN control.historical_metadata h
-    ON h.airflow_run = :airflow_run AND h.airflow_base_url IS NOT DISTINCT FROM :airflow_base_url
-    AND (CAST(:config_id AS bigint) IS NULL OR h.config_id = :config_id)
-ORDER BY h.id"""
-
-#: What the run has claimed, and whether there is something to arm: one row at least, without an id where the
-#: run has claimed nothing.
-_OF_RUN = text("".join(("SELECT EXISTS (", UNARMED, ") AS unarmed,", _LOADS_OF_RUN)))
+#: What the run has claimed before; or that rows wait to be armed; or the look at what is due. One question:
+#: each of them alone costs as much time as the look.
+_BEGIN = text("""
+SELECT * FROM control.begin_claim(
+    :airflow_run, :airflow_base_url, :of_row, :wanted, :max_concurrent, CAST(:asked AS bigint[]))
+""")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,15 +86,8 @@ def claim(
     """
     claimant = Claimant(airflow_run=airflow_run, airflow_task=airflow_task, airflow_base_url=airflow_base_url)
     with transaction(engine, settings=_BY_INDEX, lock=_LOCK) as connection:
-        earlier, unarmed = _of_run(connection, claimant)
-        if earlier:
-            return earlier
-        if unarmed:
-            arm(connection)
-        wanted_ids = _ids(connection, selector, only)
-        claiming = _Claiming(connection, claimant, trigger, wanted_ids)
-        claiming.fill(batch_size, max_concurrent)
-        return claiming.claimed
+        wanted = Wanted(rows=batch_size, max_concurrent=max_concurrent, only=_ids(connection, selector, only))
+        return _Claiming(connection, claimant, trigger, wanted).run()
 
 
 def insert_initial_metadata(
@@ -109,48 +98,58 @@ def insert_initial_metadata(
     A run that has had this row queued before gets the same load again, whatever else it has claimed.
     """
     claimant = Claimant(airflow_run=airflow_run, airflow_base_url=airflow_base_url)
+    wanted = Wanted(rows=1, max_concurrent=MAX_CONCURRENT, only=[config_id])
     with transaction(engine, settings=_BY_INDEX, lock=_LOCK) as connection:
-        earlier, unarmed = _of_run(connection, claimant, config_id)
-        if earlier:
-            return earlier[-1]
-        if unarmed:
-            arm(connection)
-        claiming = _Claiming(connection, claimant, Trigger.MANUAL, [config_id])
-        claiming.fill(1, MAX_CONCURRENT)
-        return claiming.claimed[0] if claiming.claimed else None
+        loads = _Claiming(connection, claimant, Trigger.MANUAL, wanted).run(of_row=config_id)
+        return loads[-1] if loads else None
 
 
 class _Claiming:
     """One claim under way: takes rows, queues them, and settles those that cannot be loaded."""
 
-    def __init__(
-        self, connection: Connection, claimant: Claimant, trigger: Trigger, only: Sequence[int] | None
-    ) -> None:
+    def __init__(self, connection: Connection, claimant: Claimant, trigger: Trigger, wanted: Wanted) -> None:
         self._connection = connection
         self._claimant = claimant
         self._trigger = trigger
-        self._only = only
-        self.claimed: list[Claimed] = []
+        self._wanted = wanted
+        self._claimed: list[Claimed] = []
 
-    def fill(self, batch_size: int, max_concurrent: int) -> None:
-        """Take rows until ``batch_size`` can be loaded, or there are no more."""
+    def run(self, *, of_row: int | None = None) -> list[Claimed]:
+        """Return what the run has claimed before, of one row or of all; where that is nothing, claim."""
+        begun = self._connection.execute(
+            _BEGIN,
+            {
+                "airflow_run": self._claimant.airflow_run,
+                "airflow_base_url": self._claimant.airflow_base_url,
+                "of_row": of_row,
+                **self._wanted.as_parameters(),
+            },
+        ).all()
+        if begun and begun[0].metadata_id is not None:
+            return [_again(row) for row in begun]
+        if begun and begun[0].unarmed:
+            arm(self._connection)
+            self._fill(take(self._connection, self._wanted, handled=[]))
+        else:
+            self._fill(looked(self._connection, begun))
+        return self._claimed
+
+    def _fill(self, taken: Taken) -> None:
+        """Queue what was taken, and more until as many as wanted can be loaded, or there are no more."""
         handled: list[int] = []
         settled = 0
-        while settled < _SETTLED_AT_ONCE:
-            taken = take(
-                self._connection,
-                wanted=batch_size + settled - len(self.claimed),
-                max_concurrent=max_concurrent,
-                only=self._only,
-                handled=handled,
-            )
+        while True:
             refused = self._queue(taken.rows, more=bool(taken.busy))
             if not refused and not taken.busy:
                 # All that were wanted, or all that there are.
                 return
             # Others take the places of those that cannot be loaded, or that somebody else holds just now.
             settled += refused
+            if settled >= _SETTLED_AT_ONCE:
+                return
             handled += [row.config_id for row in taken.rows] + list(taken.busy)
+            missing = self._wanted.rows + settled - len(self._claimed)
+            taken = take(self._connection, replace(self._wanted, rows=missing), handled=handled)
 
     def _queue(self, rows: Sequence[Candidate], *, more: bool) -> int:
         """Queue ``rows``; settle those that cannot be loaded and return how many they are.
@@ -178,7 +177,7 @@ class _Claiming:
         if endings:
             end(self._connection, endings)
         refused = {ending.metadata_id: ending.failure.sentence for ending in endings}
-        self.claimed += [
+        self._claimed += [
             _claimed(*ids[config_id], planned.snapshot, refused.get(ids[config_id][0]))
             for config_id, (_, planned) in plans.items()
         ]
@@ -188,30 +187,18 @@ class _Claiming:
         return Trigger.RETRY if row.is_retry and self._trigger is Trigger.SCHEDULE else self._trigger
 
 
-def _of_run(
-    connection: Connection, claimant: Claimant, config_id: int | None = None
-) -> tuple[list[Claimed], bool]:
-    """Return the run's loads, of one row or of all, and whether rows wait to be armed."""
-    values = {
-        "airflow_run": claimant.airflow_run,
-        "airflow_base_url": claimant.airflow_base_url,
-        "config_id": config_id,
-    }
-    found = connection.execute(_OF_RUN, values).all()
-    loads = [
-        Claimed(
-            metadata_id=row.id,
-            epoch=row.epoch,
-            config_id=row.config_id,
-            config=row.config_snapshot,
-            load_status=row.load_status,
-            message=row.log_message,
-            max_runtime_minutes=row.config_snapshot["max_runtime_minutes"],
-        )
-        for row in found
-        if row.id is not None
-    ]
-    return loads, found[0].unarmed
+def _again(row: Row[Any]) -> Claimed:
+    """Return a load that the run has claimed before."""
+    snapshot = read_json(row.snapshot)
+    return Claimed(
+        metadata_id=row.metadata_id,
+        epoch=row.epoch,
+        config_id=row.config_id,
+        config=snapshot,
+        load_status=row.load_status,
+        message=row.log_message,
+        max_runtime_minutes=snapshot["max_runtime_minutes"],
+    )
 
 
 def _ids(connection: Connection, selector: Selector | None, only: Sequence[int] | None) -> list[int] | None:

@@ -16,9 +16,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 _TAKE = text("""
-SELECT config_id, at, load_timezone, next_delete_scan, is_retry, repeats_scan,
-    CAST(snapshot AS text) AS snapshot
-FROM control.take_rows(:wanted, :max_concurrent, CAST(:handled AS bigint[]), CAST(:asked AS bigint[]))
+SELECT * FROM control.take_rows(
+    :wanted, :max_concurrent, CAST(:handled AS bigint[]), CAST(:asked AS bigint[]))
 """)
 
 _PARTS = text("SELECT key, CAST(value AS text) FROM jsonb_each(CAST(:snapshot AS jsonb)) ORDER BY key")
@@ -52,26 +51,38 @@ class Taken:
     busy: tuple[int, ...]
 
 
-def take(
-    connection: Connection,
-    *,
-    wanted: int,
-    max_concurrent: int,
-    only: Sequence[int] | None,
-    handled: Sequence[int],
-) -> Taken:
-    """Lock and return at most ``wanted`` rows, highest priority first, then the earliest slot.
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What a claim is after: at most ``rows`` rows, while at most ``max_concurrent`` loads may live in all.
 
-    ``only`` are ids to choose from, whatever their slot; None: what is due. ``handled`` are left out. The
-    caller holds the claims' lock, so that nobody counts the same room.
+    ``only`` are ids to choose from, whatever their slot; None: what is due.
     """
-    values = {
-        "wanted": wanted,
-        "max_concurrent": max_concurrent,
-        "handled": list(handled),
-        "asked": None if only is None else list(only),
-    }
-    found = connection.execute(_TAKE, values).all()
+
+    rows: int
+    max_concurrent: int
+    only: Sequence[int] | None
+
+    def as_parameters(self) -> dict[str, Any]:
+        """Return what the database's functions call it."""
+        return {
+            "wanted": self.rows,
+            "max_concurrent": self.max_concurrent,
+            "asked": None if self.only is None else list(self.only),
+        }
+
+
+def take(connection: Connection, wanted: Wanted, *, handled: Sequence[int]) -> Taken:
+    """Lock and return rows, highest priority first, then the earliest slot; ``handled`` are left out.
+
+    The caller holds the claims' lock, so that nobody counts the same room.
+    """
+    return looked(
+        connection, connection.execute(_TAKE, {**wanted.as_parameters(), "handled": list(handled)}).all()
+    )
+
+
+def looked(connection: Connection, found: Sequence[Row[Any]]) -> Taken:
+    """Return what a look has found, a row of the database's answer for each."""
     return Taken(
         rows=tuple(_candidate(connection, row) for row in found if row.snapshot is not None),
         busy=tuple(row.config_id for row in found if row.snapshot is None),
@@ -81,7 +92,7 @@ def take(
 def _candidate(connection: Connection, row: Row[Any]) -> Candidate:
     unreadable: tuple[str, ...] = ()
     try:
-        snapshot = _read(row.snapshot)
+        snapshot = read_json(row.snapshot)
     except (ValueError, RecursionError):
         snapshot, unreadable = _read_parts(connection, row.snapshot)
     return Candidate(
@@ -101,13 +112,13 @@ def _read_parts(connection: Connection, snapshot: str) -> tuple[dict[str, Any], 
     read, unreadable = {}, []
     for name, value in connection.execute(_PARTS, {"snapshot": snapshot}):
         try:
-            read[name] = _read(value)
+            read[name] = read_json(value)
         except (ValueError, RecursionError):
             unreadable.append(name)
     return read, tuple(unreadable)
 
 
-def _read(value: str) -> Any:
+def read_json(value: str) -> Any:
     """Read JSON; raise ValueError for a number and RecursionError for a nest that Python cannot hold."""
     return json.loads(value, parse_float=_finite)
 

@@ -55,7 +55,10 @@ CREATE TRIGGER table_control_10_status_created
     FOR EACH ROW WHEN (NEW.last_status IS NOT NULL)
     EXECUTE FUNCTION control.check_status_move();
 
+-- Most moves are allowed and say when: a claim's and a loader's. A function that finds so costs as much as theirs.
 CREATE TRIGGER table_control_10_status_moved
     BEFORE UPDATE ON control.table_control
-    FOR EACH ROW WHEN (OLD.last_status IS DISTINCT FROM NEW.last_status)
+    FOR EACH ROW WHEN (OLD.last_status IS DISTINCT FROM NEW.last_status AND (
+        NOT control.may_move(OLD.last_status, NEW.last_status)
+        OR NEW.last_status_date_time IS NOT DISTINCT FROM OLD.last_status_date_time))
     EXECUTE FUNCTION control.check_status_move();

@@ -64,3 +64,9 @@ CREATE TRIGGER table_control_21_arm
         OR NEW.load_cron IS DISTINCT FROM OLD.load_cron
         OR NEW.load_timezone IS DISTINCT FROM OLD.load_timezone)
     EXECUTE FUNCTION control.arm();
+
+-- The rows that wait for their slot. control/arm.py gives it to them; a claim asks whether there are any.
+CREATE VIEW control.unarmed AS
+SELECT config_id, load_cron, load_timezone
+FROM control.table_control
+WHERE is_active AND load_cron IS NOT NULL AND next_load_date_time IS NULL AND control.given(load_cron) IS NOT NULL;

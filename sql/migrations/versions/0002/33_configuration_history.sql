@@ -108,6 +108,18 @@ CREATE TRIGGER table_control_40_creation
     BEFORE INSERT ON control.table_control
     FOR EACH ROW EXECUTE FUNCTION control.count_creation();
 
+-- A status is not configuration; it is recorded when a person moved it: past the rules, as the documents'
+-- status_reset, or to Succeeded, which otherwise only a loader writes.
+CREATE FUNCTION control.is_moved_by_hand(old_status text, new_status text)
+RETURNS boolean
+LANGUAGE sql STABLE
+AS $$
+    SELECT old_status IS DISTINCT FROM new_status AND (
+        NOT control.may_move(old_status, new_status)
+        OR control.change_source() IN ('repair', 'status_reset')
+        OR coalesce(new_status = 'Succeeded', false) AND NOT control.is_loader(old_status))
+$$;
+
 -- Runs with the rights of the tables' owner: whoever may edit a row need not be able to write its history.
 -- Old and new values are the whole configuration, so that a deleted row can be told by name and put back.
 CREATE FUNCTION control.record_change()
@@ -128,18 +140,9 @@ BEGIN
         source := change_source();
         before := configuration(OLD);
     ELSE
-        source := change_source();
-        -- A status is not configuration; it is recorded when a person moved it: past the rules, as the
-        -- documents' status_reset, or to Succeeded, which otherwise only a loader writes.
-        IF NOT may_move(OLD.last_status, NEW.last_status) THEN
-            source := 'repair';
-        END IF;
-        moved := source IN ('repair', 'status_reset') OR (
-            NEW.last_status = 'Succeeded' AND OLD.last_status IS DISTINCT FROM 'Succeeded'
-            AND NOT is_loader(OLD.last_status));
-        IF OLD.row_version = NEW.row_version AND NOT moved THEN
-            RETURN NULL;
-        END IF;
+        source := CASE
+            WHEN may_move(OLD.last_status, NEW.last_status) THEN change_source() ELSE 'repair' END;
+        moved := is_moved_by_hand(OLD.last_status, NEW.last_status);
         before := configuration(OLD);
         after := configuration(NEW);
         IF moved THEN
@@ -169,7 +172,7 @@ CREATE TRIGGER table_control_50_history
 CREATE TRIGGER table_control_50_history_of_edits
     AFTER UPDATE ON control.table_control
     FOR EACH ROW WHEN (
-        OLD.row_version <> NEW.row_version OR OLD.last_status IS DISTINCT FROM NEW.last_status)
+        OLD.row_version <> NEW.row_version OR control.is_moved_by_hand(OLD.last_status, NEW.last_status))
     EXECUTE FUNCTION control.record_change();
 
 -- TRUNCATE fires no trigger of a row.

@@ -18,7 +18,7 @@ AS $$
 $$;
 
 -- The claim's look: locks at most `wanted` rows that are due (`asked` NULL) or asked for by id, highest priority
--- first, then the earliest slot, and returns each with the snapshot that its load would freeze. `handled` rows
+-- first, then the earliest slot, and returns each with the snapshot that its load would freeze, as text. `handled` rows
 -- are left out. A row that somebody else holds at the moment comes back with its id only. The caller holds the
 -- claims' lock, so that nobody counts the same room.
 --
@@ -35,8 +35,8 @@ $$;
 -- after a bulk import, and for any number of ids.
 CREATE FUNCTION control.take_rows(wanted integer, max_concurrent integer, handled bigint[], asked bigint[])
 RETURNS TABLE (
-    config_id bigint, at timestamptz, load_cron text, load_timezone text, next_delete_scan timestamptz,
-    is_retry boolean, repeats_scan boolean, snapshot jsonb)
+    config_id bigint, at timestamptz, load_timezone text, next_delete_scan timestamptz, is_retry boolean,
+    repeats_scan boolean, snapshot text)
 LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off
 AS $$
@@ -141,12 +141,12 @@ BEGIN
         WHERE place <= room
         ORDER BY priority DESC, next_load_date_time, config_id LIMIT (SELECT room FROM total)
     )
-    SELECT chosen.config_id, moment.at, row.load_cron::text, row.load_timezone::text, row.next_delete_scan,
-        row.is_retry, row.repeats_scan, row.snapshot
+    SELECT chosen.config_id, moment.at, row.load_timezone::text, row.next_delete_scan, row.is_retry,
+        row.repeats_scan, row.snapshot::text
     -- Locks the chosen rows and reads them with their source. A row that somebody else holds comes back empty;
     -- one that changed while we waited for its lock is looked at again by the conditions inside.
     FROM chosen CROSS JOIN moment LEFT JOIN LATERAL (
-        SELECT t.load_cron, t.load_timezone, t.next_delete_scan,
+        SELECT t.load_timezone, t.next_delete_scan,
             t.last_status IS NULL AND t.retry_count > 0 AS is_retry,
             -- Looked up for retries alone: most claims are none.
             CASE WHEN t.last_status IS NULL AND t.retry_count > 0 THEN coalesce((
@@ -163,6 +163,45 @@ BEGIN
                 AND taken.destination = t.resolved_destination)
         FOR UPDATE OF t SKIP LOCKED) row ON true
     ORDER BY chosen.priority DESC, chosen.next_load_date_time, chosen.config_id;
+END
+$$;
+
+-- What a claim begins with, in one round trip: the loads that its run has claimed before, of one row where
+-- `only_row` is given; or else one row that says `unarmed`, where rows with a cron wait for their slot; or else
+-- the look above.
+CREATE FUNCTION control.begin_claim(
+    airflow_run text, airflow_base_url text, only_row bigint, wanted integer, max_concurrent integer, asked bigint[])
+RETURNS TABLE (
+    metadata_id bigint, epoch bigint, load_status text, log_message text, unarmed boolean,
+    config_id bigint, at timestamptz, load_timezone text, next_delete_scan timestamptz, is_retry boolean,
+    repeats_scan boolean, snapshot text)
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    no_time CONSTANT timestamptz := NULL;
+BEGIN
+    RETURN QUERY
+    SELECT h.id, h.epoch, h.load_status::text, h.log_message::text, false, h.config_id, no_time, NULL, no_time, NULL::boolean,
+        NULL::boolean, h.config_snapshot::text
+    FROM control.historical_metadata h
+    WHERE h.airflow_run = begin_claim.airflow_run
+        AND h.airflow_base_url IS NOT DISTINCT FROM begin_claim.airflow_base_url
+        AND (only_row IS NULL OR h.config_id = only_row)
+    ORDER BY h.id;
+    IF FOUND THEN
+        RETURN;
+    END IF;
+    IF EXISTS (SELECT FROM control.unarmed) THEN
+        unarmed := true;
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT NULL::bigint, NULL::bigint, NULL, NULL, false, t.config_id, t.at, t.load_timezone, t.next_delete_scan,
+        t.is_retry, t.repeats_scan, t.snapshot
+    FROM control.take_rows(wanted, max_concurrent, '{}', asked) t;
 END
 $$;
 

@@ -19,6 +19,8 @@ DROP TRIGGER table_control_50_history_of_truncation ON control.table_control;
 DROP TRIGGER table_control_dbconfig_30_default_changed ON control.table_control_dbconfig;
 DROP TRIGGER table_control_dbconfig_40_edit ON control.table_control_dbconfig;
 
+DROP VIEW control.unarmed;
+
 DROP INDEX control.table_control_ready, control.table_control_ready_by_source, control.table_control_unarmed,
     control.table_control_live, control.table_control_failed, control.table_control_landing,
     control.table_control_source, control.table_control_one_active_row_per_destination,
@@ -32,10 +34,11 @@ DROP FUNCTION control.check_epoch(), control.refuse_another_id(), control.check_
     control.resolve_destinations_of_source(), control.destination(text, text, text, text),
     control.destination_key(text), control.own_watermark(), control.record_change(), control.count_edit(), control.count_creation(),
     control.count_source_edit(), control.record_truncation(),
-    control.is_loader(text), control.change_source(), control.changed_by(),
+    control.is_moved_by_hand(text, text), control.is_loader(text), control.change_source(), control.changed_by(),
     control.given(text), control.configuration(control.table_control), control.require_version(text),
     control.snapshot(control.table_control, control.table_control_dbconfig),
     control.take_rows(integer, integer, bigint[], bigint[]),
+    control.begin_claim(text, text, bigint, integer, integer, bigint[]),
     control.queue_rows(jsonb, text, text, text, interval);
 
 -- Epochs go with the installation's id: a later upgrade gets a new id, under which no target has seen any.
