@@ -92,7 +92,7 @@ def _load(selector: Selector | None) -> list[Loaded]:
             selector=selector,
             report=partial(_report, progress),
             max_concurrent=settings.max_concurrent_loads,
-            limits=ReapLimits(queue=60 * settings.queued_minutes, progress=60 * settings.progress_minutes),
+            limits=ReapLimits.of_minutes(queued=settings.queued_minutes, progress=settings.progress_minutes),
         )
         show(progress.console, loaded)
     return loaded

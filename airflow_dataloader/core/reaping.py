@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 from airflow_dataloader.core.failure import Failure, Phase
 from airflow_dataloader.core.run_api import Run, RunState
 from airflow_dataloader.core.status import LoadStatus, RowStatus
+
+#: Seconds after a lease's end in which nobody may take its row over. A loader whose heartbeats do not get
+#: through has stopped its own work before they are over.
+GRACE = 300
+
+#: Seconds that a load may go on without a sign of progress. Its loader ends it somewhat earlier, while the
+#: load is still its own to settle.
+PROGRESS = 600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,10 +29,10 @@ class ReapLimits:
     queue: float = 3_600
     #: What a waiting run is given at a time.
     extension: float = 600
-    #: How long a lease must have been out. Its loader has stopped its own work by then.
-    grace: float = 300
+    #: How long a lease must have been out.
+    grace: float = GRACE
     #: Without a sign of progress.
-    progress: float = 600
+    progress: float = PROGRESS
     #: Beyond the row's maximum runtime, from the claim: the end of a load whose run nobody can ask about.
     expiry: float = 3_600
     #: How long to wait for the end of cancelled runs, in all.
@@ -34,6 +43,11 @@ class ReapLimits:
     silence: float = 5
     #: After which another reap may go on with what one has begun.
     reaping: float = 120
+
+    @classmethod
+    def of_minutes(cls, *, queued: int, progress: int) -> Self:
+        """Return the limits with those that a setting gives in minutes."""
+        return cls(queue=60 * queued, progress=60 * progress)
 
 
 class Reason(StrEnum):

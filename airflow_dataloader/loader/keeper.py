@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from airflow_dataloader.control.lease import LEASE
+from airflow_dataloader.core.reaping import GRACE, PROGRESS
 from airflow_dataloader.exceptions import Fenced, LeaseLost, SourceStalled
 from airflow_dataloader.loader import interrupt
 from airflow_dataloader.settings import Settings
@@ -24,27 +26,30 @@ log = logging.getLogger(__name__)
 #: Seconds between two looks whether this process was asked to end; what was raised gets as long to arrive.
 _LOOK = 1.0
 
+#: Seconds by which a loader ends a load without progress before reap would.
+_EARLIER = 30.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class LeaseTimes:
-    """Seconds. The defaults are DESIGN's; tests shorten them."""
+    """Seconds. The defaults fit those of :mod:`airflow_dataloader.core.reaping`; tests shorten them."""
 
     beat: float = 10.0
     #: How long one heartbeat is good for.
-    lease: float = 60.0
+    lease: float = float(LEASE)
     #: How long after the lease's end nobody may take over.
-    grace: float = 300.0
+    grace: float = float(GRACE)
     #: How long before that this loader stops its own work.
     margin: float = 15.0
     #: Pause after a heartbeat that did not get through.
     retry: float = 2.0
-    #: How long a load may see nothing move before it ends itself; reap would half a minute later.
-    progress: float = 570.0
+    #: How long a load may see nothing move before it ends itself.
+    progress: float = PROGRESS - _EARLIER
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """Return the times that the process's settings ask for."""
-        return cls(lease=settings.lease_seconds, progress=60.0 * settings.progress_minutes - 30.0)
+        return cls(lease=settings.lease_seconds, progress=60.0 * settings.progress_minutes - _EARLIER)
 
 
 class LeaseKeeper:

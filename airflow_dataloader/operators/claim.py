@@ -54,7 +54,7 @@ class ClaimOperator(BaseOperator):
         api = DatabricksRunApi(self.databricks_conn_id or settings.databricks_conn_id)
         engine = ControlHook(self.control_conn_id or settings.control_conn_id).engine()
         try:
-            limits = ReapLimits(queue=60 * settings.queued_minutes, progress=60 * settings.progress_minutes)
+            limits = ReapLimits.of_minutes(queued=settings.queued_minutes, progress=settings.progress_minutes)
             reaping = reap(engine, run_api=api, limits=limits)
             for reaped in reaping.ended:
                 self.log.warning("%s", _given_up(reaped))

@@ -21,6 +21,7 @@ from airflow_dataloader.core.reaping import (
 )
 from airflow_dataloader.core.run_api import Run, RunState
 from airflow_dataloader.core.status import LoadStatus, RowStatus
+from airflow_dataloader.settings import Settings
 
 LIMITS = ReapLimits()
 MINUTE = 60.0
@@ -151,6 +152,12 @@ def test_the_api_is_asked_only_where_it_matters() -> None:
     assert must_ask(running(since_start=999 * MINUTE), LIMITS)
     assert not must_ask(running(has_run=False, lease_over=999.0), LIMITS)
     assert not must_ask(running(reaping_over=1.0, lease_over=999.0), LIMITS)
+
+
+def test_the_defaults_are_those_of_the_settings() -> None:
+    settings = Settings()
+    limits = ReapLimits.of_minutes(queued=settings.queued_minutes, progress=settings.progress_minutes)
+    assert limits == ReapLimits()
 
 
 def test_limits_cancel_and_accidents_fail() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from airflow_dataloader.core.reaping import ReapLimits
 from airflow_dataloader.exceptions import ControlUnavailable, Fenced, LeaseLost, SourceStalled
 from airflow_dataloader.loader.keeper import LeaseKeeper, LeaseTimes
 from airflow_dataloader.settings import Settings
@@ -89,6 +90,13 @@ def test_an_interrupt_that_did_not_arrive_ends_the_load_soon() -> None:
 def test_the_settings_say_how_long() -> None:
     times = LeaseTimes.of(Settings.from_environment({"DATALOADER_PROGRESS_MINUTES": "2"}))
     assert (times.progress, times.lease) == (90, 60)
+
+
+def test_the_defaults_are_those_of_the_settings_and_come_before_the_reap() -> None:
+    times, limits = LeaseTimes(), ReapLimits()
+    assert times == LeaseTimes.of(Settings())
+    assert times.grace == limits.grace
+    assert times.progress < limits.progress
 
 
 def test_a_lost_row_interrupts_the_work_and_refuses_the_next_write() -> None:
