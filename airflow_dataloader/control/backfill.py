@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Engine, TextClause, text
 
-from airflow_dataloader.control.fenced import fenced, look
+from airflow_dataloader.control.fenced import raise_fenced
 from airflow_dataloader.control.lease import Started
 from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.core.snapshot import flag
@@ -187,5 +187,4 @@ def _of(started: Started) -> dict[str, int]:
 
 def _refuse_if_fenced(engine: Engine, started: Started, hit: int) -> None:
     if hit == 0:
-        with transaction(engine, readonly=True) as connection:
-            raise fenced(started.metadata_id, started.epoch, look(connection, started.metadata_id))
+        raise_fenced(engine, started.metadata_id, started.epoch)

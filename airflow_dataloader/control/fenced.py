@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 
-from airflow_dataloader.control.transaction import LAST
+from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.core.status import LIVE, LoadStatus, RowStatus
 from airflow_dataloader.exceptions import Fenced
 
@@ -63,6 +63,13 @@ def look(connection: Connection, metadata_id: int) -> Standing | None:
         reaped=row.reaping_until is not None,
         settled_by=row.settled_by,
     )
+
+
+def raise_fenced(engine: Engine, metadata_id: int, epoch: int) -> NoReturn:
+    """Say of a load that thought to hold ``epoch``, and whose write hit nothing, why that was."""
+    with transaction(engine, readonly=True) as connection:
+        standing = look(connection, metadata_id)
+    raise fenced(metadata_id, epoch, standing)
 
 
 def fenced(metadata_id: int, epoch: int, standing: Standing | None) -> Fenced:

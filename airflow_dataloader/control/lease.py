@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Engine, Row, text
 
 from airflow_dataloader.control.ending import Ending, SettledBy, end
-from airflow_dataloader.control.fenced import fenced, look
+from airflow_dataloader.control.fenced import raise_fenced
 from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.core.config import LoadConfig, content_hash
 from airflow_dataloader.core.failure import Failure, Phase
@@ -171,8 +171,7 @@ def start(
     with transaction(engine) as connection:
         row = connection.execute(_START, values, execution_options=LAST).one_or_none()
     if row is None:
-        with transaction(engine, readonly=True) as connection:
-            raise fenced(metadata_id, epoch, look(connection, metadata_id))
+        raise_fenced(engine, metadata_id, epoch)
     try:
         return _started(row, nonce, lease_seconds)
     except ValueError as error:
@@ -247,5 +246,4 @@ def heartbeat(
     with transaction(engine) as connection:
         hit = connection.execute(_HEARTBEAT, values, execution_options=LAST).rowcount
     if hit == 0:
-        with transaction(engine, readonly=True) as connection:
-            raise fenced(metadata_id, epoch, look(connection, metadata_id))
+        raise_fenced(engine, metadata_id, epoch)

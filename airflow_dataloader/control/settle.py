@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from sqlalchemy import Engine, text
 
 from airflow_dataloader.control.ending import Ending, SettledBy, counts, end
-from airflow_dataloader.control.fenced import fenced, look
+from airflow_dataloader.control.fenced import fenced, look, raise_fenced
 from airflow_dataloader.control.lease import Attempt, Started
 from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.core.config import LoadConfig
@@ -277,8 +277,7 @@ def adopt(
     with transaction(engine, change_source="loader") as connection:
         row = connection.execute(_ADOPT, values, execution_options=LAST).one_or_none()
     if row is None:
-        with transaction(engine, readonly=True) as connection:
-            raise fenced(started.metadata_id, started.epoch, look(connection, started.metadata_id))
+        raise_fenced(engine, started.metadata_id, started.epoch)
     if not row.moved:
         return Adopted(started=started, moved=False)
     own = {"incremental_value": watermark, "watermark_of": started.config.watermark_hash}

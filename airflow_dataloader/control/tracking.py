@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Engine, TextClause, text
 
-from airflow_dataloader.control.fenced import fenced, look
+from airflow_dataloader.control.fenced import raise_fenced
 from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.exceptions import ConfigurationError
 
@@ -119,5 +119,4 @@ def _write_live(
     with transaction(engine) as connection:
         hit = connection.execute(statement, values, execution_options=LAST).rowcount
     if hit == 0:
-        with transaction(engine, readonly=True) as connection:
-            raise fenced(metadata_id, epoch, look(connection, metadata_id))
+        raise_fenced(engine, metadata_id, epoch)
