@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import Engine, text
 
@@ -131,18 +131,6 @@ SELECT held.incremental_value, EXISTS (SELECT FROM own) AS moved, (SELECT count(
 FROM held JOIN adopted ON adopted.config_id = held.config_id""")
 
 
-class LoadIds(Protocol):
-    """A load, named by what a loader was told."""
-
-    @property
-    def metadata_id(self) -> int:
-        """``historical_metadata.id``."""
-
-    @property
-    def epoch(self) -> int:
-        """The row's epoch at the claim."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Settled:
     """A load that succeeded, on record."""
@@ -164,7 +152,6 @@ class Adopted:
 def succeed(
     engine: Engine,
     started: Started,
-    nonce: str,
     *,
     receipt: Receipt,
     watermark: str | None,
@@ -185,7 +172,7 @@ def succeed(
         "metadata_id": started.metadata_id,
         "config_id": started.config_id,
         "epoch": started.epoch,
-        "nonce": nonce,
+        "nonce": started.nonce,
         "message": kept_text(message),
         "receipt": kept_json(receipt.as_json()),
         "watermark": watermark,
@@ -202,14 +189,13 @@ def succeed(
     with transaction(engine, change_source="loader") as connection:
         kept = connection.execute(_SUCCEED, values, execution_options=LAST).scalar_one_or_none()
     if kept is None:
-        kept = _own_word(engine, started, nonce, LoadStatus.SUCCEEDED)
+        kept = _own_word(engine, started, LoadStatus.SUCCEEDED)
     return Settled(kept_edits=tuple(kept))
 
 
 def fail(
     engine: Engine,
-    load: LoadIds,
-    nonce: str,
+    started: Started,
     *,
     failure: Failure,
     receipt: Receipt | None,
@@ -221,19 +207,19 @@ def fail(
     """
     status = LoadStatus.CANCELLED if cancelled else LoadStatus.FAILED
     ending = Ending(
-        metadata_id=load.metadata_id,
-        epoch=load.epoch,
+        metadata_id=started.metadata_id,
+        epoch=started.epoch,
         status=status,
         failure=failure,
         settled_by=SettledBy.LOADER,
         receipt=receipt,
-        nonce=nonce,
+        nonce=started.nonce,
         while_in=frozenset({RowStatus.IN_PROGRESS}),
     )
     with transaction(engine, change_source="loader") as connection:
         ended = end(connection, [ending], last=True)
     if not ended:
-        _own_word(engine, load, nonce, status)
+        _own_word(engine, started, status)
 
 
 def adopt(
@@ -295,10 +281,10 @@ def _refuse_unkept(watermark: str | None) -> None:
         )
 
 
-def _own_word(engine: Engine, load: LoadIds, nonce: str, status: LoadStatus) -> tuple[str, ...]:
+def _own_word(engine: Engine, started: Started, status: LoadStatus) -> tuple[str, ...]:
     """Return the edits that this loader's own settlement kept, if its answer was lost; else raise Fenced."""
     with transaction(engine, readonly=True) as connection:
-        standing = look(connection, load.metadata_id)
-    if standing is None or not standing.is_own(nonce, status):
-        raise fenced(load.metadata_id, load.epoch, standing)
+        standing = look(connection, started.metadata_id)
+    if standing is None or not standing.is_own(started.nonce, status):
+        raise fenced(started.metadata_id, started.epoch, standing)
     return tuple((standing.receipt or {}).get(KEPT_EDITS, ()))

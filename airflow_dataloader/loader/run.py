@@ -64,17 +64,17 @@ def run_load(worker: Worker, ids: LoadIds) -> Result:
     except Exception as error:  # noqa: BLE001  the batch's other loads must get their turn
         # Nothing has begun: whoever owns the row by now, or reap, decides about it.
         return Result(metadata_id=ids.metadata_id, status=None, message=str(error), receipt=Receipt())
-    return _run_started(worker, started, nonce)
+    return _run_started(worker, started)
 
 
-def _run_started(worker: Worker, started: Started, nonce: str) -> Result:
+def _run_started(worker: Worker, started: Started) -> Result:
     journal = Journal()
     beat = partial(
         lease.heartbeat,
         worker.control,
         started.metadata_id,
         started.epoch,
-        nonce,
+        started.nonce,
         lease_seconds=round(worker.times.lease),
     )
     watchdog = Watchdog(pause=worker.times.beat)
@@ -84,7 +84,7 @@ def _run_started(worker: Worker, started: Started, nonce: str) -> Result:
         on_lost=lambda: _stop(worker, watchdog),
         times=worker.times,
     )
-    settlement = Settlement(worker=worker, started=started, nonce=nonce, keeper=keeper, journal=journal)
+    settlement = Settlement(worker=worker, started=started, keeper=keeper, journal=journal)
     with keeper:
         try:
             repaired, outcome = execute(worker, started, keeper, journal, watchdog)

@@ -44,7 +44,6 @@ class Settlement:
 
     worker: Worker
     started: Started
-    nonce: str
     keeper: LeaseKeeper
     journal: Journal
 
@@ -56,7 +55,6 @@ class Settlement:
             settle.succeed,
             self.worker.control,
             self.started,
-            self.nonce,
             receipt=self.journal.receipt,
             watermark=outcome.watermark,
             strategy_after=outcome.next_strategy,
@@ -92,7 +90,6 @@ class Settlement:
             settle.fail,
             self.worker.control,
             self.started,
-            self.nonce,
             failure=failure,
             receipt=self.journal.receipt,
             cancelled=cancelled,

@@ -67,14 +67,15 @@ def stranger(engine: Engine, load: ModelLoad, data: Draw) -> None:
     """Speak for a load that somebody else started."""
     if load.started is None or load.status in FINAL:
         return
-    own, other = load.started, replace(load.started, epoch=load.epoch + data.draw(st.sampled_from([-1, 1])))
+    guessed = replace(load.started, nonce="guessed")
+    other = replace(load.started, epoch=load.epoch + data.draw(st.sampled_from([-1, 1])))
     ids = (engine, load.metadata_id, load.epoch)
     done: dict[str, Any] = {"receipt": Receipt(), "watermark": "9"}
     words: dict[str, Callable[[], object]] = {
-        "heartbeat": lambda: lease.heartbeat(*ids, "guessed", progressed=True),
-        "succeed": lambda: settle.succeed(engine, own, "guessed", **done),
-        "fail": lambda: settle.fail(engine, own, "guessed", failure=FAILURE, receipt=None),
-        "epoch": lambda: settle.succeed(engine, other, str(load.nonce), **done),
+        "heartbeat": lambda: lease.heartbeat(*ids, guessed.nonce, progressed=True),
+        "succeed": lambda: settle.succeed(engine, guessed, **done),
+        "fail": lambda: settle.fail(engine, guessed, failure=FAILURE, receipt=None),
+        "epoch": lambda: settle.succeed(engine, other, **done),
     }
     word = data.draw(st.sampled_from(list(words)))
     with pytest.raises(Fenced):
@@ -96,7 +97,7 @@ def succeed(engine: Engine, load: ModelLoad, data: Draw) -> None:
     if not load.alive:
         if load.status != "Succeeded":
             with pytest.raises(Fenced):
-                settle.succeed(engine, load.started, str(load.nonce), **facts)
+                settle.succeed(engine, load.started, **facts)
         return
     wanted: dict[str, Any] = {"incremental_value": watermark, "load_strategy": after}
     wanted = {name: value for name, value in wanted.items() if value is not None}
@@ -106,7 +107,7 @@ def succeed(engine: Engine, load: ModelLoad, data: Draw) -> None:
     edited = [name for name in SHARED if row[name] != load.snapshot[name]]
     kept = tuple(name for name in edited if name in wanted and row[name] != wanted[name])
     for _ in range(data.draw(st.integers(1, 2))):
-        assert settle.succeed(engine, load.started, str(load.nonce), **facts).kept_edits == kept
+        assert settle.succeed(engine, load.started, **facts).kept_edits == kept
     row.update({name: value for name, value in wanted.items() if name not in kept})
     load.row.retry_count = 0
     load.paid = published
@@ -125,12 +126,12 @@ def fail(engine: Engine, load: ModelLoad, data: Draw) -> None:
     }
     status = "Cancelled" if cancelled else "Failed"
     if load.alive:
-        settle.fail(engine, load.started, str(load.nonce), **facts)
+        settle.fail(engine, load.started, **facts)
         load.outcome_unknown, load.paid = unknown, fenced
         load.end(status, "loader")
     elif not (load.settled_by == "loader" and load.status == status):
         with pytest.raises(Fenced):
-            settle.fail(engine, load.started, str(load.nonce), **facts)
+            settle.fail(engine, load.started, **facts)
 
 
 def adopt(engine: Engine, load: ModelLoad, data: Draw) -> None:

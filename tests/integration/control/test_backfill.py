@@ -75,9 +75,7 @@ def test_a_load_that_lost_its_row_touches_no_plan(control: Engine, started: Star
 def test_the_plan_is_over_with_the_settlement_that_it_leads_to(control: Engine, started: Started) -> None:
     begin(control, started)
     for _ in range(2):
-        settle.succeed(
-            control, started, started.nonce, receipt=Receipt(), watermark="8", strategy_after="incremental"
-        )
+        settle.succeed(control, started, receipt=Receipt(), watermark="8", strategy_after="incremental")
     assert statuses(control) == ["done"]
 
 
@@ -85,7 +83,7 @@ def test_a_success_of_another_strategy_abandons_the_plan(control: Engine) -> Non
     add_source(control, "shop")
     full = start_now(control, due_row(control, load_strategy="full"))
     begin(control, full)
-    settle.succeed(control, full, full.nonce, receipt=Receipt(), watermark=None)
+    settle.succeed(control, full, receipt=Receipt(), watermark=None)
     assert statuses(control) == ["abandoned"]
 
 

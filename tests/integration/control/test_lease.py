@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -48,13 +47,13 @@ def failed(**facts: Any) -> Failure:
 
 def succeed(engine: Engine, config_id: int, **receipt: Any) -> int:
     started = start_now(engine, config_id)
-    settle.succeed(engine, started, "nonce", receipt=Receipt(**receipt), watermark=None)
+    settle.succeed(engine, started, receipt=Receipt(**receipt), watermark=None)
     return started.metadata_id
 
 
 def fail(engine: Engine, config_id: int, receipt: Receipt | None = None, **facts: Any) -> int:
     started = start_now(engine, config_id)
-    settle.fail(engine, started, "nonce", failure=failed(**facts), receipt=receipt)
+    settle.fail(engine, started, failure=failed(**facts), receipt=receipt)
     return started.metadata_id
 
 
@@ -122,7 +121,7 @@ def test_start_is_refused_when_the_load_is_not_the_row_s_any_more(control: Engin
 def test_start_and_a_whole_load_take_few_round_trips(control: Engine, config_id: int) -> None:
     before = round_trips(control)
     started = start_now(control, config_id)
-    settle.succeed(control, started, "nonce", receipt=Receipt(), watermark="6")
+    settle.succeed(control, started, receipt=Receipt(), watermark="6")
     assert round_trips(control) - before <= 8
 
 
@@ -219,7 +218,7 @@ def test_a_load_that_somebody_else_ended_is_owed_until_a_later_one_fences_or_pub
     also = kill(control, config_id)
     third = start_now(control, config_id)
     assert [attempt.metadata_id for attempt in third.unsettled] == [killed, also]
-    settle.fail(control, third, "nonce", failure=failed(), receipt=Receipt(fence_version=0))
+    settle.fail(control, third, failure=failed(), receipt=Receipt(fence_version=0))
     assert unsettled(control, config_id) == []
 
 
@@ -314,10 +313,5 @@ def cancel_live(engine: Engine, config_id: int) -> None:
         "SELECT id, epoch FROM control.historical_metadata WHERE config_id = :id AND load_end_time IS NULL",
         id=config_id,
     )
-    settle.fail(
-        engine,
-        SimpleNamespace(metadata_id=live.id, epoch=live.epoch),
-        "nonce",
-        failure=failed(),
-        receipt=None,
-    )
+    again = lease.start(engine, live.id, live.epoch, nonce="nonce")
+    settle.fail(engine, again, failure=failed(), receipt=None)

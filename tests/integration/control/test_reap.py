@@ -164,7 +164,7 @@ def test_a_loader_that_is_past_help_is_fenced_then_cancelled_then_ended(
         with pytest.raises(Fenced, match="is being given up"):
             lease.heartbeat(control, started.metadata_id, started.epoch, "nonce", progressed=True)
         with pytest.raises(Fenced):
-            settle.succeed(control, started, "nonce", receipt=Receipt(), watermark=None)
+            settle.succeed(control, started, receipt=Receipt(), watermark=None)
 
     api.on_cancel = loader_hears_of_it
     (reaped,) = gone(control, api)
@@ -274,7 +274,7 @@ def test_a_loader_that_comes_back_before_the_fence_keeps_its_load(control: Engin
     api.state = comes_back  # type: ignore[method-assign]
     assert gone(control, api) == []
     assert api.cancelled == []
-    settle.succeed(control, started, "nonce", receipt=Receipt(), watermark=None)
+    settle.succeed(control, started, receipt=Receipt(), watermark=None)
     assert status(control, started.metadata_id) == ("Succeeded", "Succeeded")
 
 

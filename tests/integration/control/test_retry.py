@@ -71,7 +71,7 @@ def test_another_number_of_retries(control: Engine, config_id: int) -> None:
 def test_success_gives_all_retries_back(control: Engine, config_id: int) -> None:
     fail(control, config_id)
     reset_for_retry(control, config_id, "again")
-    settle.succeed(control, start_now(control, config_id), "nonce", receipt=Receipt(), watermark=None)
+    settle.succeed(control, start_now(control, config_id), receipt=Receipt(), watermark=None)
     assert row(control, config_id)["retry_count"] == 0
 
 
@@ -80,7 +80,7 @@ def test_only_a_failed_row_is_reset_or_marked(control: Engine, config_id: int) -
     started = start_now(control, config_id)
     assert reset_for_retry(control, config_id, "runs") is Reset.UNCHANGED
     assert not mark_for_review(control, config_id, "runs")
-    settle.succeed(control, started, "nonce", receipt=Receipt(), watermark=None)
+    settle.succeed(control, started, receipt=Receipt(), watermark=None)
     assert reset_for_retry(control, config_id, "went well") is Reset.UNCHANGED
     assert reset_for_retry(control, 999, "is not there") is Reset.UNCHANGED
     assert row(control, config_id)["last_status"] == "Succeeded"

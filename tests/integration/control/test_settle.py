@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from airflow_dataloader.control import lease, settle
+from airflow_dataloader.control import settle
 from airflow_dataloader.control.connect import round_trips
 from airflow_dataloader.control.ending import SettledBy
 from airflow_dataloader.control.intervene import cancel
@@ -41,7 +41,7 @@ def config_id(control: Engine) -> int:
 
 def succeed(engine: Engine, started: Started, **overrides: Any) -> settle.Settled:
     values: dict[str, Any] = {"receipt": RECEIPT, "watermark": "9"} | overrides
-    return settle.succeed(engine, started, "nonce", **values)
+    return settle.succeed(engine, started, **values)
 
 
 def test_success_is_written_with_its_receipt(control: Engine, config_id: int) -> None:
@@ -150,7 +150,7 @@ def test_settling_is_one_round_trip(control: Engine, config_id: int) -> None:
 def test_failure_is_written_with_its_facts(control: Engine, config_id: int) -> None:
     started = start_now(control, config_id)
     receipt = Receipt(rows_read=3, fence_version=2)
-    settle.fail(control, started, "nonce", failure=FAILURE, receipt=receipt)
+    settle.fail(control, started, failure=FAILURE, receipt=receipt)
     record, current = load(control, started.metadata_id), row(control, config_id)
     assert record["failure"] == FAILURE.as_json() | {"settled_by": "loader"}
     assert (record["load_status"], record["rows_read"], record["rows_processed"]) == ("Failed", 3, 0)
@@ -158,21 +158,14 @@ def test_failure_is_written_with_its_facts(control: Engine, config_id: int) -> N
     assert current["last_status"] == "Failed"
     assert current["last_status_message"] == record["log_message"] == "No table x. Fix: name one."
     assert (current["incremental_value"], current["load_full"]) == ("5", "true")
-    settle.fail(control, started, "nonce", failure=FAILURE, receipt=receipt)
+    settle.fail(control, started, failure=FAILURE, receipt=receipt)
     assert (load(control, started.metadata_id), row(control, config_id)) == (record, current)
 
 
 def test_a_cancelled_loader_leaves_the_row_failed(control: Engine, config_id: int) -> None:
     started = start_now(control, config_id)
-    settle.fail(control, started, "nonce", failure=FAILURE, receipt=None, cancelled=True)
+    settle.fail(control, started, failure=FAILURE, receipt=None, cancelled=True)
     assert load(control, started.metadata_id)["load_status"] == "Cancelled"
-    assert row(control, config_id)["last_status"] == "Failed"
-
-
-def test_ids_are_enough_to_fail(control: Engine, config_id: int) -> None:
-    claimed = claim_now(control, config_id)
-    lease.start(control, claimed.metadata_id, claimed.epoch, nonce="nonce")
-    settle.fail(control, claimed, "nonce", failure=FAILURE, receipt=None)
     assert row(control, config_id)["last_status"] == "Failed"
 
 
@@ -181,7 +174,7 @@ def test_ids_are_enough_to_fail(control: Engine, config_id: int) -> None:
 def test_a_late_word_is_refused_and_changes_nothing(
     control: Engine, config_id: int, lost: str, word: str
 ) -> None:
-    started, nonce = start_now(control, config_id), "nonce"
+    started = start_now(control, config_id)
     match lost:
         case "ended":
             cancel(control, started.metadata_id, "stop", settled_by=SettledBy.REAP, status=LoadStatus.FAILED)
@@ -189,7 +182,7 @@ def test_a_late_word_is_refused_and_changes_nothing(
             cancel(control, started.metadata_id, "stop")
             start_now(control, config_id, nonce="next")
         case "other nonce":
-            nonce = "guessed"
+            started = replace(started, nonce="guessed")
         case "row deleted":
             sql(control, "DELETE FROM control.table_control")
         case "other epoch":
@@ -197,7 +190,7 @@ def test_a_late_word_is_refused_and_changes_nothing(
     before = everything(control)
     facts: dict[str, Any] = {"watermark": "9"} if word == "succeed" else {"failure": FAILURE}
     with pytest.raises(Fenced):
-        getattr(settle, word)(control, started, nonce, receipt=RECEIPT, **facts)
+        getattr(settle, word)(control, started, receipt=RECEIPT, **facts)
     assert everything(control) == before
 
 
@@ -210,7 +203,7 @@ def test_only_the_first_of_two_opposite_words_counts(control: Engine, config_id:
     started = start_now(control, config_id)
     succeed(control, started)
     with pytest.raises(Fenced, match="is over: Succeeded"):
-        settle.fail(control, started, "nonce", failure=FAILURE, receipt=None)
+        settle.fail(control, started, failure=FAILURE, receipt=None)
     assert not cancel(control, started.metadata_id, "too late")
     assert row(control, config_id)["last_status"] == "Succeeded"
 
@@ -285,7 +278,7 @@ def test_a_text_that_cannot_be_kept_keeps_no_load_from_its_end(
     assert record["log_message"] == row(control, config_id)["last_status_message"] == f"one{seen}two"
     started = start_now(control, config_id)
     failure = replace(FAILURE, message=f"no{bad}thing", fix=None)
-    settle.fail(control, started, "nonce", failure=failure, receipt=replace(RECEIPT, high=f"z{bad}"))
+    settle.fail(control, started, failure=failure, receipt=replace(RECEIPT, high=f"z{bad}"))
     record = load(control, started.metadata_id)
     assert (record["log_message"], record["failure"]["message"]) == (f"no{seen}thing", f"no{seen}thing")
     assert record["watermark_high"] is None, "rather none than another one"
@@ -304,5 +297,5 @@ def test_a_watermark_that_cannot_be_kept_is_refused_as_it_is(
     assert refused.value.field == "incremental_column"
     assert load(control, started.metadata_id)["load_status"] == "In Progress"
     assert row(control, config_id)["incremental_value"] == "5"
-    settle.fail(control, started, "nonce", failure=Failure.of(refused.value, Phase.PLAN), receipt=None)
+    settle.fail(control, started, failure=Failure.of(refused.value, Phase.PLAN), receipt=None)
     assert "a\\" in row(control, config_id)["last_status_message"], "named by an escape"

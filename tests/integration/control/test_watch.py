@@ -58,7 +58,7 @@ def test_a_load_whose_run_is_over_ends_with_its_reason(
 def test_a_load_that_has_succeeded_is_left_alone(control: Engine, claimed: Claimed) -> None:
     started = lease.start(control, claimed.metadata_id, claimed.epoch, nonce="n")
     receipt = Receipt(rows_read=3, rows_inserted=3, target_version=7)
-    settle.succeed(control, started, "n", receipt=receipt, watermark=None)
+    settle.succeed(control, started, receipt=receipt, watermark=None)
     assert not end_with_run(control, claimed.metadata_id, ended("FAILED: at exit"))
     watched = watch(control, claimed.metadata_id)
     assert watched is not None

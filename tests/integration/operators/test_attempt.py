@@ -95,7 +95,7 @@ def settled_when_tried(control: Engine, claimed: Claimed, **run: Any) -> Iterato
 
     def settle_it() -> None:
         until(lambda: load(control, claimed.metadata_id)["submit_token"])
-        settle.succeed(control, started, "n", receipt=Receipt(), watermark=None)
+        settle.succeed(control, started, receipt=Receipt(), watermark=None)
 
     with meanwhile(settle_it):
         yield
@@ -171,7 +171,7 @@ def test_a_loader_that_starts_while_its_submission_is_refused_is_waited_for(
     def start_and_succeed() -> None:
         until(lambda: load(control, claimed.metadata_id)["submit_token"])
         started = lease.start(control, claimed.metadata_id, claimed.epoch, nonce="n")
-        settle.succeed(control, started, "n", receipt=Receipt(), watermark=None)
+        settle.succeed(control, started, receipt=Receipt(), watermark=None)
 
     with meanwhile(start_and_succeed):
         assert outcome(day) == ("success", 1)
