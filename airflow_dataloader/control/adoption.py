@@ -59,7 +59,7 @@ _ODDITIES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Adopted:
+class OldDatabase:
     """What :func:`finish` and :func:`regrant` need of the database as it was."""
 
     #: The zone that its timestamps were read in; None if it held none.
@@ -68,7 +68,7 @@ class Adopted:
     grants: tuple[str, ...]
 
 
-def prepare(bind: Connection, *, zone: str | None, report: Report) -> Adopted:
+def prepare(bind: Connection, *, zone: str | None, report: Report) -> OldDatabase:
     """Bring the documents' tables to zoned timestamps, our control_key and a foreign key.
 
     ``zone`` is the IANA zone that their zone-less timestamps were written in; it may be None where there are
@@ -89,10 +89,10 @@ def prepare(bind: Connection, *, zone: str | None, report: Report) -> Adopted:
     for sentence, query in _ODDITIES.items():
         if count := bind.execute(text(query)).scalar_one():
             report(sentence.format(count))
-    return Adopted(zone=zone if filled else None, grants=grants)
+    return OldDatabase(zone=zone if filled else None, grants=grants)
 
 
-def finish(bind: Connection, adopted: Adopted) -> None:
+def finish(bind: Connection, old: OldDatabase) -> None:
     """Refuse columns that no load could work with, and two active rows with one destination.
 
     Remembers the zone for a downgrade.
@@ -111,7 +111,7 @@ def finish(bind: Connection, adopted: Adopted) -> None:
             field="destination_table_name",
             fix="decide which row stays, UPDATE the others with is_active = false, and migrate again.",
         )
-    bind.execute(text("UPDATE control.installation SET timestamps_zone = :zone"), {"zone": adopted.zone})
+    bind.execute(text("UPDATE control.installation SET timestamps_zone = :zone"), {"zone": old.zone})
 
 
 def _refuse_other_columns(bind: Connection) -> None:
@@ -152,7 +152,7 @@ def regrant(bind: Connection, grants: tuple[str, ...]) -> None:
         bind.exec_driver_sql(grant)
 
 
-def release(bind: Connection) -> Adopted:
+def release(bind: Connection) -> OldDatabase:
     """Drop the view; return what :func:`give_back` and :func:`regrant` need once the rest is gone."""
     own = bind.execute(text("SELECT timestamps_zone FROM control.installation")).one_or_none()
     if own is None:
@@ -164,12 +164,12 @@ def release(bind: Connection) -> Adopted:
     zone = own.timestamps_zone
     grants = _grants_on_view(bind)
     bind.execute(text("DROP VIEW control.table_control_history_vw"))
-    return Adopted(zone=zone, grants=grants)
+    return OldDatabase(zone=zone, grants=grants)
 
 
-def give_back(bind: Connection, adopted: Adopted) -> None:
+def give_back(bind: Connection, old: OldDatabase) -> None:
     """Turn timestamps back to zone-less ones, in the zone they came from; UTC if they came from none."""
-    _convert_times(bind, "timestamp with time zone", "timestamp", adopted.zone or "UTC")
+    _convert_times(bind, "timestamp with time zone", "timestamp", old.zone or "UTC")
 
 
 def _grants_on_view(bind: Connection) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ WHERE t.config_id = :config_id""")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Claimed:
+class MappedLoad:
     """The load that the run's claim mapped a task to."""
 
     metadata_id: int
@@ -112,25 +112,25 @@ class Attached:
         return submit_token(self.installation, self.metadata_id, self.epoch)
 
 
-def attach(engine: Engine, claimed: Claimed, task: Try, *, max_concurrent: int = 32) -> Attached:
+def attach(engine: Engine, mapped: MappedLoad, task: Try, *, max_concurrent: int = 32) -> Attached:
     """Return the load that ``task`` answers for; if it lives, this try and its token are on record.
 
     Raises Fenced, naming who holds the row, where a cleared task cannot have a load of its own.
     """
-    found = _newest(engine, claimed, task)
+    found = _newest(engine, mapped, task)
     if found.over and _to_be_renewed(found, task):
         claim(
             engine,
             airflow_run=task.own_run,
-            only=[claimed.config_id],
+            only=[mapped.config_id],
             trigger=Trigger.MANUAL,
             max_concurrent=max_concurrent,
             airflow_task=task.airflow_task,
             airflow_base_url=task.airflow_base_url,
         )
-        renewed = _newest(engine, claimed, task)
+        renewed = _newest(engine, mapped, task)
         if renewed.metadata_id == found.metadata_id:
-            raise _held(engine, claimed)
+            raise _held(engine, mapped)
         found = renewed
     if found.over or found.doomed:
         return found
@@ -144,7 +144,7 @@ def attach(engine: Engine, claimed: Claimed, task: Try, *, max_concurrent: int =
         )
     except Fenced:
         # It ended, or began to be ended, since we looked.
-        return _newest(engine, claimed, task)
+        return _newest(engine, mapped, task)
     return found
 
 
@@ -158,21 +158,21 @@ def _to_be_renewed(ended: Attached, task: Try) -> bool:
     return ended.airflow_run != task.own_run and ended.answered < task.first
 
 
-def _newest(engine: Engine, claimed: Claimed, task: Try) -> Attached:
+def _newest(engine: Engine, mapped: MappedLoad, task: Try) -> Attached:
     values = {
-        "metadata_id": claimed.metadata_id,
-        "config_id": claimed.config_id,
+        "metadata_id": mapped.metadata_id,
+        "config_id": mapped.config_id,
         "prefix": task.prefix,
         "airflow_base_url": task.airflow_base_url,
     }
     with transaction(engine, readonly=True) as connection:
         row = connection.execute(_NEWEST, values, execution_options=LAST).one_or_none()
     if row is None:
-        raise Fenced(f"There is no load {claimed.metadata_id} in this control database.")
+        raise Fenced(f"There is no load {mapped.metadata_id} in this control database.")
     return Attached(
         metadata_id=row.id,
         # What a reap has moved on is not ours to submit, and keeps the number that the claim gave out.
-        epoch=claimed.epoch if row.id == claimed.metadata_id else row.epoch,
+        epoch=mapped.epoch if row.id == mapped.metadata_id else row.epoch,
         installation=row.installation,
         status=LoadStatus(row.load_status),
         message=row.log_message,
@@ -192,11 +192,11 @@ def _number(airflow_task: str | None) -> int:
     return int(number) if number.isdecimal() else 0
 
 
-def _held(engine: Engine, claimed: Claimed) -> Fenced:
+def _held(engine: Engine, mapped: MappedLoad) -> Fenced:
     """Return why the row could not be claimed anew."""
-    name = f"config_id {claimed.config_id}"
+    name = f"config_id {mapped.config_id}"
     with transaction(engine, readonly=True) as connection:
-        values = {"config_id": claimed.config_id}
+        values = {"config_id": mapped.config_id}
         row = connection.execute(_ROW, values, execution_options=LAST).one_or_none()
     if row is None:
         return Fenced(f"{name} was deleted.")

@@ -1,6 +1,6 @@
 """One load as an Airflow task: submitted to Databricks, waited for by a trigger, and reported.
 
-A DAG file imports this module, so what only a worker needs is imported by :mod:`.attempt`, when a task runs.
+A DAG file imports this module, so what only a worker needs is imported by :mod:`.task_try`, when a task runs.
 """
 
 from __future__ import annotations
@@ -60,15 +60,15 @@ class LoadOperator(DatabricksSubmitRunOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Find the load that this try answers for, submit it, and wait for its end in a trigger."""
-        from airflow_dataloader.operators.attempt import Attempt
+        from airflow_dataloader.operators.task_try import TaskTry
 
         self.log.info("Load %s: %s", self.load["metadata_id"], self.load["label"])
-        attempt = Attempt(self, context)
+        task_try = TaskTry(self, context)
         with sentences():
-            facts = attempt.begin()
+            facts = task_try.begin()
         if facts is not None:
             return self._report(context, facts)
-        self.defer(trigger=attempt.trigger(), method_name="execute_complete")
+        self.defer(trigger=task_try.trigger(), method_name="execute_complete")
         raise AssertionError("defer() has raised")
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> dict[str, Any]:

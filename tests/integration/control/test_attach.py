@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from airflow_dataloader.control import lease
-from airflow_dataloader.control.attach import Attached, Claimed, Try, attach
+from airflow_dataloader.control.attach import Attached, MappedLoad, Try, attach
 from airflow_dataloader.control.claim import claim
 from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.core.status import LoadStatus
@@ -20,14 +20,14 @@ RUN, BASE = "scheduled__1", "https://airflow.example"
 
 
 @pytest.fixture
-def claimed(control: Engine) -> Claimed:
+def mapped(control: Engine) -> MappedLoad:
     add_source(control, "shop")
     due_row(control)
     (found,) = claim(control, airflow_run=RUN, airflow_base_url=BASE)
-    return Claimed(metadata_id=found.metadata_id, epoch=found.epoch, config_id=found.config_id)
+    return MappedLoad(metadata_id=found.metadata_id, epoch=found.epoch, config_id=found.config_id)
 
 
-def attempt(number: int = 1, **overrides: Any) -> Try:
+def a_try(number: int = 1, **overrides: Any) -> Try:
     values = {
         "airflow_run": RUN,
         "map_index": 0,
@@ -38,142 +38,142 @@ def attempt(number: int = 1, **overrides: Any) -> Try:
     return Try(**(values | overrides))
 
 
-def test_a_first_try_is_put_on_record(control: Engine, claimed: Claimed) -> None:
-    attached = attach(control, claimed, attempt())
-    assert (attached.metadata_id, attached.over, attached.doomed) == (claimed.metadata_id, False, False)
-    record = load(control, claimed.metadata_id)
+def test_a_first_try_is_put_on_record(control: Engine, mapped: MappedLoad) -> None:
+    attached = attach(control, mapped, a_try())
+    assert (attached.metadata_id, attached.over, attached.doomed) == (mapped.metadata_id, False, False)
+    record = load(control, mapped.metadata_id)
     assert record["airflow_task"] == "ti/1"
     assert record["submit_token"] == attached.token
-    assert attached.token.endswith(f"-{claimed.metadata_id}-{claimed.epoch}")
+    assert attached.token.endswith(f"-{mapped.metadata_id}-{mapped.epoch}")
 
 
 @pytest.mark.parametrize("first", [1, 2])
-def test_a_later_try_attaches_to_what_lives(control: Engine, claimed: Claimed, first: int) -> None:
-    first = attach(control, claimed, attempt())
-    lease.start(control, claimed.metadata_id, claimed.epoch, nonce="n")
-    second = attach(control, claimed, attempt(2, first=first))
+def test_a_later_try_attaches_to_what_lives(control: Engine, mapped: MappedLoad, first: int) -> None:
+    first = attach(control, mapped, a_try())
+    lease.start(control, mapped.metadata_id, mapped.epoch, nonce="n")
+    second = attach(control, mapped, a_try(2, first=first))
     assert (second.metadata_id, second.token) == (first.metadata_id, first.token)
-    assert load(control, claimed.metadata_id)["airflow_task"] == "ti/2"
-    assert len(loads_of(control, claimed.config_id)) == 1
+    assert load(control, mapped.metadata_id)["airflow_task"] == "ti/2"
+    assert len(loads_of(control, mapped.config_id)) == 1
 
 
-def test_a_retry_reports_what_ended_in_the_meantime(control: Engine, claimed: Claimed) -> None:
-    cancel(control, claimed.metadata_id, "by a person")
-    attached = attach(control, claimed, attempt(2))
+def test_a_retry_reports_what_ended_in_the_meantime(control: Engine, mapped: MappedLoad) -> None:
+    cancel(control, mapped.metadata_id, "by a person")
+    attached = attach(control, mapped, a_try(2))
     assert (attached.status, attached.message) == (LoadStatus.CANCELLED, "by a person")
-    assert len(loads_of(control, claimed.config_id)) == 1
+    assert len(loads_of(control, mapped.config_id)) == 1
 
 
 def test_clearing_an_ended_load_claims_the_row_anew_whatever_its_slot(
-    control: Engine, claimed: Claimed
+    control: Engine, mapped: MappedLoad
 ) -> None:
-    cancel(control, claimed.metadata_id, "by a person")
-    edit(control, claimed.config_id, next_load_date_time=None)
-    attached = attach(control, claimed, attempt(2, first=2))
-    assert attached.metadata_id > claimed.metadata_id
+    cancel(control, mapped.metadata_id, "by a person")
+    edit(control, mapped.config_id, next_load_date_time=None)
+    attached = attach(control, mapped, a_try(2, first=2))
+    assert attached.metadata_id > mapped.metadata_id
     assert not attached.over
     record = load(control, attached.metadata_id)
     assert (record["trigger"], record["airflow_task"]) == ("manual", "ti/2")
     assert record["submit_token"] == attached.token
     # The run's own claim goes on giving the answer that its tasks were mapped over.
     (again,) = claim(control, airflow_run=RUN, airflow_base_url=BASE)
-    assert again.metadata_id == claimed.metadata_id
+    assert again.metadata_id == mapped.metadata_id
 
 
-def test_every_try_after_a_clear_finds_that_load(control: Engine, claimed: Claimed) -> None:
-    cancel(control, claimed.metadata_id, "by a person")
-    renewed = attach(control, claimed, attempt(2, first=2))
-    for later in (attempt(3, first=2), attempt(4, first=4)):
-        assert attach(control, claimed, later).metadata_id == renewed.metadata_id
+def test_every_try_after_a_clear_finds_that_load(control: Engine, mapped: MappedLoad) -> None:
+    cancel(control, mapped.metadata_id, "by a person")
+    renewed = attach(control, mapped, a_try(2, first=2))
+    for later in (a_try(3, first=2), a_try(4, first=4)):
+        assert attach(control, mapped, later).metadata_id == renewed.metadata_id
     cancel(control, renewed.metadata_id, "again")
-    assert attach(control, claimed, attempt(5, first=4)).status is LoadStatus.CANCELLED
-    assert attach(control, claimed, attempt(6, first=6)).metadata_id > renewed.metadata_id
-    assert len(loads_of(control, claimed.config_id)) == 3
+    assert attach(control, mapped, a_try(5, first=4)).status is LoadStatus.CANCELLED
+    assert attach(control, mapped, a_try(6, first=6)).metadata_id > renewed.metadata_id
+    assert len(loads_of(control, mapped.config_id)) == 3
 
 
 @pytest.mark.parametrize("answered", [False, True])
 def test_a_clear_counts_though_the_first_try_after_it_is_lost(
-    control: Engine, claimed: Claimed, answered: bool
+    control: Engine, mapped: MappedLoad, answered: bool
 ) -> None:
     """The claim's task wrote its own try's number on the load: no try of the load's task."""
     edit_load = "UPDATE control.historical_metadata SET airflow_task = 'claim/7' WHERE id = :id"
-    sql(control, edit_load, id=claimed.metadata_id)
+    sql(control, edit_load, id=mapped.metadata_id)
     if answered:
-        attach(control, claimed, attempt(1))
-    cancel(control, claimed.metadata_id, "by a person")
-    assert attach(control, claimed, attempt(2)).metadata_id == claimed.metadata_id
-    renewed = attach(control, claimed, attempt(4, first=3))
-    assert (renewed.metadata_id > claimed.metadata_id, renewed.over) == (True, False)
+        attach(control, mapped, a_try(1))
+    cancel(control, mapped.metadata_id, "by a person")
+    assert attach(control, mapped, a_try(2)).metadata_id == mapped.metadata_id
+    renewed = attach(control, mapped, a_try(4, first=3))
+    assert (renewed.metadata_id > mapped.metadata_id, renewed.over) == (True, False)
     assert load(control, renewed.metadata_id)["airflow_run"] == f"{RUN}#load[0].3"
     cancel(control, renewed.metadata_id, "again")
-    assert attach(control, claimed, attempt(5, first=3)).status is LoadStatus.CANCELLED
-    assert len(loads_of(control, claimed.config_id)) == 2
+    assert attach(control, mapped, a_try(5, first=3)).status is LoadStatus.CANCELLED
+    assert len(loads_of(control, mapped.config_id)) == 2
 
 
 def test_a_load_that_the_cleared_task_attached_to_is_not_loaded_again(
-    control: Engine, claimed: Claimed
+    control: Engine, mapped: MappedLoad
 ) -> None:
-    attach(control, claimed, attempt(1))
-    attach(control, claimed, attempt(2, first=2))
-    cancel(control, claimed.metadata_id, "by a person")
-    assert attach(control, claimed, attempt(3, first=2)).status is LoadStatus.CANCELLED
-    assert len(loads_of(control, claimed.config_id)) == 1
+    attach(control, mapped, a_try(1))
+    attach(control, mapped, a_try(2, first=2))
+    cancel(control, mapped.metadata_id, "by a person")
+    assert attach(control, mapped, a_try(3, first=2)).status is LoadStatus.CANCELLED
+    assert len(loads_of(control, mapped.config_id)) == 1
 
 
 def test_a_load_that_ended_before_a_try_of_the_cleared_task_attached_is_reported(
-    control: Engine, claimed: Claimed
+    control: Engine, mapped: MappedLoad
 ) -> None:
-    cancel(control, claimed.metadata_id, "by a person")
-    edit(control, claimed.config_id, load_strategy="incremental", incremental_column=None)
-    refused = attach(control, claimed, attempt(2, first=2))
-    edit(control, claimed.config_id, load_strategy="full")
-    assert attach(control, claimed, attempt(3, first=2)).metadata_id == refused.metadata_id
+    cancel(control, mapped.metadata_id, "by a person")
+    edit(control, mapped.config_id, load_strategy="incremental", incremental_column=None)
+    refused = attach(control, mapped, a_try(2, first=2))
+    edit(control, mapped.config_id, load_strategy="full")
+    assert attach(control, mapped, a_try(3, first=2)).metadata_id == refused.metadata_id
 
 
-def test_another_loads_row_is_refused_by_name(control: Engine, claimed: Claimed) -> None:
-    cancel(control, claimed.metadata_id, "by a person")
-    (other,) = claim(control, airflow_run="another", only=[claimed.config_id])
+def test_another_loads_row_is_refused_by_name(control: Engine, mapped: MappedLoad) -> None:
+    cancel(control, mapped.metadata_id, "by a person")
+    (other,) = claim(control, airflow_run="another", only=[mapped.config_id])
     with pytest.raises(Fenced, match=f"Queued and held by load {other.metadata_id} of Airflow run another"):
-        attach(control, claimed, attempt(2, first=2))
+        attach(control, mapped, a_try(2, first=2))
 
 
-def test_a_load_of_another_task_or_airflow_is_not_ours(control: Engine, claimed: Claimed) -> None:
-    cancel(control, claimed.metadata_id, "by a person")
-    attach(control, claimed, attempt(2, first=2, map_index=11))
-    for stranger in (attempt(2, map_index=1), attempt(2, airflow_base_url="https://elsewhere")):
-        assert attach(control, claimed, stranger).metadata_id == claimed.metadata_id
+def test_a_load_of_another_task_or_airflow_is_not_ours(control: Engine, mapped: MappedLoad) -> None:
+    cancel(control, mapped.metadata_id, "by a person")
+    attach(control, mapped, a_try(2, first=2, map_index=11))
+    for stranger in (a_try(2, map_index=1), a_try(2, airflow_base_url="https://elsewhere")):
+        assert attach(control, mapped, stranger).metadata_id == mapped.metadata_id
 
 
-def test_a_row_that_may_not_be_loaded_says_why(control: Engine, claimed: Claimed) -> None:
-    cancel(control, claimed.metadata_id, "by a person")
-    edit(control, claimed.config_id, is_active=False)
+def test_a_row_that_may_not_be_loaded_says_why(control: Engine, mapped: MappedLoad) -> None:
+    cancel(control, mapped.metadata_id, "by a person")
+    edit(control, mapped.config_id, is_active=False)
     with pytest.raises(Fenced, match="is not active"):
-        attach(control, claimed, attempt(2, first=2))
-    edit(control, claimed.config_id, is_active=True)
+        attach(control, mapped, a_try(2, first=2))
+    edit(control, mapped.config_id, is_active=True)
     sql(control, "UPDATE control.table_control_dbconfig SET paused_until = now() + interval '1 hour'")
     with pytest.raises(Fenced, match="its source is paused"):
-        attach(control, claimed, attempt(2, first=2))
+        attach(control, mapped, a_try(2, first=2))
     sql(control, "DELETE FROM control.table_control")
     with pytest.raises(Fenced, match="was deleted"):
-        attach(control, claimed, attempt(2, first=2))
+        attach(control, mapped, a_try(2, first=2))
 
 
-def test_a_row_that_cannot_be_loaded_any_more_is_ended_at_once(control: Engine, claimed: Claimed) -> None:
-    cancel(control, claimed.metadata_id, "by a person")
-    edit(control, claimed.config_id, load_strategy="incremental", incremental_column=None)
-    attached = attach(control, claimed, attempt(2, first=2))
+def test_a_row_that_cannot_be_loaded_any_more_is_ended_at_once(control: Engine, mapped: MappedLoad) -> None:
+    cancel(control, mapped.metadata_id, "by a person")
+    edit(control, mapped.config_id, load_strategy="incremental", incremental_column=None)
+    attached = attach(control, mapped, a_try(2, first=2))
     assert attached.status is LoadStatus.FAILED
     assert "incremental_column" in (attached.message or "")
 
 
-def test_what_a_reap_is_ending_is_watched_and_not_submitted(control: Engine, claimed: Claimed) -> None:
-    lease.start(control, claimed.metadata_id, claimed.epoch, nonce="n")
+def test_what_a_reap_is_ending_is_watched_and_not_submitted(control: Engine, mapped: MappedLoad) -> None:
+    lease.start(control, mapped.metadata_id, mapped.epoch, nonce="n")
     sql(
         control,
         "UPDATE control.historical_metadata SET reaping_until = now() + interval '1 minute' WHERE id = :id",
-        id=claimed.metadata_id,
+        id=mapped.metadata_id,
     )
-    attached = attach(control, claimed, attempt(2))
+    attached = attach(control, mapped, a_try(2))
     assert (attached.doomed, attached.over) == (True, False)
 
 
@@ -181,15 +181,15 @@ def test_a_long_run_id_still_has_room_for_its_suffix(control: Engine) -> None:
     add_source(control, "shop")
     config_id = add_row(control)
     runs = [f"manual__{'x' * 240}{n}" for n in (1, 2)]
-    prefixes = {attempt(airflow_run=run, map_index=1023).prefix for run in runs}
+    prefixes = {a_try(airflow_run=run, map_index=1023).prefix for run in runs}
     assert len(prefixes) == 2
     (found,) = claim(control, airflow_run=runs[0], airflow_base_url=BASE, only=[config_id])
-    ours = Claimed(metadata_id=found.metadata_id, epoch=found.epoch, config_id=config_id)
+    ours = MappedLoad(metadata_id=found.metadata_id, epoch=found.epoch, config_id=config_id)
     cancel(control, found.metadata_id, "by a person")
-    renewed: Attached = attach(control, ours, attempt(99, first=99, airflow_run=runs[0], map_index=1023))
+    renewed: Attached = attach(control, ours, a_try(99, first=99, airflow_run=runs[0], map_index=1023))
     assert not renewed.over
 
 
 def test_a_load_without_a_record_is_nobodys(control: Engine) -> None:
     with pytest.raises(Fenced, match="There is no load 7"):
-        attach(control, Claimed(metadata_id=7, epoch=1, config_id=1), attempt())
+        attach(control, MappedLoad(metadata_id=7, epoch=1, config_id=1), a_try())

@@ -9,14 +9,14 @@ from sqlalchemy import Engine
 
 from airflow_dataloader.control.connect import transaction
 from airflow_dataloader.control.ending import SettledBy
-from airflow_dataloader.control.fenced import Standing, fenced, look
+from airflow_dataloader.control.fenced import LoadStanding, fenced, look
 from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.core.status import LoadStatus
 from tests.factories import add_source
 from tests.integration.control.drive import due_row, start_now
 
 
-def standing(**overrides: Any) -> Standing:
+def standing(**overrides: Any) -> LoadStanding:
     values = {
         "metadata_id": 12,
         "config_id": 7,
@@ -31,7 +31,7 @@ def standing(**overrides: Any) -> Standing:
         "reaped": False,
         "settled_by": None,
     }
-    return Standing(**(values | overrides))
+    return LoadStanding(**(values | overrides))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from airflow.sdk import Context, conf
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from sqlalchemy import Engine
 
-from airflow_dataloader.control.attach import Attached, Claimed, Try, attach
+from airflow_dataloader.control.attach import Attached, MappedLoad, Try, attach
 from airflow_dataloader.control.ending import SettledBy
 from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.control.tracking import LONGEST_URL, update_run_tracking
@@ -42,7 +42,7 @@ _LONGEST_REFUSAL = 500
 _PATIENCE = 20
 
 
-class Attempt:
+class TaskTry:
     """A try under way."""
 
     def __init__(self, operator: LoadOperator, context: Context) -> None:
@@ -62,7 +62,7 @@ class Attempt:
         with self._control() as engine:
             ids = {name: int(self._operator.load[name]) for name in ("metadata_id", "epoch", "config_id")}
             attached = attach(
-                engine, Claimed(**ids), self._try(), max_concurrent=self._settings.max_concurrent_loads
+                engine, MappedLoad(**ids), self._try(), max_concurrent=self._settings.max_concurrent_loads
             )
             self._attached = attached
             if attached.over:
