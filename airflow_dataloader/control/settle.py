@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Engine, text
 
 from airflow_dataloader.control.ending import Ending, SettledBy, counts, end
-from airflow_dataloader.control.fenced import fenced, look, raise_fenced
+from airflow_dataloader.control.fenced import LoadStanding, fenced, look, raise_fenced
 from airflow_dataloader.control.lease import Attempt, Started
 from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.core.config import LoadConfig
@@ -18,7 +18,7 @@ from airflow_dataloader.core.status import LoadStatus, RowStatus
 from airflow_dataloader.core.texts import can_be_kept, kept_json, kept_text
 from airflow_dataloader.exceptions import ValueRefused
 
-#: What a load may change of its row, and what a person's edit keeps it from changing.
+#: The receipt's key for the columns that a load would have set, and that a person had edited meanwhile.
 KEPT_EDITS = "kept_edits"
 
 #: ``kept``: fields that this load would set, that it does not find as it was claimed with, and that do not
@@ -44,7 +44,7 @@ ended AS (
         log_message = concat_ws(' ', nullif(:message, ''), CASE WHEN cardinality(held.kept) > 0
             THEN 'Edited meanwhile, left as edited: ' || array_to_string(held.kept, ', ') || '.' END),
         receipt = CAST(:receipt AS jsonb) || CASE WHEN cardinality(held.kept) > 0
-            THEN jsonb_build_object('kept_edits', held.kept) ELSE '{}' END,
+            THEN jsonb_build_object(CAST(:kept_edits AS text), held.kept) ELSE '{}' END,
         rows_processed = :rows_processed,
         rows_read = :rows_read,
         rows_inserted = :rows_inserted,
@@ -85,7 +85,7 @@ backfilled AS (
         ended_at = clock_timestamp()
     FROM ended e WHERE b.config_id = e.config_id AND b.status = 'open'
 )
-SELECT ended.kept FROM ended JOIN moved ON moved.config_id = ended.config_id""")
+SELECT ended.kept, ended.log_message FROM ended JOIN moved ON moved.config_id = ended.config_id""")
 
 #: The attempt's own status stays: a final status never changes. Where the row's watermark is still the one
 #: that the attempt began with, it moves on, and this load counts as claimed with the new one.
@@ -137,6 +137,8 @@ class Settled:
 
     #: Columns of the row that somebody edited while the load ran; they were left as edited.
     kept_edits: tuple[str, ...]
+    #: ``log_message``: what the load had to say, and which edits were kept.
+    message: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,6 +177,7 @@ def succeed(
         "nonce": started.nonce,
         "message": kept_text(message),
         "receipt": kept_json(receipt.as_json()),
+        "kept_edits": KEPT_EDITS,
         "watermark": watermark,
         # Whoever published nothing only passes on what somebody else has reached, or said.
         "watermark_of": started.config.watermark_hash if receipt.target_version is not None else None,
@@ -187,10 +190,12 @@ def succeed(
         **counts(receipt),
     }
     with transaction(engine, change_source="loader") as connection:
-        kept = connection.execute(_SUCCEED, values, execution_options=LAST).scalar_one_or_none()
-    if kept is None:
-        kept = _own_word(engine, started, LoadStatus.SUCCEEDED)
-    return Settled(kept_edits=tuple(kept))
+        row = connection.execute(_SUCCEED, values, execution_options=LAST).one_or_none()
+    if row is not None:
+        return Settled(kept_edits=tuple(row.kept), message=row.log_message)
+    standing = _own_word(engine, started, LoadStatus.SUCCEEDED)
+    kept = (standing.receipt or {}).get(KEPT_EDITS, ())
+    return Settled(kept_edits=tuple(kept), message=standing.message or "")
 
 
 def fail(
@@ -281,10 +286,10 @@ def _refuse_unkept(watermark: str | None) -> None:
         )
 
 
-def _own_word(engine: Engine, started: Started, status: LoadStatus) -> tuple[str, ...]:
-    """Return the edits that this loader's own settlement kept, if its answer was lost; else raise Fenced."""
+def _own_word(engine: Engine, started: Started, status: LoadStatus) -> LoadStanding:
+    """Return the load as this loader's own settlement left it, if its answer was lost; else raise Fenced."""
     with transaction(engine, readonly=True) as connection:
         standing = look(connection, started.metadata_id)
     if standing is None or not standing.is_own(started.nonce, status):
         raise fenced(started.metadata_id, started.epoch, standing)
-    return tuple((standing.receipt or {}).get(KEPT_EDITS, ()))
+    return standing

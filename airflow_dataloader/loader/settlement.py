@@ -50,7 +50,6 @@ class Settlement:
     def succeeded(self, outcome: Outcome) -> Result:
         """Write Succeeded with the receipt and the row's new watermark."""
         self.worker.observer.reached(self.started.config, Moment.SETTLING)
-        message = " ".join(self.journal.receipt.notes)
         call = partial(
             settle.succeed,
             self.worker.control,
@@ -60,7 +59,7 @@ class Settlement:
             strategy_after=outcome.next_strategy,
             clear_load_full=outcome.load_full_done,
             staging_changed=bool(self.journal.receipt.columns_changed),
-            message=message,
+            message=" ".join(self.journal.receipt.notes),
         )
         try:
             settled = patiently(call, until=self.keeper.deadline)
@@ -76,9 +75,7 @@ class Settlement:
                 self._log_unsettled(error)
             raise
         self.worker.observer.reached(self.started.config, Moment.SETTLED)
-        if settled.kept_edits:
-            message = f"{message} Edited meanwhile, left as edited: {', '.join(settled.kept_edits)}.".strip()
-        return self._result(LoadStatus.SUCCEEDED, message)
+        return self._result(LoadStatus.SUCCEEDED, settled.message)
 
     def failed(self, error: BaseException) -> Result:
         """Write Failed, or Cancelled for an interrupt of this process, with what is known of the reason."""

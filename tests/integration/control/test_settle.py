@@ -47,7 +47,7 @@ def succeed(engine: Engine, started: Started, **overrides: Any) -> settle.Settle
 def test_success_is_written_with_its_receipt(control: Engine, config_id: int) -> None:
     started = start_now(control, config_id)
     ago(control, started.metadata_id, load_queued_time=90)
-    assert succeed(control, started, message="fine").kept_edits == ()
+    assert succeed(control, started, message="fine") == settle.Settled(kept_edits=(), message="fine")
     record, current = load(control, started.metadata_id), row(control, config_id)
     expected = {
         "load_status": "Succeeded",
@@ -118,17 +118,19 @@ def test_an_edit_during_the_load_wins_and_is_named(
     started = start_now(control, config_id)
     edit(control, config_id, **edits)
     values = {"strategy_after": "append_only", "clear_load_full": True, "message": "done."}
-    assert succeed(control, started, **values).kept_edits == kept
+    told = f"done. Edited meanwhile, left as edited: {', '.join(kept)}." if kept else "done."
+    settled = settle.Settled(kept_edits=kept, message=told)
+    assert succeed(control, started, **values) == settled
+    assert load(control, started.metadata_id)["receipt"].get(settle.KEPT_EDITS, []) == list(kept)
     current = row(control, config_id)
     untouched = {"incremental_value": "9", "load_strategy": "append_only", "load_full": None}
     assert {name: current[name] for name in untouched} == untouched | {
         name: value for name, value in edits.items() if name in untouched
     }
     assert {name: current[name] for name in edits} == edits
-    told = f" Edited meanwhile, left as edited: {', '.join(kept)}." if kept else ""
-    assert current["last_status_message"] == f"done.{told}"
-    assert load(control, started.metadata_id)["log_message"] == f"done.{told}"
-    assert succeed(control, started, **values).kept_edits == kept, "the same answer to the same word"
+    assert current["last_status_message"] == told
+    assert load(control, started.metadata_id)["log_message"] == told
+    assert succeed(control, started, **values) == settled, "the same answer to the same word"
 
 
 def test_a_word_said_twice_counts_once(control: Engine, config_id: int) -> None:
