@@ -28,7 +28,7 @@ LEASE = 60
 #: docs/adr/0004 and 0010.
 _START = text("""
 WITH held AS MATERIALIZED (
-    SELECT t.config_id, t.incremental_value FROM control.table_control t
+    SELECT t.config_id FROM control.table_control t
     WHERE t.config_id = (SELECT config_id FROM control.historical_metadata WHERE id = :metadata_id)
         AND t.load_epoch = :epoch AND t.last_status IN ('Queued', 'In Progress')
     FOR UPDATE
@@ -66,8 +66,7 @@ paid AS (
         AND (h.target_version IS NOT NULL OR h.receipt ->> 'fence_version' IS NOT NULL)
     ORDER BY h.id DESC LIMIT 1
 )
-SELECT s.id, s.config_id, s.epoch, s.attempt, s.trigger, s.mode, s.config_snapshot, s.load_start_time,
-    held.incremental_value,
+SELECT s.id, s.config_id, s.epoch, s.config_snapshot, s.load_start_time,
     (SELECT id FROM control.installation) AS installation,
     (SELECT jsonb_agg(jsonb_build_object(
             'metadata_id', h.id, 'config_id', h.config_id,
@@ -89,7 +88,7 @@ SELECT s.id, s.config_id, s.epoch, s.attempt, s.trigger, s.mode, s.config_snapsh
                 control.destination(h.target_catalog, h.target_schema, NULL, h.target_table)) = s.target_key
             AND h.config_id = s.config_id AND h.id < s.id AND h.target_version IS NOT NULL
         ORDER BY h.id DESC LIMIT 1) AS published_epoch
-FROM started s JOIN moved ON moved.config_id = s.config_id JOIN held ON held.config_id = s.config_id""")
+FROM started s JOIN moved ON moved.config_id = s.config_id""")
 
 _HEARTBEAT = text("""
 UPDATE control.historical_metadata h SET
@@ -126,17 +125,10 @@ class Started:
     started_at: datetime
     #: The control database's own id, 32 hexadecimal digits: part of the writer's name at the target.
     installation: str
-    #: 1, and one more for each retry.
-    attempt: int
-    trigger: str
-    mode: str
+    #: As the claim froze it, ``incremental_value`` with it; an adopted commit moves that on.
     config: LoadConfig
-    #: The row's watermark now; ``config.incremental_value`` is the one at the claim.
-    incremental_value: str | None
     #: Oldest first; empty: the target needs no fence.
     unsettled: tuple[Attempt, ...]
-    #: Seconds that a heartbeat has to arrive in.
-    lease_seconds: int
     #: What this loader made up for itself, so that its later writes are known as its own.
     nonce: str
     #: Receipt of the row's last load that succeeded.
@@ -173,23 +165,19 @@ def start(
     if row is None:
         raise_fenced(engine, metadata_id, epoch)
     try:
-        return _started(row, nonce, lease_seconds)
+        return _started(row, nonce)
     except ValueError as error:
         raise _unreadable(engine, row, nonce, str(error)) from None
 
 
-def _started(row: Row[Any], nonce: str, lease_seconds: int) -> Started:
+def _started(row: Row[Any], nonce: str) -> Started:
     return Started(
         metadata_id=row.id,
         config_id=row.config_id,
         epoch=row.epoch,
         started_at=row.load_start_time,
         installation=row.installation,
-        attempt=row.attempt,
-        trigger=row.trigger,
-        mode=row.mode or "",
         config=LoadConfig.from_snapshot(row.config_snapshot),
-        incremental_value=row.incremental_value,
         unsettled=tuple(
             Attempt(
                 metadata_id=attempt["metadata_id"],
@@ -200,7 +188,6 @@ def _started(row: Row[Any], nonce: str, lease_seconds: int) -> Started:
             )
             for attempt in row.unsettled or ()
         ),
-        lease_seconds=lease_seconds,
         nonce=nonce,
         last_receipt=row.last_receipt,
         published_epoch=row.published_epoch,

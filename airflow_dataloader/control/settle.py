@@ -273,7 +273,7 @@ def adopt(
         return Adopted(started=started, moved=False)
     own = {"incremental_value": watermark, "watermark_of": started.config.watermark_hash}
     config = LoadConfig.from_snapshot({**started.config.snapshot, **own})
-    return Adopted(started=replace(started, config=config, incremental_value=watermark), moved=True)
+    return Adopted(started=replace(started, config=config), moved=True)
 
 
 def _refuse_unkept(watermark: str | None) -> None:

@@ -40,11 +40,9 @@ FROM load WHERE t.config_id = load.config_id""")
 
 _COUNT = text("""
 UPDATE control.historical_metadata h SET
-    mode = coalesce(:mode, h.mode),
     rows_read = coalesce(:rows_read, h.rows_read),
     rows_inserted = coalesce(:rows_inserted, h.rows_inserted),
-    rows_updated = coalesce(:rows_updated, h.rows_updated),
-    rows_deleted = coalesce(:rows_deleted, h.rows_deleted)
+    rows_updated = coalesce(:rows_updated, h.rows_updated)
 FROM control.table_control t
 WHERE h.id = :metadata_id AND h.epoch = :epoch AND h.start_nonce = :nonce AND h.load_status = 'In Progress'
     AND t.config_id = h.config_id AND t.load_epoch = :epoch AND t.last_status = 'In Progress'""")
@@ -93,22 +91,18 @@ def update_metadata(
     epoch: int,
     nonce: str,
     *,
-    mode: str | None = None,
     rows_read: int | None = None,
     rows_inserted: int | None = None,
     rows_updated: int | None = None,
-    rows_deleted: int | None = None,
 ) -> None:
     """Record how far a running load has come; what is None stays. Raises Fenced."""
     values = {
         "metadata_id": metadata_id,
         "epoch": epoch,
         "nonce": nonce,
-        "mode": mode,
         "rows_read": rows_read,
         "rows_inserted": rows_inserted,
         "rows_updated": rows_updated,
-        "rows_deleted": rows_deleted,
     }
     _write_live(engine, _COUNT, metadata_id, epoch, values)
 

@@ -17,10 +17,8 @@ class Phase(StrEnum):
     CONNECT = "connect"
     PLAN = "plan"
     FENCE = "fence"
-    READ = "read"
     STAGE = "stage"
     PUBLISH = "publish"
-    SETTLE = "settle"
     #: Somewhere after the claim: whoever ended the load was not its loader, and cannot know.
     RUN = "run"
 

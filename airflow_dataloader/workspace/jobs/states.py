@@ -31,7 +31,6 @@ class Result(StrEnum):
     CANCELED = "CANCELED"
     UPSTREAM_FAILED = "UPSTREAM_FAILED"
     UPSTREAM_CANCELED = "UPSTREAM_CANCELED"
-    MAXIMUM_CONCURRENT_RUNS_REACHED = "MAXIMUM_CONCURRENT_RUNS_REACHED"
 
 
 class Code(StrEnum):
@@ -44,16 +43,14 @@ class Code(StrEnum):
     SKIPPED = "SKIPPED"
     RUN_EXECUTION_ERROR = "RUN_EXECUTION_ERROR"
     RESOURCE_NOT_FOUND = "RESOURCE_NOT_FOUND"
-    CLUSTER_ERROR = "CLUSTER_ERROR"
     INTERNAL_ERROR = "INTERNAL_ERROR"
-    MAX_CONCURRENT_RUNS_EXCEEDED = "MAX_CONCURRENT_RUNS_EXCEEDED"
 
     @property
     def type(self) -> str:
         """``termination_details.type``."""
         if self in (Code.SUCCESS, Code.USER_CANCELED):
             return "SUCCESS"
-        return "INTERNAL_ERROR" if self in (Code.INTERNAL_ERROR, Code.CLUSTER_ERROR) else "CLIENT_ERROR"
+        return "INTERNAL_ERROR" if self is Code.INTERNAL_ERROR else "CLIENT_ERROR"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,9 +102,9 @@ def broken(message: str, code: Code = Code.INTERNAL_ERROR) -> End:
     return End(code=code, result=Result.FAILED, message=message, life_cycle=LifeCycle.INTERNAL_ERROR)
 
 
-def skipped(message: str, result: Result | None = None, code: Code = Code.SKIPPED) -> End:
+def skipped(message: str, result: Result | None = None) -> End:
     """Return the end of what never ran."""
-    return End(code=code, result=result, message=message, life_cycle=LifeCycle.SKIPPED)
+    return End(code=Code.SKIPPED, result=result, message=message, life_cycle=LifeCycle.SKIPPED)
 
 
 def upstream(end: End) -> End:

@@ -19,7 +19,7 @@ from tests.integration.control.lifecycle import FINAL, SHARED, ModelLoad
 
 Draw = st.DataObject
 
-FAILURE = Failure(phase=Phase.READ, error="Oops", message="oops", transient=True)
+FAILURE = Failure(phase=Phase.STAGE, error="Oops", message="oops", transient=True)
 WATERMARKS = st.none() | st.sampled_from(["1", "2", "3"])
 
 
@@ -33,7 +33,6 @@ def start(engine: Engine, load: ModelLoad, data: Draw) -> None:
         return
     started = lease.start(*ids, nonce=nonce)
     assert [attempt.metadata_id for attempt in started.unsettled] == load.owed()
-    assert started.incremental_value == load.row.values["incremental_value"]
     assert started.config.incremental_value == load.snapshot["incremental_value"]
     load.nonce, load.started, load.status, load.row.status = nonce, started, "In Progress", "In Progress"
     load.aged.discard("lease_until")

@@ -42,7 +42,7 @@ def config_id(control: Engine) -> int:
 
 
 def failed(**facts: Any) -> Failure:
-    return Failure(**({"phase": Phase.READ, "error": "Oops", "message": "oops", "transient": True} | facts))
+    return Failure(**({"phase": Phase.STAGE, "error": "Oops", "message": "oops", "transient": True} | facts))
 
 
 def succeed(engine: Engine, config_id: int, **receipt: Any) -> int:
@@ -80,9 +80,8 @@ def test_start_moves_row_and_load_together(control: Engine, config_id: int) -> N
     assert current["last_databricks_run"] == "7"
     assert (record["lease_until"] - record["progress_at"]).total_seconds() == pytest.approx(60, abs=1)
     assert (started.metadata_id, started.config_id, started.epoch) == (claimed.metadata_id, config_id, 1)
-    assert (started.attempt, started.trigger, started.mode) == (1, "schedule", "incremental")
     assert started.config.strategy is Strategy.INCREMENTAL
-    assert (started.incremental_value, started.last_receipt, started.unsettled) == ("5", None, ())
+    assert (started.config.incremental_value, started.last_receipt, started.unsettled) == ("5", None, ())
     assert sql(control, "SELECT id FROM control.installation") == [(started.installation,)]
 
 

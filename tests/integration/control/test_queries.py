@@ -151,7 +151,7 @@ def test_tables_by_status(house: House) -> None:
 
 def test_failed_monitor(house: House) -> None:
     new = house.row("new", status="Failed", minutes=5)
-    metadata_id = house.load(new, 2, "Failed", failure='{"phase": "read"}')
+    metadata_id = house.load(new, 2, "Failed", failure='{"phase": "stage"}')
     # An earlier failure of the row was judged; that says nothing of this one.
     house.load(new, 1, "Failed", verdict='{"decision": "retry"}')
     house.run("UPDATE control.table_control SET load_epoch = 2 WHERE config_id = :id", id=new)
@@ -161,7 +161,7 @@ def test_failed_monitor(house: House) -> None:
     house.load(house.row("fine", status="Succeeded"), 1, "Succeeded")
     found = house.ask("failed_monitor")
     assert [row["source_table_name"] for row in found] == ["older", "new"]
-    assert (found[1]["metadata_id"], found[1]["failure"]) == (metadata_id, {"phase": "read"})
+    assert (found[1]["metadata_id"], found[1]["failure"]) == (metadata_id, {"phase": "stage"})
 
 
 def test_landing_table_monitor(house: House) -> None:

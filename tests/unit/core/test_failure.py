@@ -48,8 +48,8 @@ def test_the_class_says_whether_trying_again_helps(
 
 
 def test_a_foreign_error_is_named_by_its_class() -> None:
-    assert Failure.of(KeyError("a"), Phase.READ).message == "KeyError: 'a'"
-    assert Failure.of(KeyboardInterrupt(), Phase.READ).error == "KeyboardInterrupt"
+    assert Failure.of(KeyError("a"), Phase.STAGE).message == "KeyError: 'a'"
+    assert Failure.of(KeyboardInterrupt(), Phase.STAGE).error == "KeyboardInterrupt"
 
 
 def test_the_record_is_plain_json() -> None:

@@ -30,7 +30,7 @@ from airflow_dataloader.workspace.jobs.states import (
         (stopped(Stop.TIMEOUT), "TIMEDOUT", "CANCELED", "CLIENT_ERROR"),
         (stopped(Stop.SHUTDOWN), "CANCELED", "CANCELED", "CLIENT_ERROR"),
         (broken("gone"), "FAILED", "INTERNAL_ERROR", "INTERNAL_ERROR"),
-        (broken("no Spark", Code.CLUSTER_ERROR), "FAILED", "CLUSTER_ERROR", "INTERNAL_ERROR"),
+        (broken("no file", Code.RESOURCE_NOT_FOUND), "FAILED", "RESOURCE_NOT_FOUND", "CLIENT_ERROR"),
     ],
 )
 def test_every_end_has_its_words(end: End, result: str, code: str, kind: str) -> None:
