@@ -21,7 +21,8 @@ from sqlalchemy import Engine, text
 
 from airflow_dataloader.control import migrate
 from airflow_dataloader.control.claim import claim
-from airflow_dataloader.control.connect import create_engine, round_trips
+from airflow_dataloader.control.connect import create_engine
+from airflow_dataloader.control.transaction import round_trips
 from airflow_dataloader.workspace.postgres import EmbeddedPostgres
 from benchmarks.report import Figure, report
 

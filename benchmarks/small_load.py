@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from airflow_dataloader.control.connect import round_trips
+from airflow_dataloader.control.transaction import round_trips
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.loader.engines.protocol import Engine
 from airflow_dataloader.loader.observer import Moment

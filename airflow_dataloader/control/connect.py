@@ -1,4 +1,4 @@
-"""Connecting to the control database. The names that callers need are all here."""
+"""Connecting to the control database; :mod:`.transaction` is what is done with a connection."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, PoolResetState
 
 from airflow_dataloader.control.infinity import read_times
-from airflow_dataloader.control.transaction import LAST, listen, round_trips, transaction
+from airflow_dataloader.control.transaction import listen
 from airflow_dataloader.control.url import Place, read_url, resolve_url
 
-__all__ = ["LAST", "create_engine", "place_of", "resolve_url", "round_trips", "transaction"]
+__all__ = ["create_engine", "place_of", "resolve_url"]
 
 #: libpq's parameters where the URL says nothing. Times in seconds, tcp_user_timeout in milliseconds.
 _DEFAULTS = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine, text
 
-from airflow_dataloader.control.connect import LAST, transaction
+from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.exceptions import ConfigurationError
 
 #: One step walks this many records in order of id, in a transaction of its own, so that nothing is locked or

@@ -12,8 +12,9 @@ from sqlalchemy import Engine, text
 
 from airflow_dataloader.control import lease
 from airflow_dataloader.control.claim import Claimed, claim
-from airflow_dataloader.control.connect import create_engine, transaction
+from airflow_dataloader.control.connect import create_engine
 from airflow_dataloader.control.lease import Started
+from airflow_dataloader.control.transaction import transaction
 from tests.factories import add_row
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)

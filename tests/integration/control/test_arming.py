@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Engine, text
 
-from airflow_dataloader.control.connect import transaction
+from airflow_dataloader.control.transaction import transaction
 from tests.factories import add_row, add_source
 
 SLOT = datetime(2030, 1, 1, 2, tzinfo=UTC)

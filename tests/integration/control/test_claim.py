@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import Engine
 
 from airflow_dataloader.control.claim import claim
-from airflow_dataloader.control.connect import create_engine, round_trips, transaction
+from airflow_dataloader.control.connect import create_engine
 from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.control.retry import Reset, reset_for_retry
+from airflow_dataloader.control.transaction import round_trips, transaction
 from airflow_dataloader.core.selector import parse
 from airflow_dataloader.core.strategy import Trigger
 from tests.factories import add_row, add_source

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, Row, text
 
-from airflow_dataloader.control.connect import transaction
 from airflow_dataloader.control.tables import table_control
+from airflow_dataloader.control.transaction import transaction
 from tests.factories import add_row, add_source
 
 #: Columns that claims, loaders and triggers write, each with a value that it does not have yet.

@@ -7,7 +7,7 @@ import threading
 import pytest
 from sqlalchemy import Engine, text
 
-from airflow_dataloader.control.connect import transaction
+from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.exceptions import ConfigurationError, DataloaderError
 from tests.factories import add_source
 

@@ -10,8 +10,8 @@ from sqlalchemy import Engine, text
 
 from airflow_dataloader.control import due
 from airflow_dataloader.control.claim import claim
-from airflow_dataloader.control.connect import transaction
 from airflow_dataloader.control.intervene import cancel
+from airflow_dataloader.control.transaction import transaction
 from tests.factories import add_source
 from tests.integration.control.drive import claim_now, due_row, edit, row, sql
 

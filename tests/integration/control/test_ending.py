@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from airflow_dataloader.control.connect import create_engine, transaction
+from airflow_dataloader.control.connect import create_engine
 from airflow_dataloader.control.ending import Ending, SettledBy, counts, end
+from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.core.failure import Failure, Phase
 from airflow_dataloader.core.receipt import Receipt
 from airflow_dataloader.core.status import LoadStatus, RowStatus

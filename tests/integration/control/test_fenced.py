@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from airflow_dataloader.control.connect import transaction
 from airflow_dataloader.control.ending import SettledBy
 from airflow_dataloader.control.fenced import LoadStanding, fenced, look
 from airflow_dataloader.control.intervene import cancel
+from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.core.status import LoadStatus
 from tests.factories import add_source
 from tests.integration.control.drive import due_row, start_now

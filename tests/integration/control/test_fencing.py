@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import Engine
 
 from airflow_dataloader.control import lease
-from airflow_dataloader.control.connect import transaction
 from airflow_dataloader.control.fencing import fence, take_over
 from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.control.live import Seen, live_loads
+from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.core.failure import Failure, Phase
 from airflow_dataloader.core.reaping import Reason
 from tests.factories import add_source

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import Engine, text
 
 from airflow_dataloader.control import lease, settle
-from airflow_dataloader.control.connect import round_trips
 from airflow_dataloader.control.intervene import cancel
+from airflow_dataloader.control.transaction import round_trips
 from airflow_dataloader.core.config import content_hash
 from airflow_dataloader.core.failure import Failure, Phase
 from airflow_dataloader.core.receipt import Receipt

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine
 
-from airflow_dataloader.control.connect import transaction
 from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.control.live import Seen, live_loads
 from airflow_dataloader.control.tracking import update_run_tracking
+from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.core.status import RowStatus
 from tests.factories import add_source
 from tests.integration.control.drive import ago, claim_now, due_row, repair, start_now

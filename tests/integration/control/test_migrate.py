@@ -13,9 +13,10 @@ from sqlalchemy import Engine, text
 from sqlalchemy.engine import make_url
 
 from airflow_dataloader.control import migrate
-from airflow_dataloader.control.connect import create_engine, transaction
+from airflow_dataloader.control.connect import create_engine
 from airflow_dataloader.control.migrate import MigrationStatus
 from airflow_dataloader.control.tables import METADATA, SCHEMA, VERSION, VERSION_TABLE
+from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.exceptions import ConfigurationError, ControlUnavailable, DataloaderError, NotMigrated
 from tests.factories import add_row, add_source
 

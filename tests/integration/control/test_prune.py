@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, Row, insert, text
 
 from airflow_dataloader.control import prune as module
-from airflow_dataloader.control.connect import transaction
 from airflow_dataloader.control.prune import Pruned, Retention, prune
 from airflow_dataloader.control.tables import backfill, historical_metadata, load_chunk
+from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.exceptions import ConfigurationError
 from tests.factories import add_row, add_source
 

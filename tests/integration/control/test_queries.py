@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from airflow_dataloader.control.connect import transaction
 from airflow_dataloader.control.queries import names, query
+from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.exceptions import ConfigurationError
 from tests.factories import add_row, add_source
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, insert, text
 
-from airflow_dataloader.control.connect import transaction
 from airflow_dataloader.control.tables import backfill, dbconfig, load_chunk, table_control
+from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.core import strategy
 from airflow_dataloader.core.chunk_size import parse_chunk_size
 from airflow_dataloader.core.lookback import parse_lookback

@@ -12,8 +12,9 @@ from psycopg import sql
 from sqlalchemy import Engine, insert, select, text
 
 from airflow_dataloader.control.claim import claim
-from airflow_dataloader.control.connect import LAST, create_engine, transaction
+from airflow_dataloader.control.connect import create_engine
 from airflow_dataloader.control.tables import dbconfig, table_control
+from airflow_dataloader.control.transaction import LAST, transaction
 from tests.factories import add_row, add_source
 
 

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import Engine
 
 from airflow_dataloader.control import settle
-from airflow_dataloader.control.connect import round_trips
 from airflow_dataloader.control.ending import SettledBy
 from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.control.lease import Started
+from airflow_dataloader.control.transaction import round_trips
 from airflow_dataloader.core.failure import Failure, Phase
 from airflow_dataloader.core.receipt import Receipt
 from airflow_dataloader.core.status import LoadStatus

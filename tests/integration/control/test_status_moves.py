@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, text
 
-from airflow_dataloader.control.connect import transaction
+from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.core.status import MOVES, RowStatus, may_move
 from airflow_dataloader.exceptions import ConfigurationError
 from tests.factories import add_row, add_source

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine, text
 
-from airflow_dataloader.control.connect import transaction
 from airflow_dataloader.control.reap import ReapLimits, reap
 from airflow_dataloader.control.strays import end_lost_loads, end_rows_without_load
+from airflow_dataloader.control.transaction import transaction
 from tests.factories import add_source
 from tests.integration.control.drive import claim_now, due_row, load, repair, row, sql, start_now
 

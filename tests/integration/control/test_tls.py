@@ -15,7 +15,8 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from airflow_dataloader.control import migrate
-from airflow_dataloader.control.connect import create_engine, transaction
+from airflow_dataloader.control.connect import create_engine
+from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.exceptions import ControlUnavailable
 from airflow_dataloader.workspace.postgres import EmbeddedPostgres
 from tests.integration.control.counting_proxy import CountingProxy

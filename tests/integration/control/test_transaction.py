@@ -14,8 +14,9 @@ from sqlalchemy import Engine, TextClause, insert, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ProgrammingError
 
-from airflow_dataloader.control.connect import LAST, create_engine, round_trips, transaction
+from airflow_dataloader.control.connect import create_engine
 from airflow_dataloader.control.tables import dbconfig, installation, table_control
+from airflow_dataloader.control.transaction import LAST, round_trips, transaction
 from airflow_dataloader.exceptions import ConfigurationError, ControlUnavailable, NotMigrated
 from tests.factories import add_row, add_source
 from tests.integration.control.counting_proxy import CountingProxy

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_dataloader.control.connect import round_trips
+from airflow_dataloader.control.transaction import round_trips
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.loader.keeper import LeaseTimes
 from airflow_dataloader.loader.observer import Moment

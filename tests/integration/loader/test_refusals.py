@@ -17,7 +17,8 @@ import pytest
 from psycopg import sql
 from sqlalchemy import text
 
-from airflow_dataloader.control.connect import create_engine, transaction
+from airflow_dataloader.control.connect import create_engine
+from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.exceptions import ConfigurationError, ControlUnavailable, NotMigrated
 from airflow_dataloader.loader.local import load_locally
 from tests.bench import Bench
