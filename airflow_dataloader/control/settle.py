@@ -15,8 +15,7 @@ from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.failure import Failure
 from airflow_dataloader.core.receipt import Receipt
 from airflow_dataloader.core.status import LoadStatus, RowStatus
-from airflow_dataloader.core.texts import can_be_kept, kept_json, kept_text
-from airflow_dataloader.exceptions import ValueRefused
+from airflow_dataloader.core.texts import kept_json, kept_text, refuse_unkept
 
 #: The receipt's key for the columns that a load would have set, and that a person had edited meanwhile.
 KEPT_EDITS = "kept_edits"
@@ -168,7 +167,7 @@ def succeed(
     schema files are due again. Raises Fenced when the load is not this loader's any more, and ValueRefused
     where the watermark cannot be kept as it is.
     """
-    _refuse_unkept(watermark)
+    refuse_unkept(watermark, "The watermark")
     snapshot = started.config.snapshot
     values = {
         "metadata_id": started.metadata_id,
@@ -246,7 +245,7 @@ def adopt(
     ``attempt.low``; None where the commit says nothing about it (another configuration, no cursor). Raises
     ValueRefused where it cannot be kept as it is.
     """
-    _refuse_unkept(watermark)
+    refuse_unkept(watermark, "The watermark")
     told = Receipt(
         rows_read=rows_read,
         rows_inserted=rows_inserted,
@@ -274,16 +273,6 @@ def adopt(
     own = {"incremental_value": watermark, "watermark_of": started.config.watermark_hash}
     config = LoadConfig.from_snapshot({**started.config.snapshot, **own})
     return Adopted(started=replace(started, config=config), moved=True)
-
-
-def _refuse_unkept(watermark: str | None) -> None:
-    """Refuse a watermark that would be another one in the database; loads look before they publish."""
-    if watermark is not None and not can_be_kept(watermark):
-        raise ValueRefused(
-            f"The watermark {watermark[:100]!a} holds a character that the control database cannot keep.",
-            field="incremental_column",
-            fix="remove NUL and unpaired surrogates from the column at the source, or use another column",
-        )
 
 
 def _own_word(engine: Engine, started: Started, status: LoadStatus) -> LoadStanding:

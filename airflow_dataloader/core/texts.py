@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_dataloader.exceptions import ValueRefused
+
 _UNKEPT = re.compile("[\x00\ud800-\udfff]")
 
 _INSTEAD = "\ufffd"
@@ -19,6 +21,17 @@ _INSTEAD = "\ufffd"
 def can_be_kept(text: str) -> bool:
     """Return whether PostgreSQL can hold ``text`` as it is."""
     return _UNKEPT.search(text) is None
+
+
+def refuse_unkept(value: str | None, name: str) -> None:
+    """Refuse a value of the cursor that cannot be kept as it is; ``name`` is what a person calls it."""
+    if value is not None and not can_be_kept(value):
+        raise ValueRefused(
+            f"{name}, {value[:100]!a}, holds a character that the control database cannot keep, so that no "
+            "load could go on from there.",
+            field="incremental_column",
+            fix="remove NUL and unpaired surrogates from the column at the source, or use another column",
+        )
 
 
 def kept_text(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.strategy import CursorType, NullCursorPolicy
-from airflow_dataloader.core.texts import can_be_kept
+from airflow_dataloader.core.texts import refuse_unkept
 from airflow_dataloader.exceptions import ValueRefused
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.sources.dialect import CursorPlan, Frozen
@@ -39,7 +39,9 @@ def freeze_window(job: Job, low: str | None) -> Window:
     with job.journal.during(Phase.PLAN):
         cursor = job.dialect.cursor(job.described, job.columns, job.config)
         frozen = job.dialect.freeze(job.session.query, job.relation, cursor, low)
-        _refuse_unkept(job, cursor, frozen)
+        # Before anything is read by them.
+        for bound in (frozen.high, frozen.watermark):
+            refuse_unkept(bound, f"The newest {cursor.column.source_name!r} of {job.config.label}")
         if job.config.null_cursor_policy is NullCursorPolicy.FAIL:
             _refuse_null_cursors(job, cursor)
         where = job.dialect.window_predicate(
@@ -71,18 +73,6 @@ def _remark_on(job: Job, cursor: CursorPlan, low: str | None, frozen: Frozen) ->
         job.journal.remark(
             f"{newest}, below the watermark {low}. If the source was filled anew, set load_full = 'true'."
         )
-
-
-def _refuse_unkept(job: Job, cursor: CursorPlan, frozen: Frozen) -> None:
-    """Refuse a bound that the control database could not keep as it is, before anything is read by it."""
-    for bound in (frozen.high, frozen.watermark):
-        if bound is not None and not can_be_kept(bound):
-            raise ValueRefused(
-                f"The newest {cursor.column.source_name!r} of {job.config.label}, {bound[:100]!a}, holds a "
-                "character that the control database cannot keep, so that no load could go on from there.",
-                field="incremental_column",
-                fix="remove NUL and unpaired surrogates from the column at the source, or use another column",
-            )
 
 
 def _refuse_null_cursors(job: Job, cursor: CursorPlan) -> None:

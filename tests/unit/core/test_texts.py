@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_dataloader.core.texts import can_be_kept, kept_json, kept_text
+from airflow_dataloader.core.texts import can_be_kept, kept_json, kept_text, refuse_unkept
+from airflow_dataloader.exceptions import ValueRefused
 
 ANY = st.text(st.characters(codec=None))
 
@@ -31,3 +33,17 @@ def test_json_is_kept_wherever_its_texts_are(body: object) -> None:
 
 def test_an_escape_that_somebody_wrote_out_stays() -> None:
     assert json.loads(kept_json({"a\0": ("\\u0000", "\ud800b")})) == {"a\ufffd": ["\\u0000", "\ufffdb"]}
+
+
+@pytest.mark.parametrize(("bad", "escaped"), [("\0", "\\x00"), ("\ud800", "\\ud800")])
+def test_what_a_load_would_go_on_from_is_refused_by_name(bad: str, escaped: str) -> None:
+    with pytest.raises(ValueRefused) as refused:
+        refuse_unkept(f"a{bad}{'b' * 200}", "The newest 'code' of items")
+    assert refused.value.message.startswith(f"The newest 'code' of items, 'a{escaped}bbb")
+    assert "b" * 100 not in refused.value.message
+    assert refused.value.field == "incremental_column"
+
+
+@pytest.mark.parametrize("value", [None, "", "2026-01-01 00:00:00+00"])
+def test_what_can_be_kept_is_not_refused(value: str | None) -> None:
+    refuse_unkept(value, "The watermark")
