@@ -14,7 +14,8 @@ from airflow_dataloader.core.config import row_label
 from airflow_dataloader.core.selector import Selector
 from airflow_dataloader.exceptions import ConfigurationError
 
-#: The documents' query, literally.
+#: The documents' query, literally. It is ``sql/queries/ready_tables.sql`` once more, because that folder lies
+#: beside the package and does not travel to a cluster with it.
 _READY = text("""
 SELECT *
 FROM control.table_control
