@@ -106,12 +106,11 @@ class Retention:
     edits_days: int | None = None
 
     def __post_init__(self) -> None:
-        smallest = {"loads_days": 1, "loads_per_row": 1, "edits_days": 1}
-        for name, least in smallest.items():
+        for name in ("loads_days", "loads_per_row", "edits_days"):
             value = getattr(self, name)
-            if value is not None and value < least:
+            if value is not None and value < 1:
                 raise ConfigurationError(
-                    f"{name} is {value}.", field=name, fix=f"use {least} or more; what lives is always kept."
+                    f"{name} is {value}.", field=name, fix="use 1 or more; what lives is always kept."
                 )
 
 
