@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine, text
 
-from airflow_dataloader.control.claim import claim
+from airflow_dataloader.control.claim import MAX_CONCURRENT, claim
 from airflow_dataloader.control.tracking import update_run_tracking
 from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.core.status import LIVE, OVER, LoadStatus
@@ -112,7 +112,9 @@ class Attached:
         return submit_token(self.installation, self.metadata_id, self.epoch)
 
 
-def attach(engine: Engine, mapped: MappedLoad, task: Try, *, max_concurrent: int = 32) -> Attached:
+def attach(
+    engine: Engine, mapped: MappedLoad, task: Try, *, max_concurrent: int = MAX_CONCURRENT
+) -> Attached:
     """Return the load that ``task`` answers for; if it lives, this try and its token are on record.
 
     Raises Fenced, naming who holds the row, where a cleared task cannot have a load of its own.

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Engine as ControlEngine
 
-from airflow_dataloader.control.claim import Claimed, claim
+from airflow_dataloader.control.claim import MAX_CONCURRENT, Claimed, claim
 from airflow_dataloader.control.reap import reap
 from airflow_dataloader.control.rows import SelectedRow, cancel, select_rows
 from airflow_dataloader.core.reaping import ReapLimits
@@ -55,7 +55,7 @@ def load_locally(
     *,
     selector: Selector | None,
     report: Callable[[Loaded], None] = lambda _: None,
-    max_concurrent: int = 32,
+    max_concurrent: int = MAX_CONCURRENT,
     limits: ReapLimits | None = None,
 ) -> list[Loaded]:
     """Load the selected rows now, whatever their slot; without a selector, what is due.

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import airflow_dataloader
+from airflow_dataloader.control.claim import MAX_CONCURRENT
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.settings import Settings
 
@@ -19,6 +20,10 @@ def test_everything_has_a_default() -> None:
     assert (settings.batch_size, settings.max_concurrent_loads) == (10, 32)
     assert (settings.queued_minutes, settings.progress_minutes, settings.lease_seconds) == (60, 10, 60)
     assert settings.poll_seconds == 10
+
+
+def test_without_a_setting_as_many_loads_may_live() -> None:
+    assert Settings().max_concurrent_loads == MAX_CONCURRENT
 
 
 def test_every_setting_is_read_somewhere() -> None:
