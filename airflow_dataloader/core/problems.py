@@ -26,8 +26,11 @@ from airflow_dataloader.core.strategy import (
     ValuePolicy,
 )
 
-#: Source types that the documents name; ``sources`` says which of them can be loaded.
+#: Source types that the documents name. A row of any of them can be claimed.
 DB_TYPES = frozenset({"mssql", "oracle", "postgresql", "snowflake", "snowflake_pem", "clickhouse"})
+
+#: Those that can be loaded, too: :mod:`airflow_dataloader.sources.registry` has their dialects.
+LOADED_DB_TYPES = frozenset({"postgresql"})
 
 #: Keys of ``db_config_value`` that every source needs; each value is the name of a secret.
 CONNECTION_KEYS = ("host", "port", "database", "user", "password")
@@ -87,7 +90,7 @@ def _source_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
             Problem(
                 "db_type",
                 f"source {key!r} has the unknown type {db_type!r}",
-                f"use one of {', '.join(sorted(DB_TYPES))}",
+                f"use {' or '.join(sorted(LOADED_DB_TYPES))}",
             )
         ]
     found = []

@@ -156,7 +156,7 @@ def test_a_source_that_nobody_described(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("db_type", "words"),
     [
-        ("mysql", ["unknown type 'mysql'", "use one of"]),
+        ("mysql", ["unknown type 'mysql'", "use postgresql"]),
         ("oracle", ["'oracle' cannot be loaded by this version"]),
     ],
 )
