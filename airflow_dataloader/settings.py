@@ -109,7 +109,8 @@ class Settings:
     )
     loader_path: str | None = _setting(
         "",
-        "Workspace folder that holds airflow_dataloader/ and spark_tasks/. Empty: where deploy puts it.",
+        "Workspace folder that holds airflow_dataloader/ and spark_tasks/. "
+        "Empty: /Workspace/Shared/airflow_dataloader.",
     )
     schedule_mode: str = _setting(
         "interval", "What starts the load DAG. interval: it looks once a minute.", _schedule_mode

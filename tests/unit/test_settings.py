@@ -6,6 +6,7 @@ import pytest
 
 import airflow_dataloader
 from airflow_dataloader.control.claim import MAX_CONCURRENT
+from airflow_dataloader.core.submission import LOADER_PATH
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.settings import Settings
 
@@ -24,6 +25,11 @@ def test_everything_has_a_default() -> None:
 
 def test_without_a_setting_as_many_loads_may_live() -> None:
     assert Settings().max_concurrent_loads == MAX_CONCURRENT
+
+
+def test_where_the_loader_lies_without_a_setting() -> None:
+    (about,) = (option.about for option in Settings.options() if option.name == "loader_path")
+    assert LOADER_PATH in about
 
 
 def test_every_setting_is_read_somewhere() -> None:

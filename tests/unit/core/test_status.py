@@ -9,7 +9,7 @@ from airflow_dataloader.core.status import LIVE, MOVES, LoadStatus, RowStatus, m
 Q, P, S, F = RowStatus.QUEUED, RowStatus.IN_PROGRESS, RowStatus.SUCCEEDED, RowStatus.FAILED
 ALL = (None, Q, P, S, F)
 
-#: The documents' life cycle, and what DESIGN adds to it.
+#: The documents' life cycle, and the moves that this package adds to it.
 LEGAL = {(None, Q), (Q, P), (Q, F), (P, S), (P, F), (S, Q), (S, None), (F, Q), (F, None), (F, F)}
 
 
