@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -120,14 +119,25 @@ def test_what_cannot_be_started_at_first_is_the_caller_s_and_nothing_is_left(sta
         stage.supervisor.start(Unwilling(stage.part("base", "sleep 600").spec))
 
 
+class OneByOne(ProcessPart):
+    """Does not begin to end before it is its turn."""
+
+    def ask_to_stop(self) -> None:
+        """Leave it to :meth:`stop`."""
+
+    def stop(self) -> None:
+        super().ask_to_stop()
+        super().stop()
+
+
 def test_all_are_stopped_the_last_first(stage: Stage) -> None:
     order = stage.folder / "order"
-    script = f"trap 'kill $!; echo $0 >> {order}; exit' TERM; sleep 600 & echo ready; wait"
-    parts = [stage.start(name, f"set -- ; {script}") for name in ("first", "second")]
-    for part in parts:
-        until(lambda part=part: part.log_file.exists() and "ready" in part.log_file.read_text())
+    names = ["first", "second", "third"]
+    for name in names:
+        script = f"trap 'kill $!; echo {name} >> {order}; exit' TERM; sleep 600 & echo ready; wait"
+        part = OneByOne(stage.part(name, script).spec)
+        stage.supervisor.start(part)
+        until(lambda part=part: "ready" in part.log_file.read_text())
     stage.supervisor.stop()
-    assert not any(part.running for part in parts)
-    assert order.read_text().count("\n") == 2
-    time.sleep(0.5)
+    assert order.read_text().split() == names[::-1]
     assert Mark(stage.folder).processes() == []
