@@ -6,18 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from pyspark.sql import Row
 
 from airflow_dataloader.core.commit import BASE, MADE, Commit
 from airflow_dataloader.loader.engines.protocol import HistoryEntry
 from airflow_dataloader.loader.engines.spark.continuity import digest, is_blank, is_continuous
 
-pyspark_sql = pytest.importorskip("pyspark.sql")
-
 OURS, THEIRS = "adl:a:1", "adl:a:2"
 
 
 def row(version: int, operation: str = "WRITE", **parameters: str) -> Any:
-    return pyspark_sql.Row(
+    return Row(
         version=version,
         operation=operation,
         operationParameters=parameters,
