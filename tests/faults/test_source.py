@@ -150,7 +150,7 @@ def _nothing_is_left_reading(bench: Bench, ids: LoadIds) -> None:
 
 
 @pytest.mark.faults
-def test_the_source_falls_silent_before_the_read(bench: Bench, proxy: Proxy) -> None:
+def test_the_source_breaks_off_before_the_read(bench: Bench, proxy: Proxy) -> None:
     make_items(bench)
     row = row_of(bench, "incremental")
     bench.succeed(row)
