@@ -16,10 +16,10 @@ from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.schema_change import can_take
 from airflow_dataloader.core.strategy import NullCursorPolicy
+from airflow_dataloader.loader.emptying import refuse_empty_source
 from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
 from airflow_dataloader.loader.job import Job, backfill_stage_name
 from airflow_dataloader.loader.patience import patiently
-from airflow_dataloader.loader.reading import refuse_empty_source
 from airflow_dataloader.loader.window import freeze_window
 from airflow_dataloader.sources.dialect import CursorPlan
 

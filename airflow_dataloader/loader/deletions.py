@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from airflow_dataloader.core.commit import SCAN, SCAN_STEP
 from airflow_dataloader.core.failure import Phase
-from airflow_dataloader.core.strategy import DeletePolicy, EmptySourcePolicy, Strategy
+from airflow_dataloader.core.strategy import DeletePolicy, Strategy
 from airflow_dataloader.exceptions import EmptySource, EngineFailed, ShrinkRefused
 from airflow_dataloader.loader.boundary import keep_boundary
+from airflow_dataloader.loader.emptying import must_stay_filled
 from airflow_dataloader.loader.engines.protocol import Deduplication, KeyComparison, Stage, Written
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.publish import publish
@@ -88,9 +89,7 @@ def _refuse_other_keys(job: Job, keys: Stage) -> None:
 
 
 def _refuse_no_keys(job: Job, keys: Stage) -> None:
-    if keys.rows > keys.null_keys or job.config.empty_source_policy is EmptySourcePolicy.ALLOW:
-        return
-    if job.target is not None and job.target.filled:
+    if keys.rows == keys.null_keys and must_stay_filled(job):
         raise EmptySource(
             f"The source of {job.config.label} has no key at all, and its target is not empty; nothing was "
             "deleted.",

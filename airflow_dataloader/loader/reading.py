@@ -10,10 +10,9 @@ from typing import Protocol
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.plan import Endpoint, PlannedColumn, ReadPlan
-from airflow_dataloader.core.strategy import EmptySourcePolicy, Strategy
+from airflow_dataloader.core.strategy import Strategy
 from airflow_dataloader.exceptions import (
     DataloaderError,
-    EmptySource,
     EngineFailed,
     Fenced,
     OutcomeUnknown,
@@ -132,46 +131,6 @@ def compare_with_source(job: Job, arrived: int) -> None:
     raise EngineFailed(
         f"{found}.", fix="load again; if it happens again, look for a proxy or driver that cuts results"
     )
-
-
-def refuse_empty_source(job: Job) -> None:
-    """Raise EmptySource if the source is empty, the target is not, and the row does not allow that."""
-    if not _must_stay_filled(job):
-        return
-    ((any_row,),) = job.session.query(job.dialect.probe_sql(job.relation, None))
-    if not any_row:
-        raise EmptySource(
-            f"The source of {job.config.label} is empty, and its target is not.",
-            field="empty_source_policy",
-            fix="fill the source, or set empty_source_policy to allow if the target shall be emptied",
-        )
-
-
-def refuse_empty_window(job: Job) -> None:
-    """Raise EmptySource for a window without a row over a filled target, as for an empty source."""
-    if _must_stay_filled(job):
-        raise EmptySource(
-            f"No row that {job.config.label} reads lies in its window, and its target is not empty.",
-            field="empty_source_policy",
-            fix="see whether the source still gets rows, or set empty_source_policy to allow if the window "
-            "may be empty",
-        )
-
-
-def refuse_emptying(job: Job) -> None:
-    """Raise EmptySource for a source of which no row can go into a filled target, as for an empty one."""
-    if _must_stay_filled(job):
-        raise EmptySource(
-            f"No row that {job.config.label} reads has both a key and a cursor, and its target is not empty.",
-            field="primary_key_cols",
-            fix="name key and cursor columns that the source fills, or set empty_source_policy to allow "
-            "if the target shall be emptied",
-        )
-
-
-def _must_stay_filled(job: Job) -> bool:
-    filled = job.target is not None and job.target.filled
-    return filled and job.config.empty_source_policy is not EmptySourcePolicy.ALLOW
 
 
 @contextmanager

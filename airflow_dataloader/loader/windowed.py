@@ -10,10 +10,11 @@ from collections.abc import Callable
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.loader.emptying import refuse_empty_source, refuse_emptying
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage, Written
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.publish import publish, replace_table
-from airflow_dataloader.loader.reading import Reader, read_where, refuse_empty_source, refuse_emptying
+from airflow_dataloader.loader.reading import Reader, read_where
 from airflow_dataloader.loader.shrinking import is_guarded, refuse_shrinking
 from airflow_dataloader.loader.staging import note_duplicates, remark_on_keys, stage_rows
 from airflow_dataloader.loader.strategies.outcome import Outcome

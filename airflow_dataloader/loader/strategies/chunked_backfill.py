@@ -6,10 +6,10 @@ from airflow_dataloader.core.strategy import Strategy
 from airflow_dataloader.exceptions import EngineFailed
 from airflow_dataloader.loader.backfill import Progress, take_up
 from airflow_dataloader.loader.chunks import load_chunks
+from airflow_dataloader.loader.emptying import refuse_emptying
 from airflow_dataloader.loader.engines.protocol import Stage
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.publish import publish, replace_table
-from airflow_dataloader.loader.reading import refuse_emptying
 from airflow_dataloader.loader.shrinking import is_guarded, refuse_shrinking
 from airflow_dataloader.loader.staging import remark_on_keys
 from airflow_dataloader.loader.strategies.outcome import Outcome

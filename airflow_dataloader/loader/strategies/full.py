@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
+from airflow_dataloader.loader.emptying import refuse_empty_source
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.publish import publish, replace_table
-from airflow_dataloader.loader.reading import (
-    compare_with_source,
-    explained,
-    read_everything,
-    read_where,
-    refuse_empty_source,
-)
+from airflow_dataloader.loader.reading import compare_with_source, explained, read_everything, read_where
 from airflow_dataloader.loader.shrinking import is_guarded, refuse_shrinking
 from airflow_dataloader.loader.strategies.outcome import Outcome
 

@@ -5,15 +5,11 @@ from __future__ import annotations
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.strategy import RollingRetention
 from airflow_dataloader.loader.days import freeze_days, slice_predicate
+from airflow_dataloader.loader.emptying import refuse_empty_window
 from airflow_dataloader.loader.engines.protocol import Written
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.publish import publish, replace_table
-from airflow_dataloader.loader.reading import (
-    compare_with_source,
-    explained,
-    read_where,
-    refuse_empty_window,
-)
+from airflow_dataloader.loader.reading import compare_with_source, explained, read_where
 from airflow_dataloader.loader.shrinking import refuse_shrinking
 from airflow_dataloader.loader.strategies.outcome import Outcome
 from airflow_dataloader.loader.windowed import replaces

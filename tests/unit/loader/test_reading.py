@@ -7,19 +7,15 @@ import pytest
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.exceptions import (
     DataloaderError,
-    EmptySource,
     EngineFailed,
     Fenced,
     OutcomeUnknown,
     SourceRefused,
     ValueRefused,
 )
-from airflow_dataloader.loader.engines.protocol import Target
-from airflow_dataloader.loader.reading import explained, open_snapshot, read_everything, refuse_empty_source
+from airflow_dataloader.loader.reading import explained, open_snapshot, read_everything
 from airflow_dataloader.loader.sessions.protocol import Snapshot, SnapshotKind
-from tests.unit.loader.jobs import Answers, job
-
-FILLED = Target(version=3, columns={}, commits=(), filled=True, continuous=True)
+from tests.unit.loader.jobs import job
 
 
 def test_without_a_common_snapshot_a_read_is_not_split() -> None:
@@ -46,25 +42,6 @@ def test_parts_that_were_asked_for_and_cannot_be_had_are_told(wanted: int | None
     load = job(session=Unshared(), num_partitions=wanted)
     open_snapshot(load)
     assert (load.journal.receipt.snapshot, len(load.journal.receipt.notes)) == ("none", said)
-
-
-def test_an_empty_source_over_a_filled_target_is_refused() -> None:
-    load = job(session=Answers([(False,)]))
-    load.target = FILLED
-    with pytest.raises(EmptySource) as caught:
-        refuse_empty_source(load)
-    assert caught.value.field == "empty_source_policy"
-
-
-@pytest.mark.parametrize(
-    ("target", "policy"), [(None, "fail"), (FILLED, "allow")], ids=["nothing to lose", "allowed"]
-)
-def test_an_empty_source_is_not_even_looked_for(target: Target | None, policy: str) -> None:
-    session = Answers()
-    load = job(session=session, empty_source_policy=policy)
-    load.target = target
-    refuse_empty_source(load)
-    assert session.asked == []
 
 
 def test_a_refusal_of_the_source_is_told_in_our_words() -> None:

@@ -1,0 +1,31 @@
+"""What may leave a filled target empty."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_dataloader.exceptions import EmptySource
+from airflow_dataloader.loader.emptying import refuse_empty_source
+from airflow_dataloader.loader.engines.protocol import Target
+from tests.unit.loader.jobs import Answers, job
+
+FILLED = Target(version=3, columns={}, commits=(), filled=True, continuous=True)
+
+
+def test_an_empty_source_over_a_filled_target_is_refused() -> None:
+    load = job(session=Answers([(False,)]))
+    load.target = FILLED
+    with pytest.raises(EmptySource) as caught:
+        refuse_empty_source(load)
+    assert caught.value.field == "empty_source_policy"
+
+
+@pytest.mark.parametrize(
+    ("target", "policy"), [(None, "fail"), (FILLED, "allow")], ids=["nothing to lose", "allowed"]
+)
+def test_an_empty_source_is_not_even_looked_for(target: Target | None, policy: str) -> None:
+    session = Answers()
+    load = job(session=session, empty_source_policy=policy)
+    load.target = target
+    refuse_empty_source(load)
+    assert session.asked == []
