@@ -12,12 +12,12 @@ from airflow_dataloader.core.strategy import NullCursorPolicy
 from airflow_dataloader.loader.backfill import Progress, put_on_record
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage, Written
 from airflow_dataloader.loader.job import Job
+from airflow_dataloader.loader.keys import key_columns
 from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.patience import patiently
 from airflow_dataloader.loader.publish import publish, replace_table
 from airflow_dataloader.loader.reading import read_where
 from airflow_dataloader.loader.staging import note_duplicates, stage_rows
-from airflow_dataloader.loader.windowed import key_columns
 from airflow_dataloader.sources.dialect import CursorPlan
 
 

@@ -13,12 +13,12 @@ from airflow_dataloader.loader.boundary import keep_boundary
 from airflow_dataloader.loader.emptying import must_stay_filled
 from airflow_dataloader.loader.engines.protocol import Deduplication, KeyComparison, Stage, Written
 from airflow_dataloader.loader.job import Job
+from airflow_dataloader.loader.keys import key_columns
 from airflow_dataloader.loader.publish import publish
 from airflow_dataloader.loader.reading import read_where
 from airflow_dataloader.loader.sessions.protocol import SnapshotKind
 from airflow_dataloader.loader.shrinking import is_beyond, share
 from airflow_dataloader.loader.staging import stage_rows
-from airflow_dataloader.loader.windowed import key_columns, replaces
 
 #: Where the row has no guard of its own: a key that was renamed at the source would delete every row.
 _GUARD_PERCENT = 15
@@ -30,7 +30,7 @@ def delete_gone(job: Job) -> None:
     What the load has published stays published, whatever becomes of this. Raises EmptySource, ShrinkRefused,
     and EngineFailed where other keys arrive than there are.
     """
-    if replaces(job) and job.config.strategy is not Strategy.CHUNKED_BACKFILL:
+    if job.replaces_table and job.config.strategy is not Strategy.CHUNKED_BACKFILL:
         job.journal.remark("The table was read anew; there are no deleted rows to look for.")
         return
     marks = job.config.delete_policy is DeletePolicy.SOFT

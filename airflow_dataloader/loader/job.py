@@ -75,6 +75,11 @@ class Job:
         """The load's own staging table, beside the target."""
         return stage_name(self.config.target, self.started.installation, self.started.metadata_id)
 
+    @property
+    def replaces_table(self) -> bool:
+        """Whether the load replaces the table: it is new or empty, or ``load_full`` asks."""
+        return self.config.load_full or self.target is None or not self.target.filled
+
     def commit(self, step: int, facts: Mapping[str, Any]) -> Commit:
         """Return the identity of write number ``step``, with the facts that a repair needs."""
         common = {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from airflow_dataloader.loader.job import Job
+from airflow_dataloader.loader.load_window import beginning, load_window
 from airflow_dataloader.loader.strategies.outcome import Outcome
-from airflow_dataloader.loader.windowed import beginning, load_window
 
 
 def load(job: Job) -> Outcome:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from airflow_dataloader.loader.boundary import ask_boundary, carry_over, is_unchanged, note_boundary
 from airflow_dataloader.loader.job import Job
+from airflow_dataloader.loader.load_window import beginning_of_merge, load_frozen
 from airflow_dataloader.loader.strategies.outcome import Outcome
 from airflow_dataloader.loader.window import freeze_window
-from airflow_dataloader.loader.windowed import beginning_of_merge, load_frozen
 
 
 def load(job: Job) -> Outcome:

@@ -6,8 +6,8 @@ The merge updates only what differs, so reading a row again changes nothing.
 from __future__ import annotations
 
 from airflow_dataloader.loader.job import Job
+from airflow_dataloader.loader.load_window import beginning_of_merge, load_window
 from airflow_dataloader.loader.strategies.outcome import Outcome
-from airflow_dataloader.loader.windowed import beginning_of_merge, load_window
 
 
 def load(job: Job) -> Outcome:

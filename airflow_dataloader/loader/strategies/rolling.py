@@ -12,7 +12,6 @@ from airflow_dataloader.loader.publish import publish, replace_table
 from airflow_dataloader.loader.reading import compare_with_source, explained, read_where
 from airflow_dataloader.loader.shrinking import refuse_shrinking
 from airflow_dataloader.loader.strategies.outcome import Outcome
-from airflow_dataloader.loader.windowed import replaces
 
 
 def load(job: Job) -> Outcome:
@@ -22,7 +21,7 @@ def load(job: Job) -> Outcome:
     if job.journal.receipt.source_rows == 0:
         refuse_empty_window(job)
     rows = job.engine.read(plan)
-    keeps = job.config.rolling_retention is RollingRetention.KEEP and not replaces(job)
+    keeps = job.config.rolling_retention is RollingRetention.KEEP and not job.replaces_table
     replaced = slice_predicate(days) if keeps else None
     refuse_shrinking(job, job.journal.receipt.source_rows or 0, replaced)
 

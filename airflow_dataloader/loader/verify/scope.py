@@ -9,8 +9,8 @@ from airflow_dataloader.core.strategy import NEEDS_CURSOR, CursorType, Strategy
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.loader.days import LITERALS, freeze_days, slice_predicate
 from airflow_dataloader.loader.engines.protocol import Deduplication
+from airflow_dataloader.loader.keys import key_columns
 from airflow_dataloader.loader.verify.look import Look
-from airflow_dataloader.loader.windowed import key_columns
 from airflow_dataloader.sources.dialect import CursorPlan
 
 

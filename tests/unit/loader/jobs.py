@@ -9,6 +9,7 @@ from typing import Any, cast
 from airflow_dataloader.control.lease import Started
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.plan import Endpoint
+from airflow_dataloader.loader.engines.protocol import Target
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.journal import Journal
 from airflow_dataloader.loader.keeper import LeaseKeeper, LeaseTimes
@@ -58,6 +59,11 @@ def keeper(*, lost: bool = False) -> LeaseKeeper:
     """A keeper that nobody started; ``lost``: its lease is over."""
     times = LeaseTimes(lease=0, grace=0, margin=1) if lost else LeaseTimes()
     return LeaseKeeper(lambda _: None, progressed=lambda: True, on_lost=lambda: None, times=times)
+
+
+def target(*, filled: bool) -> Target:
+    """A target of one column as a load finds it."""
+    return Target(version=3, columns={"id": "int"}, commits=(), filled=filled, continuous=True)
 
 
 def job(*, engine: Any = None, session: Any = None, lost: bool = False, **snapshot: Any) -> Job:

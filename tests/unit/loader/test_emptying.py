@@ -7,9 +7,9 @@ import pytest
 from airflow_dataloader.exceptions import EmptySource
 from airflow_dataloader.loader.emptying import refuse_empty_source
 from airflow_dataloader.loader.engines.protocol import Target
-from tests.unit.loader.jobs import Answers, job
+from tests.unit.loader.jobs import Answers, job, target
 
-FILLED = Target(version=3, columns={}, commits=(), filled=True, continuous=True)
+FILLED = target(filled=True)
 
 
 def test_an_empty_source_over_a_filled_target_is_refused() -> None:
@@ -21,11 +21,11 @@ def test_an_empty_source_over_a_filled_target_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "policy"), [(None, "fail"), (FILLED, "allow")], ids=["nothing to lose", "allowed"]
+    ("held", "policy"), [(None, "fail"), (FILLED, "allow")], ids=["nothing to lose", "allowed"]
 )
-def test_an_empty_source_is_not_even_looked_for(target: Target | None, policy: str) -> None:
+def test_an_empty_source_is_not_even_looked_for(held: Target | None, policy: str) -> None:
     session = Answers()
     load = job(session=session, empty_source_policy=policy)
-    load.target = target
+    load.target = held
     refuse_empty_source(load)
     assert session.asked == []

@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.names import TargetName
-from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.loader.emptying import refuse_empty_source, refuse_emptying
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage, Written
 from airflow_dataloader.loader.job import Job
+from airflow_dataloader.loader.keys import key_columns, refuse_repeated_keys
 from airflow_dataloader.loader.publish import publish, replace_table
-from airflow_dataloader.loader.reading import Reader, read_where
+from airflow_dataloader.loader.reading import read_where
 from airflow_dataloader.loader.shrinking import is_guarded, refuse_shrinking
 from airflow_dataloader.loader.staging import note_duplicates, remark_on_keys, stage_rows
 from airflow_dataloader.loader.strategies.outcome import Outcome
@@ -23,11 +23,6 @@ from airflow_dataloader.loader.window import Window, freeze_window
 
 #: Brings a stage into a target that holds rows already, in one commit.
 Verb = Callable[[TargetName, Stage, Commit, Deduplication], Written]
-
-
-def replaces(job: Job) -> bool:
-    """Return whether the load replaces the table: it is new or empty, or ``load_full`` asks."""
-    return job.config.load_full or job.target is None or not job.target.filled
 
 
 def beginning(job: Job) -> str | None:
@@ -42,21 +37,9 @@ def beginning_of_merge(job: Job) -> str | None:
     a strategy that asks for none.
     """
     low = beginning(job)
-    if low is None and not replaces(job):
-        _refuse_repeated_keys(job)
+    if low is None and not job.replaces_table:
+        refuse_repeated_keys(job)
     return low
-
-
-def _refuse_repeated_keys(job: Job) -> None:
-    keys = key_columns(job)
-    for values in job.engine.duplicates(job.config.target, keys, 1) if keys else ():
-        named = ", ".join(f"{key} = {value[:100]!r}" for key, value in zip(keys, values, strict=True))
-        raise ConfigurationError(
-            f"The target of {job.config.label} holds several rows of one key ({named}), and a merge would "
-            "make all of them that key's newest row.",
-            field="primary_key_cols",
-            fix="name columns that tell the rows apart, or set load_full = 'true' to replace the table once",
-        )
 
 
 def load_window(job: Job, low: str | None, verb: Verb) -> Outcome:
@@ -72,12 +55,12 @@ def load_frozen(job: Job, window: Window, verb: Verb) -> Outcome:
     dedup = Deduplication(keys=key_columns(job), cursor=window.cursor.column.name, newest=not window.behind)
     with stage_rows(job, read_where(job, window.where), dedup) as stage:
         remark_on_keys(job)
-        if stage.rows == 0 and not replaces(job):
+        if stage.rows == 0 and not job.replaces_table:
             job.journal.note(rows_inserted=0, rows_updated=0)
             return Outcome(watermark=window.watermark)
-        if replaces(job) and stage.rows == stage.null_keys:
+        if job.replaces_table and stage.rows == stage.null_keys:
             refuse_emptying(job)
-        if replaces(job):
+        if job.replaces_table:
             refuse_shrinking(job, _rows_to_hold(job, stage, dedup))
         written = _publish(job, window, stage, dedup, verb)
         if dedup.keys:
@@ -87,7 +70,7 @@ def load_frozen(job: Job, window: Window, verb: Verb) -> Outcome:
 
 def _publish(job: Job, window: Window, stage: Stage, dedup: Deduplication, verb: Verb) -> Written:
     def write(commit: Commit) -> Written:
-        if replaces(job):
+        if job.replaces_table:
             return replace_table(job, stage, commit, dedup if dedup.keys else None)
         return verb(job.config.target, stage, commit, dedup)
 
@@ -99,11 +82,3 @@ def _rows_to_hold(job: Job, stage: Stage, dedup: Deduplication) -> int:
     if dedup.keys and is_guarded(job):
         return job.engine.count_keys(stage, dedup.keys)
     return stage.rows - stage.null_keys
-
-
-def key_columns(job: Reader) -> tuple[str, ...]:
-    """Return the target's names of the key columns; raise ConfigurationError for one the source lacks."""
-    return tuple(
-        job.dialect.find_column(job.columns, name, field="primary_key_cols").name
-        for name in job.config.primary_key
-    )
