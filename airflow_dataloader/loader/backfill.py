@@ -18,8 +18,9 @@ from airflow_dataloader.core.schema_change import can_take
 from airflow_dataloader.core.strategy import NullCursorPolicy
 from airflow_dataloader.loader.emptying import refuse_empty_source
 from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
-from airflow_dataloader.loader.job import Job, backfill_stage_name
+from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.patience import patiently
+from airflow_dataloader.loader.stage_names import backfill_stage_name
 from airflow_dataloader.loader.window import freeze_window
 from airflow_dataloader.sources.dialect import CursorPlan
 

@@ -12,13 +12,14 @@ from airflow_dataloader.core.strategy import Strategy
 from airflow_dataloader.exceptions import OutcomeUnknown
 from airflow_dataloader.loader.deletions import delete_gone
 from airflow_dataloader.loader.endpoint import resolve_endpoint
-from airflow_dataloader.loader.job import Job, application_name
+from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.journal import Journal
 from airflow_dataloader.loader.keeper import LeaseKeeper
 from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.reading import open_snapshot, plan_columns
 from airflow_dataloader.loader.schema import cluster_columns, decide_schema
 from airflow_dataloader.loader.sessions.registry import open_session
+from airflow_dataloader.loader.stage_names import application_name
 from airflow_dataloader.loader.strategies import (
     append_only,
     check_and_load,

@@ -11,7 +11,7 @@ from airflow_dataloader.control.stages import are_over, one_target_a_schema
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.exceptions import DataloaderError
 from airflow_dataloader.loader.engines.protocol import Engine
-from airflow_dataloader.loader.job import stage_owner
+from airflow_dataloader.loader.stage_names import stage_owner
 
 log = logging.getLogger(__name__)
 

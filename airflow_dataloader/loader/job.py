@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 from sqlalchemy import Engine as ControlEngine
 
 from airflow_dataloader.control.lease import Started
-from airflow_dataloader.control.stages import StageOwner
 from airflow_dataloader.core.commit import Commit, app_id
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.load_columns import Stamp
@@ -22,10 +20,8 @@ from airflow_dataloader.loader.journal import Journal
 from airflow_dataloader.loader.keeper import LeaseKeeper
 from airflow_dataloader.loader.observer import Moment, Observer
 from airflow_dataloader.loader.sessions.protocol import Snapshot, SnapshotKind, SourceSession
+from airflow_dataloader.loader.stage_names import stage_name
 from airflow_dataloader.sources.dialect import DescribedColumn, Dialect
-
-#: A stage's name; an id is a positive ``bigint``.
-_STAGE = re.compile(r"_adl_stage_([0-9a-f]{8})_(b?)([1-9][0-9]{0,17})")
 
 
 @dataclass(kw_only=True)
@@ -99,31 +95,3 @@ class Job:
         """Tell the observer, then make sure that the row is still ours."""
         self.observer.reached(self.config, moment)
         self.keeper.check()
-
-
-def stage_name(target: TargetName, installation: str, metadata_id: int) -> TargetName:
-    """Return the staging table of a load, beside its target.
-
-    Two control databases may write to one schema and count their loads alike, so both are in the name.
-    """
-    table = f"_adl_stage_{installation[:8]}_{metadata_id}"
-    return TargetName(catalog=target.catalog, schema=target.schema, table=table)
-
-
-def backfill_stage_name(target: TargetName, installation: str, backfill_id: int) -> TargetName:
-    """Return the table that a backfill's chunks wait in; it outlives the loads that fill it."""
-    table = f"_adl_stage_{installation[:8]}_b{backfill_id}"
-    return TargetName(catalog=target.catalog, schema=target.schema, table=table)
-
-
-def stage_owner(table: str) -> StageOwner | None:
-    """Return the owner that a stage's name tells, or None where no load or backfill of ours has that name."""
-    match = _STAGE.fullmatch(table)
-    if match is None:
-        return None
-    return StageOwner(installation=match[1], backfill=bool(match[2]), id=int(match[3]))
-
-
-def application_name(installation: str, metadata_id: int) -> str:
-    """Return the name under which a load is known at its source."""
-    return f"adl-{installation[:8]}-{metadata_id}"

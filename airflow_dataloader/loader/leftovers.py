@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from airflow_dataloader.control.lease import Attempt
 from airflow_dataloader.exceptions import DataloaderError
-from airflow_dataloader.loader.job import Job, application_name, stage_name
+from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.sessions.registry import open_session
+from airflow_dataloader.loader.stage_names import application_name, stage_name
 
 log = logging.getLogger(__name__)
 

@@ -17,6 +17,9 @@ from airflow_dataloader.core.maintenance import Upkeep
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.plan import PlannedColumn, ReadPlan
 
+#: Every stage's name begins with it; an engine removes no table of another name.
+STAGE_PREFIX = "_adl_stage_"
+
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryEntry:

@@ -10,9 +10,9 @@ from airflow_dataloader.control.tables import table_control
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.loader.janitor import sweep
-from airflow_dataloader.loader.job import stage_name
 from airflow_dataloader.loader.observer import LogObserver, Moment
 from airflow_dataloader.loader.run import process_tables
+from airflow_dataloader.loader.stage_names import stage_name
 from tests.bench import Bench
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_dataloader.control.stages import StageOwner
 from airflow_dataloader.core.commit import txn_version
 from airflow_dataloader.exceptions import LeaseLost
-from airflow_dataloader.loader.job import backfill_stage_name, stage_owner
 from airflow_dataloader.loader.observer import Moment
 from tests.unit.loader.jobs import job, target
 
@@ -47,28 +45,3 @@ def test_a_filled_table_is_replaced_where_load_full_asks() -> None:
 
 def test_no_password_in_a_job_s_own_description() -> None:
     assert "hunter2" not in repr(job())
-
-
-def test_a_stage_s_name_tells_whose_it_is() -> None:
-    own = job().stage_name
-    assert stage_owner(own.table) == StageOwner(installation="ffffffff", backfill=False, id=41)
-    plan = backfill_stage_name(own, "f" * 32, 9)
-    assert stage_owner(plan.table) == StageOwner(installation="ffffffff", backfill=True, id=9)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "_adl_stage_1",
-        "_adl_stage_fffffff_1",
-        "_adl_stage_ffffffff_",
-        "_adl_stage_ffffffff_0",
-        "_adl_stage_ffffffff_b",
-        "_adl_stage_ffffffff_c1",
-        "_adl_stage_ffffffff_1_kept",
-        "_adl_stage_ffffffff_99999999999999999999",
-        "orders",
-    ],
-)
-def test_no_other_table_is_taken_for_a_stage_of_ours(name: str) -> None:
-    assert stage_owner(name) is None

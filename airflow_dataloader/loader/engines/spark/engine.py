@@ -15,6 +15,7 @@ from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.plan import PlannedColumn, ReadPlan
 from airflow_dataloader.exceptions import DataloaderError
 from airflow_dataloader.loader.engines.protocol import (
+    STAGE_PREFIX,
     Deduplication,
     Held,
     HistoryEntry,
@@ -43,7 +44,7 @@ from airflow_dataloader.loader.engines.spark.merge import merge
 from airflow_dataloader.loader.engines.spark.missing import append_missing
 from airflow_dataloader.loader.engines.spark.read import JdbcRows
 from airflow_dataloader.loader.engines.spark.rows import rows
-from airflow_dataloader.loader.engines.spark.stage import STAGE_PREFIX, list_stages, write_stage
+from airflow_dataloader.loader.engines.spark.stage import list_stages, write_stage
 
 
 class SparkEngine:

@@ -6,16 +6,13 @@ from dataclasses import replace
 
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.plan import ReadPlan
-from airflow_dataloader.loader.engines.protocol import Deduplication, Rows, Stage
+from airflow_dataloader.loader.engines.protocol import STAGE_PREFIX, Deduplication, Rows, Stage
 from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.frames import frame_of
 from airflow_dataloader.loader.engines.spark.names import quoted
 from airflow_dataloader.loader.engines.spark.observe import observed
 from airflow_dataloader.loader.engines.spark.read import REPLACED
 from airflow_dataloader.loader.engines.spark.tables import create_named, drop, names_beside, planned_types
-
-#: Only tables of this name are ever removed by the engine.
-STAGE_PREFIX = "_adl_stage_"
 
 
 def list_stages(context: Context, beside: TargetName) -> list[TargetName]:
