@@ -15,7 +15,7 @@ from airflow_dataloader.loader.engines.spark import encoding, tables
 from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.frames import deduplicated, frame_of
 from airflow_dataloader.loader.engines.spark.names import quoted
-from airflow_dataloader.loader.engines.spark.select import select
+from airflow_dataloader.loader.engines.spark.sql import select
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row

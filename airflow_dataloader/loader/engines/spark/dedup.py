@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from airflow_dataloader.core.plan import PlannedColumn
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage
 from airflow_dataloader.loader.engines.spark.names import Location, quoted
-from airflow_dataloader.loader.engines.spark.select import select
+from airflow_dataloader.loader.engines.spark.sql import present, select
 from airflow_dataloader.loader.engines.spark.types import Fit, identity
 
 
@@ -32,8 +32,7 @@ def rank(columns: Sequence[PlannedColumn], dedup: Deduplication) -> str:
 
 def chosen(columns: Sequence[PlannedColumn], dedup: Deduplication) -> str:
     """Return the condition on rows that carry their rank: the best of each key, no key NULL."""
-    present = [f"{quoted(key)} IS NOT NULL" for key in dedup.keys]
-    return " AND ".join([f"{quoted(rank_column(columns))} = 1", *present])
+    return f"{quoted(rank_column(columns))} = 1 AND {present(dedup.keys)}"
 
 
 def best_rows(source: Location, stage: Stage, dedup: Deduplication, fitted: Fit) -> str:

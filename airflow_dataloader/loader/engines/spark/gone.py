@@ -5,17 +5,15 @@ from __future__ import annotations
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.load_columns import DELETED_AT, OWN_COLUMNS
 from airflow_dataloader.core.names import TargetName
-from airflow_dataloader.exceptions import EngineFailed, SchemaRefused
+from airflow_dataloader.exceptions import SchemaRefused
 from airflow_dataloader.loader.engines.protocol import KeyComparison, Stage, Written
-from airflow_dataloader.loader.engines.spark import history, tables
-from airflow_dataloader.loader.engines.spark.confs import session_confs
+from airflow_dataloader.loader.engines.spark import tables
 from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.marks import NO_MARK, add_mark, has_mark
-from airflow_dataloader.loader.engines.spark.merge import transaction_confs
+from airflow_dataloader.loader.engines.spark.merge import execute_merge
 from airflow_dataloader.loader.engines.spark.names import Location, quoted
-from airflow_dataloader.loader.engines.spark.select import select
+from airflow_dataloader.loader.engines.spark.sql import present, same_keys, select
 from airflow_dataloader.loader.engines.spark.types import Fit, fit
-from airflow_dataloader.loader.engines.spark.write import execute
 
 _MARK = quoted(DELETED_AT)
 
@@ -35,47 +33,43 @@ def delete_gone(context: Context, target: TargetName, keys: Stage, commit: Commi
     """Delete or mark the rows whose key the stage lacks, and take the mark off those whose key it has."""
     location, types = _look(context, target)
     text = delete_sql(location, context.names.locate(keys.name), keys, types, mark=mark)
-
-    def statement() -> None:
-        with session_confs(context.spark, transaction_confs(commit)):
-            context.spark.sql(text).collect()
-
-    return history.written(execute(context.spark, context.interrupts, location, commit, statement))
+    return execute_merge(context, location, commit, text)
 
 
 def _look(context: Context, target: TargetName) -> tuple[Location, dict[str, str]]:
     location = context.names.locate(target)
-    found = tables.schema(context.spark, location)
-    if found is None:
-        raise EngineFailed(f"Target {target} vanished before its rows were compared.")
-    return location, tables.types(found)
+    return location, tables.existing_types(context.spark, location, target, "its rows were compared")
 
 
 def compare_sql(target: Location, source: Location, keys: Stage, types: dict[str, str]) -> str:
     """Return the query whose one row is a :class:`KeyComparison`."""
-    present = _present(keys, "t.")
-    own = ", ".join([*(quoted(column.name) for column in keys.columns), _mark_item(types)])
+    names = _names(keys)
+    keyed = present(names, "t.")
+    own = ", ".join([*map(quoted, names), _mark_item(types)])
     counts = {
         "held": f"t.{_MARK} IS NULL",
-        "gone": f"t.{_MARK} IS NULL AND s._adl_here IS NULL AND {present}",
-        "keyless": f"NOT ({present})",
+        "gone": f"t.{_MARK} IS NULL AND s._adl_here IS NULL AND {keyed}",
+        "keyless": f"NOT ({keyed})",
         "returned": f"t.{_MARK} IS NOT NULL AND s._adl_here",
-        "marked": f"t.{_MARK} IS NOT NULL AND s._adl_here IS NULL AND {present}",
+        "marked": f"t.{_MARK} IS NOT NULL AND s._adl_here IS NULL AND {keyed}",
     }
     items = ", ".join(f"COUNT_IF({condition}) AS {name}" for name, condition in counts.items())
     found = select("*, TRUE AS _adl_here", distinct_keys(source, keys, types))
-    return select(items, f"({select(own, target.sql)}) t LEFT JOIN ({found}) s ON {_on(keys)}")
+    on = same_keys(names, "t.", "s.")
+    return select(items, f"({select(own, target.sql)}) t LEFT JOIN ({found}) s ON {on}")
 
 
 def delete_sql(target: Location, source: Location, keys: Stage, types: dict[str, str], *, mark: bool) -> str:
     """Return the statement. It needs no condition against rows of earlier scans: it ends where they ended."""
     back = f"WHEN MATCHED AND t.{_MARK} IS NOT NULL THEN UPDATE SET t.{_MARK} = NULL "
-    missing = f"WHEN NOT MATCHED BY SOURCE AND {_present(keys, 't.')}"
+    names = _names(keys)
+    missing = f"WHEN NOT MATCHED BY SOURCE AND {present(names, 't.')}"
     then = (
         f" AND t.{_MARK} IS NULL THEN UPDATE SET t.{_MARK} = CURRENT_TIMESTAMP()" if mark else " THEN DELETE"
     )
+    on = same_keys(names, "t.", "s.")
     return (
-        f"MERGE INTO {target.sql} t USING ({distinct_keys(source, keys, types)}) s ON {_on(keys)} "
+        f"MERGE INTO {target.sql} t USING ({distinct_keys(source, keys, types)}) s ON {on} "
         f"{back if has_mark(types) else ''}{missing}{then}"
     )
 
@@ -84,7 +78,7 @@ def distinct_keys(source: Location, keys: Stage, types: dict[str, str]) -> str:
     """Return the query of the stage's keys, each once, in the types that the target has."""
     fitted = _fit(keys, types)
     items = ", ".join(fitted.select(column) for column in keys.columns)
-    return select(f"DISTINCT {items}", source.sql, _present(keys))
+    return select(f"DISTINCT {items}", source.sql, present(_names(keys)))
 
 
 def _fit(keys: Stage, types: dict[str, str]) -> Fit:
@@ -98,12 +92,8 @@ def _fit(keys: Stage, types: dict[str, str]) -> Fit:
     return fitted
 
 
-def _present(keys: Stage, qualifier: str = "") -> str:
-    return " AND ".join(f"{qualifier}{quoted(column.name)} IS NOT NULL" for column in keys.columns)
-
-
-def _on(keys: Stage) -> str:
-    return " AND ".join(f"t.{quoted(column.name)} = s.{quoted(column.name)}" for column in keys.columns)
+def _names(keys: Stage) -> list[str]:
+    return [column.name for column in keys.columns]
 
 
 def _mark_item(types: dict[str, str]) -> str:

@@ -9,7 +9,7 @@ from airflow_dataloader.loader.engines.protocol import Stage
 from airflow_dataloader.loader.engines.spark import tables
 from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.names import Location, quoted
-from airflow_dataloader.loader.engines.spark.select import select
+from airflow_dataloader.loader.engines.spark.sql import present, select
 
 
 def duplicate_keys(
@@ -35,14 +35,14 @@ def duplicates_sql(location: Location, keys: Mapping[str, str], limit: int) -> s
         for number, (name, kind) in enumerate(zip(names, keys.values(), strict=True))
     )
     grouped = f" GROUP BY {', '.join(names)} HAVING COUNT(1) > 1 ORDER BY {', '.join(names)} LIMIT {limit}"
-    return select(texts, location.sql, _present(names)) + grouped
+    return select(texts, location.sql, present(keys)) + grouped
 
 
 def count_keys(context: Context, stage: Stage, keys: Sequence[str]) -> int:
     """Return how many keys the rows of a stage have."""
     names = [quoted(key) for key in keys]
     location = context.names.locate(stage.name)
-    distinct = select(f"DISTINCT {', '.join(names)}", location.sql, _present(names))
+    distinct = select(f"DISTINCT {', '.join(names)}", location.sql, present(keys))
     (row,) = context.spark.sql(select("COUNT(1) AS n", f"({distinct})")).collect()
     return int(row.n)
 
@@ -52,7 +52,3 @@ def _types(context: Context, side: Stage | TargetName, location: Location) -> di
         return tables.planned_types(side.columns)
     found = tables.schema(context.spark, location)
     return {} if found is None else tables.types(found)
-
-
-def _present(names: Sequence[str]) -> str:
-    return " AND ".join(f"{name} IS NOT NULL" for name in names)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.load_columns import DELETED_AT
 from airflow_dataloader.core.names import TargetName
-from airflow_dataloader.exceptions import EngineFailed
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage, Written
 from airflow_dataloader.loader.engines.spark import history, tables
 from airflow_dataloader.loader.engines.spark.confs import session_confs
@@ -14,6 +13,7 @@ from airflow_dataloader.loader.engines.spark.dedup import best_rows
 from airflow_dataloader.loader.engines.spark.evolve import allow, needed_properties
 from airflow_dataloader.loader.engines.spark.marks import has_mark
 from airflow_dataloader.loader.engines.spark.names import Location, quoted
+from airflow_dataloader.loader.engines.spark.sql import same_keys
 from airflow_dataloader.loader.engines.spark.stamp import stamped
 from airflow_dataloader.loader.engines.spark.types import Fit, fit, identity
 from airflow_dataloader.loader.engines.spark.write import execute
@@ -24,15 +24,17 @@ def merge(
 ) -> Written:
     """Merge a stage into an existing target. Raises SchemaRefused where a column does not fit."""
     location = context.names.locate(target)
-    found = tables.schema(context.spark, location)
-    if found is None:
-        raise EngineFailed(f"Target {target} vanished before the merge.")
-    types = tables.types(found)
+    types = tables.existing_types(context.spark, location, target, "the merge")
     fitted = fit(stage.columns, types)
     marked = DELETED_AT in commit.stamp and has_mark(types)
     rows = stamped(best_rows(context.names.locate(stage.name), stage, dedup, fitted), commit.stamp)
     text = merge_sql(location, rows, stage, dedup, fitted, marked=marked)
     allow(context.spark, location, needed_properties(fitted, types))
+    return execute_merge(context, location, commit, text)
+
+
+def execute_merge(context: Context, location: Location, commit: Commit, text: str) -> Written:
+    """Execute a MERGE statement as the write that ``commit`` identifies."""
 
     def statement() -> None:
         with session_confs(context.spark, transaction_confs(commit)):
@@ -62,7 +64,7 @@ def merge_sql(
     if marked:
         gone = f"t.{quoted(DELETED_AT)} IS NOT NULL"
         differs, newer = f"{differs} OR {gone}", f"({newer} OR {gone})"
-    on = " AND ".join(f"t.{quoted(key)} = s.{quoted(key)}" for key in dedup.keys)
+    on = same_keys(dedup.keys, "t.", "s.")
     return (
         f"MERGE WITH SCHEMA EVOLUTION INTO {target.sql} t "
         f"USING ({rows}) s "
@@ -86,6 +88,6 @@ def _differs(stage: Stage, dedup: Deduplication, fitted: Fit) -> str:
         if column.name in fitted.added:
             parts.append(f"s.{name} IS NOT NULL")
         elif column.name.casefold() not in keys or identity(name, kind) != name:
-            held = f"CAST(t.{name} AS {kind})" if column.name in fitted.widened else f"t.{name}"
-            parts.append(f"NOT ({identity(f's.{name}', kind)} <=> {identity(held, kind)})")
+            held = identity(fitted.held(column.name, "t."), kind)
+            parts.append(f"NOT ({identity(f's.{name}', kind)} <=> {held})")
     return " OR ".join(parts) or "FALSE"

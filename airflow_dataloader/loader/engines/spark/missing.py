@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.names import TargetName
-from airflow_dataloader.exceptions import EngineFailed, SchemaRefused
+from airflow_dataloader.exceptions import SchemaRefused
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage, Written
 from airflow_dataloader.loader.engines.spark import history, tables
 from airflow_dataloader.loader.engines.spark.context import Context
@@ -12,8 +12,8 @@ from airflow_dataloader.loader.engines.spark.dedup import best_rows, rank_column
 from airflow_dataloader.loader.engines.spark.evolve import allow, needed_properties
 from airflow_dataloader.loader.engines.spark.names import Location, quoted
 from airflow_dataloader.loader.engines.spark.publish import identity_options
-from airflow_dataloader.loader.engines.spark.select import select
 from airflow_dataloader.loader.engines.spark.span import between, extremes
+from airflow_dataloader.loader.engines.spark.sql import same_keys, select
 from airflow_dataloader.loader.engines.spark.stamp import stamped
 from airflow_dataloader.loader.engines.spark.types import Fit, fit, identity
 from airflow_dataloader.loader.engines.spark.write import execute
@@ -24,10 +24,8 @@ def append_missing(
 ) -> Written:
     """Append the stage's rows that the target lacks. Raises SchemaRefused where a column does not fit."""
     spark, location, source = context.spark, context.names.locate(target), context.names.locate(stage.name)
-    found = tables.schema(spark, location)
-    if found is None:
-        raise EngineFailed(f"Target {target} vanished before the append.")
-    fitted = fit(stage.columns, tables.types(found))
+    types = tables.existing_types(spark, location, target, "the append")
+    fitted = fit(stage.columns, types)
     _refuse_new_keys(dedup, fitted)
     rows, narrowed = _measure(context, source, stage, dedup, fitted)
     if dedup.keys:
@@ -35,7 +33,7 @@ def append_missing(
     else:
         text = missing_rows_sql(location, source, stage, fitted=fitted, narrowed=narrowed)
     text = stamped(text, commit.stamp)
-    allow(spark, location, needed_properties(fitted, tables.types(found)))
+    allow(spark, location, needed_properties(fitted, types))
 
     def statement() -> None:
         # Planned anew for each attempt: the transaction that got in the way may have added rows.
@@ -76,7 +74,7 @@ def missing_keys_sql(
 ) -> str:
     """Return the query of the staged rows whose key the target does not hold, one row a key."""
     keys = ", ".join(quoted(key) for key in dedup.keys)
-    on = " AND ".join(f"s.{quoted(key)} = h.{quoted(key)}" for key in dedup.keys)
+    on = same_keys(dedup.keys, "s.", "h.")
     held = select(keys, target.sql, narrowed)
     best = best_rows(source, stage, dedup, fitted)
     return select("s.*", f"({best}) s LEFT ANTI JOIN ({held}) h ON {on}")
@@ -116,8 +114,7 @@ def _identity(name: str, fitted: Fit, qualifier: str = "") -> str:
 
 def _held(name: str, fitted: Fit) -> str:
     """Return a target's column in the type in which it is compared, so that equal values are identical."""
-    kind = fitted.types[name]
-    return identity(f"CAST({quoted(name)} AS {kind})" if name in fitted.widened else quoted(name), kind)
+    return identity(fitted.held(name), fitted.types[name])
 
 
 def _refuse_new_keys(dedup: Deduplication, fitted: Fit) -> None:

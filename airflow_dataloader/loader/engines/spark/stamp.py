@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow_dataloader.core.load_columns import OWN_COLUMNS, Stamp
 from airflow_dataloader.loader.engines.spark.names import quoted
-from airflow_dataloader.loader.engines.spark.select import select
+from airflow_dataloader.loader.engines.spark.sql import select
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -1,4 +1,4 @@
-"""Questions to a table that exists, or certainly does not."""
+"""A table as a whole: whether it exists, what it holds, its creation and its end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.plan import PlannedColumn
-from airflow_dataloader.exceptions import DataloaderError
+from airflow_dataloader.exceptions import DataloaderError, EngineFailed
 from airflow_dataloader.loader.engines.spark import errors
 from airflow_dataloader.loader.engines.spark.names import Location, quoted
 
@@ -42,6 +42,14 @@ def schema(spark: SparkSession, location: Location) -> StructType | None:
 def types(found: StructType) -> dict[str, str]:
     """Return the columns in order, name to type, types in lower case."""
     return {field.name: field.dataType.simpleString().lower() for field in found.fields}
+
+
+def existing_types(spark: SparkSession, location: Location, target: TargetName, doing: str) -> dict[str, str]:
+    """Return the target's columns, name to type; raise EngineFailed if it vanished before ``doing``."""
+    found = schema(spark, location)
+    if found is None:
+        raise EngineFailed(f"Target {target} vanished before {doing}.")
+    return types(found)
 
 
 def planned_types(columns: Sequence[PlannedColumn]) -> dict[str, str]:

@@ -40,6 +40,11 @@ class Fit:
             return f"{qualifier}{name}"
         return f"CAST({qualifier}{name} AS {wanted}) AS {name}"
 
+    def held(self, name: str, qualifier: str = "") -> str:
+        """Return the expression of the target's own column in the type that it has in the end."""
+        column = f"{qualifier}{quoted(name)}"
+        return f"CAST({column} AS {self.types[name]})" if name in self.widened else column
+
 
 def fit(columns: tuple[PlannedColumn, ...], target: Mapping[str, str]) -> Fit:
     """Return how ``columns`` go into ``target`` (name to type), or raise SchemaRefused naming the column."""
