@@ -60,7 +60,7 @@ def predicate(job: Job, progress: Progress, chunk: Chunk, cursor: CursorPlan) ->
         return job.dialect.chunk_predicate(cursor, chunk.low, chunk.high, progress.plan.high)
     policy = job.config.null_cursor_policy
     none = NullCursorPolicy.EXCLUDE if policy is NullCursorPolicy.FAIL else policy
-    return job.dialect.window_predicate(cursor, None, None, lookback=None, null_policy=none)
+    return job.dialect.window_predicate(cursor, None, None, null_policy=none)
 
 
 def _write(

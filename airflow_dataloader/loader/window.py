@@ -48,7 +48,6 @@ def freeze_window(job: Job, low: str | None) -> Window:
             cursor,
             low,
             frozen.high,
-            lookback=cursor.lookback,
             null_policy=job.config.null_cursor_policy,
         )
     _remark_on(job, cursor, low, frozen)

@@ -204,10 +204,9 @@ class Dialect(Protocol):
         low: str | None,
         high: str | None,
         *,
-        lookback: timedelta | int | None,
         null_policy: NullCursorPolicy,
     ) -> str:
-        """Return the predicate of ``low - lookback <= cursor <= high``; None leaves an end open.
+        """Return the predicate of ``low - cursor.lookback <= cursor <= high``; None leaves an end open.
 
         With ``high`` None only rows without a cursor are left.
         """

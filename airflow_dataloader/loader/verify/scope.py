@@ -58,9 +58,7 @@ def _up_to_the_watermark(look: Look, keys: tuple[str, ...]) -> Scope:
     cursor = dialect.cursor(look.described, look.columns, config)
     # Asked for its refusal of a watermark that is no value of the cursor.
     dialect.freeze(look.session.query, look.relation, cursor, watermark)
-    within = dialect.window_predicate(
-        cursor, None, watermark, lookback=None, null_policy=config.null_cursor_policy
-    )
+    within = dialect.window_predicate(cursor, None, watermark, null_policy=config.null_cursor_policy)
     if watermark is not None and config.watermark_of not in (None, config.watermark_hash):
         look.journal.remark(
             "The row was edited since its watermark was reached: its next load reads everything."

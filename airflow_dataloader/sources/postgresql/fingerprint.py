@@ -39,7 +39,7 @@ def fingerprint_sql(
     x, high = cursor.quoted, f"CAST({literal(watermark)} AS {cursor.cast})"
     kept = f" AND {cursor.kept}" if cursor.kept and not cursor.refuses else ""
     newer = f"{x} > {high}{kept}"
-    boundary = [f"({x} >= {lower_bound(cursor, watermark, cursor.lookback)} AND {x} <= {high}{kept})"]
+    boundary = [f"({x} >= {lower_bound(cursor, watermark)} AND {x} <= {high}{kept})"]
     if null_policy is not NullCursorPolicy.EXCLUDE:
         # Also where they make the load fail: it must run, and say so.
         boundary.append(f"{x} IS NULL")

@@ -64,7 +64,6 @@ def window_predicate(
     low: str | None,
     high: str | None,
     *,
-    lookback: timedelta | int | None,
     null_policy: NullCursorPolicy,
 ) -> str:
     """Return the predicate of the window; see :class:`airflow_dataloader.sources.dialect.Dialect`.
@@ -75,7 +74,7 @@ def window_predicate(
     includes_nulls = null_policy is NullCursorPolicy.INCLUDE
     parts = []
     if high is not None:
-        within = _between(cursor, low, high, lookback)
+        within = _between(cursor, low, high)
         missing = cursor.kept is not None and not cursor.refuses
         parts.append(f"({within} AND {cursor.kept})" if missing else within)
     if includes_nulls:
@@ -93,19 +92,20 @@ def null_cursor_sql(relation: str, cursor: CursorPlan) -> str:
     return f"SELECT EXISTS (SELECT FROM {relation} WHERE {missing})"
 
 
-def _between(cursor: CursorPlan, low: str | None, high: str, lookback: timedelta | int | None) -> str:
+def _between(cursor: CursorPlan, low: str | None, high: str) -> str:
     upper = f"{cursor.quoted} <= CAST({literal(high)} AS {cursor.cast})"
     if low is None:
         return f"({upper})"
-    return f"({cursor.quoted} >= {lower_bound(cursor, low, lookback)} AND {upper})"
+    return f"({cursor.quoted} >= {lower_bound(cursor, low)} AND {upper})"
 
 
-def lower_bound(cursor: CursorPlan, low: str, lookback: timedelta | int | None) -> str:
-    """Return the expression of a window's lower end: ``lookback`` before ``low``."""
-    return f"CAST({literal(low)} AS {cursor.cast})" + _minus(cursor, lookback)
+def lower_bound(cursor: CursorPlan, low: str) -> str:
+    """Return the expression of a window's lower end: the cursor's lookback before ``low``."""
+    return f"CAST({literal(low)} AS {cursor.cast})" + _minus_lookback(cursor)
 
 
-def _minus(cursor: CursorPlan, lookback: timedelta | int | None) -> str:
+def _minus_lookback(cursor: CursorPlan) -> str:
+    lookback = cursor.lookback
     if not lookback:
         return ""
     if not isinstance(lookback, timedelta):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -70,9 +70,8 @@ def window(
     low: str | None,
     frozen: Frozen,
     policy: NullCursorPolicy = NullCursorPolicy.INCLUDE,
-    lookback: timedelta | int | None = None,
 ) -> list[int]:
-    where = POSTGRESQL.window_predicate(cursor, low, frozen.high, lookback=lookback, null_policy=policy)
+    where = POSTGRESQL.window_predicate(cursor, low, frozen.high, null_policy=policy)
     return [row for (row,) in session.query(f"SELECT id FROM t WHERE {where} ORDER BY id")]
 
 
@@ -92,14 +91,15 @@ def test_a_window_reads_from_the_overlap_to_the_frozen_end(
     assert everything.high == values[-1]
     assert everything.ahead == values[-1].startswith("9999-")
     ids = list(range(len(values)))
-    assert window(session, cursor, None, everything, lookback=cursor.lookback) == [*ids, len(values)]
+    assert window(session, cursor, None, everything) == [*ids, len(values)]
     assert window(session, cursor, None, everything, NullCursorPolicy.EXCLUDE) == ids
     again = POSTGRESQL.freeze(session.query, "t", cursor, values[-1])
     assert (again.high, again.watermark) == (values[-1], values[-1])
-    assert window(session, cursor, values[-1], again, NullCursorPolicy.EXCLUDE) == [ids[-1]]
+    without_overlap = replace(cursor, lookback=None)
+    assert window(session, without_overlap, values[-1], again, NullCursorPolicy.EXCLUDE) == [ids[-1]]
     # From one value before the last: the overlap reaches back as far as the source's own arithmetic says.
     low = values[-2]
-    reached = window(session, cursor, low, again, NullCursorPolicy.EXCLUDE, cursor.lookback)
+    reached = window(session, cursor, low, again, NullCursorPolicy.EXCLUDE)
     assert reached == list(range(first, len(values)))
 
 
@@ -253,7 +253,7 @@ def test_a_cursor_out_of_range_makes_the_read_of_its_window_fail(
     fill(source_db, "date", ["2026-01-01", "infinity"])
     planned = plan(session, "t")
     where = POSTGRESQL.window_predicate(
-        cursor_of(session), "2026-01-01", "2026-01-01", lookback=None, null_policy=NullCursorPolicy.INCLUDE
+        cursor_of(session), "2026-01-01", "2026-01-01", null_policy=NullCursorPolicy.INCLUDE
     )
     with pytest.raises(ValueRefused, match="'at' holds infinity"):
         session.query(f"{planned.select_sql()} WHERE {where}")
@@ -281,7 +281,6 @@ def test_an_index_serves_window_and_freeze(source_db: psycopg.Connection, sessio
         cursor,
         "2026-02-04 00:00:00+00",
         frozen.high,
-        lookback=cursor.lookback,
         null_policy=NullCursorPolicy.INCLUDE,
     )
     explained = session.query(f"EXPLAIN SELECT * FROM t WHERE {where}")
@@ -307,7 +306,7 @@ def test_a_window_is_what_its_definition_says(
     source_db.execute("TRUNCATE t")
     for number, value in enumerate(rows):
         source_db.execute("INSERT INTO t VALUES (%s, %s)", (number, value))
-    cursor = cursor_of(session)
+    cursor = replace(cursor_of(session), lookback=lookback)
     text = None if low is None else str(low)
     frozen = POSTGRESQL.freeze(session.query, "t", cursor, text)
     present = [value for value in rows if value is not None]
@@ -320,7 +319,7 @@ def test_a_window_is_what_its_definition_says(
         if (value is None and policy is NullCursorPolicy.INCLUDE)
         or (value is not None and (low is None or value >= low - lookback))
     ]
-    assert window(session, cursor, text, frozen, policy, lookback) == expected
+    assert window(session, cursor, text, frozen, policy) == expected
 
 
 def test_a_window_of_a_query_is_a_window_of_its_result(

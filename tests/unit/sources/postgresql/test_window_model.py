@@ -88,10 +88,7 @@ class Story:
 
     def _read(self) -> tuple[list[Row], str | None]:
         frozen = freeze(self.ask, "t", self.cursor, self.watermark)
-        lookback = self.cursor.lookback
-        where = window_predicate(
-            self.cursor, self.watermark, frozen.high, lookback=lookback, null_policy=self.policy
-        )
+        where = window_predicate(self.cursor, self.watermark, frozen.high, null_policy=self.policy)
         return list(self.ask(f"SELECT * FROM t WHERE {where}")), frozen.watermark
 
     def _publish(self) -> str | None:
