@@ -23,6 +23,11 @@ class TargetName:
         return f"{self.catalog}.{self.schema}.{self.table}"
 
 
+def quoted(identifier: str) -> str:
+    """Return the identifier as the SQL of targets, Spark's, quotes it: any text is a valid name."""
+    return "`" + identifier.replace("`", "``") + "`"
+
+
 def column_name(source_name: str) -> str:
     """Return the target's name of a source column: what Delta forbids becomes an underscore."""
     return _FORBIDDEN.sub("_", source_name)

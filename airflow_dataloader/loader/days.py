@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airflow_dataloader.core.failure import Phase
+from airflow_dataloader.core.names import quoted
 from airflow_dataloader.core.strategy import CursorType
 from airflow_dataloader.loader.reading import Reader
 from airflow_dataloader.sources.dialect import Days
@@ -28,5 +29,4 @@ def freeze_days(job: Reader) -> Days:
 
 def slice_predicate(days: Days) -> str:
     """Return the predicate of the same window over the target's columns."""
-    name = days.column.name.replace("`", "``")
-    return f"`{name}` >= {LITERALS[days.type].format(days.first)}"
+    return f"{quoted(days.column.name)} >= {LITERALS[days.type].format(days.first)}"

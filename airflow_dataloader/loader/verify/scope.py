@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from airflow_dataloader.core.names import quoted
 from airflow_dataloader.core.plan import PlannedColumn
 from airflow_dataloader.core.strategy import NEEDS_CURSOR, CursorType, Strategy
 from airflow_dataloader.exceptions import ConfigurationError
@@ -80,7 +81,7 @@ def _up_to_the_watermark(look: Look, keys: tuple[str, ...]) -> Scope:
 
 def _held_up_to(cursor: CursorPlan, watermark: str | None) -> str:
     """Return the predicate of the target's rows up to the watermark, and of those without a cursor."""
-    name = "`" + cursor.column.name.replace("`", "``") + "`"
+    name = quoted(cursor.column.name)
     if watermark is None:
         return f"{name} IS NULL"
     return f"{name} <= {_literal(watermark, cursor.type, cursor.column)} OR {name} IS NULL"

@@ -6,11 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_dataloader.core.names import TargetName, collisions, column_name
+from airflow_dataloader.core.names import TargetName, collisions, column_name, quoted
 
 
 def test_a_target_reads_as_its_dotted_name() -> None:
     assert str(TargetName(catalog="bronze", schema="shop", table="orders")) == "bronze.shop.orders"
+
+
+def test_any_identifier_can_be_quoted() -> None:
+    assert quoted("a.b`c") == "`a.b``c`"
 
 
 @pytest.mark.parametrize(

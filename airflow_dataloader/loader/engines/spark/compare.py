@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from airflow_dataloader.core.comparison import Compared, Difference, PartDifferences, PartDigest
 from airflow_dataloader.core.encoding import unframed
+from airflow_dataloader.core.names import quoted
 from airflow_dataloader.loader.engines.protocol import Deduplication, Held, Rows
 from airflow_dataloader.loader.engines.spark import encoding, tables
 from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.frames import deduplicated, frame_of
-from airflow_dataloader.loader.engines.spark.names import quoted
 from airflow_dataloader.loader.engines.spark.sql import select
 
 if TYPE_CHECKING:

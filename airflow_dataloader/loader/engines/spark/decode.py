@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from airflow_dataloader.core.names import quoted
 from airflow_dataloader.core.plan import PlannedColumn, Wire
-from airflow_dataloader.loader.engines.spark.names import quoted
 
 
 def decoded(number: int, column: PlannedColumn) -> str:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.load_columns import OWN_COLUMNS
-from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.core.names import TargetName, quoted
 from airflow_dataloader.core.plan import PlannedColumn
 from airflow_dataloader.loader.engines.spark import tables
 from airflow_dataloader.loader.engines.spark.context import Context
-from airflow_dataloader.loader.engines.spark.names import Location, quoted
+from airflow_dataloader.loader.engines.spark.names import Location
 from airflow_dataloader.loader.engines.spark.publish import identity_options
 from airflow_dataloader.loader.engines.spark.write import execute
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.load_columns import DELETED_AT, OWN_COLUMNS
-from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.core.names import TargetName, quoted
 from airflow_dataloader.exceptions import SchemaRefused
 from airflow_dataloader.loader.engines.protocol import KeyComparison, Stage, Written
 from airflow_dataloader.loader.engines.spark import tables
 from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.marks import NO_MARK, add_mark, has_mark
 from airflow_dataloader.loader.engines.spark.merge import execute_merge
-from airflow_dataloader.loader.engines.spark.names import Location, quoted
+from airflow_dataloader.loader.engines.spark.names import Location
 from airflow_dataloader.loader.engines.spark.sql import present, same_keys, select
 from airflow_dataloader.loader.engines.spark.types import Fit, fit
 

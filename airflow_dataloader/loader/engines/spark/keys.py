@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.core.names import TargetName, quoted
 from airflow_dataloader.loader.engines.protocol import Stage
 from airflow_dataloader.loader.engines.spark import tables
 from airflow_dataloader.loader.engines.spark.context import Context
-from airflow_dataloader.loader.engines.spark.names import Location, quoted
+from airflow_dataloader.loader.engines.spark.names import Location
 from airflow_dataloader.loader.engines.spark.sql import present, select
 
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.core.names import TargetName, quoted
 from airflow_dataloader.loader.engines.spark import errors
 from airflow_dataloader.loader.engines.spark.context import Context
-from airflow_dataloader.loader.engines.spark.names import Location, quoted
+from airflow_dataloader.loader.engines.spark.names import Location
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

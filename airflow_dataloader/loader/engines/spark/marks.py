@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from airflow_dataloader.core.load_columns import DELETED_AT, OWN_COLUMNS
-from airflow_dataloader.loader.engines.spark.names import Location, quoted
+from airflow_dataloader.core.names import quoted
+from airflow_dataloader.loader.engines.spark.names import Location
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.load_columns import DELETED_AT
-from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.core.names import TargetName, quoted
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage, Written
 from airflow_dataloader.loader.engines.spark import history, tables
 from airflow_dataloader.loader.engines.spark.confs import session_confs
@@ -12,7 +12,7 @@ from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.dedup import best_rows
 from airflow_dataloader.loader.engines.spark.evolve import allow, needed_properties
 from airflow_dataloader.loader.engines.spark.marks import has_mark
-from airflow_dataloader.loader.engines.spark.names import Location, quoted
+from airflow_dataloader.loader.engines.spark.names import Location
 from airflow_dataloader.loader.engines.spark.sql import same_keys
 from airflow_dataloader.loader.engines.spark.stamp import stamped
 from airflow_dataloader.loader.engines.spark.types import Fit, fit, identity

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from airflow_dataloader.core.commit import Commit
-from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.core.names import TargetName, quoted
 from airflow_dataloader.exceptions import SchemaRefused
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage, Written
 from airflow_dataloader.loader.engines.spark import history, tables
 from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.dedup import best_rows, rank_column
 from airflow_dataloader.loader.engines.spark.evolve import allow, needed_properties
-from airflow_dataloader.loader.engines.spark.names import Location, quoted
+from airflow_dataloader.loader.engines.spark.names import Location
 from airflow_dataloader.loader.engines.spark.publish import identity_options
 from airflow_dataloader.loader.engines.spark.span import between, extremes
 from airflow_dataloader.loader.engines.spark.sql import same_keys, select

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
-from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.core.names import TargetName, quoted
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrameWriter
@@ -16,11 +16,6 @@ if TYPE_CHECKING:
 #: File systems refuse names over 255 bytes; Delta and checksum files below add nothing to the folder's own.
 _LONGEST = 200
 _DIGEST_DIGITS = 16
-
-
-def quoted(identifier: str) -> str:
-    """Return the identifier as Spark SQL quotes it: any text is a valid name."""
-    return "`" + identifier.replace("`", "``") + "`"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.load_columns import Stamp
-from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.core.names import TargetName, quoted
 from airflow_dataloader.core.plan import PlannedColumn
 from airflow_dataloader.loader.engines.protocol import Deduplication, Rows, Stage, Written
 from airflow_dataloader.loader.engines.spark import history, tables
@@ -15,7 +15,7 @@ from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.evolve import allow, needed_properties
 from airflow_dataloader.loader.engines.spark.frames import columns_of, counts_replaced, deduplicated, frame_of
 from airflow_dataloader.loader.engines.spark.layout import is_clustered, layout
-from airflow_dataloader.loader.engines.spark.names import Location, quoted
+from airflow_dataloader.loader.engines.spark.names import Location
 from airflow_dataloader.loader.engines.spark.observe import Counts, observed
 from airflow_dataloader.loader.engines.spark.read import REPLACED
 from airflow_dataloader.loader.engines.spark.stamp import stamp_items, stamp_types

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_dataloader.loader.engines.spark.names import Location, quoted
+from airflow_dataloader.core.names import quoted
+from airflow_dataloader.loader.engines.spark.names import Location
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

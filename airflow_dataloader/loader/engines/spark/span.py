@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_dataloader.loader.engines.spark.names import quoted
+from airflow_dataloader.core.names import quoted
 
 #: Type to what carries a value exactly out of Spark and back again as a literal; ``{}`` is the value.
 _CARRIED = {

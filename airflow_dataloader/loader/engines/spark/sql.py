@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from airflow_dataloader.loader.engines.spark.names import quoted
+from airflow_dataloader.core.names import quoted
 
 
 def select(items: str, rows: str, where: str = "") -> str:

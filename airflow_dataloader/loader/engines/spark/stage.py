@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.core.names import TargetName, quoted
 from airflow_dataloader.core.plan import ReadPlan
 from airflow_dataloader.loader.engines.protocol import STAGE_PREFIX, Deduplication, Rows, Stage
 from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.frames import frame_of
-from airflow_dataloader.loader.engines.spark.names import quoted
 from airflow_dataloader.loader.engines.spark.observe import observed
 from airflow_dataloader.loader.engines.spark.read import REPLACED
 from airflow_dataloader.loader.engines.spark.tables import create_named, drop, names_beside, planned_types

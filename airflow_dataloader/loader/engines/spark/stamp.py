@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from airflow_dataloader.core.load_columns import OWN_COLUMNS, Stamp
-from airflow_dataloader.loader.engines.spark.names import quoted
+from airflow_dataloader.core.names import quoted
 from airflow_dataloader.loader.engines.spark.sql import select
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

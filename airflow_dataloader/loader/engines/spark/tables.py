@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.core.names import TargetName, quoted
 from airflow_dataloader.core.plan import PlannedColumn
 from airflow_dataloader.exceptions import DataloaderError, EngineFailed
 from airflow_dataloader.loader.engines.spark import errors
-from airflow_dataloader.loader.engines.spark.names import Location, quoted
+from airflow_dataloader.loader.engines.spark.names import Location
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

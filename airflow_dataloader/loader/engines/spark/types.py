@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from airflow_dataloader.core.delta_types import fits, widens
+from airflow_dataloader.core.names import quoted
 from airflow_dataloader.core.plan import PlannedColumn
 from airflow_dataloader.core.schema_change import misfit
-from airflow_dataloader.loader.engines.spark.names import quoted
 
 
 def identity(column_sql: str, type_name: str) -> str:

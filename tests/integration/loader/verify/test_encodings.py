@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_dataloader.core.encoding import Family, family, framed
+from airflow_dataloader.core.names import quoted
 from airflow_dataloader.core.plan import ReadPlan
 from airflow_dataloader.core.strategy import ValuePolicy
 from airflow_dataloader.loader.engines.spark import encoding as spark
 from airflow_dataloader.loader.engines.spark.engine import SparkEngine
-from airflow_dataloader.loader.engines.spark.names import quoted
 from airflow_dataloader.loader.engines.spark.read import frame
 from airflow_dataloader.loader.sessions.registry import open_session
 from airflow_dataloader.loader.verify.rows import verify_rows

@@ -7,11 +7,7 @@ from pathlib import Path
 import pytest
 
 from airflow_dataloader.core.names import TargetName
-from airflow_dataloader.loader.engines.spark.names import CatalogNames, WarehouseNames, path_component, quoted
-
-
-def test_any_identifier_can_be_quoted() -> None:
-    assert quoted("a.b`c") == "`a.b``c`"
+from airflow_dataloader.loader.engines.spark.names import CatalogNames, WarehouseNames, path_component
 
 
 def test_a_catalogue_s_name_is_quoted_part_by_part() -> None:
