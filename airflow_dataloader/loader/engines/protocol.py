@@ -87,7 +87,7 @@ class Stage:
 class Deduplication:
     """How one row a key is chosen: the newest cursor, exact ties by all columns."""
 
-    #: Target names of the key columns. Rows with NULL in one of them are left out. None: rows have no key.
+    #: Target names of the key columns. Rows with NULL in one of them are left out. Empty: rows have no key.
     keys: tuple[str, ...]
     #: Target name of the cursor column, or None to decide by all columns alone.
     cursor: str | None

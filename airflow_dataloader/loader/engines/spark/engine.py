@@ -65,7 +65,7 @@ class SparkEngine:
             return int(self._context.spark.sql(text).collect()[0].n)
 
     def inspect(self, target: TargetName, app_id: str, *, back_to: int | None = None) -> Target | None:
-        """Return the target as it stands, or None if it certainly does not exist."""
+        """See :meth:`.Engine.inspect`."""
         location = self._context.names.locate(target)
         spark = self._context.spark
         with self._verb(f"looking at {target}"):
@@ -85,25 +85,25 @@ class SparkEngine:
             )
 
     def outcome(self, entry: HistoryEntry) -> Written:
-        """Return what a commit in a target's history did."""
+        """See :meth:`.Engine.outcome`."""
         return history.written(entry)
 
     def read(self, plan: ReadPlan) -> Rows:
-        """Prepare a read. Nothing is sent to the source before a write or a stage asks for it."""
+        """See :meth:`.Engine.read`."""
         return JdbcRows(plan=plan)
 
     def stage(self, rows: Rows, name: TargetName, dedup: Deduplication | None) -> Stage:
-        """Execute a read into a new stage and count what a receipt needs. An existing one is replaced."""
+        """See :meth:`.Engine.stage`."""
         with self._verb(f"staging {name}"):
             return write_stage(self._context, rows, name, dedup)
 
     def duplicates(self, side: Stage | TargetName, keys: Sequence[str], limit: int) -> list[tuple[str, ...]]:
-        """Return the first ``limit`` keys that several rows have, as texts."""
+        """See :meth:`.Engine.duplicates`."""
         with self._verb(f"looking for duplicate keys in {side.name if isinstance(side, Stage) else side}"):
             return duplicate_keys(self._context, side, keys, limit)
 
     def count_keys(self, stage: Stage, keys: Sequence[str]) -> int:
-        """Return how many keys a stage's rows have."""
+        """See :meth:`.Engine.count_keys`."""
         with self._verb(f"counting the keys of {stage.name}"):
             return count_keys(self._context, stage, keys)
 
@@ -117,7 +117,7 @@ class SparkEngine:
         keep_columns: bool = False,
         cluster_by: Sequence[str] = (),
     ) -> Written:
-        """Replace the whole table and its columns in one commit; readers keep the old version until then."""
+        """See :meth:`.Engine.overwrite`."""
         with self._verb(f"overwriting {target}"):
             written = publish.overwrite(
                 self._context,
@@ -132,36 +132,36 @@ class SparkEngine:
             return written
 
     def append(self, target: TargetName, data: Rows | Stage, commit: Commit) -> Written:
-        """Add rows; new columns are added to the target."""
+        """See :meth:`.Engine.append`."""
         with self._verb(f"appending to {target}"):
             return publish.append(self._context, target, data, commit)
 
     def merge(self, target: TargetName, stage: Stage, commit: Commit, dedup: Deduplication) -> Written:
-        """Insert new keys and update those that differ and whose cursor is not older than the target's."""
+        """See :meth:`.Engine.merge`."""
         with self._verb(f"merging into {target}"):
             return merge(self._context, target, stage, commit, dedup)
 
     def append_missing(
         self, target: TargetName, stage: Stage, commit: Commit, dedup: Deduplication
     ) -> Written:
-        """Add the rows that the target does not hold: by key, or without one as whole rows, each counted."""
+        """See :meth:`.Engine.append_missing`."""
         with self._verb(f"appending what is missing to {target}"):
             return append_missing(self._context, target, stage, commit, dedup)
 
     def compare_keys(self, target: TargetName, keys: Stage, *, mark: bool) -> KeyComparison:
-        """Compare the target's rows with a stage of keys, of which it holds nothing but the key columns."""
+        """See :meth:`.Engine.compare_keys`."""
         with self._verb(f"comparing keys of {target}"):
             return gone.compare_keys(self._context, target, keys, mark=mark)
 
     def delete_gone(self, target: TargetName, keys: Stage, commit: Commit, *, mark: bool) -> Written:
-        """Delete the rows whose key is not in the stage; ``mark``: mark those that are not marked yet."""
+        """See :meth:`.Engine.delete_gone`."""
         with self._verb(f"deleting from {target}"):
             return gone.delete_gone(self._context, target, keys, commit, mark=mark)
 
     def replace_slice(
         self, target: TargetName, data: Rows | Stage, predicate: str, commit: Commit
     ) -> Written:
-        """Replace exactly the target's rows that satisfy ``predicate`` (Spark SQL over target columns)."""
+        """See :meth:`.Engine.replace_slice`."""
         with self._verb(f"replacing a slice of {target}"):
             return publish.replace_slice(self._context, target, data, predicate, commit)
 
@@ -173,12 +173,12 @@ class SparkEngine:
         *,
         cluster_by: Sequence[str] = (),
     ) -> int:
-        """Commit nothing but a version, so that no older write can land; return the table's."""
+        """See :meth:`.Engine.fence`."""
         with self._verb(f"fencing {target}"):
             return fence(self._context, target, columns, commit, cluster_by)
 
     def count(self, target: TargetName, predicate: str | None = None) -> int:
-        """Return how many rows the target holds, or how many that satisfy ``predicate`` (Spark SQL)."""
+        """See :meth:`.Engine.count`."""
         with self._verb(f"counting {target}"):
             return tables.count(self._context.spark, self._context.names.locate(target), predicate)
 
@@ -190,7 +190,7 @@ class SparkEngine:
         dedup: Deduplication | None = None,
         without: Rows | None = None,
     ) -> Mapping[int, PartDigest]:
-        """Digest the canonical texts of a side's rows, for each part that has rows."""
+        """See :meth:`.Engine.digests`."""
         with self._verb("digesting"):
             return compare.digests(self._context, side, compared, dedup, without)
 
@@ -205,39 +205,39 @@ class SparkEngine:
         without: Rows | None = None,
         limit: int,
     ) -> Sequence[PartDifferences]:
-        """Return how these parts differ, those that do, each with the first ``limit`` keys that do."""
+        """See :meth:`.Engine.differences`."""
         with self._verb(f"comparing {held.target}"):
             return compare.differences(
                 self._context, rows, held, compared, numbers, dedup=dedup, without=without, limit=limit
             )
 
     def rows(self, target: TargetName, columns: Sequence[str] | None = None) -> list[tuple[Any, ...]]:
-        """Return the target's rows for a check; for small tables only."""
+        """See :meth:`.Engine.rows`."""
         with self._verb(f"reading {target}"):
             return rows(self._context.spark, self._context.names.locate(target), columns)
 
     def upkeep(self, target: TargetName, since: datetime) -> Upkeep | None:
-        """Return when the target was maintained last, looking back to ``since``; None: it does not exist."""
+        """See :meth:`.Engine.upkeep`."""
         with self._verb(f"looking at {target}"):
             return maintenance.upkeep(self._context.spark, self._context.names.locate(target), since)
 
     def optimize(self, target: TargetName) -> Optimized | None:
-        """Compact small files and cluster what is not yet; None: another transaction got in the way."""
+        """See :meth:`.Engine.optimize`."""
         with self._verb(f"compacting {target}"):
             return maintenance.optimize(self._context, self._context.names.locate(target))
 
     def vacuum(self, target: TargetName) -> Vacuumed:
-        """Delete the files that no version needs which the target's own retention keeps readable."""
+        """See :meth:`.Engine.vacuum`."""
         with self._verb(f"vacuuming {target}"):
             return maintenance.vacuum(self._context, self._context.names.locate(target))
 
     def stages(self, beside: TargetName) -> list[TargetName]:
-        """Return the stages in the schema of ``beside``, whosever they are, half removed ones too."""
+        """See :meth:`.Engine.stages`."""
         with self._verb(f"looking for stages beside {beside}"):
             return list_stages(self._context, beside)
 
     def drop_stage(self, name: TargetName) -> None:
-        """Remove a stage, for its readers all of it at once; one that does not exist is fine."""
+        """See :meth:`.Engine.drop_stage`."""
         if not name.table.startswith(STAGE_PREFIX):
             raise ValueError(f"{name} is not a stage")
         location = self._context.names.locate(name)
@@ -245,11 +245,11 @@ class SparkEngine:
             tables.drop(self._context.spark, location)
 
     def interrupt(self) -> None:
-        """Stop whatever this session runs, from another thread. What was not committed never will be."""
+        """See :meth:`.Engine.interrupt`."""
         self._context.interrupts.interrupt()
 
     def close(self) -> None:
-        """End the session; may be called twice."""
+        """See :meth:`.Engine.close`."""
         end, self._end = self._end, None
         if end is not None:
             end()
