@@ -32,7 +32,7 @@ from airflow_dataloader.loader.strategies.outcome import Outcome
 from airflow_dataloader.loader.target import take_target
 from airflow_dataloader.loader.watchdog import Watchdog
 from airflow_dataloader.loader.worker import Worker
-from airflow_dataloader.sources.registry import dialect
+from airflow_dataloader.sources.registry import dialect_of
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ def _job(worker: Worker, started: Started, keeper: LeaseKeeper, journal: Journal
     with journal.during(Phase.CONNECT):
         name = application_name(started.installation, started.metadata_id)
         endpoint = resolve_endpoint(config, worker.secrets, application_name=name)
-        tongue = dialect(config.db_type)
+        dialect = dialect_of(config.db_type)
         session = open_session(endpoint)
     with closing(session):
         try:
@@ -85,7 +85,7 @@ def _job(worker: Worker, started: Started, keeper: LeaseKeeper, journal: Journal
                 control=worker.control,
                 engine=worker.engine,
                 session=session,
-                dialect=tongue,
+                dialect=dialect,
                 endpoint=endpoint,
                 keeper=keeper,
                 journal=journal,

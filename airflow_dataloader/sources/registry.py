@@ -9,7 +9,7 @@ from airflow_dataloader.sources.postgresql.dialect import PostgresqlDialect
 _DIALECTS: dict[str, Dialect] = {"postgresql": PostgresqlDialect()}
 
 
-def dialect(db_type: str) -> Dialect:
+def dialect_of(db_type: str) -> Dialect:
     """Return the dialect of ``db_type``; raise ConfigurationError for one that cannot be loaded yet."""
     try:
         return _DIALECTS[db_type]

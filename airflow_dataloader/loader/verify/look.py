@@ -19,7 +19,7 @@ from airflow_dataloader.loader.sessions.protocol import Snapshot, SnapshotKind, 
 from airflow_dataloader.loader.sessions.registry import open_session
 from airflow_dataloader.loader.worker import Worker
 from airflow_dataloader.sources.dialect import DescribedColumn, Dialect
-from airflow_dataloader.sources.registry import dialect
+from airflow_dataloader.sources.registry import dialect_of
 
 
 @dataclass(kw_only=True)
@@ -44,9 +44,9 @@ def looking(worker: Worker, config: LoadConfig) -> Iterator[Look]:
     """Connect, freeze one snapshot of the source, and plan its columns; stop what still runs on an error."""
     name = f"adl-verify-{config.config_id}-{secrets.token_hex(4)}"
     endpoint = resolve_endpoint(config, worker.secrets, application_name=name)
-    tongue = dialect(config.db_type)
+    dialect = dialect_of(config.db_type)
     with closing(open_session(endpoint)) as session:
-        look = Look(config=config, engine=worker.engine, session=session, dialect=tongue, endpoint=endpoint)
+        look = Look(config=config, engine=worker.engine, session=session, dialect=dialect, endpoint=endpoint)
         try:
             open_snapshot(look)
             plan_columns(look)

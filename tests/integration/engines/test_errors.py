@@ -15,7 +15,7 @@ from airflow_dataloader.exceptions import (
     ValueRefused,
 )
 from airflow_dataloader.sources.dialect import ErrorContext
-from airflow_dataloader.sources.registry import dialect
+from airflow_dataloader.sources.registry import dialect_of
 from tests.integration.engines.workshop import APP, Workshop, commit
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def fail(workshop: Workshop, plan: ReadPlan) -> DataloaderError:
 
 def understood(workshop: Workshop, error: DataloaderError) -> DataloaderError:
     """What the source's own dialect makes of the engine's text."""
-    known = dialect("postgresql").recognise(error.message, ErrorContext(endpoint=workshop.endpoint))
+    known = dialect_of("postgresql").recognise(error.message, ErrorContext(endpoint=workshop.endpoint))
     assert known is not None, error.message
     return known
 

@@ -17,7 +17,7 @@ from airflow_dataloader.core.strategy import ValuePolicy
 from airflow_dataloader.exceptions import DataloaderError, SourceRefused, ValueRefused
 from airflow_dataloader.loader.sessions.registry import open_session
 from airflow_dataloader.sources.dialect import ErrorContext
-from airflow_dataloader.sources.registry import dialect
+from airflow_dataloader.sources.registry import dialect_of
 from tests.integration.engines.workshop import Workshop, commit
 from tests.integration.sources.values import KEPT, NOT_KEPT
 from tests.source_configs import config
@@ -25,7 +25,7 @@ from tests.source_configs import config
 if TYPE_CHECKING:
     from airflow_dataloader.loader.sessions.protocol import SourceSession
 
-POSTGRESQL = dialect("postgresql")
+POSTGRESQL = dialect_of("postgresql")
 
 
 @pytest.fixture

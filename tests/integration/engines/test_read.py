@@ -11,7 +11,7 @@ import pytest
 from airflow_dataloader.core.plan import Endpoint, ReadPlan
 from airflow_dataloader.core.strategy import ValuePolicy
 from airflow_dataloader.loader.sessions.registry import open_session
-from airflow_dataloader.sources.registry import dialect
+from airflow_dataloader.sources.registry import dialect_of
 from tests.integration.engines.workshop import Workshop, commit
 
 if TYPE_CHECKING:
@@ -70,17 +70,17 @@ SECOND = {
 
 def planned(endpoint: Endpoint, relation: str) -> ReadPlan:
     """Plan a read as a loader does."""
-    tongue = dialect("postgresql")
+    dialect = dialect_of("postgresql")
     with closing(open_session(endpoint)) as session:
         described = session.describe(relation)
     # Cursors keep their own types; the rest travels as text where its type cannot hold everything.
-    plan = tongue.plan_columns(described, ValuePolicy.STRING, ordered=("d", "ts", "tz"))
+    plan = dialect.plan_columns(described, ValuePolicy.STRING, ordered=("d", "ts", "tz"))
     return ReadPlan(
         endpoint=endpoint,
         columns=plan.columns,
         relation=relation,
         replaced=plan.replaced,
-        session_init=tongue.session_init(None),
+        session_init=dialect.session_init(None),
     )
 
 
@@ -113,7 +113,7 @@ def test_all_partitions_read_one_snapshot(
     workshop: Workshop, source_db: psycopg.Connection, endpoint: Endpoint
 ) -> None:
     source_db.execute("CREATE TABLE items AS SELECT n AS id FROM generate_series(1, 100) n")
-    tongue, name = dialect("postgresql"), workshop.stage_name
+    dialect, name = dialect_of("postgresql"), workshop.stage_name
     with closing(open_session(endpoint)) as session:
         snapshot = session.open_snapshot()
         source_db.execute("INSERT INTO items SELECT n FROM generate_series(101, 200) n")
@@ -122,7 +122,7 @@ def test_all_partitions_read_one_snapshot(
             {"id": "int"},
             relation='"public"."items" AS v',
             partitions=("v.id % 3 = 0", "v.id % 3 = 1", "v.id % 3 = 2"),
-            session_init=tongue.session_init(snapshot.id),
+            session_init=dialect.session_init(snapshot.id),
         )
         stage = workshop.engine.stage(workshop.engine.read(plan), name, None)
     assert stage.rows == 100

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_dataloader.core.plan import PlannedColumn, ReadPlan, Wire
 from airflow_dataloader.core.strategy import ValuePolicy
-from airflow_dataloader.sources.registry import dialect
+from airflow_dataloader.sources.registry import dialect_of
 from tests.source_configs import endpoint
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from airflow_dataloader.loader.sessions.protocol import SourceSession
 
-POSTGRESQL = dialect("postgresql")
+POSTGRESQL = dialect_of("postgresql")
 
 _DAY = 86_400_000_000
 

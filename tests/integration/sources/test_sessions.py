@@ -21,7 +21,7 @@ from airflow_dataloader.exceptions import (
 from airflow_dataloader.loader.sessions.postgresql import PostgresqlSession
 from airflow_dataloader.loader.sessions.protocol import SnapshotKind
 from airflow_dataloader.loader.sessions.registry import open_session
-from airflow_dataloader.sources.registry import dialect
+from airflow_dataloader.sources.registry import dialect_of
 from airflow_dataloader.workspace.free_port import free_port
 from tests.source_configs import endpoint_of
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from airflow_dataloader.loader.sessions.protocol import SourceSession
     from tests.conftest import Server
 
-POSTGRESQL = dialect("postgresql")
+POSTGRESQL = dialect_of("postgresql")
 
 
 def reader(source_db: psycopg.Connection, **options: object) -> psycopg.Connection:

@@ -14,7 +14,7 @@ from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.journal import Journal
 from airflow_dataloader.loader.keeper import LeaseKeeper, LeaseTimes
 from airflow_dataloader.loader.observer import Moment
-from airflow_dataloader.sources.registry import dialect
+from airflow_dataloader.sources.registry import dialect_of
 
 SNAPSHOT = {
     "config_id": 7,
@@ -87,7 +87,7 @@ def job(*, engine: Any = None, session: Any = None, lost: bool = False, **snapsh
         control=cast("Any", None),
         engine=engine,
         session=cast("Any", session),
-        dialect=dialect("postgresql"),
+        dialect=dialect_of("postgresql"),
         endpoint=endpoint,
         keeper=keeper(lost=lost),
         journal=Journal(),

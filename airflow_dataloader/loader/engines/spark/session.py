@@ -19,7 +19,7 @@ from airflow_dataloader.loader.engines.spark.interrupts import Interrupts
 from airflow_dataloader.loader.engines.spark.java import java_home
 from airflow_dataloader.loader.engines.spark.names import CatalogNames, Names, WarehouseNames
 from airflow_dataloader.settings import Settings
-from airflow_dataloader.sources.registry import dialect
+from airflow_dataloader.sources.registry import dialect_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -69,7 +69,7 @@ def open_engine(settings: Settings | EngineSettings) -> SparkEngine:
         spark=spark,
         interrupts=Interrupts(lambda: bool(spark.interruptAll())),
         names=names,
-        dialect=dialect,
+        dialect=dialect_of,
         deletion_vectors=settings.deletion_vectors,
     )
     return SparkEngine(context, end)

@@ -26,12 +26,12 @@ from airflow_dataloader.loader.sessions.registry import open_session
 from airflow_dataloader.loader.verify.rows import verify_rows
 from airflow_dataloader.loader.verify.verified import lines
 from airflow_dataloader.sources.postgresql import encoding as postgresql
-from airflow_dataloader.sources.registry import dialect
+from airflow_dataloader.sources.registry import dialect_of
 from tests.bench import Bench
 from tests.integration.sources.values import KEPT, NOT_KEPT
 from tests.source_configs import endpoint_of
 
-POSTGRESQL = dialect("postgresql")
+POSTGRESQL = dialect_of("postgresql")
 
 #: SQL type to values that are easily taken for each other, or written in several ways.
 POISON: dict[str, list[str]] = {
