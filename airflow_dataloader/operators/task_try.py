@@ -228,10 +228,7 @@ class TaskTry:
     def _leave(self, engine: Engine, attached: Attached) -> NoReturn:
         """End the load if a person has ended the task for good; else leave it to the next try."""
         at = self._address()
-        states = self._task.get_task_states(
-            dag_id=at.dag_id, map_index=at.map_index, task_ids=[at.task_id], run_ids=[at.airflow_run]
-        )
-        if not ended_by_hand(states, at):
+        if not ended_by_hand(self._task.get_task_states(**at.query), at):
             raise AirflowException("This try was ended before it could wait; the next one goes on.")
         ended = cancel(engine, attached.metadata_id, REASON, settled_by=SettledBy.TRIGGER)
         if ended and self._operator.run_id is not None:

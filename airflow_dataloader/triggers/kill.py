@@ -32,6 +32,16 @@ class TaskAddress:
         """The task's name in an answer of Airflow's about states."""
         return self.task_id if self.map_index < 0 else f"{self.task_id}_{self.map_index}"
 
+    @property
+    def query(self) -> dict[str, Any]:
+        """Keywords by which Airflow is asked for the task's state."""
+        return {
+            "dag_id": self.dag_id,
+            "run_ids": [self.airflow_run],
+            "task_ids": [self.task_id],
+            "map_index": None if self.map_index < 0 else self.map_index,
+        }
+
 
 def ended_by_hand(states: Mapping[str, Any], task: TaskAddress) -> bool:
     """Say whether the task is over, or gone. ``states``: Airflow run → task key → state.

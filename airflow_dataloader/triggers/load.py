@@ -181,15 +181,7 @@ class LoadTrigger(BaseTrigger):
             map_index=self.map_index,
         )
         try:
-            states = await in_thread(
-                partial(
-                    RuntimeTaskInstance.get_task_states,
-                    dag_id=task.dag_id,
-                    map_index=task.map_index if task.map_index >= 0 else None,
-                    task_ids=[task.task_id],
-                    run_ids=[task.airflow_run],
-                )
-            )
+            states = await in_thread(partial(RuntimeTaskInstance.get_task_states, **task.query))
         except Exception as error:
             # Not to know is no reason to end anything.
             self.log.warning("Load %s goes on: its task's state is unknown (%s).", self.metadata_id, error)

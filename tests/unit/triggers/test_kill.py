@@ -36,5 +36,10 @@ def test_a_task_that_is_gone_takes_its_load_along() -> None:
     assert ended_by_hand({"r": {"load_2": "deferred"}}, TASK)
 
 
-def test_a_task_that_is_not_mapped_has_its_own_name() -> None:
-    assert TaskAddress(dag_id="d", airflow_run="r", task_id="load", map_index=-1).key == "load"
+@pytest.mark.parametrize(("map_index", "key", "asked"), [(3, "load_3", 3), (-1, "load", None)])
+def test_a_task_that_is_not_mapped_is_asked_for_by_its_own_name(
+    map_index: int, key: str, asked: int | None
+) -> None:
+    task = TaskAddress(dag_id="d", airflow_run="r", task_id="load", map_index=map_index)
+    assert task.key == key
+    assert task.query == {"dag_id": "d", "run_ids": ["r"], "task_ids": ["load"], "map_index": asked}
