@@ -92,8 +92,8 @@ def workspace_at(
     chosen = WorkspaceSettings(
         home=home, faults=True, max_concurrent_runs=2, environment={**os.environ, **(environment or {})}
     )
-    with running(chosen, lambda _: spark) as desk:
-        yield Workspace(url=desk.stand.url, token=desk.owner_token)
+    with running(chosen, lambda _: spark) as state:
+        yield Workspace(url=state.context.url, token=state.owner_token)
 
 
 class WorkspaceProcess:

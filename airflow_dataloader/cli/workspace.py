@@ -82,8 +82,8 @@ def workspace(
     open_spark = partial(_open_spark, memory=spark_memory, most_bytes=spark_limit * _MIB)
     logging.getLogger("airflow_dataloader.workspace").setLevel(logging.INFO)
     try:
-        with serve.running(chosen, open_spark) as desk:
-            click.echo(desk.stand.url)
+        with serve.running(chosen, open_spark) as state:
+            click.echo(state.context.url)
             sys.stdout.flush()
             threading.Event().wait()
     except KeyboardInterrupt:

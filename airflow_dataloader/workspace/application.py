@@ -12,27 +12,27 @@ from starlette.types import ASGIApp
 
 from airflow_dataloader.workspace.access import Access
 from airflow_dataloader.workspace.api_error import ApiError
-from airflow_dataloader.workspace.desk import Desk
+from airflow_dataloader.workspace.app_state import AppState
 from airflow_dataloader.workspace.fault_injection import FaultInjection
 from airflow_dataloader.workspace.routes import faults, jobs, page, secrets
 
 log = logging.getLogger(__name__)
 
 
-def application(desk: Desk) -> ASGIApp:
+def application(state: AppState) -> ASGIApp:
     """Return the application, behind its guard."""
     app = FastAPI(title="dataloader workspace", docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.desk = desk
+    app.state.workspace = state
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(HTTPException, _no_such_route)
     app.add_exception_handler(Exception, _bug)
     for part in (jobs, secrets, page):
         app.include_router(part.router)
     guarded: ASGIApp = app
-    if desk.faults is not None:
+    if state.faults is not None:
         app.include_router(faults.router)
-        guarded = FaultInjection(app, desk.faults)
-    return Access(guarded, owner=desk.owner_token, knows_run=desk.stand.store.knows_token)
+        guarded = FaultInjection(app, state.faults)
+    return Access(guarded, owner=state.owner_token, knows_run=state.context.store.knows_token)
 
 
 def _api_error(_: Request, error: Exception) -> JSONResponse:

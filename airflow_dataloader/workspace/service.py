@@ -11,11 +11,11 @@ from pathlib import Path
 
 import uvicorn
 
+from airflow_dataloader.workspace.app_state import AppState
 from airflow_dataloader.workspace.application import application
-from airflow_dataloader.workspace.desk import Desk
 from airflow_dataloader.workspace.faults import Faults
 from airflow_dataloader.workspace.home import WorkspaceHome
-from airflow_dataloader.workspace.jobs.execution import Stand
+from airflow_dataloader.workspace.jobs.execution import RunContext
 from airflow_dataloader.workspace.jobs.queue import RunQueue
 from airflow_dataloader.workspace.jobs.store import RunStore
 from airflow_dataloader.workspace.listening import listen, url_of
@@ -44,7 +44,7 @@ class WorkspaceSettings:
 
 
 @contextmanager
-def running(settings: WorkspaceSettings, open_spark: Callable[[WorkspaceHome], Spark]) -> Iterator[Desk]:
+def running(settings: WorkspaceSettings, open_spark: Callable[[WorkspaceHome], Spark]) -> Iterator[AppState]:
     """Run a workspace in this process, and stop it and what it started at the end.
 
     Raises ConfigurationError if the home is another workspace's, or the port somebody else's.
@@ -58,30 +58,30 @@ def running(settings: WorkspaceSettings, open_spark: Callable[[WorkspaceHome], S
         stack.callback(store.close)
         spark = open_spark(home)
         stack.callback(spark.close)
-        stand = Stand(
+        context = RunContext(
             home=home, store=store, spark=spark, url=url_of(socket), environment=settings.environment
         )
-        queue = RunQueue(stand, settings.max_concurrent_runs)
-        desk = Desk(
-            stand=stand,
+        queue = RunQueue(context, settings.max_concurrent_runs)
+        state = AppState(
+            context=context,
             queue=queue,
             secrets=SecretFile(home.secrets),
             owner_token=owner_token(home.owner_token),
             faults=Faults() if settings.faults else None,
             hidden=settings.hidden,
         )
-        stack.enter_context(_serving(desk, socket))
-        home.publish(stand.url)
+        stack.enter_context(_serving(state, socket))
+        home.publish(context.url)
         queue.start()
         stack.callback(queue.close)
-        yield desk
+        yield state
 
 
 @contextmanager
-def _serving(desk: Desk, socket: object) -> Iterator[None]:
+def _serving(state: AppState, socket: object) -> Iterator[None]:
     """Answer requests in a thread of its own: signals are the main thread's."""
     config = uvicorn.Config(
-        application(desk), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2
+        application(state), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, name="http", daemon=True)

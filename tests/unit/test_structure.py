@@ -58,7 +58,7 @@ TESTED_BY = {
     "workspace/demo/shop.py": "acceptance/test_demo.py",
     "workspace/demo/stand.py": "acceptance/test_demo.py",
     "workspace/demo/workspace_part.py": "acceptance/test_demo.py",
-    "workspace/desk.py": "integration/workspace/test_application.py",
+    "workspace/app_state.py": "integration/workspace/test_application.py",
     "workspace/routes/faults.py": "integration/workspace/test_fault_injection.py",
     "workspace/routes/jobs.py": "integration/workspace/test_application.py",
     "workspace/routes/output.py": "integration/workspace/test_access.py",

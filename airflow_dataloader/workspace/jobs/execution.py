@@ -34,8 +34,8 @@ _STORE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stand:
-    """What running takes."""
+class RunContext:
+    """What every run needs of its workspace."""
 
     home: WorkspaceHome
     store: RunStore
@@ -69,8 +69,8 @@ class StopSign:
 class RunExecution:
     """One run; ``execute`` returns when it has ended."""
 
-    def __init__(self, stand: Stand, run: Run, stop: StopSign) -> None:
-        self._stand = stand
+    def __init__(self, context: RunContext, run: Run, stop: StopSign) -> None:
+        self._context = context
         self._run = run
         self._stop = stop
         self._limit = Limit(run.submission.timeout, run.times.started)
@@ -97,7 +97,7 @@ class RunExecution:
             if failed is not None:
                 end = states.upstream(failed)
             else:
-                end = TaskExecution(self._stand, self._run, task, self._stop, self._limit).execute()
+                end = TaskExecution(self._context, self._run, task, self._stop, self._limit).execute()
         except Exception as error:  # a run must not stay where it is because of a bug
             log.exception("Run %s ended by an error of the workspace.", self._run.run_id)
             end = states.broken(f"The workspace failed: {type(error).__name__}.")
@@ -111,7 +111,7 @@ class RunExecution:
         """
         while True:
             try:
-                self._stand.store.end(run_id, end)
+                self._context.store.end(run_id, end)
             except sqlite3.Error as error:
                 if self._stop.closing.is_set():
                     raise
@@ -124,22 +124,22 @@ class RunExecution:
 class TaskExecution:
     """One task of a run."""
 
-    def __init__(self, stand: Stand, run: Run, task: TaskRun, stop: StopSign, limit: Limit) -> None:
+    def __init__(self, context: RunContext, run: Run, task: TaskRun, stop: StopSign, limit: Limit) -> None:
         """``limit`` is the whole run's."""
-        self._stand = stand
+        self._context = context
         self._run = run
         self._task = task
         self._stop = stop
         self._limits = (limit, Limit(task.spec.timeout, task.times.started))
-        self._folder = stand.home.run_folder(run.run_id, task.run_id)
+        self._folder = context.home.run_folder(run.run_id, task.run_id)
 
     def execute(self) -> End:
         """Start the task, or go on with its process, and return how it ended."""
         task = self._task
         if task.pid is not None and task.born is not None and not was_never_started(self._folder):
             adopted = TaskProcess(self._folder, task.pid, task.born)
-            return self._follow(adopted, self._stand.spark.adopt(), task.session or "")
-        script = find_python_file(task.spec.python_file, self._stand.home.files)
+            return self._follow(adopted, self._context.spark.adopt(), task.session or "")
+        script = find_python_file(task.spec.python_file, self._context.home.files)
         if script is None:
             return states.broken(
                 f"Cannot read the python file {task.spec.python_file}.", Code.RESOURCE_NOT_FOUND
@@ -159,20 +159,20 @@ class TaskExecution:
 
     def _wait_for_spark(self) -> Lease | None:
         while self._stop.reason is None and not self._overdue():
-            lease = self._stand.spark.lease()
+            lease = self._context.spark.lease()
             if lease is not None:
                 return lease
-            self._stand.store.move(self._run.run_id, LifeCycle.PENDING, self._stand.spark.describe())
+            self._context.store.move(self._run.run_id, LifeCycle.PENDING, self._context.spark.describe())
             self._stop.wait(_SPARK_SECONDS)
         return None
 
     def _launch(self, script: str, lease: Lease, session: str) -> TaskProcess:
-        token, store = new_token(), self._stand.store
+        token, store = new_token(), self._context.store
         store.prepare(self._task.run_id, session, hashed(token))
         place = TaskPlace(
             run_id=self._run.run_id,
-            home=self._stand.home.folder.parent,
-            url=self._stand.url,
+            home=self._context.home.folder.parent,
+            url=self._context.url,
             token=token,
             spark_remote=with_session(lease.remote, session),
         )
@@ -185,7 +185,7 @@ class TaskExecution:
 
         return launch(
             [sys.executable, script, *self._task.spec.parameters],
-            task_environment(self._stand.environment, place),
+            task_environment(self._context.environment, place),
             self._folder,
             record,
         )
@@ -213,7 +213,7 @@ class TaskExecution:
         if process.alive:
             try:
                 for run_id in (self._task.run_id, self._run.run_id):
-                    self._stand.store.move(run_id, LifeCycle.TERMINATING)
+                    self._context.store.move(run_id, LifeCycle.TERMINATING)
             except sqlite3.Error as error:
                 log.error("Run %s ends, and does not show it: %s", self._run.run_id, error)
             return self._stop.reason or Stop.TIMEOUT

@@ -8,7 +8,7 @@ import threading
 import time
 
 from airflow_dataloader.workspace.jobs import states
-from airflow_dataloader.workspace.jobs.execution import RunExecution, Stand, StopSign
+from airflow_dataloader.workspace.jobs.execution import RunContext, RunExecution, StopSign
 from airflow_dataloader.workspace.jobs.forget import forget_old
 from airflow_dataloader.workspace.jobs.states import Stop
 
@@ -23,8 +23,8 @@ _FORGET_SECONDS = 24 * 3600.0
 class RunQueue:
     """Takes runs up and sees them through, those of an earlier workspace first."""
 
-    def __init__(self, stand: Stand, max_concurrent: int) -> None:
-        self._stand = stand
+    def __init__(self, context: RunContext, max_concurrent: int) -> None:
+        self._context = context
         self._max = max_concurrent
         self._changed = threading.Condition()
         self._stops: dict[int, StopSign] = {}
@@ -35,8 +35,8 @@ class RunQueue:
 
     def start(self) -> None:
         """Begin; processes that a killed workspace left are watched at once, whatever the limit."""
-        for run_id in self._stand.store.alive():
-            run = self._stand.store.run(run_id)
+        for run_id in self._context.store.alive():
+            run = self._context.store.run(run_id)
             if run is not None and any(task.pid is not None for task in run.tasks):
                 self._take(run_id)
         self._dispatcher.start()
@@ -49,7 +49,7 @@ class RunQueue:
     def stop(self, run_id: int, reason: Stop = Stop.CANCEL) -> None:
         """Ask for the end of a run; nothing happens if it has ended."""
         try:
-            self._stand.store.stop(run_id, reason)
+            self._context.store.stop(run_id, reason)
         finally:
             with self._changed:
                 sign = self._stops.get(run_id)
@@ -82,7 +82,7 @@ class RunQueue:
                 if time.monotonic() >= forget_at:
                     # Before it is done: what cannot be forgotten today may be tomorrow.
                     forget_at = time.monotonic() + _FORGET_SECONDS
-                    forget_old(self._stand.home, self._stand.store)
+                    forget_old(self._context.home, self._context.store)
             except Exception:
                 # Whatever it was, those that wait must not wait for ever.
                 log.exception("The queue was not looked through.")
@@ -91,7 +91,7 @@ class RunQueue:
 
     def _look(self) -> None:
         """End those that were stopped while they waited, and take up as many as may run."""
-        for run_id, stop in self._stand.store.alive().items():
+        for run_id, stop in self._context.store.alive().items():
             if run_id in self._stops or self._closing:
                 continue
             if stop is not None:
@@ -131,7 +131,7 @@ class RunQueue:
                 self._wake()
 
     def _execute(self, run_id: int, sign: StopSign) -> None:
-        store = self._stand.store
+        store = self._context.store
         # Read after the sign is up: a stop that came before is on record, a later one finds the sign.
         run = store.run(run_id)
         if run is None:
@@ -139,7 +139,7 @@ class RunQueue:
         if run.stop is not None:
             sign.give(run.stop)
         try:
-            RunExecution(self._stand, run, sign).execute()
+            RunExecution(self._context, run, sign).execute()
         except sqlite3.Error:
             raise
         except Exception as error:
@@ -152,7 +152,7 @@ class RunQueue:
             self._changed.wait_for(lambda: self._closing, timeout=_PAUSE_SECONDS)
 
     def _end_unstarted(self, run_id: int, reason: Stop) -> None:
-        run = self._stand.store.run(run_id)
+        run = self._context.store.run(run_id)
         for task in run.tasks if run is not None else ():
-            self._stand.store.end(task.run_id, states.stopped(reason))
-        self._stand.store.end(run_id, states.stopped(reason))
+            self._context.store.end(task.run_id, states.stopped(reason))
+        self._context.store.end(run_id, states.stopped(reason))

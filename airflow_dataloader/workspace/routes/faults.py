@@ -7,16 +7,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 
 from airflow_dataloader.workspace.api_error import invalid
-from airflow_dataloader.workspace.desk import Desk, desk_of
+from airflow_dataloader.workspace.app_state import AppState, state_of
 from airflow_dataloader.workspace.faults import Fault, Faults
 from airflow_dataloader.workspace.routes.parameters import Parameters
 
 router = APIRouter()
 
 
-def _faults(desk: Annotated[Desk, Depends(desk_of)]) -> Faults:
-    assert desk.faults is not None
-    return desk.faults
+def _faults(state: Annotated[AppState, Depends(state_of)]) -> Faults:
+    assert state.faults is not None
+    return state.faults
 
 
 Ordered = Annotated[Faults, Depends(_faults)]

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 
 from airflow_dataloader.workspace.api_error import invalid, no_run
-from airflow_dataloader.workspace.desk import Desk, desk_of
+from airflow_dataloader.workspace.app_state import AppState, state_of
 from airflow_dataloader.workspace.fault_injection import MET
 from airflow_dataloader.workspace.faults import Kind
 from airflow_dataloader.workspace.jobs import states
@@ -32,53 +32,53 @@ _ORDERED = {
     Kind.CANCELED: states.stopped(Stop.CANCEL),
 }
 
-ForDesk = Annotated[Desk, Depends(desk_of)]
+ForState = Annotated[AppState, Depends(state_of)]
 
 
 def _both(path: str) -> tuple[str, str]:
     return f"/api/2.2/jobs/runs/{path}", f"/api/2.1/jobs/runs/{path}"
 
 
-def submit(desk: ForDesk, request: Request, body: Parameters) -> dict[str, int]:
+def submit(state: ForState, request: Request, body: Parameters) -> dict[str, int]:
     """Take a run on; the same idempotency token always names the same run."""
     met = request.scope.get(MET, ())
     end = next((end for kind, end in _ORDERED.items() if kind in met), None)
-    run_id, _ = desk.stand.store.submit(read_submission(body), end=end)
+    run_id, _ = state.context.store.submit(read_submission(body), end=end)
     if Kind.LOST_RUN in met:
-        desk.stand.store.forget(run_id)
-    desk.queue.wake()
+        state.context.store.forget(run_id)
+    state.queue.wake()
     return {"run_id": run_id}
 
 
-def get(desk: ForDesk, asked: Parameters) -> dict[str, Any]:
+def get(state: ForState, asked: Parameters) -> dict[str, Any]:
     """Return a run, or a task by its own run id."""
     run_id = number(asked, "run_id")
-    run = _run(desk, run_id)
+    run = _run(state, run_id)
     if run_id != run.run_id:
-        return shape_task(run, run_id, desk.stand.url)
-    return shape(run, desk.stand.url, offset=number(asked, "page_token"))
+        return shape_task(run, run_id, state.context.url)
+    return shape(run, state.context.url, offset=number(asked, "page_token"))
 
 
-def get_output(desk: ForDesk, asked: Parameters) -> dict[str, Any]:
+def get_output(state: ForState, asked: Parameters) -> dict[str, Any]:
     """Return what a task said; a run of a single task stands for it."""
     run_id = number(asked, "run_id")
-    run = _run(desk, run_id)
+    run = _run(state, run_id)
     if run_id == run.run_id and len(run.tasks) > 1:
         raise invalid(
             "Retrieving the output of runs with multiple tasks is not supported. "
             "Please retrieve the output of each individual task run instead."
         )
     task = run.tasks[0] if run_id == run.run_id else run.task(run_id)
-    return shown_output(desk, run, task)
+    return shown_output(state, run, task)
 
 
-def cancel(desk: ForDesk, asked: Parameters) -> dict[str, Any]:
+def cancel(state: ForState, asked: Parameters) -> dict[str, Any]:
     """Ask for a run's end, and return at once; an ended run stays as it is."""
-    desk.queue.stop(_run(desk, number(asked, "run_id")).run_id)
+    state.queue.stop(_run(state, number(asked, "run_id")).run_id)
     return {}
 
 
-def list_runs(desk: ForDesk, asked: Parameters) -> dict[str, Any]:
+def list_runs(state: ForState, asked: Parameters) -> dict[str, Any]:
     """Return a page of runs, the newest first."""
     limit, offset = number(asked, "limit", _USUAL) or _MOST, number(asked, "page_token")
     if limit > _MOST:
@@ -89,7 +89,7 @@ def list_runs(desk: ForDesk, asked: Parameters) -> dict[str, Any]:
     if active and completed:
         raise invalid("active_only and completed_only cannot both be true.")
     offset = offset or number(asked, "offset")
-    found = desk.stand.store.page(
+    found = state.context.store.page(
         limit=limit + 1,
         offset=offset,
         active=True if active else False if completed else None,
@@ -99,7 +99,7 @@ def list_runs(desk: ForDesk, asked: Parameters) -> dict[str, Any]:
     tasks = str(asked.get("expand_tasks")).casefold() == "true"
     page: dict[str, Any] = {"has_more": len(found) > limit}
     if found:
-        page["runs"] = [shape(run, desk.stand.url, tasks=tasks) for run in found[:limit]]
+        page["runs"] = [shape(run, state.context.url, tasks=tasks) for run in found[:limit]]
     if len(found) > limit:
         page["next_page_token"] = str(offset + limit)
     if offset:
@@ -107,8 +107,8 @@ def list_runs(desk: ForDesk, asked: Parameters) -> dict[str, Any]:
     return page
 
 
-def _run(desk: Desk, run_id: int) -> Run:
-    run = desk.stand.store.run(run_id)
+def _run(state: AppState, run_id: int) -> Run:
+    run = state.context.store.run(run_id)
     if run is None:
         raise no_run(run_id)
     return run

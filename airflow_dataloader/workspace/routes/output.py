@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from airflow_dataloader.core.scrub import scrub
-from airflow_dataloader.workspace.desk import Desk
+from airflow_dataloader.workspace.app_state import AppState
 from airflow_dataloader.workspace.jobs.model import Run, TaskRun
 from airflow_dataloader.workspace.jobs.output import read_output
 from airflow_dataloader.workspace.jobs.shapes import shape_task
@@ -16,12 +16,12 @@ from airflow_dataloader.workspace.jobs.states import Result
 _TOKEN = re.compile(r";token=([^;\s]+)")
 
 
-def shown_output(desk: Desk, run: Run, task: TaskRun) -> dict[str, Any]:
+def shown_output(state: AppState, run: Run, task: TaskRun) -> dict[str, Any]:
     """Return ``runs/get-output`` of a task: its logs, and its error if it failed."""
-    output = read_output(desk.stand.home.run_folder(run.run_id, task.run_id))
-    hidden = desk.secrets.values() | desk.hidden | set(_TOKEN.findall(output.logs))
+    output = read_output(state.context.home.run_folder(run.run_id, task.run_id))
+    hidden = state.secrets.values() | state.hidden | set(_TOKEN.findall(output.logs))
     shown: dict[str, Any] = {
-        "metadata": shape_task(run, task.run_id, desk.stand.url),
+        "metadata": shape_task(run, task.run_id, state.context.url),
         "logs": scrub(output.logs, hidden),
         "logs_truncated": output.truncated,
     }

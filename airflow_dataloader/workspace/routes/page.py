@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse
 
 from airflow_dataloader.workspace.api_error import no_run
-from airflow_dataloader.workspace.desk import Desk, desk_of
+from airflow_dataloader.workspace.app_state import AppState, state_of
 from airflow_dataloader.workspace.jobs.model import Run, TaskRun
 from airflow_dataloader.workspace.routes.output import shown_output
 
@@ -24,26 +24,26 @@ _HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-in
 
 
 @router.get("/runs/{run_id}", response_class=HTMLResponse)
-def page(desk: Annotated[Desk, Depends(desk_of)], run_id: int) -> HTMLResponse:
+def page(state: Annotated[AppState, Depends(state_of)], run_id: int) -> HTMLResponse:
     """Return a run's page: state and logs of each of its tasks."""
-    run = desk.stand.store.run(run_id)
+    run = state.context.store.run(run_id)
     if run is None:
         raise no_run(run_id)
     tasks = [task for task in run.tasks if run_id in (run.run_id, task.run_id)]
     text = _PAGE.format(
         run_id=run_id,
         name=escape(f"{run.submission.name}: {_state(run)}"),
-        tasks="".join(_shown(desk, run, task) for task in tasks),
+        tasks="".join(_shown(state, run, task) for task in tasks),
     )
     return HTMLResponse(text, headers=_HEADERS)
 
 
-def _shown(desk: Desk, run: Run, task: TaskRun) -> str:
+def _shown(state: AppState, run: Run, task: TaskRun) -> str:
     return _TASK.format(
         key=escape(task.spec.key),
         state=escape(_state(task)),
         message=escape(task.end.message if task.end else ""),
-        logs=escape(shown_output(desk, run, task)["logs"]),
+        logs=escape(shown_output(state, run, task)["logs"]),
     )
 
 

@@ -13,7 +13,7 @@ import httpx
 import psutil
 import pytest
 
-from airflow_dataloader.workspace.desk import Desk
+from airflow_dataloader.workspace.app_state import AppState
 from airflow_dataloader.workspace.service import WorkspaceSettings, running
 from airflow_dataloader.workspace.spark.given import GivenLease, GivenSpark
 from airflow_dataloader.workspace.spark.protocol import Spark
@@ -113,11 +113,11 @@ class Client:
 class Workspace(Client):
     """A workspace in this process."""
 
-    desk: Desk
+    state: AppState
 
     def process(self, run_id: int) -> psutil.Process:
         """Return the process that leads the run's only task."""
-        run = self.desk.stand.store.run(run_id)
+        run = self.state.context.store.run(run_id)
         assert run is not None
         return psutil.Process(run.tasks[0].pid)
 
@@ -176,8 +176,8 @@ def starting(home: Path, script: Path, spark: Spark) -> Iterator[Start]:
 
         def start(**settings: Any) -> Workspace:
             chosen = WorkspaceSettings(**{"home": home, "environment": dict(os.environ)} | settings)
-            desk = stack.enter_context(running(chosen, lambda _: spark))
-            return Workspace(desk=desk, url=desk.stand.url, token=desk.owner_token, script=script)
+            state = stack.enter_context(running(chosen, lambda _: spark))
+            return Workspace(state=state, url=state.context.url, token=state.owner_token, script=script)
 
         yield start
 
@@ -204,7 +204,7 @@ def sdk(workspace: Workspace) -> WorkspaceClient:
     """Databricks' own client."""
     from databricks.sdk import WorkspaceClient
 
-    return WorkspaceClient(host=workspace.url, token=workspace.desk.owner_token)
+    return WorkspaceClient(host=workspace.url, token=workspace.state.owner_token)
 
 
 @pytest.fixture
@@ -221,6 +221,6 @@ def hook(workspace: Workspace) -> DatabricksHook:
         host=host,
         schema="http",
         port=int(port),
-        password=workspace.desk.owner_token,
+        password=workspace.state.owner_token,
     )
     return hook

@@ -35,7 +35,7 @@ def test_nothing_is_said_to_strangers(workspace: Workspace) -> None:
     for method, path in ROUTES:
         answer = client.request(method, path)
         assert (answer.status_code, answer.json()["error_code"]) == (401, "UNAUTHENTICATED"), path
-        for wrong in ("Bearer x", "Bearer ü", f"Bearer {workspace.desk.owner_token}x"):
+        for wrong in ("Bearer x", "Bearer ü", f"Bearer {workspace.state.owner_token}x"):
             answer = client.request(method, path, headers={"Authorization": wrong.encode()})
             assert (answer.status_code, answer.json()["error_code"]) == (403, "PERMISSION_DENIED"), path
 
@@ -50,7 +50,7 @@ def test_basic_authentication_shows_pages_and_does_nothing(workspace: Workspace)
         401,
         'Basic realm="dataloader workspace"',
     )
-    login = ("token", workspace.desk.owner_token)
+    login = ("token", workspace.state.owner_token)
     page = client.get(f"/runs/{run_id}", auth=login)
     assert page.status_code == 200
     assert "&lt;b&gt;" in page.text
@@ -62,7 +62,7 @@ def test_basic_authentication_shows_pages_and_does_nothing(workspace: Workspace)
 
 
 def test_a_run_reads_secrets_with_a_token_of_its_own_and_nothing_else(workspace: Workspace) -> None:
-    workspace.desk.secrets.put("vault", "password", "hunter22")
+    workspace.state.secrets.put("vault", "password", "hunter22")
     script = workspace.script.with_name("reads.py")
     script.write_text(
         "import json, os, time, urllib.request\n"

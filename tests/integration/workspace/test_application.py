@@ -72,7 +72,7 @@ class TestSdk:
         assert not set(runs) & {run.run_id for run in sdk.jobs.list_runs(active_only=True)}
 
     def test_reads_secrets(self, workspace: Workspace, sdk: WorkspaceClient) -> None:
-        workspace.desk.secrets.put("Shop", "user", "käthe\n")
+        workspace.state.secrets.put("Shop", "user", "käthe\n")
         answer = sdk.secrets.get_secret("shop", "USER")
         assert base64.b64decode(answer.value or "").decode() == "käthe\n"
         for scope, key in (("shop", "none"), ("none", "user")):

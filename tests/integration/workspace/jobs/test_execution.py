@@ -33,7 +33,7 @@ def workspace(bench: Bench, script: Path) -> Iterator[Workspace]:
     with starting(bench.home, script, GivenSpark(bench.remote)) as start:
         workspace = start(environment=environment)
         for name, value in bench.login.items():
-            workspace.desk.secrets.put("test", f"shop-{name}", value)
+            workspace.state.secrets.put("test", f"shop-{name}", value)
         yield workspace
 
 
@@ -77,7 +77,7 @@ def test_no_secret_shows_up_anywhere(workspace: Workspace, bench: Bench) -> None
     arguments = [word for one in (process, *process.children(recursive=True)) for word in one.cmdline()]
     run = workspace.wait(run_id)
     assert run["state"]["result_state"] == "FAILED"
-    folder = workspace.desk.stand.home.folder
+    folder = workspace.state.context.home.folder
     written = [path for path in folder.rglob("*") if path.is_file() and path.name != "secrets.json"]
     texts = [path.read_text(errors="replace") for path in written]
     hidden = [password, bench.remote.split(";token=")[1]]
@@ -128,7 +128,7 @@ def test_the_task_gets_its_place_and_nothing_of_airflow_s(start: Start, script: 
     names = ["DATALOADER_HOME", "DATABRICKS_HOST", "DATALOADER_RUN_ID", "DATALOADER_WORKSPACE_HOST"]
     run_id = workspace.submit("environment", *names, *secret)
     workspace.wait(run_id)
-    home = workspace.desk.stand.home.folder.parent
+    home = workspace.state.context.home.folder.parent
     expected = [str(home), workspace.url, str(run_id), workspace.url.removeprefix("http://")]
     lines = workspace.output(run_id)["logs"].splitlines()[1:]
     assert [line.split("=")[1] for line in lines] == [*expected, "None", "None", "None"]
@@ -155,12 +155,12 @@ def refuse(workspace: Workspace, *states: str) -> None:
     """Have the runs' database refuse states, as a full disk does."""
     trigger = "CREATE TRIGGER full BEFORE UPDATE OF life_cycle ON run WHEN new.life_cycle IN ({}) "
     names = ", ".join(f"'{state}'" for state in states)
-    with closing(sqlite3.connect(workspace.desk.stand.home.database)) as other:
+    with closing(sqlite3.connect(workspace.state.context.home.database)) as other:
         other.execute(f"{trigger.format(names)} BEGIN SELECT RAISE(ABORT, 'disk full'); END")
 
 
 def allow(workspace: Workspace) -> None:
-    with closing(sqlite3.connect(workspace.desk.stand.home.database)) as other:
+    with closing(sqlite3.connect(workspace.state.context.home.database)) as other:
         other.execute("DROP TRIGGER full")
 
 
@@ -189,11 +189,11 @@ def test_a_workspace_ends_what_it_started_though_its_store_takes_nothing(
     spark = Counted()
     with starting(tmp_path, script, spark) as start:
         workspace, run_id, process = asleep(start)
-        with closing(sqlite3.connect(workspace.desk.stand.home.database)) as other:
+        with closing(sqlite3.connect(workspace.state.context.home.database)) as other:
             other.execute("CREATE TRIGGER full BEFORE UPDATE ON run BEGIN SELECT RAISE(ABORT, 'full'); END")
     assert not process.is_running()
     assert len(spark.ended) == 1
-    with closing(sqlite3.connect(workspace.desk.stand.home.database)) as other:
+    with closing(sqlite3.connect(workspace.state.context.home.database)) as other:
         other.execute("DROP TRIGGER full")
     with starting(tmp_path, script, spark) as start:
         assert start().wait(run_id)["tasks"][0]["state"]["result_state"] == "FAILED"
@@ -204,7 +204,7 @@ def test_a_task_that_cannot_be_launched_gives_spark_back(tmp_path: Path, script:
     with starting(tmp_path, script, spark) as start:
         workspace = start()
         # Where the run's folder would be made there is a file.
-        (workspace.desk.stand.home.folder / "runs").write_text("")
+        (workspace.state.context.home.folder / "runs").write_text("")
         run = workspace.wait(workspace.submit("sleep", "0"))
     assert run["state"]["life_cycle_state"] == "INTERNAL_ERROR"
     assert "The workspace failed: " in run["state"]["state_message"]

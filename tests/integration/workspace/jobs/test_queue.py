@@ -158,7 +158,7 @@ def test_old_runs_are_forgotten_while_the_workspace_stays_up(
     workspace = start()
     old = workspace.submit("sleep", "0")
     workspace.wait(old)
-    home, store = workspace.desk.stand.home, workspace.desk.stand.store
+    home, store = workspace.state.context.home, workspace.state.context.store
     assert home.logs_of(old).exists()
     real = time.time_ns
     monkeypatch.setattr(time, "time_ns", lambda: real() + 61 * 24 * 3600 * 10**9)
@@ -172,8 +172,8 @@ def test_a_run_for_which_no_thread_is_to_be_had_waits(start: Start, caplog: pyte
     usual = threading.stack_size(2**46)
     try:
         payload = {"tasks": [{"task_key": "t"}]}
-        run_id, _ = workspace.desk.stand.store.submit(Submission(name="t", tasks=(spec,), payload=payload))
-        workspace.desk.queue.wake()
+        run_id, _ = workspace.state.context.store.submit(Submission(name="t", tasks=(spec,), payload=payload))
+        workspace.state.queue.wake()
         until(lambda: "can't start new thread" in caplog.text)
     finally:
         threading.stack_size(usual)

@@ -8,16 +8,16 @@ from typing import cast
 from fastapi import Request
 
 from airflow_dataloader.workspace.faults import Faults
-from airflow_dataloader.workspace.jobs.execution import Stand
+from airflow_dataloader.workspace.jobs.execution import RunContext
 from airflow_dataloader.workspace.jobs.queue import RunQueue
 from airflow_dataloader.workspace.secret_store import SecretFile
 
 
 @dataclass(frozen=True, kw_only=True)
-class Desk:
+class AppState:
     """The workspace's parts, as its routes need them."""
 
-    stand: Stand
+    context: RunContext
     queue: RunQueue
     secrets: SecretFile
     owner_token: str = field(repr=False)
@@ -27,6 +27,6 @@ class Desk:
     hidden: frozenset[str] = field(default=frozenset(), repr=False)
 
 
-def desk_of(request: Request) -> Desk:
-    """Return the desk of the application that got this request."""
-    return cast("Desk", request.app.state.desk)
+def state_of(request: Request) -> AppState:
+    """Return the state of the application that got this request."""
+    return cast("AppState", request.app.state.workspace)
