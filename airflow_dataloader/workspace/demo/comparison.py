@@ -11,9 +11,9 @@ import psycopg
 
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.exceptions import EngineFailed
-from airflow_dataloader.workspace.demo.compare import Digest, source_digest
 from airflow_dataloader.workspace.demo.deadline import Deadline
 from airflow_dataloader.workspace.demo.loads import Load
+from airflow_dataloader.workspace.demo.row_digest import Digest, source_digest
 from airflow_dataloader.workspace.demo.tasks import digest
 from airflow_dataloader.workspace.demo.workspace_client import WorkspaceClient
 

@@ -14,7 +14,7 @@ import psycopg
 from airflow_dataloader.workspace.demo import loads, shop
 from airflow_dataloader.workspace.demo.deadline import Deadline
 from airflow_dataloader.workspace.demo.loads import Load
-from airflow_dataloader.workspace.demo.teller import Teller
+from airflow_dataloader.workspace.demo.reporter import Reporter
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ class Loading:
     trigger: Callable[[], object]
     #: Waits a moment; raises if waiting has become pointless.
     pause: Callable[[], None]
-    teller: Teller
+    reporter: Reporter
 
     def load(self) -> list[Load]:
         """Make every table due and return their loads when all have ended, in the order of the rows.
@@ -74,14 +74,14 @@ class Loading:
     def _tell(self, load: Load) -> None:
         if load.succeeded:
             rows = (load.rows_inserted or 0) + (load.rows_updated or 0)
-            self.teller.line(f"  {load.target}: {rows:,} rows in {load.seconds:.1f} s")
+            self.reporter.line(f"  {load.target}: {rows:,} rows in {load.seconds:.1f} s")
         else:
-            self.teller.line(f"  {load.target}: {load.status}. {load.message}")
+            self.reporter.line(f"  {load.target}: {load.status}. {load.message}")
 
     def _show(self, found: list[Load], wanted: int) -> None:
         done = sum(load.succeeded for load in found)
         under_way = ", ".join(f"{load.target} {load.status}" for load in found if not load.over)
-        self.teller.now(f"{done} of {wanted} tables are loaded. {under_way}")
+        self.reporter.now(f"{done} of {wanted} tables are loaded. {under_way}")
 
     def _on(self, action: Callable[[psycopg.Connection[Any]], T]) -> T:
         with closing(psycopg.connect(self.control_url, autocommit=True)) as control:

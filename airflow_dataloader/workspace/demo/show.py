@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from airflow_dataloader.workspace.demo.loads import Load
-from airflow_dataloader.workspace.demo.teller import Teller
+from airflow_dataloader.workspace.demo.reporter import Reporter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,18 +38,18 @@ class Show:
     #: Says of each load whether its target equals its source.
     compare: Callable[[Sequence[Load]], list[bool]]
     change: Callable[[], None]
-    teller: Teller
+    reporter: Reporter
 
     def run(self) -> list[Round]:
         """Return both rounds."""
         first = self._round("First load", "Loading everything")
-        self.teller.step("Changing rows in the shop")
+        self.reporter.step("Changing rows in the shop")
         self.change()
         return [first, self._round("After changes in the shop", "Loading what changed")]
 
     def _round(self, title: str, step: str) -> Round:
-        self.teller.step(step)
+        self.reporter.step(step)
         loads = self.load()
-        self.teller.step("Comparing targets with their sources")
+        self.reporter.step("Comparing targets with their sources")
         lines = [Line(load=load, equal=equal) for load, equal in zip(loads, self.compare(loads), strict=True)]
         return Round(title=title, lines=lines)

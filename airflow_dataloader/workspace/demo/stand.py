@@ -21,9 +21,9 @@ from airflow_dataloader.workspace.demo.home import DemoHome
 from airflow_dataloader.workspace.demo.loading import Loading
 from airflow_dataloader.workspace.demo.ports import Ports
 from airflow_dataloader.workspace.demo.postgres_part import PostgresPart
+from airflow_dataloader.workspace.demo.reporter import Reporter
 from airflow_dataloader.workspace.demo.show import Show
 from airflow_dataloader.workspace.demo.supervisor import Supervisor
-from airflow_dataloader.workspace.demo.teller import Teller
 from airflow_dataloader.workspace.demo.workspace_part import LocalWorkspace
 from airflow_dataloader.workspace.postgres import EmbeddedPostgres
 
@@ -49,7 +49,7 @@ class Stand:
     workspace: LocalWorkspace
     airflow: AirflowHome
     supervisor: Supervisor
-    teller: Teller
+    reporter: Reporter
 
     @property
     def api(self) -> AirflowClient:
@@ -65,13 +65,13 @@ class Stand:
                 control_url=self.server.url(shop.CONTROL),
                 trigger=lambda: api.run(DAG),
                 pause=self.pause,
-                teller=self.teller,
+                reporter=self.reporter,
             ).load,
             compare=Comparison(
                 source_url=self.server.url(shop.SHOP), warehouse=self.home.warehouse, digests=digests
             ).equal,
             change=self._change_shop,
-            teller=self.teller,
+            reporter=self.reporter,
         )
 
     def pause(self) -> None:
@@ -106,7 +106,7 @@ class Stand:
 
 
 @contextmanager
-def running(home: Path, ports: Ports, teller: Teller) -> Iterator[Stand]:
+def running(home: Path, ports: Ports, reporter: Reporter) -> Iterator[Stand]:
     """Start everything below a ``DATALOADER_HOME``, fresh, and end everything.
 
     Raises ConfigurationError if a port or the folder is taken, TransientError if a part does not stay up.
@@ -116,29 +116,29 @@ def running(home: Path, ports: Ports, teller: Teller) -> Iterator[Stand]:
         stack.enter_context(folder.taken())
         chosen = ports.chosen()
         folder.clear()
-        supervisor = Supervisor(teller.line)
+        supervisor = Supervisor(reporter.line)
         stack.callback(supervisor.stop)
-        teller.step("Starting PostgreSQL")
+        reporter.step("Starting PostgreSQL")
         server = EmbeddedPostgres(folder.postgres, ports.postgres, fsync=False)
         supervisor.start(PostgresPart(server))
         shop.create_databases(server)
-        stand = _stand(folder, server, chosen, supervisor, teller)
-        teller.step("Starting the workspace and its Spark")
+        stand = _stand(folder, server, chosen, supervisor, reporter)
+        reporter.step("Starting the workspace and its Spark")
         shop.put_secrets(server, stand.workspace.secrets)
         supervisor.start(stand.workspace.part())
         migration = stand.airflow.migration()
         stack.callback(migration.stop)
         migration.start()
-        teller.step("Creating a control database, and a shop with a million rows")
+        reporter.step("Creating a control database, and a shop with a million rows")
         stand.fill()
-        teller.step("Starting Airflow")
+        reporter.step("Starting Airflow")
         airflow_home.finish(migration)
         stand.start_airflow()
         yield stand
 
 
 def _stand(
-    folder: DemoHome, server: EmbeddedPostgres, ports: Ports, supervisor: Supervisor, teller: Teller
+    folder: DemoHome, server: EmbeddedPostgres, ports: Ports, supervisor: Supervisor, reporter: Reporter
 ) -> Stand:
     control = server.url(shop.CONTROL)
     workspace = LocalWorkspace(
@@ -162,5 +162,5 @@ def _stand(
         workspace=workspace,
         airflow=airflow,
         supervisor=supervisor,
-        teller=teller,
+        reporter=reporter,
     )

@@ -9,7 +9,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from airflow_dataloader.workspace.demo.compare import open_spark, target_digest
+from airflow_dataloader.workspace.demo.row_digest import open_spark, target_digest
 from airflow_dataloader.workspace.private_file import write_private
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_dataloader.loader.local import load_locally
-from airflow_dataloader.workspace.demo import compare
+from airflow_dataloader.workspace.demo import row_digest
 from airflow_dataloader.workspace.demo.comparison import Comparison
 from airflow_dataloader.workspace.demo.loading import Loading
 from airflow_dataloader.workspace.demo.show import Show
@@ -47,7 +47,7 @@ class SmallDemo:
     @property
     def loading(self) -> Loading:
         return Loading(
-            control_url=self.bench.control_url, trigger=self._claim, pause=lambda: None, teller=self.told
+            control_url=self.bench.control_url, trigger=self._claim, pause=lambda: None, reporter=self.told
         )
 
     def show(self, change: str) -> Show:
@@ -56,7 +56,7 @@ class SmallDemo:
             load=self.loading.load,
             compare=self.comparison.equal,
             change=lambda: self.bench.source.execute(change),
-            teller=self.told,
+            reporter=self.told,
         )
 
     def _claim(self) -> None:
@@ -72,10 +72,10 @@ def small_demo(bench: Bench, postgres: object) -> Iterator[SmallDemo]:
         )
     bench.row("small")
     bench.row("grows", load_strategy="incremental", primary_key_cols="id", incremental_column="id")
-    with compare.open_spark(bench.remote) as spark:
+    with row_digest.open_spark(bench.remote) as spark:
         comparison = Comparison(
             source_url=bench.server.url(bench.source.info.dbname),
             warehouse=bench.home / "warehouse",
-            digests=lambda folders: {folder: compare.target_digest(spark, folder) for folder in folders},
+            digests=lambda folders: {folder: row_digest.target_digest(spark, folder) for folder in folders},
         )
         yield SmallDemo(bench, Told(), comparison)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_dataloader.exceptions import EngineFailed, TransientError
-from airflow_dataloader.workspace.demo import compare
+from airflow_dataloader.workspace.demo import row_digest
 from airflow_dataloader.workspace.demo.comparison import WorkspaceDigests
 from airflow_dataloader.workspace.demo.workspace_client import WorkspaceClient
 from tests.integration.workspace.conftest import Start, Workspace
@@ -64,5 +64,5 @@ def test_digests_by_the_workspace_are_those_by_anybody(
     digests = WorkspaceDigests(
         workspace=client_of(workspace), file=tmp_path / "digests.json", pause=lambda: None
     )
-    assert digests([folder]) == {folder: compare.source_digest(bench.source, "t")}
+    assert digests([folder]) == {folder: row_digest.source_digest(bench.source, "t")}
     assert digests([]) == {}

@@ -1,4 +1,4 @@
-"""The comparison must find what differs, and nothing else."""
+"""The digests must tell what differs, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_dataloader.loader.engines.spark.names import WarehouseNames
-from airflow_dataloader.workspace.demo import compare
+from airflow_dataloader.workspace.demo import row_digest
 from tests.bench import Bench
 
 MANY = """
@@ -25,7 +25,7 @@ FROM generate_series(0, 200) AS i
 
 @pytest.fixture
 def spark(bench: Bench) -> Iterator[Any]:
-    with compare.open_spark(bench.remote) as session:
+    with row_digest.open_spark(bench.remote) as session:
         yield session
 
 
@@ -40,10 +40,10 @@ def folder(bench: Bench) -> Path:
 
 
 def test_equal_tables_have_equal_digests(bench: Bench, spark: Any, folder: Path) -> None:
-    source = compare.source_digest(bench.source, "items")
+    source = row_digest.source_digest(bench.source, "items")
     assert source.rows == 201
-    assert compare.target_digest(spark, folder) == source
-    assert compare.source_digest(bench.source, "(SELECT * FROM items ORDER BY id DESC) AS q") == source
+    assert row_digest.target_digest(spark, folder) == source
+    assert row_digest.source_digest(bench.source, "(SELECT * FROM items ORDER BY id DESC) AS q") == source
 
 
 @pytest.mark.parametrize(
@@ -63,11 +63,11 @@ def test_equal_tables_have_equal_digests(bench: Bench, spark: Any, folder: Path)
 )
 def test_any_difference_is_seen(bench: Bench, change: str) -> None:
     bench.source.execute(MANY)
-    before = compare.source_digest(bench.source, "items")
+    before = row_digest.source_digest(bench.source, "items")
     bench.source.execute(change.encode())
-    assert compare.source_digest(bench.source, "items") != before
+    assert row_digest.source_digest(bench.source, "items") != before
 
 
 def test_columns_keep_their_order_and_names(bench: Bench) -> None:
     bench.source.execute('CREATE TABLE odd ("b 1" integer, a text[])')
-    assert list(compare.source_columns(bench.source, "odd").items()) == [("b 1", "int4"), ("a", "_text")]
+    assert list(row_digest.source_columns(bench.source, "odd").items()) == [("b 1", "int4"), ("a", "_text")]

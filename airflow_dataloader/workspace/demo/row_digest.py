@@ -1,4 +1,4 @@
-"""Compares a source table with its Delta table, by a way that shares nothing with the loader.
+"""Digests a source table and its Delta table alike, by a way that shares nothing with the loader.
 
 Both sides turn every row into one text, by their own functions, and add up sixty bits of each row's md5.
 Equal counts and sums mean equal multisets of rows, whatever their order.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 
-class Teller(Protocol):
+class Reporter(Protocol):
     """May be told from several threads."""
 
     def step(self, text: str) -> None:
