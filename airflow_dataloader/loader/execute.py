@@ -92,20 +92,20 @@ def _job(worker: Worker, started: Started, keeper: LeaseKeeper, journal: Journal
                 observer=worker.observer,
             )
         except BaseException as error:
-            # Whoever interrupts this process may have ended the engine with it.
-            level = logging.WARNING if isinstance(error, Exception) else logging.INFO
-            stop_reads(worker, session.cancel_reads, level)
+            stop_reads(worker, session.cancel_reads, error)
             cause = keeper.ended_by
             if cause is not None and not isinstance(error, OutcomeUnknown):
                 raise cause from error
             raise
 
 
-def stop_reads(worker: Worker, cancel: Callable[[], None], level: int) -> None:
+def stop_reads(worker: Worker, cancel: Callable[[], None], cause: BaseException) -> None:
     """End the statement in the engine, then the source's query, which does not end by itself.
 
-    ``level``: that of the log for what cannot be stopped.
+    ``cause``: what broke the load.
     """
+    # An interrupt of this process may have ended the engine too, and then there is nothing to warn of.
+    level = logging.WARNING if isinstance(cause, Exception) else logging.INFO
     for stop in (worker.engine.interrupt, cancel):
         try:
             stop()

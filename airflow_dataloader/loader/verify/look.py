@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -52,6 +51,5 @@ def looking(worker: Worker, config: LoadConfig) -> Iterator[Look]:
             plan_columns(look)
             yield look
         except BaseException as error:
-            level = logging.WARNING if isinstance(error, Exception) else logging.INFO
-            stop_reads(worker, session.cancel_reads, level)
+            stop_reads(worker, session.cancel_reads, error)
             raise
