@@ -58,15 +58,16 @@ def _measure(
     that column can be one of the stage's. The cursor of a key may have changed, so it narrows nothing there.
     """
     keys = ", ".join(quoted(key) for key in dedup.keys)
-    column = dedup.keys[0] if dedup.keys else dedup.cursor
-    kind = "" if column is None or column in fitted.added else fitted.types[column]
+    column = dedup.keys[0] if dedup.keys else dedup.cursor or ""
+    # No type, and so no range, where the target has no such column.
+    kind = fitted.types[column] if column and column not in fitted.added else ""
     count = f"COUNT(DISTINCT {keys})" if keys else "COUNT(1)"
-    asked = [count, *extremes(column or "", kind)]
+    asked = [count, *extremes(column, kind)]
     (row,) = context.spark.sql(select(", ".join(asked), _items(source, stage, fitted))).collect()
     if len(asked) == 1:
         return int(row[0]), "TRUE"
-    narrowed = between(column or "", kind, row[1], row[2])
-    return int(row[0]), narrowed if keys else f"({narrowed} OR {quoted(column or '')} IS NULL)"
+    narrowed = between(column, kind, row[1], row[2])
+    return int(row[0]), narrowed if keys else f"({narrowed} OR {quoted(column)} IS NULL)"
 
 
 def missing_keys_sql(
