@@ -40,7 +40,7 @@ def process_tables(worker: Worker, loads: Iterable[LoadIds]) -> list[Result]:
     for ids in loads:
         interrupt.check()
         results.append(run_load(worker, ids))
-    # Whoever could not load has a reason that would keep it from sweeping, too.
+    # What made a load fail would make the sweep beside its target fail as well.
     done = [result.metadata_id for result in results if result.status is LoadStatus.SUCCEEDED]
     sweep_after(worker.control, worker.engine, done)
     return results
@@ -90,8 +90,8 @@ def _run_started(worker: Worker, started: Started) -> Result:
             repaired, outcome = execute(worker, started, keeper, journal, watchdog)
         except Exception as error:  # noqa: BLE001  whatever broke the load is what its row must say
             return settlement.failed(error)
-        except BaseException as interrupt:
-            settlement.failed(interrupt)
+        except BaseException as error:
+            settlement.failed(error)
             raise
         return replace(settlement, started=repaired).succeeded(outcome)
 

@@ -12,7 +12,7 @@ from airflow_dataloader.loader.strategies.outcome import Outcome
 
 def load(job: Job) -> Outcome:
     """Overwrite the target with the whole source, straight from the read: nothing is staged."""
-    # Counting is as much work for the source as reading, so it is done only for who needs to know before.
+    # Counting costs the source as much as reading, and only the guard needs the number before the write.
     plan = read_where(job, None) if is_guarded(job) else read_everything(job)
     refuse_empty_source(job)
     refuse_shrinking(job, job.journal.receipt.source_rows or 0)

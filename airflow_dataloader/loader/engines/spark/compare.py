@@ -49,6 +49,8 @@ def differences(
         _by_key(_encoded(context, side, compared, chosen, without).where(wanted), compared, prefix)
         for side, chosen, prefix in ((rows, dedup, "s"), (held, None, "t"))
     ]
+    # Of key k in part p, at the source (s) and the target (t): n rows, a and b the sums of their hashes, and
+    # x<place> the sum of one column's.
     unlike = "sn IS NULL OR tn IS NULL OR sn <> tn OR sa <> ta OR sb <> tb"
     columns = ", ".join(
         f"CASE WHEN sn = tn AND sx{place} <> tx{place} THEN {place} END"

@@ -42,7 +42,7 @@ _LOCAL: Mapping[str, str] = {
     # Spark compiles a few dozen classes a load and keeps 100 of them by default: every load after some others
     # would compile its own again. They are the same for all tables of the same columns' types.
     "spark.sql.codegen.cache.maxEntries": "1000",
-    # What Delta keeps of tables Spark keeps of every execution, for a page that is not served.
+    # Spark keeps a record of every execution for its web page, which is not served.
     "spark.sql.ui.retainedExecutions": "50",
     "spark.ui.retainedJobs": "50",
     "spark.ui.retainedStages": "50",
@@ -52,7 +52,7 @@ _LOCAL: Mapping[str, str] = {
     "spark.log.level": "FATAL",
 }
 
-#: A JVM without memory answers nobody and never ends by itself; one that is gone is noticed and replaced.
+#: A JVM that runs out of memory would live on and answer nobody; one that has ended is noticed and replaced.
 _JAVA_OPTIONS = "-Duser.timezone=UTC --add-opens=java.base/java.nio=ALL-UNNAMED -XX:+ExitOnOutOfMemoryError"
 
 

@@ -23,15 +23,15 @@ def is_continuous(
 ) -> bool | None:
     """Return whether nobody has replaced the table, or loaded it under another name, since ``app_id``.
 
-    That is: since the version that its newest publishing commit was made over, which may be far below the
-    commit. ``rows``: a stretch of the history, newest first; ``entries``: what each is as a commit of ours;
-    ``whole``: the stretch reaches back as far as the history is kept. None: not far enough to say.
+    It is asked of all versions above the one that ``app_id`` saw when it began its newest publishing commit,
+    which others' commits may lie between. ``rows``: a stretch of the history, newest first; ``entries``: what
+    each is as a commit of ours; ``whole``: the stretch is all that is kept. None: it is too short to say.
     """
-    # Of the writer's newest publishing commit; unknown until that is met.
+    # What the writer's newest publishing commit was made over; unknown until that commit is met.
     base: tuple[int, str] | None = None
     for row, entry in zip(rows, entries, strict=True):
         if base is not None and row.version <= base[0]:
-            # Below it where versions have begun anew: that was another table.
+            # Another digest, or a gap at this version: the number was that of another table's version.
             return (row.version, digest(row)) == base
         if _breaks(row, entry, app_id):
             return False

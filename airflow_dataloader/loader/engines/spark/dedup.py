@@ -24,8 +24,8 @@ def rank_column(columns: Sequence[PlannedColumn]) -> str:
 def rank(columns: Sequence[PlannedColumn], dedup: Deduplication) -> str:
     """Return the rank of a row among those of its key; 1 is the row to keep."""
     keys = ", ".join(quoted(key) for key in dedup.keys)
-    # Rows without a cursor are read, and merged, by every load; were another of their key chosen here, the
-    # next load would put it out again.
+    # A row without a cursor comes first: every load reads it, and its merge takes it whatever the target has.
+    # Were another row of its key chosen now, the next load would replace that one.
     order = [] if dedup.cursor is None else [f"{quoted(dedup.cursor)} DESC NULLS FIRST"]
     order += [f"{identity(quoted(column.name), column.type)} DESC NULLS LAST" for column in columns]
     return f"ROW_NUMBER() OVER (PARTITION BY {keys} ORDER BY {', '.join(order)})"

@@ -47,14 +47,14 @@ class Past:
     #: Whether the writer has published, and nobody has replaced the table or loaded it under another name
     #: since what that commit was made over; None: the stretch does not reach back as far as that.
     continuous: bool | None
-    #: Whether that is the whole history, and none but fences are in it, of which one has made the table.
+    #: Whether the stretch is the whole history and holds fences only, one of which has made the table.
     blank: bool = False
 
     @property
     def fills(self) -> bool:
         """Whether the newest version is a commit of the writer's own that left rows in the table.
 
-        False says nothing: others' commits are not read as proof of anything.
+        False proves nothing: what commits of others left is not looked at.
         """
         newest = self.entries[0] if self.entries else None
         if newest is None or newest.table_version != self.version:
@@ -88,9 +88,10 @@ def read(spark: SparkSession, location: Location, app_id: str, limit: int | None
 
 
 def read_back_to(spark: SparkSession, location: Location, app_id: str, epoch: int | None) -> Past:
-    """Read the newest commits, and more of them until one is older than ``epoch`` and one has published.
+    """Read as few of the newest commits as answer what a load asks, or the whole history.
 
-    And, of that one, until it is known whether it still says what the table holds.
+    They do with a commit older than ``epoch`` among them, one that has published, and :attr:`Past.continuous`
+    decided.
     """
     for limit in _STRETCHES:
         past = read(spark, location, app_id, limit)

@@ -21,7 +21,7 @@ _OPTIMIZE, _VACUUM, _VACUUM_END = "OPTIMIZE", "VACUUM", "VACUUM END"
 #: How far back to look, until what is looked for is found, or must be older than anybody minds.
 _STRETCHES = (20, 500, None)
 
-#: Where Delta is not told to, some storages get no record of it, and it would be due again at once.
+#: On some storages Delta records a VACUUM only if told to; without a record it would be due again at once.
 _RECORDED = {"spark.databricks.delta.vacuum.logging.enabled": "true"}
 
 _RETENTION = "delta.deletedFileRetentionDuration"

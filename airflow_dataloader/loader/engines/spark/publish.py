@@ -141,7 +141,11 @@ def _publish(
     dedup: Deduplication | None = None,
     countable: bool = True,
 ) -> Written:
-    """``countable``: a statement that replaces a catalogue's table loses the counts of what it wrote."""
+    """Write the data as ``writer`` prepares it, and return what that did.
+
+    ``countable``: whether replaced values can be counted on the way; a statement that replaces a catalogue's
+    table loses the counts of what it wrote.
+    """
     rows = deduplicated(frame_of(context, data), columns_of(data), dedup)
     counts: Counts | None = None
     if countable and counts_replaced(data):

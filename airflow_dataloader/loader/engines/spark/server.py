@@ -80,7 +80,7 @@ class ServerSettings:
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
         """Return the environment of the server's process."""
-        # Also an empty one would make it a client of another server.
+        # SPARK_REMOTE, empty too, would make it the client of another server.
         inherited = {name: value for name, value in base.items() if name != "SPARK_REMOTE"}
         return {
             **inherited,

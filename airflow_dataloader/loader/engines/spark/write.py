@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 #: Attempts against another transaction (OPTIMIZE, a user's DELETE, a dead attempt's) that got in the way.
 _ATTEMPTS = 3
-#: Commits among which the one is that got in the way.
+#: How many of the newest commits are searched for the one that got in the way.
 _NEWEST = 20
 
 
