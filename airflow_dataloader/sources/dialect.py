@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import timedelta, tzinfo
 from typing import Any, Protocol
 
 from airflow_dataloader.core.comparison import Compared, PartDigest
@@ -55,8 +55,8 @@ class CursorPlan:
     #: SQL type that the watermark's text is cast to.
     cast: str
     type: CursorType
-    #: Seconds that the clocks of the column's values are ahead of UTC, where the values have no zone.
-    zone_seconds: int
+    #: Zone of the clock that the column's values are read off; None where they are instants, or no times.
+    zone: tzinfo | None
     #: Overlap with the last window, of the kind that the type can subtract; None for none.
     lookback: timedelta | int | None
     #: Predicate of the values that the target can keep and a watermark can be; None: all.
@@ -73,8 +73,8 @@ class Frozen:
 
     #: Largest value in the source, or None if it has none.
     high: str | None
-    #: What the row's watermark becomes: the larger of the lower end and ``high``. Where that is ahead of the
-    #: source's clock, the clock stands in for it, or rows to come would lie below it.
+    #: What the row's watermark becomes: the larger of the lower end and ``high``, and no more than the clock
+    #: may still show, or rows to come would lie below it.
     watermark: str | None
     #: ``high`` lies beyond the source's clock.
     ahead: bool = False

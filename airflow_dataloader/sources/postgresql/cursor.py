@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.lookback import DEFAULT_FOR_TIMESTAMPS
@@ -65,18 +65,12 @@ def cursor(
         quoted=f'{quoted} COLLATE "C"' if column.base in _COLLATED else quoted,
         cast=cast,
         type=kind,
-        zone_seconds=_seconds_ahead(config.load_timezone) if kind in _WITHOUT_ZONE else 0,
+        zone=read_zone(config.load_timezone) if kind in _WITHOUT_ZONE else None,
         lookback=_checked_lookback(kind, column, config.lookback),
         kept=kept_of(quoted),
         kept_of=kept_of,
         refuses=config.value_policy is not ValuePolicy.NULL,
     )
-
-
-def _seconds_ahead(zone: str) -> int:
-    """Return how far the zone's clock is ahead of UTC just now; raise ConfigurationError if it is none."""
-    ahead = datetime.now(read_zone(zone)).utcoffset()
-    return round((ahead or timedelta()).total_seconds())
 
 
 def _checked_type(column: DescribedColumn, found: CursorType, asked: CursorType | None) -> CursorType:

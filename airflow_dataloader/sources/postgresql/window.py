@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import UTC, timedelta
 
 from airflow_dataloader.core.strategy import CursorType, NullCursorPolicy
+from airflow_dataloader.core.wall_clock import highest_until, reach
 from airflow_dataloader.exceptions import ConfigurationError, DataloaderError
 from airflow_dataloader.sources.dialect import Ask, CursorPlan, Frozen
 from airflow_dataloader.sources.postgresql.quoting import literal
@@ -12,22 +14,38 @@ from airflow_dataloader.sources.postgresql.quoting import literal
 #: SQLSTATE class "data exception": a text that is no value of the type it is cast to.
 DATA_EXCEPTION = "22"
 
-#: The earliest that a clock somewhere shows just now, and what one shows in the row's own zone, as values of
-#: the cursor's type. A row beyond the latter is one of the future, or the zone is not that of the column's
-#: writers; the watermark is right in either case.
-_EARLIEST = "(now() AT TIME ZONE 'UTC' - interval '12 hours')"
-_LATEST = "(now() AT TIME ZONE 'UTC' + interval '{zone_seconds} seconds')"
-_CLOCKS = {
-    CursorType.TIMESTAMP: ("now()", "now()"),
-    CursorType.TIMESTAMP_NTZ: (_EARLIEST, _LATEST),
-    CursorType.DATE: (_EARLIEST, _LATEST),
-}
+#: Before the snapshot, and after it: nothing that the snapshot shows was written later than the second.
+CLOCKS = "SELECT now(), clock_timestamp()"
+
+#: No clock shows less than this long before UTC.
+_FURTHEST_BEHIND = timedelta(hours=12)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clock:
+    """What the clock of a cursor's writers shows, as SQL that can be cast to the cursor's type.
+
+    For values without a zone it is taken to be the clock of the row's ``load_timezone``.
+    """
+
+    #: The highest that it has shown.
+    latest: str
+    #: How far a load has come that reads everything: see :func:`airflow_dataloader.core.wall_clock.reach`.
+    reach: str
+    #: Stands in for ``reach`` where a row lies beyond ``latest``: it is one of the future, or the zone is not
+    #: that of the column's writers, and theirs may be any that is further east.
+    doubtful: str
+
+
+_NO_CLOCK = Clock(latest="NULL", reach="NULL", doubtful="NULL")
+_INSTANTS = Clock(latest="clock_timestamp()", reach="now()", doubtful="now()")
 
 
 def freeze(ask: Ask, relation: str, cursor: CursorPlan, low: str | None) -> Frozen:
     """Ask for the window's upper end and the next watermark; refuse a ``low`` that is no value."""
     try:
-        high, watermark, low_is_kept, ahead, behind = ask(freeze_sql(relation, cursor, low))[0]
+        sql = freeze_sql(relation, cursor, low, _clock(ask, cursor))
+        high, watermark, low_is_kept, ahead, behind = ask(sql)[0]
     except DataloaderError as error:
         if low is None or not (error.sqlstate or "").startswith(DATA_EXCEPTION):
             raise
@@ -37,25 +55,37 @@ def freeze(ask: Ask, relation: str, cursor: CursorPlan, low: str | None) -> Froz
     return Frozen(high=high, watermark=watermark, ahead=bool(ahead), behind=bool(behind))
 
 
-def freeze_sql(relation: str, cursor: CursorPlan, low: str | None) -> str:
+def _clock(ask: Ask, cursor: CursorPlan) -> Clock:
+    if cursor.zone is None:
+        return _INSTANTS if cursor.type is CursorType.TIMESTAMP else _NO_CLOCK
+    ((before, after),) = ask(CLOCKS)
+    overlap = cursor.lookback if isinstance(cursor.lookback, timedelta) else timedelta()
+    walls = (
+        highest_until(cursor.zone, after),
+        reach(cursor.zone, before, overlap),
+        before.astimezone(UTC).replace(tzinfo=None) - _FURTHEST_BEHIND,
+    )
+    latest, reached, doubtful = (literal(wall.isoformat(" ")) for wall in walls)
+    return Clock(latest=latest, reach=reached, doubtful=doubtful)
+
+
+def freeze_sql(relation: str, cursor: CursorPlan, low: str | None, clock: Clock) -> str:
     """Return the query that :func:`freeze` asks.
 
     Its columns: the largest cursor, the next watermark, whether ``low`` is usable, and whether the largest
-    cursor lies beyond the source's clock, or below ``low``. Beyond the clock, the watermark is a time that no
-    row written from now on lies below, but for those that the overlap is for.
+    cursor lies beyond the clock, or below ``low``.
     Sorting instead of ``max`` works for every type that can be compared, and uses an index the same way.
     """
     usable = f"{cursor.quoted} IS NOT NULL" + (f" AND {cursor.kept}" if cursor.kept else "")
     highest = f"SELECT {cursor.quoted} FROM {relation} WHERE {usable} ORDER BY {cursor.quoted} DESC LIMIT 1"
     bound = "NULL" if low is None else literal(low)
     kept = cursor.kept_of("lo") or "true"
-    earliest, latest = _CLOCKS.get(cursor.type, ("NULL", "NULL"))
-    latest = latest.format(zone_seconds=cursor.zone_seconds)
-    next_low = "greatest(lo, CASE WHEN hi > latest THEN earliest ELSE hi END)"
+    reached = "CASE WHEN hi > latest THEN doubtful WHEN hi > reach THEN reach ELSE hi END"
     return (
-        f"SELECT CAST(hi AS text), CAST({next_low} AS text), {kept}, hi > latest, hi < lo "
+        f"SELECT CAST(hi AS text), CAST(greatest(lo, {reached}) AS text), {kept}, hi > latest, hi < lo "
         f"FROM (SELECT ({highest}) AS hi, CAST({bound} AS {cursor.cast}) AS lo, "
-        f"CAST({earliest} AS {cursor.cast}) AS earliest, CAST({latest} AS {cursor.cast}) AS latest) AS bounds"
+        f"CAST({clock.latest} AS {cursor.cast}) AS latest, CAST({clock.reach} AS {cursor.cast}) AS reach, "
+        f"CAST({clock.doubtful} AS {cursor.cast}) AS doubtful) AS bounds"
     )
 
 

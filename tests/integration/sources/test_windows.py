@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from airflow_dataloader.core.config import SourceTable
 from airflow_dataloader.core.strategy import NullCursorPolicy
 from airflow_dataloader.exceptions import ConfigurationError, ValueRefused
+from airflow_dataloader.sources.postgresql.window import CLOCKS, freeze
 from tests.integration.sources.reads import POSTGRESQL, plan, read
 from tests.source_configs import config
 
@@ -145,6 +148,59 @@ def test_a_wall_clock_is_that_of_the_row_s_zone(
     frozen = POSTGRESQL.freeze(session.query, "t", cursor_of(session, load_timezone=zone), None)
     assert frozen.ahead is ahead
     assert (frozen.watermark == frozen.high) is not ahead
+
+
+@pytest.mark.parametrize(
+    ("zone", "back"),
+    [
+        ("Europe/Berlin", datetime(2026, 10, 25, 1, 0, tzinfo=UTC)),
+        ("Australia/Lord_Howe", datetime(2026, 4, 4, 15, 0, tzinfo=UTC)),
+    ],
+)
+@pytest.mark.parametrize(("sql_type", "lookback"), [("timestamp", "15 minutes"), ("timestamp", "0")])
+def test_no_row_is_passed_over_when_clocks_go_back(
+    source_db: psycopg.Connection,
+    session: SourceSession,
+    zone: str,
+    back: datetime,
+    sql_type: str,
+    lookback: str,
+) -> None:
+    fill(source_db, sql_type, [])
+    cursor = cursor_of(session, load_timezone=zone, lookback=lookback)
+    came_to, seen, aheads, backs = None, set(), 0, 0
+    for number in range(-120, 121):
+        now = back + timedelta(minutes=number)
+        if not number % 10:
+            frozen = freeze_at(session, cursor, came_to, now)
+            seen |= set(window(session, cursor, came_to, frozen))
+            aheads, backs = aheads + frozen.ahead, backs + frozen.behind
+            came_to = frozen.watermark
+        wall = now.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+        source_db.execute("INSERT INTO t VALUES (%s, %s)", (number + 120, wall))
+    frozen = freeze_at(session, cursor, came_to, back + timedelta(minutes=121))
+    seen |= set(window(session, cursor, came_to, frozen))
+    assert seen == set(range(241))
+    assert (aheads, backs) == (0, 0), "neither is wrong with a clock that goes back"
+
+
+def freeze_at(session: SourceSession, cursor: CursorPlan, low: str | None, now: datetime) -> Frozen:
+    """Freeze as if it were another time at the source."""
+    return freeze(lambda sql: [(now, now)] if sql == CLOCKS else session.query(sql), "t", cursor, low)
+
+
+def test_a_row_of_the_last_moment_is_none_of_the_future(
+    source_db: psycopg.Connection, session: SourceSession
+) -> None:
+    source_db.execute("CREATE TABLE t (id int, at timestamp)")
+    cursor = cursor_of(session)
+    before = datetime.now(UTC)
+    source_db.execute("INSERT INTO t VALUES (1, clock_timestamp() AT TIME ZONE 'UTC')")
+    # The snapshot was taken a moment after its transaction began.
+    after = datetime.now(UTC) + timedelta(seconds=1)
+    frozen = freeze(lambda sql: [(before, after)] if sql == CLOCKS else session.query(sql), "t", cursor, None)
+    assert not frozen.ahead
+    assert datetime.fromisoformat(frozen.watermark or "") == before.replace(tzinfo=None)
 
 
 def test_a_zone_that_is_none_is_refused(source_db: psycopg.Connection, session: SourceSession) -> None:
