@@ -25,7 +25,8 @@ _FURTHEST_BEHIND = timedelta(hours=12)
 class Clock:
     """What the clock of a cursor's writers shows, as SQL that can be cast to the cursor's type.
 
-    For values without a zone it is taken to be the clock of the row's ``load_timezone``.
+    For values without a zone it is taken to be the clock of the row's ``load_timezone``. Where theirs is
+    further west, rows of their near future pass for rows of the present.
     """
 
     #: The highest that it has shown.
