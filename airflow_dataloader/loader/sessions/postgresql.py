@@ -150,9 +150,12 @@ class PostgresqlSession:
             self._watching.close()
 
     def _begin(self) -> None:
+        replayed = self._connection.execute(transaction.REPLAYED).fetchone()
         self._connection.execute(transaction.BEGIN)
         for statement in transaction.settings():
             self._connection.execute(statement)
+        if replayed is not None and replayed[0] is not None:
+            self._connection.execute(transaction.note_replayed(replayed[0]))
         # A pooler between invents a number of its own when it is connected to.
         row = self._connection.execute("SELECT pg_backend_pid()").fetchone()
         assert row is not None, "a function has a value"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from airflow_dataloader.sources.postgresql.quoting import literal
 
 #: Settings that decide how values are written as text, and that nothing but the load ends its reading.
@@ -23,6 +25,23 @@ BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _NO_TRANSACTION_TIMEOUT = (
     "SELECT set_config(name, '0', true) FROM pg_settings WHERE name = 'transaction_timeout'"
 )
+
+
+#: When what a standby replayed last was committed, or no row. To be asked before the snapshot is taken, since
+#: the standby goes on, and the snapshot does not.
+REPLAYED = "SELECT pg_last_xact_replay_timestamp() WHERE pg_is_in_recovery()"
+
+#: Where that is noted for the rest of the transaction.
+_NOTE = "dataloader.replayed"
+
+#: The time up to which the snapshot shows what was committed. A standby that has replayed nothing since it
+#: started does not say, and counts as one that lags behind by nothing.
+SEEN_UNTIL = f"least(now(), CAST(nullif(current_setting('{_NOTE}', true), '') AS timestamptz))"
+
+
+def note_replayed(moment: datetime) -> str:
+    """Return the statement that notes the answer to :data:`REPLAYED`."""
+    return f"SET LOCAL {_NOTE} = {literal(moment.isoformat())}"
 
 
 def session_init(snapshot: str | None, *, statement_seconds: int = 0) -> str:

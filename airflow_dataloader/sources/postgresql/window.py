@@ -10,12 +10,14 @@ from airflow_dataloader.core.wall_clock import highest_until, reach
 from airflow_dataloader.exceptions import ConfigurationError, DataloaderError
 from airflow_dataloader.sources.dialect import Ask, CursorPlan, Frozen
 from airflow_dataloader.sources.postgresql.quoting import literal
+from airflow_dataloader.sources.postgresql.transaction import SEEN_UNTIL
 
 #: SQLSTATE class "data exception": a text that is no value of the type it is cast to.
 DATA_EXCEPTION = "22"
 
-#: Before the snapshot, and after it: nothing that the snapshot shows was written later than the second.
-CLOCKS = "SELECT now(), clock_timestamp()"
+#: Before the snapshot, and after it: nothing that was committed by the first is missing in the snapshot, and
+#: nothing that the snapshot shows was written later than the second.
+CLOCKS = f"SELECT {SEEN_UNTIL}, clock_timestamp()"
 
 #: No clock shows less than this long before UTC.
 _FURTHEST_BEHIND = timedelta(hours=12)
@@ -39,7 +41,7 @@ class Clock:
 
 
 _NO_CLOCK = Clock(latest="NULL", reach="NULL", doubtful="NULL")
-_INSTANTS = Clock(latest="clock_timestamp()", reach="now()", doubtful="now()")
+_INSTANTS = Clock(latest="clock_timestamp()", reach=SEEN_UNTIL, doubtful=SEEN_UNTIL)
 
 
 def freeze(ask: Ask, relation: str, cursor: CursorPlan, low: str | None) -> Frozen:
