@@ -21,7 +21,7 @@ from airflow_dataloader.exceptions import (
 from airflow_dataloader.loader.engines.protocol import Engine
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.journal import Journal
-from airflow_dataloader.loader.sessions.protocol import Snapshot, SourceSession
+from airflow_dataloader.loader.sessions.protocol import Snapshot, SnapshotKind, SourceSession
 from airflow_dataloader.sources.dialect import DescribedColumn, Dialect, ErrorContext
 
 
@@ -66,9 +66,16 @@ def open_snapshot(job: Reader) -> None:
     job.relation = job.dialect.relation(job.config.source, job.config.query)
     job.session.hold(job.relation)
     job.snapshot = job.session.open_snapshot()
+    shared = job.snapshot.id is not None
+    elsewhere = shared and job.dialect.is_elsewhere(job.session.query, job.relation)
+    if elsewhere:
+        job.snapshot = Snapshot(kind=SnapshotKind.NONE, id=None)
     job.journal.note(snapshot=job.snapshot.kind)
-    if job.snapshot.id is None and (job.config.num_partitions or 1) > 1:
-        job.journal.remark("The source shares no snapshot among connections: it was read by one of them.")
+    config = job.config
+    splits = (config.num_partitions or 1) > 1 or (elsewhere and config.partition_column is not None)
+    if job.snapshot.id is None and splits:
+        what = "foreign tables" if elsewhere else "the source"
+        job.journal.remark(f"Connections share no snapshot of {what}: one of them read everything.")
 
 
 def read_everything(job: Reader) -> ReadPlan:

@@ -160,6 +160,9 @@ class Dialect(Protocol):
         None where they do not: a query of the row's own may ask for the time.
         """
 
+    def is_elsewhere(self, ask: Ask, relation: str) -> bool:
+        """Return whether rows of the relation come from a place that the source's snapshots do not reach."""
+
     def plan_columns(
         self,
         described: Sequence[DescribedColumn],

@@ -11,6 +11,7 @@ from airflow_dataloader.sources.postgresql import (
     digest,
     errors,
     fingerprint,
+    foreign,
     keys,
     partitions,
     placeholders,
@@ -29,6 +30,7 @@ class PostgresqlDialect:
     literal = staticmethod(quoting.literal)
     fixed_sql = staticmethod(relation.fixed_sql)
     relation = staticmethod(relation.relation)
+    is_elsewhere = staticmethod(foreign.is_elsewhere)
     plan_columns = staticmethod(planning.plan_columns)
     refuse_loose_keys = staticmethod(keys.refuse_loose_keys)
     find_column = staticmethod(find_column)

@@ -1,0 +1,125 @@
+"""Foreign tables of another database, alone and below all that may hold one."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from airflow_dataloader.loader.reading import open_snapshot, plan_columns, read_everything
+from airflow_dataloader.loader.verify.look import Look
+from tests.integration.sources.reads import POSTGRESQL
+from tests.source_configs import config, endpoint_of
+
+if TYPE_CHECKING:
+    from airflow_dataloader.loader.engines.protocol import Engine
+    from airflow_dataloader.loader.sessions.protocol import SourceSession
+
+
+@pytest.fixture
+def remote(source_db: psycopg.Connection) -> psycopg.Connection:
+    """``source_db`` with ``far``, a foreign table of its own ``near``, and what is made of the two."""
+    info = source_db.info
+    source_db.execute("CREATE TABLE near AS SELECT n AS id FROM generate_series(1, 10) AS n")
+    source_db.execute("CREATE EXTENSION postgres_fdw")
+    server = sql.SQL(
+        "CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host {}, port {}, dbname {});"
+        "CREATE USER MAPPING FOR public SERVER far OPTIONS (user {}, password {})"
+    )
+    options = (info.host, str(info.port), info.dbname, info.user, info.password)
+    source_db.execute(server.format(*map(sql.Literal, options)))
+    source_db.execute("""
+        CREATE FOREIGN TABLE far (id int) SERVER far OPTIONS (table_name 'near');
+        CREATE VIEW seen AS SELECT id FROM near UNION ALL SELECT id FROM far;
+        CREATE VIEW seen_through AS SELECT count(*) AS n FROM seen;
+        CREATE TABLE parted (id int) PARTITION BY RANGE (id);
+        CREATE TABLE parted_here PARTITION OF parted FOR VALUES FROM (100) TO (200);
+        CREATE FOREIGN TABLE parted_far PARTITION OF parted FOR VALUES FROM (0) TO (100)
+            SERVER far OPTIONS (table_name 'near');
+        CREATE TABLE parent (id int);
+        CREATE FOREIGN TABLE child () INHERITS (parent) SERVER far OPTIONS (table_name 'near');
+        CREATE VIEW here AS SELECT id FROM near;
+    """)
+    return source_db
+
+
+@pytest.mark.parametrize(
+    ("relation", "elsewhere"),
+    [
+        ("far", True),
+        ("seen", True),
+        ("seen_through", True),
+        ("parted", True),
+        ("parent", True),
+        ("(SELECT id FROM near WHERE id IN (SELECT id FROM far)) AS q", True),
+        ("(WITH f AS MATERIALIZED (SELECT id FROM far) SELECT n.id FROM near n, f) AS q", True),
+        ("(SELECT (SELECT max(id) FROM far) AS id) AS q", True),
+        ("near", False),
+        ("here", False),
+        ("parted_here", False),
+        ("ONLY parent", False),
+        ("(SELECT id FROM near) AS q", False),
+    ],
+)
+def test_whatever_holds_a_foreign_table_is_elsewhere(
+    remote: psycopg.Connection, session: SourceSession, relation: str, elsewhere: bool
+) -> None:
+    session.open_snapshot()
+    assert POSTGRESQL.is_elsewhere(session.query, relation) is elsewhere
+
+
+def test_no_snapshot_reaches_a_foreign_table(remote: psycopg.Connection, session: SourceSession) -> None:
+    """If one did some day, such tables could be read in parts."""
+    snapshot = session.open_snapshot()
+    assert session.query("SELECT count(*) FROM far") == [(10,)]
+    remote.execute("INSERT INTO near VALUES (11)")
+    with psycopg.connect(remote.info.dsn, password=remote.info.password) as reader:
+        reader.execute(POSTGRESQL.session_init(snapshot.id))
+        assert reader.execute("SELECT count(*) FROM near").fetchone() == (10,)
+        assert reader.execute("SELECT count(*) FROM far").fetchone() == (11,)
+    assert session.query("SELECT count(*) FROM far") == [(10,)]
+
+
+@pytest.mark.parametrize(
+    ("query", "kind", "parts", "notes"),
+    [
+        (
+            "SELECT id FROM far",
+            "none",
+            1,
+            ("Connections share no snapshot of foreign tables: one of them read everything.",),
+        ),
+        ("SELECT id FROM near", "exported", 4, ()),
+    ],
+)
+def test_foreign_tables_are_read_by_one_connection(
+    remote: psycopg.Connection,
+    session: SourceSession,
+    query: str,
+    kind: str,
+    parts: int,
+    notes: tuple[str, ...],
+) -> None:
+    row = config(query=query, partition_column="id", num_partitions=4)
+    # An engine is asked for nothing where the row says how many parts it wants.
+    look = Look(
+        config=row,
+        engine=cast("Engine", SimpleNamespace(parallelism=2)),
+        session=session,
+        dialect=POSTGRESQL,
+        endpoint=endpoint_of(remote),
+    )
+    open_snapshot(look)
+    plan_columns(look)
+    assert max(1, len(read_everything(look).partitions)) == parts
+    receipt = look.journal.receipt
+    assert (receipt.snapshot, receipt.partitions, receipt.notes) == (kind, parts, notes)
+
+
+def test_where_no_foreign_table_is_no_plan_is_asked_for(
+    source_db: psycopg.Connection, session: SourceSession
+) -> None:
+    assert not POSTGRESQL.is_elsewhere(session.query, "what is not there")
