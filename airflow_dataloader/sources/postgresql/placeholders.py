@@ -7,7 +7,7 @@ import re
 #: What the driver does not look into, in the order in which a text is taken apart.
 _OPAQUE = re.compile(
     r"""
-      [eE]'(?:[^'\\]|\\.|'')*'      # escape string
+      (?<![\w$])[eE]'(?:[^'\\]|\\.|'')*'  # escape string
     | '(?:[^']|'')*'                # string
     | "(?:[^"]|"")*"                # identifier
     | --[^\r\n]*                    # comment to the end of the line

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from airflow_dataloader.sources.postgresql.quoting import literal
 
-#: Settings that decide how values are written as text, and that nothing but the load ends its reading.
+#: Settings that decide how values are written as text, and how a query's own texts are read.
 STYLES = {
     "TimeZone": "UTC",
     "DateStyle": "ISO, YMD",
@@ -14,6 +14,7 @@ STYLES = {
     "extra_float_digits": "3",
     "bytea_output": "hex",
     "xmloption": "content",
+    "standard_conforming_strings": "on",
 }
 
 #: Milliseconds to wait for a lock: somebody rebuilds the table.

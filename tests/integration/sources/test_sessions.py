@@ -99,6 +99,21 @@ def test_where_no_snapshot_can_be_shared_the_session_still_sees_one_state(
         source_db.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
+def test_a_backslash_means_itself_whatever_the_database_says(
+    source_db: psycopg.Connection, open_source: Callable[..., SourceSession]
+) -> None:
+    source_db.execute(f"ALTER DATABASE {source_db.info.dbname} SET standard_conforming_strings = off")
+    source_db.execute(f"ALTER DATABASE {source_db.info.dbname} SET backslash_quote = on")
+    session = open_source()
+    relation = r"(SELECT '50\%' AS a, 1 AS b WHERE '\' <> '?') AS q"
+    session.hold(relation)
+    snapshot = session.open_snapshot()
+    assert session.query(f"SELECT a FROM {relation}") == [("50\\%",)]
+    with reader(source_db) as other:
+        other.execute(POSTGRESQL.session_init(snapshot.id))
+        assert other.execute(f"SELECT a FROM {relation}").fetchall() == [("50\\%",)]
+
+
 @pytest.mark.parametrize("relation", ["t", "p", "(SELECT * FROM v) AS q"])
 def test_rows_of_a_table_that_is_rebuilt_meanwhile_are_seen(
     source_db: psycopg.Connection, session: SourceSession, relation: str

@@ -17,6 +17,8 @@ from airflow_dataloader.sources.postgresql.quoting import literal, quote
         ("SELECT 'it''s ?' ? 1", "SELECT 'it''s ?' ?? 1"),
         (r"SELECT E'\'?' ? 1", r"SELECT E'\'?' ?? 1"),
         (r"SELECT '\' ? '?'", r"SELECT '\' ?? '?'"),
+        (r"a LIKE '50\%' ESCAPE'\' AND b = '?' ? 1", r"a LIKE '50\%' ESCAPE'\' AND b = '?' ?? 1"),
+        (r"SELECT date'\', é'?', a$e'\', (e'\'?')", r"SELECT date'\', é'?', a$e'\', (e'\'?')"),
         ("SELECT 1 -- why?\n ? 2", "SELECT 1 -- why?\n ?? 2"),
         ("SELECT /* a? /* b? */ c? */ 1 ? 2", "SELECT /* a? /* b? */ c? */ 1 ?? 2"),
         ("SELECT a$b$ ? c$b$", "SELECT a$b$ ?? c$b$"),
