@@ -25,6 +25,7 @@ from airflow_dataloader.core.strategy import (
     Strategy,
     ValuePolicy,
 )
+from airflow_dataloader.core.zones import SHADOWED
 
 #: Source types that the documents name. A row of any of them can be claimed.
 DB_TYPES = frozenset({"mssql", "oracle", "postgresql", "snowflake", "snowflake_pem", "clickhouse"})
@@ -179,6 +180,15 @@ def _rolling_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
                 "rolling_days",
                 f"is {days}, and rolling needs at least 1",
                 "set the number of days to keep fresh",
+            )
+        )
+    zone = text(snapshot, "load_timezone") or ""
+    if zone.upper() in SHADOWED:
+        found.append(
+            Problem(
+                "load_timezone",
+                f"is {zone}, by which sources mean an offset that has no summer time",
+                "use the name of a place, such as Europe/Berlin or Europe/Athens",
             )
         )
     return found

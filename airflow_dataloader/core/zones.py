@@ -6,6 +6,10 @@ from zoneinfo import ZoneInfo
 
 from airflow_dataloader.exceptions import ConfigurationError
 
+#: Zones with summer time that PostgreSQL does not find under their names, since it takes each for the
+#: abbreviation of one offset.
+SHADOWED = frozenset({"CET", "EET", "MET", "WET"})
+
 
 def read_zone(name: str) -> ZoneInfo:
     """Return the zone called ``name``; raise ConfigurationError if there is none."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from airflow_dataloader.core.zones import SHADOWED
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.sources.postgresql.days import first_sql
 from tests.integration.sources.reads import POSTGRESQL
@@ -63,6 +66,21 @@ def test_no_window_begins_before_the_first_day_that_the_target_keeps(
     source_db: psycopg.Connection, base: str, begin: str
 ) -> None:
     assert first(source_db, base, 2_147_483_647, "Asia/Tokyo", "2026-03-01 00:00:00+00") == begin
+
+
+def test_the_zones_that_postgresql_takes_for_something_else_are_known(source_db: psycopg.Connection) -> None:
+    abbreviated = (
+        "SELECT name FROM pg_timezone_names "
+        "WHERE upper(name) IN (SELECT upper(abbrev) FROM pg_timezone_abbrevs)"
+    )
+    names = {name for (name,) in source_db.execute(abbreviated)}
+    assert names > SHADOWED
+    moments = [datetime(2026, month, 1, tzinfo=UTC) for month in range(1, 13)]
+    asked = "SELECT array_agg(at AT TIME ZONE %s ORDER BY at) FROM unnest(%s::timestamptz[]) AS at"
+    for name in names:
+        row = source_db.execute(asked, [name, moments]).fetchone()
+        walls = [moment.astimezone(ZoneInfo(name)).replace(tzinfo=None) for moment in moments]
+        assert (row == (walls,)) is (name not in SHADOWED)
 
 
 def test_a_zone_that_only_postgresql_s_offsets_would_take_is_refused(

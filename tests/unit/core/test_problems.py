@@ -41,6 +41,11 @@ def faults(**overrides: Any) -> list[str]:
         ({"load_strategy": "rolling"}, ["rolling_column", "rolling_days"]),
         ({"load_strategy": "rolling", "rolling_column": "day", "rolling_days": 0}, ["rolling_days"]),
         ({"load_strategy": "rolling", "rolling_column": "day", "rolling_days": -3}, ["rolling_days"]),
+        (
+            {"load_strategy": "rolling", "rolling_column": "day", "rolling_days": 1, "load_timezone": "CET"},
+            ["load_timezone"],
+        ),
+        ({"load_strategy": "full", "load_timezone": "CET"}, []),
         ({"incremental_type": "datetime"}, ["incremental_type"]),
         ({"value_policy": "round"}, ["value_policy"]),
         ({"schema_policy": "sideways"}, ["schema_policy"]),
