@@ -153,7 +153,8 @@ def explained(job: Reader, where: str | None) -> Iterator[None]:
         # They speak of the target, and the next load acts on them: no text in them makes another of them.
         raise
     except DataloaderError as error:
-        context = ErrorContext(endpoint=job.endpoint, from_query=job.config.query is not None)
+        from_query = job.config.query is not None
+        context = ErrorContext(endpoint=job.endpoint, from_query=from_query, relation=job.relation)
         known = job.dialect.recognise(error.message, context)
         if known is None and isinstance(error, SourceRefused):
             known = job.dialect.diagnose(job.session.query, job.described, job.relation, where)

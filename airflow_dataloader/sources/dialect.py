@@ -137,6 +137,8 @@ class ErrorContext:
     endpoint: Endpoint
     #: Whether the row reads a query instead of a table.
     from_query: bool = False
+    #: The FROM item; empty where nothing was read yet.
+    relation: str = ""
 
 
 class Dialect(Protocol):

@@ -26,7 +26,7 @@ from airflow_dataloader.sources.postgresql.describe import (
     described,
     types_sql,
 )
-from airflow_dataloader.sources.postgresql.errors import explain
+from airflow_dataloader.sources.postgresql.errors import explain, undecodable
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class PostgresqlSession:
 
     def describe(self, relation: str) -> tuple[DescribedColumn, ...]:
         """Return the relation's columns, read from the description of an empty result."""
-        self._context = replace(self._context, from_query=relation.startswith("("))
+        self._context = replace(self._context, from_query=relation.startswith("("), relation=relation)
         with self._explained():
             columns = _columns(self._execute(describe_sql(relation)))
             types = self._execute(types_sql(columns)).fetchall() if columns else []
@@ -78,7 +78,7 @@ class PostgresqlSession:
         TRUNCATE and rewrites show in older snapshots, too, and the rows that came with them do not. A
         transaction whose first statement waits for the lock has its snapshot from before; so another waits.
         """
-        self._context = replace(self._context, from_query=relation.startswith("("))
+        self._context = replace(self._context, from_query=relation.startswith("("), relation=relation)
         with self._explained():
             self._holding = psycopg.connect(**psycopg_kwargs(self._endpoint))
             self._asking = True
@@ -185,6 +185,8 @@ class PostgresqlSession:
             yield
         except psycopg.Error as error:
             raise self._ours(error) from None
+        except UnicodeDecodeError:
+            raise undecodable(self._context) from None
 
     def _ours(self, error: psycopg.Error) -> DataloaderError:
         ours = explain(error.sqlstate, _said(error), self._context)

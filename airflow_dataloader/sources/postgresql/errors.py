@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from airflow_dataloader.core.scrub import scrub
-from airflow_dataloader.exceptions import DataloaderError
+from airflow_dataloader.exceptions import DataloaderError, ValueRefused
 from airflow_dataloader.sources.dialect import ErrorContext
-from airflow_dataloader.sources.postgresql.meanings import OWN, RELATION, code_of, meaning_of
+from airflow_dataloader.sources.postgresql.meanings import NOT_UTF_8, OWN, RELATION, code_of, meaning_of
 from airflow_dataloader.sources.postgresql.refusal import understand
 
 #: Characters of PostgreSQL's own text that a message keeps.
@@ -22,12 +22,18 @@ _SAID = re.compile(
 _BAD_VALUE = re.compile(r"Bad value for type \S+")
 
 
+#: pgjdbc's words for a text that is not UTF-8.
+_UNDECODABLE = "Invalid character data was found"
+
+
 def explain(sqlstate: str | None, message: str, context: ErrorContext) -> DataloaderError:
     """Return our own error for one of PostgreSQL's; its text is free of the login's password."""
     refusal = understand(message)
     if refusal is not None:
         return refusal
     code = code_of(sqlstate, message)
+    if code == NOT_UTF_8:
+        return undecodable(context)
     meaning = meaning_of(code)
     said = scrub(" ".join(message.split()), [context.endpoint.password])[:_LONGEST].rstrip(".")
     field = meaning.field
@@ -49,7 +55,24 @@ def recognise(message: str, context: ErrorContext) -> DataloaderError | None:
     refusal = understand(message)
     if refusal is not None:
         return refusal
+    if _UNDECODABLE in message:
+        return undecodable(context)
     found = _SAID.search(message)
     if found is None or _BAD_VALUE.search(found.group(1)):
         return None
     return explain(None, found.group(1), context)
+
+
+def undecodable(context: ErrorContext) -> ValueRefused:
+    """Return the error for a text or a name that is not UTF-8.
+
+    It has no SQLSTATE: that is of a class that speaks of what a statement says, and this is about the data.
+    """
+    what = "The row's query" if context.from_query else context.relation or "The source"
+    # convert_from alone converts nothing in such a database.
+    decoded = "convert_from(convert(convert_to(name, 'SQL_ASCII'), 'LATIN1', 'UTF8'), 'SQL_ASCII')"
+    return ValueRefused(
+        f"{what} holds a text that is not UTF-8, as a database of encoding SQL_ASCII may.",
+        field="query",
+        fix=f"say in a query what the text is, such as {decoded} AS name for LATIN1",
+    )

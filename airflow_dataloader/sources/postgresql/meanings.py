@@ -15,6 +15,9 @@ from airflow_dataloader.exceptions import (
 #: Placeholder for the field that holds the relation: the table's name, or the query.
 RELATION = "relation"
 
+#: SQLSTATE of a text that is not of the encoding that it has to be sent in, which is UTF-8.
+NOT_UTF_8 = "22021"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Meaning:
@@ -164,6 +167,7 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (r"cannot execute .* in a read-only transaction", "25006"),
     (r"cross-database references", "CATALOG"),
     (r"syntax error at", "42601"),
+    (r"invalid byte sequence for encoding", NOT_UTF_8),
     (r"[Cc]onnection refused|Connection to \S+ refused|connection attempt failed", "08001"),
     (r"timeout expired|connect timed out", "08001"),
     (r"could not translate host name|failed to resolve host|UnknownHostException", "08001"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from airflow_dataloader.exceptions import (
@@ -134,6 +136,20 @@ def test_an_engine_s_text_is_recognised_by_the_driver_s_words(
 
 def test_a_connection_refused_by_the_driver_s_words_is_unreachable() -> None:
     assert explain(None, "Connection to 10.0.0.1:5432 refused. Check the hostname", TABLE).sqlstate == "08001"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "PSQLException: Invalid character data was found.  This is most likely caused by stored data",
+        'PSQLException: ERROR: invalid byte sequence for encoding "UTF8": 0xfc\n\tat x',
+    ],
+)
+def test_text_that_is_not_utf_8_names_the_relation(text: str) -> None:
+    error = recognise(text, replace(TABLE, relation='"shop"."t"'))
+    assert isinstance(error, ValueRefused)
+    assert error.message.startswith('"shop"."t" holds a text that is not UTF-8')
+    assert "LATIN1" in (error.fix or "")
 
 
 def test_a_refused_value_is_recognised_first() -> None:
