@@ -37,6 +37,8 @@ MADE = "made"
 #: Fact of a commit that keeps what the table held: the table's version that the load has looked at, and its
 #: digest. What somebody puts in the table's place after that is found above it, below the commit.
 BASE = "base"
+#: Fact of a commit whose key columns are kept as texts: what those depend on at the source, by column.
+KEYS = "keys"
 
 #: Marks our entries among the user metadata of a table's history; the value is the format's version.
 MARK = "adl"

@@ -152,7 +152,7 @@ def _is_as_left(job: Job, progress: Progress, table: Target | None, done: Mappin
         return False
     if not done:
         return progress.staged or table is None or not table.filled
-    if table is None or not table.continuous:
+    if table is None or not table.continuous or job.respelled(table):
         return False
     if progress.staged:
         return dict(table.columns) == {column.name: column.type for column in job.columns}

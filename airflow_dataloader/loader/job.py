@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Engine as ControlEngine
 
 from airflow_dataloader.control.lease import Started
-from airflow_dataloader.core.commit import Commit, app_id
+from airflow_dataloader.core.commit import KEYS, Commit, app_id
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.load_columns import Stamp
 from airflow_dataloader.core.names import TargetName
@@ -76,13 +76,37 @@ class Job:
         """Whether the load replaces the table: it is new or empty, or ``load_full`` asks."""
         return self.config.load_full or self.target is None or not self.target.filled
 
+    @property
+    def key_spellings(self) -> dict[str, str]:
+        """What the texts of the key depend on, by the target's name of the column; none for other types."""
+        names = {name.casefold() for name in self.config.primary_key}
+        both = zip(self.described, self.columns, strict=True)
+        return {
+            planned.name: self.dialect.key_spelling(column)
+            for column, planned in both
+            if column.name.casefold() in names and planned.type == "string"
+        }
+
+    def respelled(self, table: Target | None) -> dict[str, str]:
+        """Return the key columns whose values had other texts when the table was written to last: how then.
+
+        A commit that does not say how is one of a version that did not write it down.
+        """
+        commits = table.commits if table is not None else ()
+        newest = next((entry.commit.facts for entry in commits if entry.commit.publishes), {})
+        before: Mapping[str, str] = newest.get(KEYS, {})
+        now = self.key_spellings
+        return {name: then for name, then in before.items() if now.get(name, then) != then}
+
     def commit(self, step: int, facts: Mapping[str, Any]) -> Commit:
         """Return the identity of write number ``step``, with the facts that a repair needs."""
-        common = {
+        common: dict[str, Any] = {
             "content_hash": self.config.content_hash,
             "watermark_hash": self.config.watermark_hash,
             "strategy": str(self.config.strategy),
         }
+        if spellings := self.key_spellings:
+            common |= {KEYS: spellings}
         return Commit(
             app_id=self.app_id,
             epoch=self.started.epoch,

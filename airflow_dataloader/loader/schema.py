@@ -9,7 +9,7 @@ from airflow_dataloader.core.clustering import clustering
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.load_columns import OWN_COLUMNS, mark_for, refuse_collision, stamp_for
 from airflow_dataloader.core.schema_change import decide, difference
-from airflow_dataloader.core.strategy import NEEDS_CURSOR, Strategy
+from airflow_dataloader.core.strategy import NEEDS_CURSOR, DeletePolicy, Strategy
 from airflow_dataloader.exceptions import ConfigurationError, SchemaRefused
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.reading import take_columns
@@ -29,6 +29,7 @@ def decide_schema(job: Job) -> None:
         job.schema = decide(job.columns, held, config.schema_policy, replaces=replaces)
         if not replaces:
             _refuse_new_keys(job)
+            _refuse_other_keys(job)
         if job.schema.ignored:
             _leave_out(job)
         _add_load_columns(job)
@@ -88,6 +89,21 @@ def _refuse_new_keys(job: Job) -> None:
                 field="primary_key_cols",
                 fix="set load_full = 'true' on the row to replace the table once with the source's columns",
             )
+
+
+def _refuse_other_keys(job: Job) -> None:
+    """Refuse a key of another type at the source whose values the target holds under other texts."""
+    if job.config.strategy not in NEEDS_CURSOR and job.config.delete_policy is DeletePolicy.IGNORE:
+        return
+    for name, before in job.respelled(job.target).items():
+        (column,) = (column for column in job.columns if column.name == name)
+        raise SchemaRefused(
+            f"Key column {name} of {job.config.label} is {column.source_type} at the source, and the target "
+            f"holds its values as texts of {before}: rows that are there would come a second time.",
+            field="primary_key_cols",
+            fix="change the type back, or set load_full = 'true' on the row to replace the table once with "
+            "the source's keys",
+        )
 
 
 def _leave_out(job: Job) -> None:

@@ -183,6 +183,9 @@ class Dialect(Protocol):
     def refuse_loose_keys(self, described: Sequence[DescribedColumn], keys: Collection[str]) -> None:
         """Raise ConfigurationError for a key column of a type that has several texts for equal values."""
 
+    def key_spelling(self, column: DescribedColumn) -> str:
+        """Return what the texts of a key column's values depend on; the same for types that spell alike."""
+
     def find_column(self, columns: Sequence[PlannedColumn], name: str, *, field: str) -> PlannedColumn:
         """Return the column called ``name`` at the source: exactly, else the only one without regard to case.
 

@@ -33,6 +33,7 @@ class PostgresqlDialect:
     is_elsewhere = staticmethod(foreign.is_elsewhere)
     plan_columns = staticmethod(planning.plan_columns)
     refuse_loose_keys = staticmethod(keys.refuse_loose_keys)
+    key_spelling = staticmethod(keys.key_spelling)
     find_column = staticmethod(find_column)
     cursor = staticmethod(cursor.cursor)
     freeze = staticmethod(window.freeze)

@@ -13,6 +13,12 @@ _LOOSE = frozenset({"interval", "citext", "jsonb", "numrange", "nummultirange"})
 #: Those whose values are kept as such, and as texts only where they stand in an array.
 _LOOSE_IN_ARRAYS = frozenset({"numeric", "float4", "float8", "bpchar", *_LOOSE})
 
+#: Types with the same texts for the same values, by the one that stands for them.
+_ALIKE = {"varchar": "text", "name": "text", "char": "text", "int2": "int8", "int4": "int8"}
+
+#: Types that fill their values up to a length.
+_PADDED = frozenset({"bpchar", "bit"})
+
 
 def refuse_loose_keys(described: Sequence[DescribedColumn], keys: Collection[str]) -> None:
     """Raise ConfigurationError for a key column whose type has several texts for equal values.
@@ -36,9 +42,22 @@ def in_one_spelling(column: DescribedColumn, x: str) -> str:
     return f"trim_scale({x})" if column.base == "numeric" else x
 
 
+def key_spelling(column: DescribedColumn) -> str:
+    """Return what a value's text depends on: the type, without what makes no difference to texts."""
+    name = _type_name(column)
+    kind = column.declared.removesuffix("[]") if name in _PADDED else _ALIKE.get(name, name)
+    return f"{kind}[]" if column.array else kind
+
+
 def _is_loose(column: DescribedColumn) -> bool:
+    name = _type_name(column)
+    if column.array:
+        return name in _LOOSE_IN_ARRAYS
+    return name in _LOOSE or (name == "bpchar" and column.modifier < 0)
+
+
+def _type_name(column: DescribedColumn) -> str:
+    """Return the type's bare name, of an array its elements'."""
     # A type of an extension is named with its schema where that is not searched.
     name = column.base.rpartition(".")[2]
-    if column.array:
-        return name.removeprefix("_").removesuffix("[]") in _LOOSE_IN_ARRAYS
-    return name in _LOOSE or (name == "bpchar" and column.modifier < 0)
+    return name.removeprefix("_").removesuffix("[]") if column.array else name

@@ -226,6 +226,37 @@ def test_a_key_that_the_target_s_rows_do_not_have_is_refused(bench: Bench) -> No
     assert "Key column code is new" in bench.fail(row).message
 
 
+def test_a_key_that_got_other_texts_at_the_source_is_refused(bench: Bench) -> None:
+    bench.source.execute("CREATE TABLE items (code char(3) PRIMARY KEY, at timestamptz, v integer)")
+    bench.source.execute("INSERT INTO items VALUES ('ab', now() - '1 h'::interval, 1)")
+    row = bench.row(load_strategy="incremental", primary_key_cols="code", incremental_column="at")
+    bench.succeed(row)
+    before = version(bench)
+    bench.source.execute("ALTER TABLE items ALTER code TYPE char(5)")
+    bench.source.execute("UPDATE items SET v = 2, at = now()")
+    failed = bench.fail(row)
+    assert f"Key column code of config_id {row} " in failed.message
+    assert "is character(5) at the source, and the target holds its values as texts of character(3)" in (
+        failed.message
+    )
+    assert (failed.receipt.rows_read, version(bench)) == (None, before)
+    bench.set(row, load_full="true")
+    bench.succeed(row)
+    assert bench.target_rows() == bench.source_rows()
+    bench.succeed(row)
+
+
+def test_a_key_that_keeps_its_texts_may_change_its_type(bench: Bench) -> None:
+    bench.source.execute("CREATE TABLE items (code varchar(3) PRIMARY KEY, at timestamptz, v integer)")
+    bench.source.execute("INSERT INTO items VALUES ('ab', now() - '1 h'::interval, 1)")
+    row = bench.row(load_strategy="incremental", primary_key_cols="code", incremental_column="at")
+    bench.succeed(row)
+    bench.source.execute("ALTER TABLE items ALTER code TYPE text")
+    bench.source.execute("UPDATE items SET v = 2, at = now()")
+    bench.succeed(row)
+    assert bench.target_rows() == bench.source_rows()
+
+
 def test_a_source_that_has_nothing_of_the_target_is_not_loaded_as_nothing(bench: Bench) -> None:
     row = begin(bench, "full", schema_policy="ignore")
     bench.source.execute("ALTER TABLE items RENAME TO old; CREATE TABLE items (other integer)")

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_dataloader.core.commit import txn_version
+from airflow_dataloader.core.commit import FENCE_STEP, KEYS, Commit, txn_version
+from airflow_dataloader.core.strategy import ValuePolicy
 from airflow_dataloader.exceptions import LeaseLost
+from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
+from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.observer import Moment
+from airflow_dataloader.sources.dialect import DescribedColumn
+from airflow_dataloader.sources.postgresql.planning import plan_columns
 from tests.unit.loader.jobs import job, target
 
 
@@ -17,6 +22,41 @@ def test_a_commit_carries_row_epoch_step_and_facts() -> None:
     assert commit.metadata_id == 41
     assert commit.facts["low"] == "a"
     assert commit.facts["content_hash"] == job().config.content_hash
+
+
+def keyed(base: str, declared: str) -> Job:
+    """Return a job whose key is a number and a column of this type."""
+    load = job(primary_key_cols="ID, code")
+    load.described = (
+        DescribedColumn(name="id", base="int4", declared="integer"),
+        DescribedColumn(name="code", base=base, declared=declared, modifier=7),
+        DescribedColumn(name="name", base="text", declared="text"),
+    )
+    load.columns = plan_columns(load.described, ValuePolicy.FAIL).columns
+    return load
+
+
+def held(*commits: Commit) -> Target:
+    entries = tuple(HistoryEntry(table_version=3, commit=commit) for commit in commits)
+    return Target(version=3, columns={}, commits=entries, filled=True, continuous=True)
+
+
+def test_a_commit_says_what_the_texts_of_its_key_depend_on() -> None:
+    assert keyed("bpchar", "character(3)").commit(1, {}).facts[KEYS] == {"code": "character(3)"}
+    assert KEYS not in job().commit(1, {}).facts
+
+
+def test_a_key_of_another_type_has_other_texts_than_the_newest_commit_that_published() -> None:
+    old, now = keyed("bpchar", "character(3)"), keyed("bpchar", "character(5)")
+    table = held(now.commit(FENCE_STEP, {}), old.commit(2, {}), now.commit(1, {}))
+    assert now.respelled(table) == {"code": "character(3)"}
+    assert old.respelled(table) == {}
+
+
+def test_what_no_commit_says_is_not_taken_for_another_type() -> None:
+    now = keyed("bpchar", "character(5)")
+    assert now.respelled(None) == {}
+    assert now.respelled(held(job().commit(1, {}), keyed("bpchar", "character(3)").commit(1, {}))) == {}
 
 
 def test_a_stage_is_the_load_s_own_among_all_installations_and_beside_the_target() -> None:

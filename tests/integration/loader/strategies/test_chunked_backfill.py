@@ -274,6 +274,18 @@ def test_a_type_that_no_chunk_s_column_can_become_begins_anew(bench: Bench) -> N
     assert bench.target_rows() == bench.source_rows()
 
 
+def test_a_key_that_got_other_texts_begins_anew(bench: Bench) -> None:
+    make(bench)
+    bench.source.execute("ALTER TABLE items ALTER id TYPE char(5)")
+    row = bench.row(**CHUNKED)
+    bench.observer = Breaking(Moment.CHUNKED, 2)
+    bench.fail(row)
+    bench.source.execute("ALTER TABLE items ALTER id TYPE char(7)")
+    bench.observer = LogObserver()
+    assert "begins anew" in bench.succeed(row).message
+    assert bench.target_rows() == bench.source_rows()
+
+
 def test_progress_is_seen_while_it_runs_and_a_cancel_stops_it_between_chunks(bench: Bench) -> None:
     make(bench)
     row = bench.row(**CHUNKED)

@@ -6,7 +6,7 @@ import pytest
 
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.sources.dialect import DescribedColumn
-from airflow_dataloader.sources.postgresql.keys import refuse_loose_keys
+from airflow_dataloader.sources.postgresql.keys import key_spelling, refuse_loose_keys
 
 
 @pytest.mark.parametrize("declared", ["citext", "public.citext"])
@@ -21,3 +21,43 @@ def test_an_array_of_them_is_refused() -> None:
     column = DescribedColumn(name="mails", base="citext[]", declared="citext[]", array=True)
     with pytest.raises(ConfigurationError):
         refuse_loose_keys([column], ["mails"])
+
+
+def described(declared: str, base: str, *, array: bool = False) -> DescribedColumn:
+    return DescribedColumn(name="code", base=base, declared=declared, array=array)
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        (described("character varying(10)", "varchar"), described("text", "text")),
+        (described("name", "name"), described("character varying(20)", "varchar")),
+        (described("numeric(10,2)", "numeric"), described("numeric", "numeric")),
+        (described("timestamp(3)", "timestamp"), described("timestamp", "timestamp")),
+        (described("shop.mood", "shop.mood"), described("mood", "mood")),
+        (described("integer[]", "_int4", array=True), described("bigint[]", "_int8", array=True)),
+    ],
+)
+def test_types_that_spell_their_values_alike_are_the_same(
+    before: DescribedColumn, now: DescribedColumn
+) -> None:
+    assert key_spelling(before) == key_spelling(now)
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        (described("character(3)", "bpchar"), described("character(5)", "bpchar")),
+        (described("character varying(3)", "varchar"), described("character(3)", "bpchar")),
+        (described("bit(3)", "bit"), described("bit(5)", "bit")),
+        (described("inet", "inet"), described("cidr", "cidr")),
+        (described("time without time zone", "time"), described("time with time zone", "timetz")),
+        (described("macaddr", "macaddr"), described("macaddr8", "macaddr8")),
+        (described("date[]", "_date", array=True), described("timestamp[]", "_timestamp", array=True)),
+        (described("text", "text"), described("text[]", "_text", array=True)),
+    ],
+)
+def test_types_that_spell_their_values_otherwise_are_not(
+    before: DescribedColumn, now: DescribedColumn
+) -> None:
+    assert key_spelling(before) != key_spelling(now)
