@@ -68,10 +68,10 @@ def decide(
 
 
 def can_take(target: Mapping[str, str], columns: Sequence[PlannedColumn]) -> bool:
-    """Return whether rows of ``columns`` can be added to the target's, some of its types becoming wider."""
+    """Return whether the target has all of ``columns``, some of its types becoming wider."""
     held = {name.casefold(): kind for name, kind in target.items()}
-    both = [(column.type, held.get(column.name.casefold(), column.type)) for column in columns]
-    return all(fits(planned, there) or widens(there, planned) for planned, there in both)
+    both = [(column.type, held.get(column.name.casefold())) for column in columns]
+    return all(there and (fits(planned, there) or widens(there, planned)) for planned, there in both)
 
 
 def misfit(

@@ -34,10 +34,14 @@ def test_an_absent_target_becomes_what_is_planned(policy: SchemaPolicy, replaces
 
 
 def test_a_table_takes_what_its_columns_hold_or_can_become() -> None:
-    assert can_take(HELD, columns(ID="smallint", name="string", colour="string"))
+    assert can_take(HELD, columns(ID="smallint", name="string"))
     assert can_take(HELD, columns(id="bigint"))
     assert not can_take(HELD, columns(id="string"))
-    assert not can_take(HELD, columns(colour="string", NAME="int"))
+    assert not can_take(HELD, columns(id="int", NAME="int"))
+
+
+def test_a_table_cannot_take_a_column_that_it_lacks() -> None:
+    assert not can_take(HELD, columns(id="int", colour="string"))
 
 
 def test_evolve_adds_and_widens_and_keeps_what_is_gone() -> None:

@@ -274,6 +274,29 @@ def test_a_type_that_no_chunk_s_column_can_become_begins_anew(bench: Bench) -> N
     assert bench.target_rows() == bench.source_rows()
 
 
+@pytest.mark.parametrize("change", ["ADD v integer DEFAULT 7", "RENAME name TO title"])
+def test_a_column_that_the_chunks_do_not_have_begins_anew(bench: Bench, change: str) -> None:
+    make(bench)
+    row = bench.row(**CHUNKED)
+    bench.observer = Breaking(Moment.CHUNKED, 2)
+    bench.fail(row)
+    bench.source.execute(f"ALTER TABLE items {change}")
+    bench.observer = LogObserver()
+    assert "begins anew" in bench.succeed(row).message
+    assert bench.target_rows() == bench.source_rows()
+
+
+def test_a_new_column_that_is_ignored_begins_nothing_anew(bench: Bench) -> None:
+    make(bench)
+    row = bench.row(**CHUNKED, schema_policy="ignore")
+    bench.observer = Breaking(Moment.CHUNKED, 2)
+    bench.fail(row)
+    bench.source.execute("ALTER TABLE items ADD v integer DEFAULT 7")
+    bench.observer = LogObserver()
+    assert "Went on with chunk 3" in bench.succeed(row).message
+    assert bench.target_rows() == bench.source_rows("SELECT id, name, at FROM items")
+
+
 def test_a_key_that_got_other_texts_begins_anew(bench: Bench) -> None:
     make(bench)
     bench.source.execute("ALTER TABLE items ALTER id TYPE char(5)")
