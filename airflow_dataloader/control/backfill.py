@@ -20,7 +20,8 @@ SELECT b.id, b.mode, b.content_hash, b.high, b.watermark, b.started_by,
     coalesce(h.writer_epoch, h.epoch, 0) AS epoch, h.config_snapshot ->> 'load_full' AS load_full,
     (SELECT jsonb_agg(jsonb_build_object(
             'number', c.number, 'low', c.low, 'high', c.high, 'null_cursor', c.null_cursor,
-            'rows_published', c.rows_published, 'target_version', c.target_version) ORDER BY c.number)
+            'rows_read', c.rows_read, 'rows_published', c.rows_published,
+            'target_version', c.target_version) ORDER BY c.number)
         FROM control.load_chunk c WHERE c.backfill_id = b.id) AS chunks
 FROM control.backfill b LEFT JOIN control.historical_metadata h ON h.id = b.started_by
 WHERE b.config_id = :config_id AND b.status = 'open'""")
@@ -77,6 +78,8 @@ class Chunk:
     high: str | None = None
     #: The rows without a cursor instead of a range.
     null_cursor: bool = False
+    #: Rows that were read of it last; None: not on record.
+    rows_read: int | None = None
     #: Rows that its commit brought, 0 also where it needed none; None: not on record.
     rows_published: int | None = None
     #: Version of the table that it was committed to.

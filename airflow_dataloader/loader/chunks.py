@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from airflow_dataloader.control.backfill import Chunk
@@ -20,12 +21,15 @@ from airflow_dataloader.loader.reading import read_where
 from airflow_dataloader.loader.staging import note_duplicates, stage_rows
 from airflow_dataloader.sources.dialect import CursorPlan
 
+#: Chunks that a remark names.
+_NAMED = 5
+
 
 def load_chunks(job: Job, progress: Progress) -> None:
     """Load what is left of the plan, chunk by chunk, each in a commit of its own."""
     cursor = job.dialect.cursor(job.described, job.columns, job.config)
     begun = progress.begun
-    for chunk in progress.left:
+    for chunk in chunks_to_load(job, progress, cursor):
         with job.journal.one_part():
             begun = _load(job, progress, chunk, cursor, begun=begun) or begun
         receipt = job.journal.receipt
@@ -37,6 +41,41 @@ def load_chunks(job: Job, progress: Progress) -> None:
         )  # fmt: skip
         patiently(told, until=job.keeper.deadline)
         job.reached(Moment.CHUNKED)
+
+
+def chunks_to_load(job: Job, progress: Progress, cursor: CursorPlan) -> tuple[Chunk, ...]:
+    """Return what is left, after the chunks that are done and have more rows at the source than were read.
+
+    A row whose cursor was NULL or higher when they were read is in no chunk that is left, and below every
+    window to come. Rows that they have no more are deleted, or come with another chunk or window. Of how many
+    were read nothing is known where a commit was found in the table's history.
+    """
+    done = progress.plan.chunks[: len(progress.plan.chunks) - len(progress.left)]
+    if progress.finished or not done:
+        return progress.left
+    with job.journal.during(Phase.PLAN):
+        rows = _rows_now(job, progress, done, cursor)
+    both = zip(done, rows, strict=True)
+    grown = [chunk for chunk, now in both if chunk.rows_read is None or now > chunk.rows_read]
+    if grown:
+        which = ", ".join(str(chunk.number) for chunk in grown[:_NAMED])
+        more = f" and {len(grown) - _NAMED} more" if len(grown) > _NAMED else ""
+        job.journal.remark(f"Rows came to chunks that were done, and these were read again: {which}{more}.")
+    return (*grown, *progress.left)
+
+
+def _rows_now(job: Job, progress: Progress, done: Sequence[Chunk], cursor: CursorPlan) -> list[int]:
+    """Have the source count the rows of the first chunks in the load's snapshot."""
+    ends = [chunk.high for chunk in done if not chunk.null_cursor]
+    rows: list[int] = []
+    if ends and progress.plan.high is not None:
+        rows += job.dialect.chunk_rows(job.session.query, job.relation, cursor, ends, progress.plan.high)
+    for chunk in done[len(ends) :]:
+        ((found,),) = job.session.query(
+            job.dialect.count_sql(job.relation, predicate(job, progress, chunk, cursor))
+        )
+        rows.append(int(found))
+    return rows
 
 
 def _load(job: Job, progress: Progress, chunk: Chunk, cursor: CursorPlan, *, begun: bool) -> bool:

@@ -259,6 +259,11 @@ class Dialect(Protocol):
         The size fits the cursor's type. Where there are more than ``most`` chunks, a few more are enough.
         """
 
+    def chunk_rows(
+        self, ask: Ask, relation: str, cursor: CursorPlan, ends: Sequence[str | None], high: str
+    ) -> Sequence[int]:
+        """Count the rows of the first chunks, by their ends in order; None is the end with ``high``."""
+
     def chunk_predicate(self, cursor: CursorPlan, low: str | None, below: str | None, high: str) -> str:
         """Return the predicate of ``low <= cursor < below``, up to ``high``; None leaves an end open."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from airflow_dataloader.core.strategy import CursorType
@@ -52,6 +53,27 @@ def cuts_sql(relation: str, cursor: CursorPlan, high: str, size: timedelta | int
         numbered = "SELECT x, row_number() OVER (ORDER BY x) - 1 AS place FROM v"
         begun = f"SELECT DISTINCT x FROM ({numbered}) AS s WHERE place % {size} = 0"
     return f"WITH v AS ({values}), c AS ({begun}) SELECT CAST(c.x AS text) FROM c ORDER BY c.x"
+
+
+def chunk_rows(
+    ask: Ask, relation: str, cursor: CursorPlan, ends: Sequence[str | None], high: str
+) -> tuple[int, ...]:
+    """Count the rows of chunks; see :class:`airflow_dataloader.sources.dialect.Dialect`."""
+    found = {int(place): int(rows) for place, rows in ask(chunk_rows_sql(relation, cursor, ends, high))}
+    return tuple(found.get(place, 0) for place in range(len(ends)))
+
+
+def chunk_rows_sql(relation: str, cursor: CursorPlan, ends: Sequence[str | None], high: str) -> str:
+    """Return the query for the place, from 0 on, and the rows of each chunk that has some, in one pass.
+
+    It finds a row's chunk by halving: there may be a hundred thousand of them.
+    """
+    points = ", ".join(literal(end) for end in ends[:-1] if end is not None)
+    place = f"width_bucket(CAST({cursor.quoted} AS {cursor.cast}), CAST(ARRAY[{points}] AS {cursor.cast}[]))"
+    if cursor.kept:
+        place = f"CASE WHEN {cursor.kept} THEN {place} ELSE 0 END"
+    where = chunk_predicate(cursor, None, ends[-1], high)
+    return f"SELECT {place}, count(*) FROM {relation} WHERE {where} GROUP BY 1"
 
 
 def chunk_predicate(cursor: CursorPlan, low: str | None, below: str | None, high: str) -> str:

@@ -39,6 +39,7 @@ class PostgresqlDialect:
     freeze = staticmethod(window.freeze)
     window_predicate = staticmethod(window.window_predicate)
     cuts = staticmethod(chunks.cuts)
+    chunk_rows = staticmethod(chunks.chunk_rows)
     chunk_predicate = staticmethod(chunks.chunk_predicate)
     days = staticmethod(days.days)
     fingerprint = staticmethod(fingerprint.fingerprint)

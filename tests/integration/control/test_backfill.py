@@ -58,8 +58,8 @@ def test_a_chunk_is_put_on_record_once_or_twice(control: Engine, started: Starte
         backfill.record(control, started, 2, rows_read=rows_read, rows_published=6, target_version=3)
     plan = backfill.current(control, started.config_id)
     assert plan is not None
-    assert [(c.number, c.rows_published, c.target_version) for c in plan.chunks] == [
-        (1, None, None), (2, 6, 3), (3, None, None)]  # fmt: skip
+    assert [(c.number, c.rows_read, c.rows_published, c.target_version) for c in plan.chunks] == [
+        (1, None, None, None), (2, 7, 6, 3), (3, None, None, None)]  # fmt: skip
 
 
 def test_a_load_that_lost_its_row_touches_no_plan(control: Engine, started: Started) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_dataloader.sources.postgresql.chunks import chunk_predicate, cuts
+from airflow_dataloader.sources.postgresql.chunks import chunk_predicate, chunk_rows, cuts
 from tests.integration.sources.reads import POSTGRESQL
 from tests.source_configs import config
 
@@ -26,21 +26,26 @@ HISTORIES = {
     "int8": ("CASE i WHEN 99 THEN 9223372036854775807 ELSE i - 9223372036854775807 END", [99, 1]),
     "numeric": ("i * i / 8.0", [10] * 10),
     "text": ("'n' || lpad(i::text, 3, '0')", [10] * 10),
+    "char(5)": ("lpad(i::text, 3, '0')", [10] * 10),
     "uuid": ("md5(i::text)::uuid", [10] * 10),
 }
 
 
-def cursor_of(session: SourceSession) -> CursorPlan:
-    described = session.describe("t")
-    columns = POSTGRESQL.plan_columns(described, config().value_policy, ("at",)).columns
-    return POSTGRESQL.cursor(described, columns, config())
+def cursor_of(session: SourceSession, **overrides: Any) -> CursorPlan:
+    described, row = session.describe("t"), config(**overrides)
+    columns = POSTGRESQL.plan_columns(described, row.value_policy, ("at",)).columns
+    return POSTGRESQL.cursor(described, columns, row)
 
 
 def sizes(ask: Ask, cursor: CursorPlan, high: str, size: timedelta | int = 10) -> list[int]:
     found = cuts(ask, "t", cursor, high, size=size, most=100)
     ends = zip((None, *found.points), (*found.points, None), strict=True)
     where = [chunk_predicate(cursor, low, below, high) for low, below in ends]
-    return [int(ask(POSTGRESQL.count_sql("t", one))[0][0]) for one in where]
+    counted = [int(ask(POSTGRESQL.count_sql("t", one))[0][0]) for one in where]
+    # At once, too, and of the first of them.
+    assert list(chunk_rows(ask, "t", cursor, (*found.points, None), high)) == counted
+    assert not found.points or list(chunk_rows(ask, "t", cursor, found.points, high)) == counted[:-1]
+    return counted
 
 
 @pytest.mark.parametrize("kind", list(HISTORIES))
@@ -108,3 +113,17 @@ def test_without_a_value_there_is_nothing_to_cut(
     session.open_snapshot()
     found = cuts(session.query, "t", cursor_of(session), "2026-01-01", size=timedelta(days=1), most=100)
     assert (found.low, found.points) == (None, ())
+
+
+def test_what_cannot_be_kept_counts_where_it_is_read(
+    source_db: psycopg.Connection, session: SourceSession
+) -> None:
+    source_db.execute("CREATE TABLE t (at date)")
+    source_db.execute(
+        "INSERT INTO t VALUES ('2026-01-01'), ('2026-01-02'), ('infinity'), ('-infinity'), (NULL)"
+    )
+    session.open_snapshot()
+    ends = ("2026-01-02", None)
+    assert chunk_rows(session.query, "t", cursor_of(session), ends, "2026-01-02") == (3, 1)
+    passed = cursor_of(session, value_policy="null")
+    assert chunk_rows(session.query, "t", passed, ends, "2026-01-02") == (1, 1)

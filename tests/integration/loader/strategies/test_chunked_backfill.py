@@ -274,6 +274,31 @@ def test_a_type_that_no_chunk_s_column_can_become_begins_anew(bench: Bench) -> N
     assert bench.target_rows() == bench.source_rows()
 
 
+@pytest.mark.parametrize("mode", ["direct", "staged"])
+def test_a_row_that_comes_to_a_chunk_that_is_done_is_loaded(bench: Bench, mode: str) -> None:
+    make(bench)
+    bench.source.execute("INSERT INTO items VALUES (9001, 'late', NULL), (9002, 'never', NULL)")
+    # Of chunks that lose rows nothing is lacking.
+    bench.source.execute("INSERT INTO items SELECT 700 + i, 'old', '2025-02-02' FROM generate_series(1, 3) i")
+    row = bench.row(**CHUNKED, null_cursor_policy="exclude")
+    if mode == "staged":
+        bench.succeed(row)
+        bench.set(row, load_strategy="chunked_backfill")
+    bench.observer = Breaking(Moment.CHUNKED, 3)
+    bench.fail(row)
+    bench.source.execute("UPDATE items SET at = '2025-01-01 12:00' WHERE id = 9001")
+    bench.source.execute("DELETE FROM items WHERE id > 700 AND id < 800")
+    bench.source.execute("INSERT INTO items VALUES (100, 'before all', '2024-12-01')")
+    bench.observer = LogObserver()
+    result = bench.succeed(row)
+    assert "these were read again: 1." in result.message
+    assert "Went on with chunk 4 of 4" in result.message
+    assert plans(bench)[-1].status == "done"
+    held = {found for found in bench.target_rows() if not 700 < found[0] < 800}
+    assert held == set(bench.source_rows("SELECT * FROM items WHERE at IS NOT NULL"))
+    assert chunks(bench, plans(bench)[-1].id)[0].rows_read == 7
+
+
 @pytest.mark.parametrize("change", ["ADD v integer DEFAULT 7", "RENAME name TO title"])
 def test_a_column_that_the_chunks_do_not_have_begins_anew(bench: Bench, change: str) -> None:
     make(bench)

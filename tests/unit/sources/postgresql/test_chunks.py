@@ -6,7 +6,7 @@ import pytest
 
 from airflow_dataloader.core.strategy import ValuePolicy
 from airflow_dataloader.sources.dialect import CursorPlan, DescribedColumn
-from airflow_dataloader.sources.postgresql.chunks import chunk_predicate, cuts
+from airflow_dataloader.sources.postgresql.chunks import chunk_predicate, chunk_rows, cuts
 from airflow_dataloader.sources.postgresql.cursor import cursor
 from airflow_dataloader.sources.postgresql.planning import plan_columns
 from tests.source_configs import config
@@ -39,6 +39,10 @@ def test_values_that_cannot_be_kept_are_refused_by_the_first_chunk_or_are_in_non
     nulling = chunk_predicate(plan("date", value_policy="null"), None, "2026-01-01", "2026-02-01")
     assert "NOT (" not in nulling
     assert "0001-01-01" in nulling
+
+
+def test_chunks_without_rows_are_counted_as_such() -> None:
+    assert chunk_rows(lambda _: [(2, 7), (0, 1)], "t", plan("int4"), ["3", "5", None], "9") == (1, 0, 7)
 
 
 def test_the_first_cut_is_the_smallest_value() -> None:
