@@ -34,7 +34,8 @@ class Receipt:
     #: What the source held at the watermark that this load reached, for the next check_and_load.
     boundary: dict[str, Any] | None = None
     #: What a scan for deleted rows found: ``keys`` at the source, ``null_keys`` among them, and of the
-    #: target's rows ``held`` (not marked), ``gone``, ``keyless`` (left alone), ``returned`` (unmarked now).
+    #: target's rows ``held`` (not marked), ``gone``, ``keyless`` (left alone), ``returned`` (unmarked now);
+    #: ``missing``: keys that the target lacks, at least, but for rows that null_cursor_policy leaves out.
     delete_scan: dict[str, int] | None = None
     #: ``exported`` (all partitions in one snapshot), ``single`` (one statement) or ``none``.
     snapshot: str | None = None

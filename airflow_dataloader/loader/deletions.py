@@ -1,13 +1,16 @@
 """Looks for rows that the source no longer has, after a load: all its keys are read, and compared.
 
-In the snapshot of the load, where there is one: afterwards the target holds exactly the source's keys.
+In the snapshot of the load, where there is one: afterwards the target holds no key that the source does not
+have. Keys that it lacks are counted, and brought by no scan.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from airflow_dataloader.core.commit import SCAN, SCAN_STEP
 from airflow_dataloader.core.failure import Phase
-from airflow_dataloader.core.strategy import DeletePolicy, Strategy
+from airflow_dataloader.core.strategy import NEEDS_CURSOR, DeletePolicy, NullCursorPolicy, Strategy
 from airflow_dataloader.exceptions import EmptySource, EngineFailed, ShrinkRefused
 from airflow_dataloader.loader.boundary import keep_boundary
 from airflow_dataloader.loader.emptying import must_stay_filled
@@ -36,6 +39,8 @@ def delete_gone(job: Job) -> None:
     marks = job.config.delete_policy is DeletePolicy.SOFT
     with job.journal.aside():
         found, keys, written = _scan(job, marks=marks)
+    # Rows without a cursor may be there from a time when they had one: at least so many are missing.
+    missing = max(0, found.missing - keys.null_cursors)
     job.journal.note(
         delete_scan={
             "keys": keys.rows,
@@ -44,10 +49,16 @@ def delete_gone(job: Job) -> None:
             "gone": found.gone,
             "keyless": found.keyless,
             "returned": found.returned,
+            "missing": missing,
         }
     )
     if found.keyless:
         job.journal.remark(f"{found.keyless} rows with NULL in the key were left alone.")
+    if missing and job.config.strategy is not Strategy.ROLLING and _is_one_snapshot(job):
+        job.journal.remark(
+            f"{missing} keys of the source are not at the target: `dataloader verify` names them, and "
+            "load_full = 'true' on the row brings them."
+        )
     if written is not None:
         _count(job, written)
 
@@ -55,8 +66,11 @@ def delete_gone(job: Job) -> None:
 def _scan(job: Job, *, marks: bool) -> tuple[KeyComparison, Stage, Written | None]:
     names = key_columns(job)
     columns = tuple(column for column in job.columns if column.name in names)
-    plan = read_where(job, None, columns)
-    with stage_rows(job, plan, Deduplication(keys=names, cursor=None)) as keys:
+    cursor = _left_out_by(job)
+    beside = tuple(column for column in job.columns if column.name == cursor and cursor not in names)
+    plan = read_where(job, None, columns + beside)
+    with stage_rows(job, plan, Deduplication(keys=names, cursor=cursor)) as stage:
+        keys = replace(stage, columns=columns)
         _refuse_other_keys(job, keys)
         _refuse_no_keys(job, keys)
         with job.journal.during(Phase.PLAN):
@@ -73,13 +87,27 @@ def _scan(job: Job, *, marks: bool) -> tuple[KeyComparison, Stage, Written | Non
     return found, keys, written
 
 
+def _left_out_by(job: Job) -> str | None:
+    """Return the target's name of the column without which a row is not loaded; None: each row is."""
+    config = job.config
+    if config.strategy not in NEEDS_CURSOR or config.null_cursor_policy is not NullCursorPolicy.EXCLUDE:
+        return None
+    name = config.incremental_column or ""
+    return job.dialect.find_column(job.columns, name, field="incremental_column").name
+
+
+def _is_one_snapshot(job: Job) -> bool:
+    """Return whether load and scan see one state of the source, so that no row came between them."""
+    return job.journal.receipt.snapshot == SnapshotKind.EXPORTED
+
+
 def _refuse_other_keys(job: Job, keys: Stage) -> None:
     """Raise EngineFailed if other keys arrived than the source counted, also where the row reads a query.
 
     A load may go on then: what it missed comes with a later window. What is deleted here never does.
     """
-    counted, shared = job.journal.receipt.source_rows, job.journal.receipt.snapshot == SnapshotKind.EXPORTED
-    if shared and counted != keys.rows:
+    counted = job.journal.receipt.source_rows
+    if _is_one_snapshot(job) and counted != keys.rows:
         raise EngineFailed(
             f"The source of {job.config.label} counts {counted} keys, and {keys.rows} arrived from the same "
             "snapshot; nothing was deleted.",

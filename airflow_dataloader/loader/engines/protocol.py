@@ -110,6 +110,8 @@ class KeyComparison:
     returned: int
     #: Marked rows whose key the source still does not have.
     marked: int
+    #: Keys that the source has and no row of the target, marked or not.
+    missing: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,7 +211,7 @@ class Engine(Protocol):
         """
 
     def compare_keys(self, target: TargetName, keys: Stage, *, mark: bool) -> KeyComparison:
-        """Compare the target's rows with a stage of keys, of which it holds nothing but the key columns.
+        """Compare the target's rows with a stage of keys, whose columns are nothing but the key's.
 
         ``mark``: give the target the column that deleted rows are marked in, if it lacks it.
         """

@@ -37,7 +37,7 @@ def test_exactly_the_rows_whose_key_is_gone_are_deleted(workshop: Workshop) -> N
     # A key may come twice, in part or not at all.
     stage = keys(workshop, (1, "a"), (1, "a"), (3, "a"), (9, "new"), (None, "a"), (2, None))
     found = workshop.engine.compare_keys(target, stage, mark=False)
-    assert found == KeyComparison(held=6, gone=2, keyless=2, returned=0, marked=0)
+    assert found == KeyComparison(held=6, gone=2, keyless=2, returned=0, marked=0, missing=1)
     done = workshop.engine.delete_gone(target, stage, commit(2, STEP), mark=False)
     assert (done.rows_deleted, done.rows_updated, done.rows_inserted) == (2, 0, 0)
     assert sorted(row[2] for row in workshop.rows(target)) == [1, 4, 5, 6]
@@ -67,12 +67,12 @@ def test_marks_are_set_once_taken_back_and_deleted_when_marks_are_given_up(works
     assert marked(workshop) == [2, 3]
     before = workshop.rows(target)
     found = engine.compare_keys(target, some, mark=True)
-    assert found == KeyComparison(held=4, gone=0, keyless=2, returned=0, marked=2)
+    assert found == KeyComparison(held=4, gone=0, keyless=2, returned=0, marked=2, missing=0)
     assert engine.delete_gone(target, some, commit(3, STEP), mark=True).rows_deleted == 0
     assert workshop.rows(target) == before, "a mark keeps its time"
     other = keys(workshop, (1, "b"), (3, "a"))
     found = engine.compare_keys(target, other, mark=True)
-    assert found == KeyComparison(held=4, gone=1, keyless=2, returned=1, marked=1)
+    assert found == KeyComparison(held=4, gone=1, keyless=2, returned=1, marked=1, missing=0)
     done = engine.delete_gone(target, other, commit(4, STEP), mark=True)
     assert (done.rows_deleted, done.rows_updated) == (1, 1)
     assert marked(workshop) == [1, 3]

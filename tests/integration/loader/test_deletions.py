@@ -77,6 +77,7 @@ def test_what_is_gone_goes_with_the_first_load_after_the_slot(bench: Bench, colu
     receipt = result.receipt
     assert receipt.delete_scan == {
         "keys": 38, "null_keys": 0, "held": 40, "gone": 2, "keyless": 0, "returned": 0,
+        "missing": 0,
     }  # fmt: skip
     load = bench.history(row)[-1]
     assert (load.rows_deleted, load.target_version) == (2, receipt.target_version)
@@ -116,6 +117,35 @@ def test_nothing_gone_makes_no_commit(bench: Bench) -> None:
     found = bench.engine.inspect(bench.target(), "nobody")
     assert found is not None
     assert found.version == version
+
+
+def test_keys_that_the_target_lacks_are_counted_and_said(bench: Bench) -> None:
+    row = make(bench)
+    bench.source.execute("DELETE FROM items WHERE id = 3")
+    bench.source.execute("INSERT INTO items VALUES (101, 7, 'below the watermark'), (102, 7, 'too')")
+    result = scan(bench, row)
+    assert result.receipt.delete_scan is not None
+    assert (result.receipt.delete_scan["missing"], result.receipt.delete_scan["held"]) == (2, 40)
+    assert "2 keys of the source are not at the target" in result.message
+    assert result.receipt.rows_deleted == 1
+    bench.set(row, load_full="true")
+    bench.succeed(row)
+    assert "missing" not in scan(bench, row).message
+    assert bench.target_rows() == bench.source_rows()
+
+
+def test_rows_that_are_left_out_for_their_cursor_are_not_missing(bench: Bench) -> None:
+    row = make(bench, null_cursor_policy="exclude")
+    bench.source.execute("INSERT INTO items VALUES (101, NULL, 'left out'), (102, NULL, 'this one, too')")
+    result = scan(bench, row)
+    assert result.receipt.delete_scan is not None
+    assert result.receipt.delete_scan["missing"] == 0
+    assert "not at the target" not in result.message
+    bench.source.execute("INSERT INTO items VALUES (103, 7, 'below the watermark')")
+    bench.source.execute("DELETE FROM items WHERE id = 3")
+    result = scan(bench, row)
+    assert "1 keys of the source" in result.message
+    assert result.receipt.rows_deleted == 1
 
 
 def test_marks_come_and_go_with_the_rows(bench: Bench) -> None:

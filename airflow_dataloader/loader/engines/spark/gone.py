@@ -47,16 +47,18 @@ def compare_sql(target: Location, source: Location, keys: Stage, types: dict[str
     keyed = present(names, "t.")
     own = ", ".join([*map(quoted, names), _mark_item(types)])
     counts = {
-        "held": f"t.{_MARK} IS NULL",
-        "gone": f"t.{_MARK} IS NULL AND s._adl_here IS NULL AND {keyed}",
-        "keyless": f"NOT ({keyed})",
+        "held": f"t._adl_held AND t.{_MARK} IS NULL",
+        "gone": f"t._adl_held AND t.{_MARK} IS NULL AND s._adl_here IS NULL AND {keyed}",
+        "keyless": f"t._adl_held AND NOT ({keyed})",
         "returned": f"t.{_MARK} IS NOT NULL AND s._adl_here",
         "marked": f"t.{_MARK} IS NOT NULL AND s._adl_here IS NULL AND {keyed}",
+        "missing": "t._adl_held IS NULL",
     }
     items = ", ".join(f"COUNT_IF({condition}) AS {name}" for name, condition in counts.items())
+    held = select(f"{own}, TRUE AS _adl_held", target.sql)
     found = select("*, TRUE AS _adl_here", distinct_keys(source, keys, types))
     on = same_keys(names, "t.", "s.")
-    return select(items, f"({select(own, target.sql)}) t LEFT JOIN ({found}) s ON {on}")
+    return select(items, f"({held}) t FULL JOIN ({found}) s ON {on}")
 
 
 def delete_sql(target: Location, source: Location, keys: Stage, types: dict[str, str], *, mark: bool) -> str:

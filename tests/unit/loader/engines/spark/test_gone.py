@@ -56,9 +56,10 @@ def test_marks_come_and_go() -> None:
 
 def test_a_target_without_marks_is_compared_as_if_no_row_had_one() -> None:
     unmarked = compare_sql(TARGET, SOURCE, keys(a="int", b="string"), TYPES)
-    assert "(SELECT `a`, `b`, CAST(NULL AS timestamp) AS `_adl_deleted_at` FROM `t`) t LEFT JOIN" in unmarked
+    held = "(SELECT `a`, `b`, CAST(NULL AS timestamp) AS `_adl_deleted_at`, TRUE AS _adl_held FROM `t`)"
+    assert f"{held} t FULL JOIN" in unmarked
     marked = compare_sql(TARGET, SOURCE, keys(a="int", b="string"), MARKED)
-    assert "(SELECT `a`, `b`, `_adl_deleted_at` FROM `t`) t LEFT JOIN" in marked
+    assert "(SELECT `a`, `b`, `_adl_deleted_at`, TRUE AS _adl_held FROM `t`) t FULL JOIN" in marked
 
 
 def test_a_key_that_the_target_lacks_is_refused() -> None:
