@@ -80,7 +80,10 @@ def _planned(column: DescribedColumn, rule: Keeping, text: Keeping, policy: Valu
     x = quote(column.name)
     select, wire, target = rule.value, rule.wire, rule.type
     if rule.kept is not None:
-        if policy is ValuePolicy.STRING:
+        if policy is ValuePolicy.STRING and target == text.type:
+            # Values that the other policies keep are spelled as they spell them.
+            select = _guarded(rule, text.value)
+        elif policy is ValuePolicy.STRING:
             select, wire, target = text.value, Wire.NATIVE, text.type
         elif policy is ValuePolicy.NULL:
             select = _guarded(rule, "NULL")

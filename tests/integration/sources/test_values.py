@@ -109,6 +109,20 @@ def test_as_string_a_value_that_cannot_be_kept_arrives_as_its_text(
     assert read(values, planned, "id") == [(1, text), (2, None)]
 
 
+@pytest.mark.parametrize(
+    ("relation", "target", "expected"),
+    _params([case for case in KEPT if case[2] == "string"]),
+    indirect=["relation"],
+)
+def test_a_text_does_not_depend_on_the_policy(
+    values: SourceSession, relation: str, target: str, expected: str
+) -> None:
+    values.open_snapshot()
+    for policy in ValuePolicy:
+        (_, arrived, *_), (_, null, *_) = read(values, plan(values, relation, policy), "id")
+        assert (arrived, null) == (expected, None)
+
+
 @pytest.mark.parametrize(("relation", "text"), _params(NOT_KEPT), indirect=["relation"])
 def test_as_null_a_value_that_cannot_be_kept_is_replaced_and_counted(
     values: SourceSession, relation: str, text: str

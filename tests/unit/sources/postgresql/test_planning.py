@@ -43,6 +43,12 @@ def test_as_string_a_risky_column_is_its_text() -> None:
     assert plan.replaced is None
 
 
+def test_as_string_a_text_that_can_be_kept_is_the_one_that_other_policies_keep() -> None:
+    tags = DescribedColumn(name="tags", base="_text", declared="text[]", array=True)
+    (column,) = plan_columns([tags], ValuePolicy.STRING).columns
+    assert 'THEN to_json("tags")::text ELSE "tags"::text END' in column.select
+
+
 @pytest.mark.parametrize("spelled", ["Day", "day"])
 def test_a_column_whose_order_matters_never_becomes_text(spelled: str) -> None:
     assert plan_columns([DAY], ValuePolicy.STRING, [spelled]).columns[0].type == "date"
