@@ -23,6 +23,9 @@ _NATIVE = {
     "bytea": ("bytea", "binary"),
 }
 
+#: Arrays of JSON, in which an element may be NULL or the JSON value null, and the function that tells.
+_JSON_ARRAYS = {"_json": "json_typeof", "_jsonb": "jsonb_typeof"}
+
 _RULES: dict[str, Callable[[str], Keeping]] = {
     "date": moments.date,
     "timestamp": moments.timestamp,
@@ -37,7 +40,7 @@ _RULES: dict[str, Callable[[str], Keeping]] = {
 def keep(column: DescribedColumn, x: str) -> Keeping:
     """Return how the values of SQL expression ``x``, of the column's type, are kept."""
     if column.array:
-        return _array(x)
+        return _array(x, column.base)
     if column.base in _NATIVE:
         sql_type, target = _NATIVE[column.base]
         return Keeping(value=x, sql_type=sql_type, type=target)
@@ -53,11 +56,10 @@ def as_text(x: str) -> Keeping:
     return Keeping(value=f"{x}::text", sql_type="text", type="string")
 
 
-def _array(x: str) -> Keeping:
-    """Keep an array as JSON, which cannot say that an array does not begin at 1."""
-    return Keeping(
-        value=f"to_json({x})::text",
-        sql_type="text",
-        type="string",
-        kept=f"coalesce(replace(array_dims({x}), '[1:', '') NOT LIKE '%[%', true)",
-    )
+def _array(x: str, base: str) -> Keeping:
+    """Keep an array as JSON, which cannot say that an array does not begin at 1, nor tell its two nulls."""
+    kept = f"coalesce(replace(array_dims({x}), '[1:', '') NOT LIKE '%[%', true)"
+    if base in _JSON_ARRAYS:
+        null = f"SELECT FROM unnest({x}) AS element WHERE {_JSON_ARRAYS[base]}(element) = 'null'"
+        kept += f" AND NOT EXISTS ({null})"
+    return Keeping(value=f"to_json({x})::text", sql_type="text", type="string", kept=kept)

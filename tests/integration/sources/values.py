@@ -83,6 +83,8 @@ KEPT: list[tuple[str, str, str, Any]] = [
     ("date[]", "{infinity,1582-10-10}", "string", '["infinity","1582-10-10"]'),
     ("timestamptz[]", "{2026-01-01 00:00+01}", "string", '["2025-12-31T23:00:00+00:00"]'),
     ("bool[]", "{t,f}", "string", "[true,false]"),
+    ("json[]", '{NULL,"[null, 1]","\\"null\\""}', "string", '[null,[null, 1],"null"]'),
+    ("jsonb[]", '{NULL,"{\\"a\\": null}"}', "string", '[null,{"a": null}]'),
     ("bytea[]", '{"\\\\x00ff"}', "string", '["\\\\x00ff"]'),
 ]
 
@@ -108,5 +110,7 @@ NOT_KEPT = [
     ("numeric(60,20)", "NaN", "NaN"),
     ("numeric(45,40)", "0." + "1" * 40, "0." + "1" * 40),
     ("int4[]", "[0:1]={1,2}", "[0:1]={1,2}"),
+    ("json[]", '{NULL," null "}', '{NULL," null "}'),
+    ("jsonb[]", '{{1},{"null"}}', '{{1},{"null"}}'),
     ("int4[]", "[1:1][-2:-1]={{1,2}}", "[1:1][-2:-1]={{1,2}}"),
 ]
