@@ -36,6 +36,8 @@ def decide_schema(job: Job) -> None:
     if held is not None:
         note_columns(job, held)
     _note_one_sided(job)
+    if not replaces:
+        _note_come_back(job)
 
 
 def cluster_columns(job: Job) -> tuple[str, ...]:
@@ -150,3 +152,14 @@ def _note_one_sided(job: Job) -> None:
         job.journal.remark(f"New at the source, and not loaded (schema_policy): {', '.join(ignored)}.")
     if set(gone) - set(last.get("columns_gone", ())):
         job.journal.remark(f"Gone at the source, and NULL in new rows: {', '.join(gone)}.")
+
+
+def _note_come_back(job: Job) -> None:
+    """Say which columns that the last load found gone are at the source again: as they were, or others."""
+    gone = {name.casefold() for name in (job.started.last_receipt or {}).get("columns_gone", ())}
+    back = [column.name for column in job.columns if column.name.casefold() in gone]
+    if back:
+        job.journal.remark(
+            f"At the source again: {', '.join(back)}. Rows that no load writes keep what they held before; "
+            "if it is another column now, set load_full = 'true' on the row."
+        )

@@ -1,0 +1,43 @@
+"""What a load says of columns that it finds; what it does to them is tested with a real engine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from airflow_dataloader.core.strategy import ValuePolicy
+from airflow_dataloader.loader.engines.protocol import Target
+from airflow_dataloader.loader.schema import decide_schema
+from airflow_dataloader.sources.dialect import DescribedColumn
+from airflow_dataloader.sources.postgresql.planning import plan_columns
+from tests.unit.loader.jobs import job
+
+BACK = "At the source again: Name."
+
+
+def notes(*gone: str, columns: tuple[str, ...] = ("id", "updated_at", "Name"), **snapshot: str) -> str:
+    """Return the remarks of a load whose predecessor found these columns of the target gone."""
+    load = job(**snapshot)
+    load.started = replace(load.started, last_receipt={"columns_gone": list(gone)})
+    load.described = tuple(DescribedColumn(name=name, base="text", declared="text") for name in columns)
+    load.columns = plan_columns(load.described, ValuePolicy.FAIL).columns
+    held = {"id": "string", "updated_at": "string", "name": "string"}
+    load.target = Target(version=3, columns=held, commits=(), filled=True, continuous=True)
+    decide_schema(load)
+    return " ".join(load.journal.receipt.notes)
+
+
+@pytest.mark.parametrize("policy", ["evolve", "freeze", "ignore"])
+def test_a_column_that_was_gone_and_is_there_again_is_named(policy: str) -> None:
+    assert BACK in notes("name", schema_policy=policy)
+
+
+def test_what_was_never_gone_or_is_gone_still_is_not() -> None:
+    assert notes() == ""
+    assert notes("name", columns=("id", "updated_at")) == ""
+
+
+@pytest.mark.parametrize("other", [{"load_full": "true"}, {"load_strategy": "full"}])
+def test_a_load_that_reads_everything_anew_need_not_say_it(other: dict[str, str]) -> None:
+    assert notes("name", **other) == ""
