@@ -48,6 +48,7 @@ def _option(option: Option) -> dict[str, Any]:
         "type": option.kind,
         "example": None,
         "default": option.default,
+        "sensitive": option.sensitive,
     }
 
 

@@ -42,10 +42,17 @@ def _cluster(text: str) -> Mapping[str, Any]:
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
-        raise ValueError(f"{wanted} ({error})") from error
+        # Not chained: the decoder's error holds the whole text.
+        raise ValueError(f"{wanted}; reading it stopped at {_position(error)}") from None
+    except RecursionError:
+        raise ValueError(f"{wanted}, nested less deeply") from None
     if not isinstance(value, dict) or len(value.keys() & set(CLUSTER_KINDS)) != 1:
         raise ValueError(wanted)
     return value
+
+
+def _position(error: json.JSONDecodeError) -> str:
+    return f"line {error.lineno}, column {error.colno} ({error.msg})"
 
 
 def _schedule_mode(text: str) -> str:
@@ -58,18 +65,30 @@ def _home(text: str) -> Path:
     return Path(text).expanduser().absolute()
 
 
-def _setting(default: str, about: str, parse: Callable[[str], Any] = str, kind: str = "string") -> Any:
+def _setting(
+    default: str,
+    about: str,
+    parse: Callable[[str], Any] = str,
+    kind: str = "string",
+    *,
+    sensitive: bool = False,
+) -> Any:
     """Return a field whose text ``parse`` reads, with a ValueError naming what it wants; "" is None."""
     return field(
         default_factory=lambda: parse(default) if default else None,
-        metadata=_metadata(default, about, parse, kind),
+        metadata=_metadata(default, about, parse, kind, sensitive=sensitive),
     )
 
 
 def _metadata(
-    default: str, about: str, parse: Callable[[str], Any], kind: str = "string"
+    default: str,
+    about: str,
+    parse: Callable[[str], Any],
+    kind: str = "string",
+    *,
+    sensitive: bool = False,
 ) -> dict[str, object]:
-    return {"default": default, "about": about, "parse": parse, "kind": kind}
+    return {"default": default, "about": about, "parse": parse, "kind": kind, "sensitive": sensitive}
 
 
 def _count(default: int, about: str, minimum: int = 1) -> Any:
@@ -86,6 +105,8 @@ class Option:
     #: As text; empty: none.
     default: str
     about: str
+    #: Whether its value may hold secrets, and is never shown.
+    sensitive: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +127,7 @@ class Settings:
         "or environment (serverless), and with what else the run's task needs, libraries for example. "
         "Empty: the workspace's own default.",
         _cluster,
+        sensitive=True,
     )
     loader_path: str | None = _setting(
         "",
@@ -134,8 +156,9 @@ class Settings:
     @classmethod
     def options(cls) -> list[Option]:
         """Return what there is to set, in order."""
+        described = ("kind", "default", "about", "sensitive")
         return [
-            Option(name=item.name, **{name: item.metadata[name] for name in ("kind", "default", "about")})
+            Option(name=item.name, **{name: item.metadata[name] for name in described})
             for item in fields(cls)
         ]
 
@@ -167,7 +190,6 @@ class Settings:
             try:
                 values[item.name] = item.metadata["parse"](text)
             except ValueError as error:
-                raise ConfigurationError(
-                    f"{name} is {text!r}.", field=name, fix=f"set it to {error}."
-                ) from error
+                shown = "cannot be used" if item.metadata["sensitive"] else f"is {text!r}"
+                raise ConfigurationError(f"{name} {shown}.", field=name, fix=f"set it to {error}.") from None
         return cls(**values)

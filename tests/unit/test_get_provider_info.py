@@ -55,6 +55,7 @@ def test_every_setting_is_an_option_and_every_option_a_setting() -> None:
         assert option["description"].endswith("."), name
         kind = "integer" if isinstance(getattr(Settings(), name), int) else "string"
         assert option["type"] == kind, name
+    assert [name for name, option in options.items() if option["sensitive"]] == ["cluster"]
 
 
 def paths(value: Any) -> Iterator[str]:

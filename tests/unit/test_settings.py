@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 
 import pytest
@@ -78,13 +79,6 @@ def test_the_documents_name_of_the_cluster_is_honoured() -> None:
         ("DATALOADER_POLL_SECONDS", "-1", "a whole number, at least 1"),
         ("AIRFLOW__DATALOADER__LEASE_SECONDS", "5", "a whole number, at least 30"),
         ("DATALOADER_SCHEDULE_MODE", "asset", "one of interval"),
-        ("DATALOADER_CLUSTER", "0101-abc", "a JSON object with one of existing_cluster_id"),
-        ("DATALOADER_CLUSTER", '["0101-abc"]', "a JSON object"),
-        (
-            "DATALOADER_CLUSTER",
-            '{"existing_cluster_id": "0101-abc", "new_cluster": {}}',
-            "a JSON object with one of",
-        ),
     ],
 )
 def test_a_bad_value_names_its_variable_and_what_it_must_be(name: str, text: str, wanted: str) -> None:
@@ -94,3 +88,27 @@ def test_a_bad_value_names_its_variable_and_what_it_must_be(name: str, text: str
     assert caught.value.message == f"{name} is {text!r}."
     assert caught.value.fix is not None
     assert wanted in caught.value.fix
+
+
+SECRET = "S3cretPw"
+CLUSTER = "AIRFLOW__DATALOADER__CLUSTER"
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (f'{{"new_cluster": {{"x": "{SECRET}"}},}}', "reading it stopped at line 1, column 35"),
+        (SECRET, "a JSON object with one of existing_cluster_id"),
+        (f'["{SECRET}"]', "a JSON object"),
+        (f'{{"existing_cluster_id": "{SECRET}", "new_cluster": {{}}}}', "a JSON object with one of"),
+        ("[" * 100_000, "nested less deeply"),
+    ],
+)
+def test_a_bad_value_that_may_hold_secrets_is_not_shown(text: str, wanted: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_environment({CLUSTER: text})
+    assert caught.value.field == CLUSTER
+    assert caught.value.message == f"{CLUSTER} cannot be used."
+    assert caught.value.fix is not None
+    assert wanted in caught.value.fix
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
