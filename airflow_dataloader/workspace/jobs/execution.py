@@ -8,7 +8,7 @@ import sqlite3
 import sys
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
@@ -191,14 +191,16 @@ class TaskExecution:
         )
 
     def _follow(self, process: TaskProcess, lease: Lease, session: str) -> End:
+        succeeded = False
         try:
             reason = self._until_over(process)
+            succeeded = reason is None and process.exit_code == 0
         finally:
             # Whatever became of the look at it: what is over runs no more, and writes no more.
-            trouble = _end_all(process, lease, session)
+            trouble = _end_all(process, lease.release if succeeded else lease.end, session)
         code = process.exit_code
         # A task that succeeded has waited for all that it wrote.
-        if trouble is not None and (reason is not None or code != 0):
+        if trouble is not None and not succeeded:
             return states.broken(f"What the run wrote last may still be committed. {trouble}")
         if reason is not None:
             return states.stopped(reason)
@@ -229,14 +231,14 @@ class TaskExecution:
         return of_task.passed
 
 
-def _end_all(process: TaskProcess, lease: Lease, session: str) -> EngineFailed | None:
+def _end_all(process: TaskProcess, end_session: Callable[[str], None], session: str) -> EngineFailed | None:
     """End the process, and then its session: ending it does not end the write. Return what did not work."""
     trouble: EngineFailed | None = None
     try:
         process.end()
     finally:
         try:
-            lease.end(session)
+            end_session(session)
         except EngineFailed as error:
             log.warning("Session %s: %s", session, error)
             trouble = error

@@ -30,6 +30,10 @@ class GivenLease:
                 return
         end_session(self.remote, session)
 
+    def release(self, session: str) -> None:
+        """End the session: that is all that can be done for a server that is not ours."""
+        self.end(session)
+
 
 class GivenSpark:
     """A server that is there, is not ours, and is left alone."""

@@ -44,6 +44,12 @@ class Lease(Protocol):
         Raises EngineFailed if that is not known.
         """
 
+    def release(self, session: str) -> None:
+        """End the session of a task that has waited for all that it wrote: nobody has to be sure of it.
+
+        Raises EngineFailed if it is not known to have ended.
+        """
+
 
 class Spark(Protocol):
     """Gives Spark to tasks."""

@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 #: Seconds between two starts that fail, growing to the last.
 _PAUSES = (1.0, 5.0, 15.0, 30.0)
 
+#: Seconds between tries to end a session, before the server is stopped, which all its runs would lose.
+_SESSION_PAUSES = (0.5, 2.0)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Watch:
@@ -43,19 +46,43 @@ class WarmLease:
         self._owner = owner
 
     def end(self, session: str) -> None:
-        """End the session; a server that does not do it is stopped, which ends it as well."""
+        """End the session; a server that does not do it, asked again, is stopped, which ends it, too."""
+        try:
+            if self._ends(session):
+                return
+        finally:
+            self._owner.give_back(self)
+        # Also when somebody else is about to: it may write as long as it lives.
+        self._owner.stop(self._server)
+
+    def release(self, session: str) -> None:
+        """End the session; a server that does not do it keeps its other runs, and gets no new ones."""
         from airflow_dataloader.workspace.spark.sessions import end_session
 
         try:
             if self._server.pid is not None:
                 end_session(self.remote, session)
-                return
         except EngineFailed as error:
-            log.warning("%s It is replaced.", error)
+            log.warning("Session %s: %s", session, error)
+            self._owner.retire(self._server)
         finally:
             self._owner.give_back(self)
-        # Also when somebody else is about to: it may write as long as it lives.
-        self._owner.stop(self._server)
+
+    def _ends(self, session: str) -> bool:
+        from airflow_dataloader.workspace.spark.sessions import end_session
+
+        for pause in (*_SESSION_PAUSES, 0.0):
+            if self._server.pid is None:
+                return False
+            try:
+                end_session(self.remote, session)
+            except EngineFailed as error:
+                log.warning("Session %s: %s", session, error)
+                time.sleep(pause)
+            else:
+                return True
+        log.error("The Spark server does not end a session, and is replaced.")
+        return False
 
 
 class DeadLease:
@@ -65,6 +92,9 @@ class DeadLease:
 
     def end(self, session: str) -> None:
         """Do nothing: its server was seen ended."""
+
+    def release(self, session: str) -> None:
+        """Do nothing either."""
 
 
 class WarmSpark:
@@ -107,6 +137,13 @@ class WarmSpark:
         with self._changed:
             self._leases.discard(lease)
             self._changed.notify_all()
+
+    def retire(self, server: SparkServer) -> None:
+        """Give a server no new work; it is replaced when nobody uses it."""
+        with self._changed:
+            if self._server is server and self._ready:
+                self._ready = False
+                self._trouble = "Spark has left a question unanswered, and is replaced when it is free."
 
     def stop(self, server: SparkServer) -> None:
         """Stop a server of ours, and return when it has ended, whoever stopped it."""
@@ -171,8 +208,8 @@ class WarmSpark:
             if pid is None:
                 log.error("The Spark server has ended. Its last words are in %s.", self._log_file)
                 return
-            if self._is_swollen_and_free(pid):
-                log.warning("The Spark server has swollen, and is replaced.")
+            if self._is_retired_and_free(pid):
+                log.warning("The Spark server is free, and is replaced.")
                 return
             looks += 1
             if looks % self.watch.ask_every == 0:
@@ -183,7 +220,7 @@ class WarmSpark:
                 return
             self._wait(self.watch.look)
 
-    def _is_swollen_and_free(self, pid: int) -> bool:
+    def _is_retired_and_free(self, pid: int) -> bool:
         """Whether to replace it now; one that has swollen takes no new work until it is free."""
         with self._changed:
             if self._ready and resident_bytes(pid) > self.watch.most_bytes:

@@ -155,6 +155,8 @@ class Counted(Unneeded):
         self.given = 0
         #: Sessions that were ended, in order.
         self.ended: list[str] = []
+        #: Those of them that nobody had to be sure of.
+        self.released: list[str] = []
 
     def lease(self) -> CountedLease:
         self.given += 1
@@ -167,6 +169,10 @@ class CountedLease(GivenLease):
 
     def end(self, session: str) -> None:
         self.spark.ended.append(session)
+
+    def release(self, session: str) -> None:
+        self.spark.released.append(session)
+        super().release(session)
 
 
 @contextmanager

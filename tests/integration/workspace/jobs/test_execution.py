@@ -199,6 +199,17 @@ def test_a_workspace_ends_what_it_started_though_its_store_takes_nothing(
         assert start().wait(run_id)["tasks"][0]["state"]["result_state"] == "FAILED"
 
 
+@pytest.mark.parametrize(("code", "released"), [("0", 1), ("3", 0)])
+def test_only_a_task_that_succeeded_is_done_with_its_session(
+    tmp_path: Path, script: Path, code: str, released: int
+) -> None:
+    spark = Counted()
+    with starting(tmp_path, script, spark) as start:
+        workspace = start()
+        workspace.wait(workspace.submit("exit", code))
+    assert (len(spark.ended), len(spark.released)) == (1, released)
+
+
 def test_a_task_that_cannot_be_launched_gives_spark_back(tmp_path: Path, script: Path) -> None:
     spark = Counted()
     with starting(tmp_path, script, spark) as start:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
+import grpc
 import psutil
 import pytest
+from pyspark.sql.connect import proto
 
 from airflow_dataloader.exceptions import EngineFailed
 from airflow_dataloader.loader.engines.spark.connect import connect
@@ -123,6 +128,103 @@ def test_a_server_that_does_not_start_is_tried_again(tmp_path: Path, monkeypatch
     assert spark.lease() is None
     assert spark.describe() == "Spark does not start: No room."
     spark.close()
+
+
+#: Generated code without types.
+SERVICER: Any = proto.SparkConnectServiceServicer
+
+
+class Busy(SERVICER):  # type: ignore[misc]  # see above
+    """A server's process and its address, which leaves as many questions unanswered as it is told."""
+
+    def __init__(self, log: Path) -> None:
+        self.unanswered = 0
+        self.pid: int | None = None
+        self._grpc = grpc.server(ThreadPoolExecutor(2))
+        proto.add_SparkConnectServiceServicer_to_server(self, self._grpc)
+        self.remote = f"sc://localhost:{self._grpc.add_insecure_port('127.0.0.1:0')}"
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(["sleep", "600"])
+        self.pid = self._process.pid
+        self._grpc.start()
+
+    def stop(self) -> None:
+        if self.pid is not None:
+            self._process.kill()
+            self._process.wait()
+            self.pid = None
+            self._grpc.stop(None)
+
+    def Interrupt(self, request: Any, context: grpc.ServicerContext) -> Any:
+        if self.unanswered:
+            self.unanswered -= 1
+            context.abort(grpc.StatusCode.UNAVAILABLE, "busy")
+        return proto.InterruptResponse()
+
+    def ReleaseSession(self, request: Any, context: grpc.ServicerContext) -> Any:
+        return proto.ReleaseSessionResponse()
+
+
+class BusyStarts(list[Busy]):
+    """Starts such servers, and remembers them."""
+
+    def __call__(self, log: Path) -> Busy:
+        self.append(Busy(log))
+        return self[-1]
+
+
+@pytest.fixture
+def busy_starts() -> BusyStarts:
+    return BusyStarts()
+
+
+@pytest.fixture
+def busy_spark(
+    busy_starts: BusyStarts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[WarmSpark]:
+    monkeypatch.setattr(warm, "_SESSION_PAUSES", (0.05, 0.05))
+    never = replace(WATCH, ask_every=1_000_000)
+    spark = WarmSpark(busy_starts, log_file=tmp_path / "l", note=tmp_path / "n", watch=never)
+    yield spark
+    spark.close()
+
+
+def test_a_question_unanswered_after_a_success_costs_no_other_run_its_server(
+    busy_spark: WarmSpark, busy_starts: BusyStarts
+) -> None:
+    done, other = lease_on(busy_spark), lease_on(busy_spark)
+    (server,) = busy_starts
+    server.unanswered = 10
+    done.release(str(uuid4()))
+    assert server.pid is not None
+    assert busy_spark.lease() is None
+    assert "replaced when it is free" in busy_spark.describe()
+    server.unanswered = 0
+    other.release(str(uuid4()))
+    lease_on(busy_spark)
+    assert server.pid is None
+    assert len(busy_starts) == 2
+
+
+def test_a_session_that_must_end_is_asked_to_again(busy_spark: WarmSpark, busy_starts: BusyStarts) -> None:
+    lease = lease_on(busy_spark)
+    (server,) = busy_starts
+    server.unanswered = 2
+    lease.end(str(uuid4()))
+    assert server.pid is not None
+    assert server.unanswered == 0
+    lease_on(busy_spark)
+
+
+def test_a_server_that_never_ends_a_session_is_stopped(
+    busy_spark: WarmSpark, busy_starts: BusyStarts
+) -> None:
+    lease = lease_on(busy_spark)
+    (server,) = busy_starts
+    server.unanswered = 10
+    lease.end(str(uuid4()))
+    assert server.pid is None
 
 
 def test_memory_is_that_of_the_whole_family() -> None:
