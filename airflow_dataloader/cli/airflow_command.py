@@ -9,6 +9,11 @@ from collections.abc import MutableMapping
 
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, lazy_load_command
 
+from airflow_dataloader.exceptions import ConfigurationError, ControlUnavailable, DataloaderError
+
+#: What the control database's errors are told by: exit codes go by it.
+_CONTROL_URL = "DATALOADER_CONTROL_URL"
+
 
 class _Everything(Arg):
     """All that follows, options too: they are for our own command line to read."""
@@ -36,22 +41,55 @@ def run(namespace: argparse.Namespace) -> None:
     from airflow_dataloader.cli import main
     from airflow_dataloader.loader import interrupt
 
-    use_airflow(os.environ)
     interrupt.listen()
-    sys.exit(main.run(namespace.arguments))
+    sys.exit(main.run(namespace.arguments, prepare=lambda: use_airflow(os.environ)))
 
 
-def use_airflow(environ: MutableMapping[str, str]) -> None:
-    """Put into the environment what Airflow knows; without a connection, no control database."""
+def use_airflow(environ: MutableMapping[str, str]) -> DataloaderError | None:
+    """Put into the environment what Airflow knows; return what keeps its control database from being known.
+
+    Without a connection, what the environment names is what there is.
+    """
+    try:
+        _use_settings(environ)
+        _use_connection(environ)
+    except DataloaderError as error:
+        # Never another database than the connection's.
+        environ.pop(_CONTROL_URL, None)
+        return error
+    return None
+
+
+def _use_settings(environ: MutableMapping[str, str]) -> None:
+    from airflow.sdk.exceptions import AirflowException
+
+    from airflow_dataloader.hooks.settings import SECTION, configured
+
+    try:
+        environ.update(configured(environ))
+    except AirflowException as error:
+        # A command that was to say a setting is quoted with what it said.
+        raise ConfigurationError(
+            f"Airflow cannot read its section [{SECTION}]: {type(error).__name__}.",
+            fix=f"see what `airflow config list --section {SECTION}` says of it",
+        ) from None
+
+
+def _use_connection(environ: MutableMapping[str, str]) -> None:
     from airflow.sdk.exceptions import AirflowNotFoundException
 
     from airflow_dataloader.hooks.control import ControlHook
-    from airflow_dataloader.hooks.settings import airflow_settings, configured
+    from airflow_dataloader.hooks.settings import airflow_settings
 
-    environ.update(configured(environ))
-    hook = ControlHook(airflow_settings(environ).control_conn_id)
+    name = airflow_settings(environ).control_conn_id
     try:
-        environ["DATALOADER_CONTROL_URL"] = hook.control_url()
+        environ[_CONTROL_URL] = ControlHook(name).control_url()
     except AirflowNotFoundException:
-        # What the environment names is what there is.
         return
+    except ConfigurationError as error:
+        raise ConfigurationError(error.message, field=_CONTROL_URL, fix=error.fix) from None
+    except Exception as error:
+        raise ControlUnavailable(
+            f"Airflow connection {name} cannot be looked up: {type(error).__name__}.",
+            fix=f"see what `airflow connections get {name}` says of it",
+        ) from error

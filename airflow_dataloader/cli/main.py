@@ -6,7 +6,7 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import click
 
@@ -76,10 +76,16 @@ for command in (db, demo, doctor, load, maintain, verify, workspace):
     cli.add_command(command)
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; what goes wrong is one line on stderr, without secrets."""
+def run(
+    arguments: Sequence[str] | None = None, *, prepare: Callable[[], DataloaderError | None] = lambda: None
+) -> int:
+    """Run one command and return its exit code; what goes wrong is one line on stderr, without secrets.
+
+    ``prepare`` puts into the environment what is known elsewhere, and returns what keeps the control database
+    from being known: an error for those commands that need it.
+    """
     try:
-        answer = cli.main(args=arguments, prog_name="dataloader", standalone_mode=False)
+        answer = cli.main(args=arguments, prog_name="dataloader", standalone_mode=False, obj=prepare())
     except click.exceptions.Exit as leave:
         return leave.exit_code
     except click.ClickException as error:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import re
+from collections.abc import Iterator
 
 import pytest
 
-from airflow_dataloader.cli.airflow_command import commands, use_airflow
+from airflow_dataloader.cli.airflow_command import commands, run, use_airflow
 
 
 def parsed(*arguments: str) -> list[str]:
@@ -47,3 +50,50 @@ def test_without_a_connection_the_environment_is_what_there_is(monkeypatch: pyte
     environ = {"DATALOADER_CONTROL_URL": "postgresql://elsewhere/x"}
     use_airflow(environ)
     assert environ["DATALOADER_CONTROL_URL"] == "postgresql://elsewhere/x"
+
+
+WRONG = [
+    ({"AIRFLOW__DATALOADER__BATCH_SIZE": "ten"}, "AIRFLOW__DATALOADER__BATCH_SIZE is 'ten'", 1),
+    (
+        {"AIRFLOW_CONN_DATALOADER_CONTROL": "postgres://u:s3cret@h/d?colour=red"},
+        "Airflow connection dataloader_control holds an extra field",
+        5,
+    ),
+]
+
+
+@pytest.fixture(autouse=True)
+def environment() -> Iterator[None]:
+    """The command puts into the environment what Airflow knows, which is not for the tests after it."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def ended(*words: str) -> object:
+    with pytest.raises(SystemExit) as left:
+        run(argparse.Namespace(arguments=list(words)))
+    return left.value.code
+
+
+@pytest.mark.parametrize(("environ", "said", "code"), WRONG)
+def test_what_is_wrong_is_one_line_and_only_where_it_is_needed(
+    environ: dict[str, str],
+    said: str,
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("DATALOADER_CONTROL_URL", "postgresql://elsewhere/x")
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert ended("db", "status") == code
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.match(f"Error: {said}.* Fix: ", line)
+    assert "s3cret" not in line
+    for words in (["--help"], ["workspace", "--help"], ["load", "--help"]):
+        assert ended(*words) == 0
+    capsys.readouterr()
+    assert ended("doctor") == 1
+    assert f"FAIL  control database: {said}" in capsys.readouterr().out
