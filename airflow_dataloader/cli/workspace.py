@@ -18,7 +18,7 @@ from airflow_dataloader.cli.own_secrets import all_secrets
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.settings import Settings
 from airflow_dataloader.workspace.home import WorkspaceHome
-from airflow_dataloader.workspace.secret_store import SecretFile
+from airflow_dataloader.workspace.secret_store import SecretFile, not_utf8
 from airflow_dataloader.workspace.spark.protocol import Spark, SparkServer
 
 _HELP = """
@@ -106,7 +106,10 @@ def put(*, scope: str, name: str) -> int:
     A workspace that runs knows it at once.
     """
     home = WorkspaceHome.below(Settings.from_environment(os.environ).home)
-    value = sys.stdin.read().removesuffix("\n").removesuffix("\r")
+    try:
+        value = sys.stdin.buffer.read().decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise not_utf8(name) from None
     SecretFile(home.secrets).put(scope, name, value)
     return ExitCode.DONE
 

@@ -129,13 +129,21 @@ def _given(environ: Mapping[str, str]) -> dict[str, str]:
             field="LAKEBASE_PORT",
             fix="set it to the server's port, e.g. 5432",
         )
-    return {name: environ[variable] for variable, name in names.items() if environ.get(variable)}
+    found = {name: environ[variable] for variable, name in names.items() if environ.get(variable)}
+    for variable, name in names.items():
+        if not _is_text(found.get(name, "")):
+            raise ConfigurationError(
+                f"{variable} holds bytes that are not UTF-8.", field=variable, fix="write it in UTF-8"
+            )
+    return found
 
 
 def _parameters(url: str, *, setting: str) -> dict[str, str]:
     unreadable = ConfigurationError(
         "The control database's URL cannot be read.", field=setting, fix=f"{_FORM}."
     )
+    if not _is_text(url):
+        raise unreadable
     scheme, mark, rest = url.strip().partition("://")
     if mark:
         # An unescaped @ or / in a password would make a part of it look like a host or a database.
@@ -155,6 +163,15 @@ def _parameters(url: str, *, setting: str) -> dict[str, str]:
         if name in parameters:
             raise _no_service(name, f"remove it, and write what the service says into {setting}")
     return parameters
+
+
+def _is_text(value: str) -> bool:
+    """Whether it can be sent: bytes of the environment that are not UTF-8 are surrogates here."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _no_service(field: str, fix: str) -> ConfigurationError:

@@ -16,6 +16,13 @@ from airflow_dataloader.workspace.private_file import write_private
 LONGEST = 128 * 1024
 
 
+def not_utf8(name: str) -> ConfigurationError:
+    """Return the error of a value that is none of Databricks' texts, without the value."""
+    return ConfigurationError(
+        f"The value of secret {name!r} holds bytes that are not UTF-8.", fix="pass it in UTF-8"
+    )
+
+
 class SecretFile:
     """Scopes and names are compared without regard to case, as on Databricks."""
 
@@ -35,10 +42,14 @@ class SecretFile:
         return {value for scope in self._read().values() for value in scope.values()}
 
     def put(self, scope: str, name: str, value: str) -> None:
-        """Store a value; raise ConfigurationError if it is empty or too long."""
+        """Store a value; raise ConfigurationError if it is empty, too long, or not UTF-8."""
         if not (scope.strip() and name.strip()):
             raise ConfigurationError("A secret needs a scope and a name.", fix="name both")
-        if not value or len(value.encode()) > LONGEST:
+        try:
+            size = len(value.encode())
+        except UnicodeEncodeError:
+            raise not_utf8(name) from None
+        if not 0 < size <= LONGEST:
             raise ConfigurationError(
                 f"The value of secret {name!r} is empty, or longer than {LONGEST} bytes.",
                 fix="pass the value on standard input",

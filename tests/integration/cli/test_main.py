@@ -81,6 +81,17 @@ def test_a_bug_is_one_line_without_secrets(
     assert line.startswith("Error: ValueError: cannot use *** here. Fix: report")
 
 
+def test_a_secret_that_is_not_utf_8_leaves_a_line_too(
+    breaks: list[BaseException], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = b"p\xe9ssword".decode(errors="surrogateescape")
+    monkeypatch.setenv("DATALOADER_SECRET_SHOP_PW", secret)
+    breaks.append(ValueError(f"cannot use {secret} here"))
+    assert run(["break"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("Error: ValueError: cannot use *** here. Fix: report")
+
+
 def test_a_bug_shows_its_traceback_to_who_asks(
     breaks: list[BaseException], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -236,3 +236,21 @@ def test_nothing_configured_says_what_to_set() -> None:
     with pytest.raises(ConfigurationError, match="No control database is configured") as caught:
         resolve_url({})
     assert "DATALOADER_CONTROL_URL" in str(caught.value.fix)
+
+
+NOT_UTF8 = b"p\xe9ss".decode(errors="surrogateescape")
+
+
+@pytest.mark.parametrize(
+    ("environ", "name"),
+    [
+        ({"DATALOADER_CONTROL_URL": f"postgresql://ann:{NOT_UTF8}@127.0.0.1/d"}, "DATALOADER_CONTROL_URL"),
+        ({"DATALOADER_CONTROL_URL": f"host=h password={NOT_UTF8} dbname=d"}, "DATALOADER_CONTROL_URL"),
+        ({**LAKEBASE, "LAKEBASE_PASSWORD": NOT_UTF8}, "LAKEBASE_PASSWORD"),
+    ],
+)
+def test_what_is_not_utf_8_is_refused_by_name(environ: dict[str, str], name: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        resolve_url(environ)
+    assert caught.value.field == name
+    assert "ss" not in caught.value.message.replace("password", "")

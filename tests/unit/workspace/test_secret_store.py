@@ -40,7 +40,13 @@ def test_a_later_value_takes_the_place_of_the_earlier(store: SecretFile) -> None
 
 @pytest.mark.parametrize(
     ("scope", "name", "value"),
-    [("", "n", "v"), ("s", " ", "v"), ("s", "n", ""), ("s", "n", "x" * (LONGEST + 1))],
+    [
+        ("", "n", "v"),
+        ("s", " ", "v"),
+        ("s", "n", ""),
+        ("s", "n", "x" * (LONGEST + 1)),
+        ("s", "n", "xx\udce9"),
+    ],
 )
 def test_what_is_no_secret_is_refused_without_showing_it(
     store: SecretFile, scope: str, name: str, value: str

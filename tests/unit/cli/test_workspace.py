@@ -1,0 +1,43 @@
+"""``dataloader workspace secret put``; the workspace itself is started by tests/integration/workspace."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from airflow_dataloader.cli.main import run
+from airflow_dataloader.workspace.home import WorkspaceHome
+from airflow_dataloader.workspace.secret_store import SecretFile
+
+
+@pytest.fixture
+def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SecretFile:
+    monkeypatch.setenv("DATALOADER_HOME", str(tmp_path))
+    return SecretFile(WorkspaceHome.below(tmp_path).secrets)
+
+
+def put(monkeypatch: pytest.MonkeyPatch, given: bytes) -> int:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given), encoding="utf-8"))
+    return run(["workspace", "secret", "put", "vault", "password"])
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
+def test_one_line_end_is_no_part_of_a_secret(
+    secrets: SecretFile, end: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert put(monkeypatch, " pä\n".encode() + end) == 0
+    assert secrets.get("vault", "password") == (" pä\n" if end else " pä")
+
+
+def test_bytes_that_are_not_utf_8_are_refused_in_a_line(
+    secrets: SecretFile, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert put(monkeypatch, b"p\xe9ss") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == (
+        "Error: The value of secret 'password' holds bytes that are not UTF-8. Fix: pass it in UTF-8."
+    )
+    assert secrets.values() == set()
