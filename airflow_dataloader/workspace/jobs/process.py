@@ -35,6 +35,8 @@ _EXIT_FILE = "exit-code"
 #: and stops what it started at the source; one that is killed cannot.
 _ENDS = ((signal.SIGINT, 10.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, 30.0))
 _POLL_SECONDS = 0.05
+#: By what a process of the task is known whose leader is gone: nobody else has it in its environment.
+_MARK = "DATALOADER_TASK_FOLDER"
 
 
 class TaskProcess:
@@ -62,15 +64,30 @@ class TaskProcess:
         return int(text) if text is not None and text != _UNSTARTED else None
 
     def end(self) -> None:
-        """End the whole group, first politely; return when the leader is gone."""
+        """End the whole group, first politely; return when it is gone. Its leader may have gone before it."""
         for number, seconds in _ENDS:
-            if not self.alive:
+            if not self._lives:
                 return
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, number)
             until = time.monotonic() + seconds
-            while self.alive and time.monotonic() < until:
+            while self._lives and time.monotonic() < until:
                 time.sleep(_POLL_SECONDS)
+
+    @property
+    def _lives(self) -> bool:
+        """Whether anybody of the group does, so that its number is still ours."""
+        return self.alive or any(self._is_left(process) for process in psutil.process_iter())
+
+    def _is_left(self, process: psutil.Process) -> bool:
+        try:
+            return (
+                os.getpgid(process.pid) == self.pid
+                and process.environ().get(_MARK) == str(self.folder)
+                and process.status() != psutil.STATUS_ZOMBIE
+            )
+        except (psutil.Error, OSError):
+            return False
 
     def _found(self) -> psutil.Process | None:
         try:
@@ -101,7 +118,7 @@ def launch(
         child = subprocess.Popen(
             ["/bin/sh", "-c", _WRAPPER, "task", str(folder / _EXIT_FILE), *command],
             cwd=folder,
-            env=dict(environment),
+            env={**environment, _MARK: str(folder)},
             stdin=subprocess.PIPE,
             stdout=out,
             stderr=err,

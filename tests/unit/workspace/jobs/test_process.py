@@ -66,6 +66,24 @@ def test_a_group_that_is_killed_leaves_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", [SLEEP, (sys.executable, "-c", STUBBORN)], ids=["meek", "stubborn"])
 @pytest.mark.parametrize("whose", ["ours", "adopted"])
+def test_what_outlives_its_leader_ends_too(
+    tmp_path: Path, command: tuple[str, ...], whose: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = ((signal.SIGINT, 0.5), (signal.SIGTERM, 0.5), (signal.SIGKILL, 30.0))
+    monkeypatch.setattr("airflow_dataloader.workspace.jobs.process._ENDS", ends)
+    process = begin(tmp_path, *command)
+    until(lambda: up(tmp_path))
+    (task,) = psutil.Process(process.pid).children()
+    os.kill(process.pid, signal.SIGKILL)
+    until(lambda: not process.alive)
+    assert task.is_running()
+    (process if whose == "ours" else adopted(process)).end()
+    until(lambda: not task.is_running() or task.status() == psutil.STATUS_ZOMBIE)
+    assert process.exit_code is None
+
+
+@pytest.mark.parametrize("command", [SLEEP, (sys.executable, "-c", STUBBORN)], ids=["meek", "stubborn"])
+@pytest.mark.parametrize("whose", ["ours", "adopted"])
 def test_ends_whether_it_wants_to_or_not(
     tmp_path: Path, command: tuple[str, ...], whose: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
