@@ -62,7 +62,19 @@ def _schedule_mode(text: str) -> str:
 
 
 def _home(text: str) -> Path:
-    return Path(text).expanduser().absolute()
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:
+        raise ValueError(f"a folder by its whole path, as {Path(text).parts[0]} is nobody's here") from None
+
+
+def _default_home() -> Path:
+    try:
+        return _home(_HOME)
+    except ValueError:
+        raise ConfigurationError(
+            "This user has no home folder.", field="DATALOADER_HOME", fix="set DATALOADER_HOME to a folder"
+        ) from None
 
 
 def _setting(
@@ -114,7 +126,7 @@ class Settings:
     """Every setting that something reads: its default, what it means, and its name, which is the field's."""
 
     home: Path = field(
-        default_factory=lambda: _home(_HOME),
+        default_factory=_default_home,
         metadata=_metadata(_HOME, "Folder of jars, local warehouse, local workspace and demo.", _home),
     )
     control_conn_id: str = _setting("dataloader_control", "Airflow connection of the control database.")

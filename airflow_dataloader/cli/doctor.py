@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 from collections.abc import Callable
@@ -11,11 +12,16 @@ import click
 
 from airflow_dataloader.cli.control import control_url
 from airflow_dataloader.cli.exit_codes import ExitCode
+from airflow_dataloader.cli.own_secrets import all_secrets
 from airflow_dataloader.control import migrate as schema
+from airflow_dataloader.core.scrub import scrub
+from airflow_dataloader.disk import disk_error
 from airflow_dataloader.exceptions import DataloaderError
 from airflow_dataloader.loader.engines.spark import jars
 from airflow_dataloader.loader.engines.spark.java import java_home
 from airflow_dataloader.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -40,8 +46,9 @@ def doctor() -> int:
 def _passes(name: str, check: Callable[[], str]) -> bool:
     try:
         click.echo(f"ok    {name}: {check()}")
-    except (DataloaderError, ImportError) as error:
-        click.echo(f"FAIL  {name}: {_sentence(error)}")
+    except Exception as error:
+        log.info("This is where it happened:", exc_info=True)
+        click.echo(f"FAIL  {name}: {scrub(_sentence(error), all_secrets(os.environ))}")
         return False
     return True
 
@@ -49,7 +56,8 @@ def _passes(name: str, check: Callable[[], str]) -> bool:
 def _sentence(error: Exception) -> str:
     if isinstance(error, PackageNotFoundError):
         return f"{error.name} is not installed. Fix: pip install 'airflow-dataloader[local]'."
-    return str(error)
+    told = disk_error(error, os.environ) or error
+    return str(told) if isinstance(told, (DataloaderError, ImportError)) else f"{type(told).__name__}: {told}"
 
 
 def _spark() -> str:

@@ -21,6 +21,7 @@ from airflow_dataloader.cli.own_secrets import all_secrets, login_secrets
 from airflow_dataloader.cli.verify import verify
 from airflow_dataloader.cli.workspace import workspace
 from airflow_dataloader.core.scrub import scrub
+from airflow_dataloader.disk import disk_error
 from airflow_dataloader.exceptions import DataloaderError
 from airflow_dataloader.loader import interrupt
 
@@ -100,10 +101,17 @@ def run(
     except Exception as bug:
         # A stranger reads a line; whoever mends it asks for more.
         log.info("This is where it happened:", exc_info=True)
-        what = scrub(f"{type(bug).__name__}: {bug}".rstrip("."), all_secrets(os.environ))
-        _say(f"Error: {what}. Fix: report what `dataloader --verbose …` says of it.")
+        _say(_line_of(bug))
         return ExitCode.FAILED
     return answer if isinstance(answer, int) else ExitCode.DONE
+
+
+def _line_of(bug: Exception) -> str:
+    """Return what is said of an error that nobody raised on purpose: the machine's, or a bug."""
+    if (told := disk_error(bug, os.environ)) is not None:
+        return f"Error: {told}"
+    what = scrub(f"{type(bug).__name__}: {bug}".rstrip("."), all_secrets(os.environ))
+    return f"Error: {what}. Fix: report what `dataloader --verbose …` says of it."
 
 
 def _say(text: str) -> None:

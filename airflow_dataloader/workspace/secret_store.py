@@ -64,7 +64,18 @@ class SecretFile:
             scopes: dict[str, dict[str, str]] = json.loads(self._path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
+        except ValueError:
+            # Not chained: the error holds all that could be read.
+            raise self._damaged() from None
+        if not isinstance(scopes, dict) or not all(isinstance(scope, dict) for scope in scopes.values()):
+            raise self._damaged()
         return scopes
+
+    def _damaged(self) -> ConfigurationError:
+        return ConfigurationError(
+            f"{self._path} cannot be read as secrets.",
+            fix="mend it, or remove it and put its secrets into the workspace again",
+        )
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

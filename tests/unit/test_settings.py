@@ -60,6 +60,24 @@ def test_home_is_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     assert Settings.from_environment({"DATALOADER_HOME": "~/there"}).home == Path("/home/someone/there")
 
 
+def test_a_home_that_is_nobody_s_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_environment({"DATALOADER_HOME": "~nouserx/there"})
+    assert str(caught.value) == (
+        "DATALOADER_HOME is '~nouserx/there'. "
+        "Fix: set it to a folder by its whole path, as ~nouserx is nobody's here."
+    )
+
+    def nobody(path: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    # As for a number without an entry in the machine's list of users.
+    monkeypatch.setattr(Path, "expanduser", nobody)
+    with pytest.raises(ConfigurationError, match="This user has no home folder") as caught:
+        Settings.from_environment({})
+    assert caught.value.field == "DATALOADER_HOME"
+
+
 def test_cluster_is_one_of_the_jobs_apis_ways() -> None:
     new = '{"new_cluster": {"num_workers": 2}, "libraries": []}'
     settings = Settings.from_environment({"DATALOADER_CLUSTER": new, "DATABRICKS_CLUSTER_ID": "0101-abc"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -38,3 +39,15 @@ def test_what_is_missing_is_named_with_its_fix(
     assert out.count("Fix: ") == 2
     assert out.count("ok ") == 3
     assert "s3cret" not in out
+
+
+@pytest.mark.parametrize("home", ["/proc/nope", "~nouserx/y"])
+def test_a_home_that_cannot_be_used_keeps_nothing_else_from_being_looked_at(
+    home: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATALOADER_CONTROL_URL", "postgresql://127.0.0.1:1/dataloader")
+    monkeypatch.setenv("DATALOADER_HOME", home)
+    assert run(["doctor"]) == 1
+    out = capsys.readouterr().out
+    assert re.search(rf"FAIL  jars: .*{re.escape(home)}.* Fix: set ", out)
+    assert "FAIL  control database: " in out

@@ -41,3 +41,15 @@ def test_bytes_that_are_not_utf_8_are_refused_in_a_line(
         "Error: The value of secret 'password' holds bytes that are not UTF-8. Fix: pass it in UTF-8."
     )
     assert secrets.values() == set()
+
+
+def test_a_home_that_cannot_be_made_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATALOADER_HOME", "/proc/nope")
+    assert put(monkeypatch, b"x") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == (
+        "Error: /proc/nope cannot be used: No such file or directory. "
+        "Fix: set DATALOADER_HOME to a folder that you may write to."
+    )

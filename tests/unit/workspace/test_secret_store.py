@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -55,6 +56,21 @@ def test_what_is_no_secret_is_refused_without_showing_it(
         store.put(scope, name, value)
     assert "xx" not in str(caught.value)
     assert store.values() == set()
+
+
+@pytest.mark.parametrize(
+    "content", [b'{"a": {"b": "s3cret', b"\xff s3cret", b'["s3cret"]', b'{"a": "s3cret"}']
+)
+def test_a_file_that_cannot_be_read_is_named_without_its_content(
+    store: SecretFile, tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "secrets.json"
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError) as caught:
+        store.put("a", "b", "c")
+    assert str(path) in caught.value.message
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
+    assert path.read_bytes() == content
 
 
 def test_none_is_lost_when_many_are_stored_at_once(store: SecretFile) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from airflow_dataloader.disk import disk_error
 from airflow_dataloader.exceptions import ConfigurationError, DataloaderError
 from airflow_dataloader.loader.engines.spark import ivy
 from airflow_dataloader.loader.engines.spark.manifest import Jar, manifest, select
@@ -80,8 +81,8 @@ def main(arguments: Sequence[str]) -> int:
     """Fetch the named jars or groups, by default what PostgreSQL needs; return 0, or 1 after one line."""
     try:
         found = ensure(arguments or DEFAULT, Settings.from_environment(os.environ).home)
-    except DataloaderError as error:
-        print(f"Error: {error}", file=sys.stderr)
+    except (DataloaderError, OSError) as error:
+        print(f"Error: {disk_error(error, os.environ) or error}", file=sys.stderr)
         return 1
     print(f"{len(found)} jars in {found[0].parent}")
     return 0

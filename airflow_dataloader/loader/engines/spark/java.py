@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
+from airflow_dataloader.disk import disk_error
 from airflow_dataloader.exceptions import ConfigurationError, DataloaderError
 from airflow_dataloader.settings import Settings
 
@@ -125,8 +126,8 @@ def main() -> int:
     """Say which Java Spark would run on; return 0, or 1 after one line."""
     try:
         print(java_home())
-    except DataloaderError as error:
-        print(f"Error: {error}", file=sys.stderr)
+    except (DataloaderError, OSError) as error:
+        print(f"Error: {disk_error(error, os.environ) or error}", file=sys.stderr)
         return 1
     return 0
 

@@ -130,3 +130,12 @@ def test_the_command_says_what_there_is(
     assert capsys.readouterr().out == f"6 jars in {home / 'jars'}\n"
     assert jars.main(["mysql"]) == 1
     assert "no jar called mysql" in capsys.readouterr().err
+
+
+def test_a_home_that_cannot_be_made_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATALOADER_HOME", "/proc/nope")
+    assert jars.main([]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("Error: /proc/nope cannot be used: ")
