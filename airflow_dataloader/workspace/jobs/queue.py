@@ -36,8 +36,7 @@ class RunQueue:
     def start(self) -> None:
         """Begin; processes that a killed workspace left are watched at once, whatever the limit."""
         for run_id in self._context.store.alive():
-            run = self._context.store.run(run_id)
-            if run is not None and any(task.pid is not None for task in run.tasks):
+            if self._has_begun(run_id):
                 self._take(run_id)
         self._dispatcher.start()
 
@@ -90,14 +89,21 @@ class RunQueue:
                 self.wake()
 
     def _look(self) -> None:
-        """End those that were stopped while they waited, and take up as many as may run."""
+        """End those that were stopped while they waited, and take up as many as may run.
+
+        One with a process on record was left for the trouble of the store, and is seen through.
+        """
         for run_id, stop in self._context.store.alive().items():
             if run_id in self._stops or self._closing:
                 continue
-            if stop is not None:
+            if stop is not None and not self._has_begun(run_id):
                 self._end_unstarted(run_id, stop)
-            elif len(self._stops) < self._max:
+            elif stop is not None or len(self._stops) < self._max:
                 self._take(run_id)
+
+    def _has_begun(self, run_id: int) -> bool:
+        run = self._context.store.run(run_id)
+        return run is not None and any(task.pid is not None for task in run.tasks)
 
     def _wake(self) -> None:
         self._woken = True

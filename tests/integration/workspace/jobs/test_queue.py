@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,8 @@ import pytest
 
 from airflow_dataloader.workspace.jobs import queue
 from airflow_dataloader.workspace.jobs.model import Submission, TaskSpec
+from airflow_dataloader.workspace.jobs.process import launch
+from airflow_dataloader.workspace.jobs.states import Stop
 from tests.integration.workspace.conftest import Start, Workspace
 from tests.waiting import until
 
@@ -144,6 +147,33 @@ def test_a_task_killed_with_its_wrapper_is_nobody_s_success(start: Start) -> Non
     assert run["state"]["life_cycle_state"] == "INTERNAL_ERROR"
     assert run["status"]["termination_details"]["type"] == "INTERNAL_ERROR"
     assert "killed from outside" in workspace.output(run_id)["error"]
+
+
+def test_a_stopped_run_that_nobody_watches_ends_with_its_process(start: Start, script: Path) -> None:
+    """As when the store refuses itself to the workspace that finds the run."""
+    workspace = start()
+    stand = workspace.desk.stand
+    spec = TaskSpec(key="t", python_file=str(script), parameters=("sleep", "600"))
+    run_id, _ = stand.store.submit(
+        Submission(name="t", tasks=(spec,), payload={"tasks": [{"task_key": "t"}]})
+    )
+    run = stand.store.run(run_id)
+    assert run is not None
+    (task,) = run.tasks
+    process = launch(
+        [sys.executable, str(script), *spec.parameters],
+        stand.environment,
+        stand.home.run_folder(run_id, task.run_id),
+        lambda pid, born: stand.store.begin(task.run_id, pid, born),
+    )
+    stand.store.stop(run_id, Stop.CANCEL)
+    workspace.desk.queue.wake()
+    ended = workspace.wait(run_id)
+    try:
+        assert not process.alive
+    finally:
+        process.end()
+    assert ended["state"]["result_state"] == ended["tasks"][0]["state"]["result_state"] == "CANCELED"
 
 
 def test_what_a_task_leaves_behind_does_not_keep_its_run_alive(start: Start) -> None:
