@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG
 
@@ -13,6 +13,10 @@ DAG_ID = "dataloader_maintain"
 
 #: A time of the day, not a span, so that a DAG which is new or was paused waits for it.
 _SCHEDULE = "17 3 * * *"
+
+#: Airflow's own, for what goes wrong between Airflow and Databricks. A run that fails is not tried again.
+_RETRIES = 2
+_RETRY_DELAY = timedelta(seconds=60)
 
 _DOC = """
 Removes what dead loads have left, and compacts and vacuums the targets whose rows ask for it
@@ -37,6 +41,7 @@ def maintain_dag(
         start_date=datetime(2024, 1, 1, tzinfo=UTC),
         catchup=False,
         max_active_runs=1,
+        default_args={"retries": _RETRIES, "retry_delay": _RETRY_DELAY},
         tags=list(tags),
     ) as dag:
         MaintainOperator(task_id="maintain", databricks_conn_id=databricks_conn_id)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.providers.databricks.exceptions import DatabricksApiError
 from airflow.providers.databricks.hooks.databricks import DatabricksHook
 from airflow.providers.databricks.operators.databricks import DatabricksJobRunLink
-from airflow.sdk import Context, conf
+from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from sqlalchemy import Engine
 
@@ -24,14 +24,12 @@ from airflow_dataloader.hooks.control import ControlHook
 from airflow_dataloader.hooks.runs import same_host
 from airflow_dataloader.hooks.settings import airflow_settings
 from airflow_dataloader.operators.links import base_url
+from airflow_dataloader.triggers.hold import hold_seconds
 from airflow_dataloader.triggers.kill import REASON, TaskAddress, ended_by_hand
 from airflow_dataloader.triggers.load import LoadTrigger
 
 if TYPE_CHECKING:
     from airflow_dataloader.operators.load import LoadOperator
-
-#: Seconds past ``[workers] min_heartbeat_interval`` before which a deferred task must not be resumed.
-_HOLD = 5
 
 #: What another request would be told again: of these statuses, only too many requests passes.
 _REFUSALS = frozenset(range(400, 500)) - {429}
@@ -84,7 +82,7 @@ class TaskTry:
             control_conn_id=self._operator.control_conn_id,
             databricks_conn_id=self._operator.databricks_conn_id,
             poll_seconds=self._settings.poll_seconds,
-            hold_seconds=conf.getint("workers", "min_heartbeat_interval") + _HOLD,
+            hold_seconds=hold_seconds(),
             airflow_task=self._name(),
             dag_id=at.dag_id,
             airflow_run=at.airflow_run,

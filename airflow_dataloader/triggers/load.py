@@ -19,6 +19,7 @@ from airflow_dataloader.hooks.run_api import DatabricksRunApi
 from airflow_dataloader.hooks.runs import read_run
 from airflow_dataloader.triggers.backoff import backoff, worth_a_line
 from airflow_dataloader.triggers.control import ask
+from airflow_dataloader.triggers.hold import hold
 from airflow_dataloader.triggers.kill import REASON, TaskAddress, ended_by_hand
 from airflow_dataloader.triggers.threads import in_thread
 
@@ -35,8 +36,7 @@ class LoadTrigger(BaseTrigger):
     :param metadata_id: the load.
     :param run_id: its Databricks run; None where there is none to watch, only the row.
     :param poll_seconds: between two looks.
-    :param hold_seconds: the event is held back until the trigger is this old. Airflow fails a task whose
-        trigger fires before the executor has noticed that the task was deferred.
+    :param hold_seconds: the event is held back until the trigger is this old.
     :param airflow_task: the try that answers for the load; a later one takes it over.
     """
 
@@ -88,10 +88,9 @@ class LoadTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event: the load's facts, its status among them."""
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
+        begun = asyncio.get_running_loop().time()
         facts = await self._wait()
-        await asyncio.sleep(max(0.0, self.hold_seconds - (loop.time() - begun)))
+        await hold(self.hold_seconds, begun)
         yield TriggerEvent(facts)
 
     async def on_kill(self) -> None:

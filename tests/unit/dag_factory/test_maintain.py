@@ -18,6 +18,7 @@ def test_it_runs_once_a_day_and_waits_without_a_worker() -> None:
     task = dag.get_task("maintain")
     assert isinstance(task, MaintainOperator)
     assert task.deferrable
+    assert task.retries == 2
 
 
 def test_the_cluster_gets_neither_into_the_dag_nor_to_jinja(monkeypatch: pytest.MonkeyPatch) -> None:
