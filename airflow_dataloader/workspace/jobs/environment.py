@@ -46,6 +46,8 @@ def task_environment(base: Mapping[str, str], place: TaskPlace) -> dict[str, str
         "SPARK_REMOTE": place.spark_remote,
         # A log is read while the task still runs.
         "PYTHONUNBUFFERED": "1",
+        # It is read as UTF-8, and a name that this has no letter for must not end a load.
+        "PYTHONIOENCODING": "utf-8:backslashreplace",
     }
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,7 +48,19 @@ def test_the_place_wins_and_what_belongs_to_others_is_left_out() -> None:
         "DATABRICKS_TOKEN": "dapi1",
         "SPARK_REMOTE": "sc://localhost:1/;token=t;session_id=s",
         "PYTHONUNBUFFERED": "1",
+        "PYTHONIOENCODING": "utf-8:backslashreplace",
     }
+
+
+def test_a_task_says_any_name_whatever_the_machine_s_language_is() -> None:
+    latin = {**os.environ, "LC_ALL": "POSIX", "PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}
+    said = subprocess.run(
+        [sys.executable, "-c", r"print('\u2603 \ud800')"],
+        env=task_environment(latin, PLACE),
+        capture_output=True,
+        check=True,
+    )
+    assert said.stdout.decode() == "\u2603 \\ud800\n"
 
 
 def test_a_place_shows_no_token() -> None:
