@@ -48,7 +48,7 @@ def number(source: Mapping[str, Any], name: str, default: int = 0) -> int:
     value = source.get(name, default)
     try:
         found = int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise invalid(f"{name} must be a whole number, not {value!r}.") from None
     if not 0 <= found <= _LARGEST:
         raise invalid(f"{name} must be between 0 and {_LARGEST}.")

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 from airflow_dataloader.workspace.api_error import no_run
 from airflow_dataloader.workspace.app_state import AppState, state_of
 from airflow_dataloader.workspace.jobs.model import Run, TaskRun
+from airflow_dataloader.workspace.jobs.payload import number
 from airflow_dataloader.workspace.routes.output import shown_output
 
 router = APIRouter()
@@ -23,9 +24,10 @@ _TASK = "<h2>{key}: {state}</h2><p>{message}</p><pre>{logs}</pre>"
 _HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
 
 
-@router.get("/runs/{run_id}", response_class=HTMLResponse)
-def page(state: Annotated[AppState, Depends(state_of)], run_id: int) -> HTMLResponse:
+@router.get("/runs/{asked}", response_class=HTMLResponse)
+def page(state: Annotated[AppState, Depends(state_of)], asked: str) -> HTMLResponse:
     """Return a run's page: state and logs of each of its tasks."""
+    run_id = number({"run_id": asked}, "run_id")
     run = state.context.store.run(run_id)
     if run is None:
         raise no_run(run_id)

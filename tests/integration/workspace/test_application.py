@@ -12,7 +12,7 @@ from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import InvalidParameterValue, PermissionDenied, ResourceDoesNotExist
 from databricks.sdk.service.jobs import RunLifecycleStateV2State, SparkPythonTask, SubmitTask
 
-from tests.integration.workspace.conftest import Workspace
+from tests.integration.workspace.conftest import Start, Workspace
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -167,3 +167,26 @@ def test_what_is_no_json_is_refused(workspace: Workspace) -> None:
         answer = workspace.http.post("/api/2.2/jobs/runs/submit", content=content)
         assert answer.status_code == 400
         assert answer.json().keys() == {"error_code", "message"}
+
+
+def test_what_cannot_be_kept_is_refused_and_harms_no_list(start: Start) -> None:
+    workspace = start()
+    whole = json.dumps({"run_name": "WHAT", "tasks": [workspace.task("sleep", "0")]})
+    for what in (
+        r'"\ud800"',
+        r'"x", "idempotency_token": "\udfff"',
+        '"x", "timeout_seconds": 1e999',
+        '"x", "more": [NaN, -Infinity]',
+        '"x", "more": ' + "[" * 100_000 + "]" * 100_000,
+        '"x", "more": ' + "[" * 400 + "]" * 400,
+    ):
+        answer = workspace.http.post(
+            "/api/2.2/jobs/runs/submit", content=whole.replace('"WHAT"', what).encode()
+        )
+        assert answer.status_code == 400, what[:40]
+        assert answer.json().keys() == {"error_code", "message"}
+    for path in (f"/runs/{2**63}", "/runs/abc"):
+        answer = workspace.http.get(path)
+        assert answer.status_code == 400, path
+        assert answer.json()["error_code"] == "INVALID_PARAMETER_VALUE"
+    assert workspace.http.get("/api/2.2/jobs/runs/list").json() == {"has_more": False}

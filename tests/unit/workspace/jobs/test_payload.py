@@ -68,6 +68,7 @@ def test_the_older_shape_is_one_task() -> None:
         ({"tasks": [task()], "idempotency_token": "x" * 65}, "at most 64 characters"),
         ({"tasks": [task()], "idempotency_token": 7}, "at most 64 characters"),
         ({"tasks": [task()], "timeout_seconds": "soon"}, "timeout_seconds must be a whole number"),
+        ({"tasks": [task()], "timeout_seconds": float("inf")}, "timeout_seconds must be a whole number"),
         ({"tasks": [task()], "timeout_seconds": -1}, "timeout_seconds must be between"),
     ],
 )
