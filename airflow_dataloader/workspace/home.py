@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.workspace.folder_lock import locked
 from airflow_dataloader.workspace.private_file import write_private
 
@@ -21,9 +22,21 @@ class WorkspaceHome:
 
     @classmethod
     def below(cls, home: Path) -> WorkspaceHome:
-        """Return the folder of a ``DATALOADER_HOME``, made if it is not there."""
+        """Return the folder of a ``DATALOADER_HOME``, made if it is not there, and closed if it is open.
+
+        Raises ConfigurationError if it is another user's.
+        """
         folder = home / "workspace"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        found = folder.stat()
+        if found.st_uid != os.geteuid():
+            raise ConfigurationError(
+                f"{folder} belongs to another user, who could read the secrets in it.",
+                field="DATALOADER_HOME",
+                fix="set another DATALOADER_HOME",
+            )
+        if found.st_mode & 0o077:
+            folder.chmod(0o700)
         return cls(folder)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -15,6 +16,20 @@ def test_nobody_else_may_enter_it(tmp_path: Path) -> None:
     home = WorkspaceHome.below(tmp_path)
     assert home.folder == tmp_path / "workspace"
     assert stat.S_IMODE(home.folder.stat().st_mode) == 0o700
+
+
+def test_one_that_is_there_is_closed(tmp_path: Path) -> None:
+    (tmp_path / "workspace").mkdir()
+    (tmp_path / "workspace").chmod(0o755)
+    assert stat.S_IMODE(WorkspaceHome.below(tmp_path).folder.stat().st_mode) == 0o700
+
+
+def test_another_user_s_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = WorkspaceHome.below(tmp_path).folder.stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    with pytest.raises(ConfigurationError, match="belongs to another user") as caught:
+        WorkspaceHome.below(tmp_path)
+    assert caught.value.field == "DATALOADER_HOME"
 
 
 def test_one_at_a_time(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ class ConnectServer:
         """Start the server and return when it answers; raise EngineFailed with its last words if it ends."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self._scratch = _new_scratch()
-        with self.log.open("ab") as log:
+        with _open_log(self.log) as log:
             process = self._process = _spawn(self.settings, log, self._scratch)
         until = time.monotonic() + seconds
         while not _listens(self.settings.port):
@@ -170,6 +170,13 @@ def server_settings(
         cores=cores or len(os.sched_getaffinity(0)),
         memory=memory,
     )
+
+
+def _open_log(path: Path) -> IO[bytes]:
+    """Open a log that only its owner may read: it says what runs say, and may show what they read."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return os.fdopen(descriptor, "ab")
 
 
 def _new_scratch() -> Path:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
-from airflow_dataloader.loader.engines.spark.server import ServerSettings
+import pytest
+
+from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.loader.engines.spark import server
+from airflow_dataloader.loader.engines.spark.server import ConnectServer, ServerSettings
 
 SETTINGS = ServerSettings(jars=(Path("/j/a.jar"), Path("/j/b.jar")), port=15002, cores=2, token="canary")
 
@@ -34,3 +39,22 @@ def test_every_server_has_a_token_of_its_own() -> None:
 
 def test_an_address_of_another_server_does_not_make_it_a_client() -> None:
     assert "SPARK_REMOTE" not in SETTINGS.environment({"SPARK_REMOTE": ""})
+
+
+@pytest.fixture
+def no_java(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> Path:
+        raise ConfigurationError("Spark needs Java.")
+
+    monkeypatch.setattr(server, "java_home", missing)
+
+
+@pytest.mark.usefixtures("no_java")
+def test_only_its_owner_may_read_its_log(tmp_path: Path) -> None:
+    for log in (tmp_path / "new.log", tmp_path / "old.log"):
+        if log.name == "old.log":
+            log.touch()
+            log.chmod(0o644)
+        with pytest.raises(ConfigurationError):
+            ConnectServer(SETTINGS, log).start()
+        assert stat.S_IMODE(log.stat().st_mode) == 0o600
