@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sys
 import threading
 from functools import partial
@@ -134,13 +135,15 @@ def _open_spark(home: WorkspaceHome, *, memory: str, most_bytes: int) -> Spark:
         return GivenSpark(remote)
 
     def start(log: Path) -> SparkServer:
-        return _new_server(home.folder.parent, memory, log)
+        # The last server has ended by now, however it did.
+        shutil.rmtree(home.scratch, ignore_errors=True)
+        return _new_server(home, memory, log)
 
     watch = Watch(most_bytes=most_bytes)
     return WarmSpark(start, log_file=home.spark_log, note=home.spark_server, watch=watch)
 
 
-def _new_server(home: Path, memory: str, log: Path) -> SparkServer:
+def _new_server(home: WorkspaceHome, memory: str, log: Path) -> SparkServer:
     from airflow_dataloader.loader.engines.spark.server import ConnectServer, server_settings
 
-    return ConnectServer(server_settings(home, memory=memory), log)
+    return ConnectServer(server_settings(home.folder.parent, memory=memory), log, scratch=home.scratch)

@@ -74,6 +74,11 @@ class WorkspaceHome:
         """Process of the Spark server, for whoever finds it left over."""
         return self.folder / "spark.json"
 
+    @property
+    def scratch(self) -> Path:
+        """What a Spark server keeps while it runs."""
+        return self.folder / "scratch"
+
     def logs_of(self, run_id: int) -> Path:
         """Return the folder of a run's logs."""
         return self.folder / "runs" / str(run_id)

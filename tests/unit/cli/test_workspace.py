@@ -5,12 +5,16 @@ from __future__ import annotations
 import io
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
+from airflow_dataloader.cli import workspace
 from airflow_dataloader.cli.main import run
+from airflow_dataloader.exceptions import EngineFailed
 from airflow_dataloader.workspace.home import WorkspaceHome
 from airflow_dataloader.workspace.secret_store import SecretFile
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -53,3 +57,21 @@ def test_a_home_that_cannot_be_made_is_one_line(
         "Error: /proc/nope cannot be used: No such file or directory. "
         "Fix: set DATALOADER_HOME to a folder that you may write to."
     )
+
+
+def test_what_a_killed_server_has_left_is_removed_before_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def new_server(home: WorkspaceHome, memory: str, log: Path) -> NoReturn:
+        raise EngineFailed("No room.")
+
+    monkeypatch.setattr(workspace, "_new_server", new_server)
+    monkeypatch.delenv("SPARK_REMOTE", raising=False)
+    home = WorkspaceHome.below(tmp_path)
+    left = home.scratch / "dataloader-spark-x" / "blockmgr"
+    left.mkdir(parents=True)
+    spark = workspace._open_spark(home, memory="1g", most_bytes=2**30)
+    try:
+        until(lambda: not left.exists())
+    finally:
+        spark.close()

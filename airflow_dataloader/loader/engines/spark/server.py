@@ -100,9 +100,11 @@ def _spark_home() -> Path:
 class ConnectServer:
     """One server in a process group of its own, with its log in a file; it does not outlive this process."""
 
-    def __init__(self, settings: ServerSettings, log: Path) -> None:
+    def __init__(self, settings: ServerSettings, log: Path, *, scratch: Path | None = None) -> None:
+        """``scratch`` is where it gets a folder for what nobody keeps; None: the machine's own place."""
         self.settings = settings
         self.log = log
+        self._scratches = scratch
         self._process: subprocess.Popen[bytes] | None = None
         self._scratch: Path | None = None
 
@@ -120,9 +122,13 @@ class ConnectServer:
     def start(self, *, seconds: float = _START_SECONDS) -> Self:
         """Start the server and return when it answers; raise EngineFailed with its last words if it ends."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        self._scratch = _new_scratch()
-        with _open_log(self.log) as log:
-            process = self._process = _spawn(self.settings, log, self._scratch)
+        scratch = self._scratch = _new_scratch(self._scratches)
+        try:
+            with _open_log(self.log) as log:
+                process = self._process = _spawn(self.settings, log, scratch)
+        except BaseException:
+            shutil.rmtree(scratch, ignore_errors=True)
+            raise
         until = time.monotonic() + seconds
         while not _listens(self.settings.port):
             # Another thread may stop it meanwhile.
@@ -179,8 +185,10 @@ def _open_log(path: Path) -> IO[bytes]:
     return os.fdopen(descriptor, "ab")
 
 
-def _new_scratch() -> Path:
-    return Path(tempfile.mkdtemp(prefix="dataloader-spark-"))
+def _new_scratch(parent: Path | None = None) -> Path:
+    if parent is not None:
+        parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return Path(tempfile.mkdtemp(prefix="dataloader-spark-", dir=parent))
 
 
 def _spawn(settings: ServerSettings, log: IO[bytes], scratch: Path) -> subprocess.Popen[bytes]:

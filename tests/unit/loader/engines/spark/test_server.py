@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,13 @@ def test_only_its_owner_may_read_its_log(tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError):
             ConnectServer(SETTINGS, log).start()
         assert stat.S_IMODE(log.stat().st_mode) == 0o600
+
+
+@pytest.mark.usefixtures("no_java")
+def test_a_start_that_fails_leaves_no_folder_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "machine"))
+    (tmp_path / "machine").mkdir()
+    for more in ({}, {"scratch": tmp_path / "own"}):
+        with pytest.raises(ConfigurationError):
+            ConnectServer(SETTINGS, tmp_path / "log", **more).start()
+    assert list((tmp_path / "machine").iterdir()) == list((tmp_path / "own").iterdir()) == []
