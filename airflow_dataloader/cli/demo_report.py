@@ -11,6 +11,7 @@ from rich.text import Text
 from airflow_dataloader.cli.console import Progress, new_table
 from airflow_dataloader.workspace.demo import shop
 from airflow_dataloader.workspace.demo.airflow_home import USER
+from airflow_dataloader.workspace.demo.psql import psql
 from airflow_dataloader.workspace.demo.show import Line, Round
 from airflow_dataloader.workspace.demo.stand import DAG, Stand
 
@@ -34,18 +35,18 @@ def page_of(stand: Stand) -> str:
 
 def say_where(progress: Progress, stand: Stand) -> None:
     """Say where to look, and how to go on."""
-    control = stand.server.url(shop.CONTROL)
+    control = psql(stand.server, shop.CONTROL, stand.home.password_file)
     for what, where in (
         ("Airflow", page_of(stand)),
-        ("Control database", f"psql {control}"),
-        ("Shop", f"psql {stand.server.url(shop.SHOP)}"),
+        ("Control database", control),
+        ("Shop", psql(stand.server, shop.SHOP, stand.home.password_file)),
         ("Workspace", f"{stand.workspace.client.url}   token in {stand.home.folder / 'workspace' / 'token'}"),
         ("Delta tables", str(stand.home.warehouse / shop.CATALOG)),
         ("Logs", str(stand.home.logs)),
     ):
         progress.line(f"{what:<17} {where}")
     progress.line("Change rows in the shop, and have all tables loaded within a minute by")
-    progress.line(f"  psql {control} -c '{_DUE}'")
+    progress.line(f"  {control} -c '{_DUE}'")
 
 
 def _cells(line: Line) -> tuple[Text, ...]:

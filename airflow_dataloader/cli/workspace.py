@@ -104,15 +104,20 @@ def secret() -> None:
 def put(*, scope: str, name: str) -> int:
     """Store a secret; its value is read from standard input, one line end at its end is left out.
 
-    A workspace that runs knows it at once.
+    At a terminal it is asked for, and not shown. A workspace that runs knows it at once.
     """
     home = WorkspaceHome.below(Settings.from_environment(os.environ).home)
+    SecretFile(home.secrets).put(scope, name, _value(name))
+    return ExitCode.DONE
+
+
+def _value(name: str) -> str:
+    if sys.stdin.isatty():
+        return str(click.prompt(f"Value of {name}", hide_input=True))
     try:
-        value = sys.stdin.buffer.read().decode().removesuffix("\n").removesuffix("\r")
+        return sys.stdin.buffer.read().decode().removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
         raise not_utf8(name) from None
-    SecretFile(home.secrets).put(scope, name, value)
-    return ExitCode.DONE
 
 
 def _serving() -> ModuleType:

@@ -37,6 +37,11 @@ class DemoHome:
         return self.folder / "postgres"
 
     @property
+    def password_file(self) -> Path:
+        """The PostgreSQL server's password, as libpq reads it."""
+        return self.folder / "pgpass"
+
+    @property
     def airflow(self) -> Path:
         """``AIRFLOW_HOME``."""
         return self.folder / "airflow"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -45,6 +48,25 @@ def test_bytes_that_are_not_utf_8_are_refused_in_a_line(
         "Error: The value of secret 'password' holds bytes that are not UTF-8. Fix: pass it in UTF-8."
     )
     assert secrets.values() == set()
+
+
+def test_at_a_terminal_it_is_asked_for_and_not_shown(secrets: SecretFile, tmp_path: Path) -> None:
+    ours, its = os.openpty()
+    command = [sys.executable, "-m", "airflow_dataloader", "workspace", "secret", "put", "vault", "password"]
+    with subprocess.Popen(command, stdin=its, stdout=its, stderr=its, start_new_session=True) as process:
+        os.close(its)
+        said = b""
+        while b"Value of password: " not in said:
+            said += os.read(ours, 1024)
+        os.write(ours, b"hunter22\n")
+        # Linux tells the end of a terminal by an error.
+        with contextlib.suppress(OSError):
+            while more := os.read(ours, 1024):
+                said += more
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"hunter22" not in said
+    assert secrets.get("vault", "password") == "hunter22"
 
 
 def test_a_home_that_cannot_be_made_is_one_line(
