@@ -22,6 +22,7 @@ from airflow_dataloader.workspace.jobs.process import TaskProcess, launch, was_n
 from airflow_dataloader.workspace.jobs.states import Code, End, LifeCycle, Result, Stop
 from airflow_dataloader.workspace.jobs.store import RunStore
 from airflow_dataloader.workspace.spark.address import with_session
+from airflow_dataloader.workspace.spark.given import LostLease
 from airflow_dataloader.workspace.spark.protocol import Lease, Spark
 from airflow_dataloader.workspace.tokens import hashed, new_token
 
@@ -138,7 +139,7 @@ class TaskExecution:
         task = self._task
         if task.pid is not None and task.born is not None and not was_never_started(self._folder):
             adopted = TaskProcess(self._folder, task.pid, task.born)
-            return self._follow(adopted, self._context.spark.adopt(), task.session or "")
+            return self._follow(adopted, self._adopted_lease(), task.session or "")
         script = find_python_file(task.spec.python_file, self._context.home.files)
         if script is None:
             return states.broken(
@@ -157,6 +158,11 @@ class TaskExecution:
             raise
         return self._follow(process, lease, session)
 
+    def _adopted_lease(self) -> Lease:
+        lease = self._context.spark.adopt()
+        server = self._task.server
+        return lease if server in (None, lease.server) else LostLease(server)
+
     def _wait_for_spark(self) -> Lease | None:
         while self._stop.reason is None and not self._overdue():
             lease = self._context.spark.lease()
@@ -168,7 +174,7 @@ class TaskExecution:
 
     def _launch(self, script: str, lease: Lease, session: str) -> TaskProcess:
         token, store = new_token(), self._context.store
-        store.prepare(self._task.run_id, session, hashed(token))
+        store.prepare(self._task.run_id, session, hashed(token), lease.server)
         place = TaskPlace(
             run_id=self._run.run_id,
             home=self._context.home.folder.parent,

@@ -57,8 +57,9 @@ class TaskRun:
     #: Its process, known again by number and birth.
     pid: int | None = None
     born: str | None = None
-    #: Its Spark Connect session.
+    #: Its Spark Connect session, and the server that has it; None: not on record.
     session: str | None = None
+    server: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

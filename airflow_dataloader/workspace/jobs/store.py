@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS run (
     code TEXT, result TEXT, message TEXT NOT NULL DEFAULT '',
     stop TEXT,
     submitted INTEGER NOT NULL, started INTEGER NOT NULL DEFAULT 0, ended INTEGER NOT NULL DEFAULT 0,
-    pid INTEGER, born TEXT, session TEXT, token_hash TEXT
+    pid INTEGER, born TEXT, session TEXT, token_hash TEXT, server TEXT
 );
 CREATE INDEX IF NOT EXISTS run_parent ON run (parent);
 CREATE INDEX IF NOT EXISTS run_token_hash ON run (token_hash) WHERE token_hash IS NOT NULL;
@@ -44,6 +44,7 @@ class RunStore:
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
             self._connection.execute(f"PRAGMA {pragma}")
         self._connection.executescript(_SCHEMA)
+        self._add_column("server")
         with self._changing() as connection:
             # Numbers of an earlier database in this folder must not come again: others remember them.
             connection.execute(
@@ -130,11 +131,12 @@ class RunStore:
                 {"id": run_id, "state": life_cycle, "message": message, "now": _now()},
             )
 
-    def prepare(self, task_run_id: int, session: str, token_hash: str) -> None:
-        """Record the session and the token that a task is about to get."""
+    def prepare(self, task_run_id: int, session: str, token_hash: str, server: str) -> None:
+        """Record the session, its server and the token that a task is about to get."""
         with self._changing() as connection:
             connection.execute(
-                "UPDATE run SET session = ?, token_hash = ? WHERE id = ?", (session, token_hash, task_run_id)
+                "UPDATE run SET session = ?, token_hash = ?, server = ? WHERE id = ?",
+                (session, token_hash, server, task_run_id),
             )
 
     def begin(self, task_run_id: int, pid: int, born: str) -> None:
@@ -170,6 +172,12 @@ class RunStore:
                 self._connection.execute("SELECT 1 FROM run WHERE token_hash = ?", (token_hash,)).fetchone()
                 is not None
             )
+
+    def _add_column(self, name: str) -> None:
+        """Add a column that a database of an earlier version lacks."""
+        columns = self._connection.execute("SELECT name FROM pragma_table_info('run')")
+        if name not in {row["name"] for row in columns}:
+            self._connection.execute(f"ALTER TABLE run ADD COLUMN {name} TEXT")
 
     def _insert(
         self, parent: int | None, token: str | None, submission: dict[str, Any], state: LifeCycle
@@ -234,6 +242,7 @@ def _task(row: sqlite3.Row) -> TaskRun:
         pid=row["pid"],
         born=row["born"],
         session=row["session"],
+        server=row["server"],
     )
 
 

@@ -7,6 +7,11 @@ import re
 _USER = "dataloader"
 
 
+def server_of(remote: str) -> str:
+    """Return which server an address leads to, without what only its clients may know."""
+    return remote.partition("/;")[0].partition(";")[0].rstrip("/")
+
+
 def with_session(remote: str, session: str) -> str:
     """Return the address with this session id in place of any other, and with a user.
 

@@ -38,6 +38,10 @@ class Lease(Protocol):
     def remote(self) -> str:
         """Address of the server, without a session."""
 
+    @property
+    def server(self) -> str:
+        """Which server it is, for those who come after; empty: one of our own, which ends with us."""
+
     def end(self, session: str) -> None:
         """End the session: when this returns, nothing that it ran will be committed.
 

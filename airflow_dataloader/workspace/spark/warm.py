@@ -40,6 +40,8 @@ class Watch:
 class WarmLease:
     """A task's lease on one server; it is worth nothing at the next one."""
 
+    server = ""
+
     def __init__(self, server: SparkServer, owner: WarmSpark) -> None:
         self.remote = server.remote
         self._server = server
@@ -88,7 +90,7 @@ class WarmLease:
 class DeadLease:
     """What a task holds whose server died with the workspace that started it."""
 
-    remote = ""
+    remote = server = ""
 
     def end(self, session: str) -> None:
         """Do nothing: its server was seen ended."""

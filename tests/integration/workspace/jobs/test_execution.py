@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sqlite3
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,7 +15,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from airflow_dataloader.workspace.home import WorkspaceHome
 from airflow_dataloader.workspace.jobs import execution
+from airflow_dataloader.workspace.jobs.model import Submission, TaskSpec
+from airflow_dataloader.workspace.jobs.process import launch
+from airflow_dataloader.workspace.jobs.store import RunStore
 from airflow_dataloader.workspace.spark.given import GivenSpark
 from tests.bench import Bench
 from tests.integration.engines.workshop import sleeping
@@ -208,6 +213,47 @@ def test_only_a_task_that_succeeded_is_done_with_its_session(
         workspace = start()
         workspace.wait(workspace.submit("exit", code))
     assert (len(spark.ended), len(spark.released)) == (1, released)
+
+
+def left_by_another(tmp_path: Path, script: Path, server: str, *words: str) -> int:
+    """Leave a run behind, as a workspace does that is killed; return its number."""
+    home = WorkspaceHome.below(tmp_path)
+    spec = TaskSpec(key="t", python_file=str(script), parameters=words)
+    with closing(RunStore(home.database)) as store:
+        run_id, _ = store.submit(Submission(name="t", tasks=(spec,), payload={"tasks": [{"task_key": "t"}]}))
+        run = store.run(run_id)
+        assert run is not None
+        task = run.tasks[0].run_id
+        store.prepare(task, "session", "hash", server)
+        launch(
+            [sys.executable, str(script), *words],
+            os.environ,
+            home.run_folder(run_id, task),
+            lambda pid, born: store.begin(task, pid, born),
+        )
+    return run_id
+
+
+@pytest.mark.parametrize(
+    ("server", "words", "result"),
+    [
+        ("sc://localhost:1", ("sleep", "600"), "CANCELED"),
+        ("sc://localhost:2", ("sleep", "600"), "FAILED"),
+        ("", ("sleep", "600"), "FAILED"),
+        ("sc://localhost:2", ("sleep", "0"), "SUCCESS"),
+    ],
+)
+def test_a_session_at_another_server_is_not_said_to_have_ended(
+    tmp_path: Path, script: Path, start: Start, server: str, words: tuple[str, ...], result: str
+) -> None:
+    run_id = left_by_another(tmp_path, script, server, *words)
+    workspace = start()
+    if result != "SUCCESS":
+        workspace.cancel(run_id)
+    (task,) = workspace.wait(run_id)["tasks"]
+    assert task["state"]["result_state"] == result
+    if result == "FAILED":
+        assert "What the run wrote last may still be committed." in task["state"]["state_message"]
 
 
 def test_a_task_that_cannot_be_launched_gives_spark_back(tmp_path: Path, script: Path) -> None:

@@ -86,7 +86,7 @@ def test_a_life(store: RunStore) -> None:
     run_id, _ = store.submit(submission(queued=True))
     assert found(store, run_id).life_cycle is LifeCycle.QUEUED
     task = found(store, run_id).tasks[0]
-    store.prepare(task.run_id, "session", "hash")
+    store.prepare(task.run_id, "session", "hash", "sc://h:1")
     assert store.knows_token("hash")
     store.move(run_id, LifeCycle.RUNNING)
     store.begin(task.run_id, 17, "boot 15")
@@ -176,3 +176,16 @@ def test_a_run_may_be_over_before_it_began(store: RunStore) -> None:
     assert {run.end, *(task.end for task in run.tasks)} == {skipped("no")}
     assert store.submit(submission("t"), end=SUCCEEDED) == (run_id, False)
     assert found(store, run_id).end == skipped("no")
+
+
+def test_a_database_of_an_earlier_version_is_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    with closing(RunStore(path)) as store:
+        run_id, _ = store.submit(submission())
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("ALTER TABLE run DROP COLUMN server")
+    with closing(RunStore(path)) as store:
+        task = found(store, run_id).tasks[0]
+        assert task.server is None
+        store.prepare(task.run_id, "session", "hash", "sc://h:1")
+        assert found(store, run_id).tasks[0].server == "sc://h:1"

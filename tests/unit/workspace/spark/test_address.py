@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_dataloader.workspace.spark.address import with_session
+from airflow_dataloader.workspace.spark.address import server_of, with_session
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,8 @@ from airflow_dataloader.workspace.spark.address import with_session
 )
 def test_the_session_takes_the_place_of_any_other(remote: str, expected: str) -> None:
     assert with_session(remote, "S") == expected
+
+
+@pytest.mark.parametrize("rest", ["", "/", "/;token=t", "/;user_id=me;token=t"])
+def test_a_server_is_named_without_its_token(rest: str) -> None:
+    assert server_of(f"sc://h:1{rest}") == "sc://h:1"
