@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from airflow_dataloader.cli.airflow_command import commands, run, use_airflow
+from airflow_dataloader.loader import interrupt
 
 
 def parsed(*arguments: str) -> list[str]:
@@ -64,9 +65,10 @@ WRONG = [
 
 @pytest.fixture(autouse=True)
 def environment() -> Iterator[None]:
-    """The command puts into the environment what Airflow knows, which is not for the tests after it."""
+    """The command takes signals, and sets what Airflow knows: neither is for the tests after it."""
     before = dict(os.environ)
-    yield
+    with interrupt.listening():
+        yield
     os.environ.clear()
     os.environ.update(before)
 
