@@ -152,22 +152,22 @@ def test_a_task_killed_with_its_wrapper_is_nobody_s_success(start: Start) -> Non
 def test_a_stopped_run_that_nobody_watches_ends_with_its_process(start: Start, script: Path) -> None:
     """As when the store refuses itself to the workspace that finds the run."""
     workspace = start()
-    stand = workspace.desk.stand
+    context = workspace.state.context
     spec = TaskSpec(key="t", python_file=str(script), parameters=("sleep", "600"))
-    run_id, _ = stand.store.submit(
+    run_id, _ = context.store.submit(
         Submission(name="t", tasks=(spec,), payload={"tasks": [{"task_key": "t"}]})
     )
-    run = stand.store.run(run_id)
+    run = context.store.run(run_id)
     assert run is not None
     (task,) = run.tasks
     process = launch(
         [sys.executable, str(script), *spec.parameters],
-        stand.environment,
-        stand.home.run_folder(run_id, task.run_id),
-        lambda pid, born: stand.store.begin(task.run_id, pid, born),
+        context.environment,
+        context.home.run_folder(run_id, task.run_id),
+        lambda pid, born: context.store.begin(task.run_id, pid, born),
     )
-    stand.store.stop(run_id, Stop.CANCEL)
-    workspace.desk.queue.wake()
+    context.store.stop(run_id, Stop.CANCEL)
+    workspace.state.queue.wake()
     ended = workspace.wait(run_id)
     try:
         assert not process.alive
