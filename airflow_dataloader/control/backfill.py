@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Engine, TextClause, text
@@ -16,7 +17,7 @@ from airflow_dataloader.core.snapshot import flag
 
 #: The other statements hold the row first, and only the load that has it gets hold of it.
 _CURRENT = text("""
-SELECT b.id, b.mode, b.content_hash, b.high, b.watermark, b.started_by,
+SELECT b.id, b.mode, b.content_hash, b.high, b.watermark, b.started_by, b.created_at,
     coalesce(h.writer_epoch, h.epoch, 0) AS epoch, h.config_snapshot ->> 'load_full' AS load_full,
     (SELECT jsonb_agg(jsonb_build_object(
             'number', c.number, 'low', c.low, 'high', c.high, 'null_cursor', c.null_cursor,
@@ -104,6 +105,9 @@ class Backfill:
     epoch: int
     #: Whether that load was asked to replace the table (``load_full``).
     load_full: bool
+    #: By the control database's clock, in UTC. With the id it is the plan's alone: a database that came back
+    #: from a backup gives ids, loads and epochs out again.
+    created_at: datetime
     chunks: tuple[Chunk, ...]
 
 
@@ -122,6 +126,7 @@ def current(engine: Engine, config_id: int) -> Backfill | None:
         started_by=row.started_by,
         epoch=row.epoch,
         load_full=flag(row.load_full),
+        created_at=row.created_at.astimezone(UTC),
         chunks=tuple(Chunk(**chunk) for chunk in row.chunks or ()),
     )
 

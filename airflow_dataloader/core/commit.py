@@ -32,6 +32,8 @@ SCAN_STEP = STEPS_PER_EPOCH - 2
 SCAN = "delete_scan"
 #: Facts of a backfill's commits: whose chunk it is, its number, and whether it is the last commit of all.
 BACKFILL, CHUNK, FINAL = "backfill", "chunk", "final"
+#: And when that backfill was planned: a restored control database gives a lost backfill's id out again.
+PLANNED = "planned"
 #: Fact of a fence: the table was not there, and it has made it.
 MADE = "made"
 #: Fact of a commit that keeps what the table held: the table's version that the load has looked at, and its

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from airflow_dataloader.control import backfill as control
 from airflow_dataloader.control.backfill import Backfill, Chunk
 from airflow_dataloader.core.chunk_size import MOST_CHUNKS, fitting, refuse_too_many
-from airflow_dataloader.core.commit import BACKFILL, CHUNK, FENCE_STEP, FINAL
+from airflow_dataloader.core.commit import BACKFILL, CHUNK, FENCE_STEP, FINAL, PLANNED
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.schema_change import can_take
@@ -53,7 +53,7 @@ class Progress:
 
         Only the commit that completes the target names a watermark, so that no other is taken for the end.
         """
-        facts: dict[str, Any] = {BACKFILL: self.plan.id}
+        facts: dict[str, Any] = _mark(self.plan)
         if chunk is not None:
             facts[CHUNK] = chunk.number
         last = chunk is None or (not self.staged and self.is_last(chunk))
@@ -102,7 +102,11 @@ def _begun(job: Job) -> Progress:
         watermark=window.watermark, chunks=chunks,
     )  # fmt: skip
     plan = _patient(job, begin)
-    return Progress(plan=plan, table=_table(job, plan), left=plan.chunks)
+    progress = Progress(plan=plan, table=_table(job, plan), left=plan.chunks)
+    if progress.staged:
+        # A lost plan's may be there: Delta would skip a chunk of this one for what it has of that one.
+        job.engine.drop_stage(progress.table)
+    return progress
 
 
 def _cuts(job: Job, cursor: CursorPlan, high: str) -> tuple[str | None, tuple[str, ...]]:
@@ -125,7 +129,7 @@ def _resumed(job: Job, plan: Backfill) -> Progress | None:
         return None
     progress = Progress(plan=plan, table=_table(job, plan), left=plan.chunks)
     job.target = job.engine.inspect(job.config.target, job.app_id, back_to=plan.epoch)
-    ended = any(entry.commit.facts.get(FINAL) for entry in _commits(job.target, plan))
+    ended = any(entry.commit.facts.get(FINAL) for entry in commits_of(job.target, plan))
     if ended and job.target is not None and job.target.continuous:
         job.journal.remark("The backfill's last commit was there already.")
         return replace(progress, left=(), begun=True, finished=True)
@@ -134,7 +138,7 @@ def _resumed(job: Job, plan: Backfill) -> Progress | None:
         # Each time: whoever loaded a chunk may have been killed, and a fence of the target is none here.
         job.engine.fence(progress.table, job.columns, job.commit(FENCE_STEP, {}))
         table = job.engine.inspect(progress.table, job.app_id, back_to=plan.epoch)
-    done = {entry.commit.facts[CHUNK]: entry for entry in _commits(table, plan)}
+    done = {entry.commit.facts[CHUNK]: entry for entry in commits_of(table, plan)}
     if ended or not _is_as_left(job, progress, table, done):
         job.journal.remark("The target is not as its unfinished backfill left it; the backfill begins anew.")
         return None
@@ -185,10 +189,18 @@ def put_on_record(
     _patient(job, told)
 
 
-def _commits(table: Target | None, plan: Backfill) -> list[HistoryEntry]:
-    """Return the plan's commits; a restored control database gives a lost plan's number out again."""
-    since = (entry for entry in table.commits if entry.commit.epoch >= plan.epoch) if table else ()
-    return [entry for entry in since if entry.commit.facts.get(BACKFILL) == plan.id]
+def commits_of(table: Target | None, plan: Backfill) -> list[HistoryEntry]:
+    """Return the plan's commits, newest first."""
+    return [entry for entry in table.commits if _is_of(entry, plan)] if table else []
+
+
+def _is_of(entry: HistoryEntry, plan: Backfill) -> bool:
+    return _mark(plan).items() <= entry.commit.facts.items()
+
+
+def _mark(plan: Backfill) -> dict[str, Any]:
+    """Return the facts that a plan's commits have and no other's, be it one of a database that was lost."""
+    return {BACKFILL: plan.id, PLANNED: plan.created_at.isoformat()}
 
 
 def _needs_none(chunk: Chunk) -> bool:

@@ -111,21 +111,23 @@ def test_a_backfill_s_number_that_is_given_out_again_is_another_plan(
 
 
 @pytest.mark.faults
+@pytest.mark.parametrize("broken", [False, True])
 def test_chunks_that_wait_for_a_lost_plan_are_not_the_next_one_s(
-    bench: Bench, postgres: Server, copies: list[Restored]
+    bench: Bench, postgres: Server, copies: list[Restored], *, broken: bool
 ) -> None:
     row = _copied_before_a_backfill(bench, postgres, copies)
     bench.observer = Breaking(Moment.CHUNKED, 2)
-    bench.fail(row)
+    lost = bench.fail(row)
     restored = copies[0].bench()
-    restored.source.execute("UPDATE items SET name = 'changed' WHERE id = 100")
+    restored.source.execute("UPDATE items SET name = 'changed' WHERE id IN (10, 100)")
     restored.set(row, load_strategy="chunked_backfill", chunk_size="1 hour")
-    advance_epoch(restored.control, row, 2)
-    # Before its first chunk, so that the stage holds nothing of its own.
-    restored.observer = Breaking(Moment.STAGED)
-    restored.fail(row)
-    restored.observer = LogObserver()
+    if broken:
+        # Before its first chunk, so that the stage holds nothing of its own.
+        restored.observer = Breaking(Moment.STAGED)
+        restored.fail(row)
+        restored.observer = LogObserver()
     restored.succeed(row)
+    assert lost.metadata_id in {load.id for load in restored.history(row)}
     healthy_after_restore(restored, row)
 
 

@@ -46,6 +46,16 @@ def test_a_plan_is_read_back_as_it_was_frozen(control: Engine, started: Started)
     assert plan.content_hash == started.config.content_hash
 
 
+def test_a_plan_s_time_is_the_same_whoever_reads_it(control: Engine, started: Started) -> None:
+    plan = begin(control, started)
+    with control.begin() as connection:
+        connection.exec_driver_sql(f"ALTER DATABASE {control.url.database} SET timezone TO 'Asia/Kolkata'")
+    control.dispose()
+    again = backfill.current(control, started.config_id)
+    assert again is not None
+    assert again.created_at.isoformat() == plan.created_at.isoformat()
+
+
 def test_a_new_plan_takes_the_open_one_s_place(control: Engine, started: Started) -> None:
     first, second = begin(control, started), begin(control, started)
     assert first.id != second.id
