@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from airflow_dataloader.control import backfill as control
 from airflow_dataloader.control.backfill import Backfill, Chunk
 from airflow_dataloader.core.chunk_size import MOST_CHUNKS, fitting, refuse_too_many
-from airflow_dataloader.core.commit import BACKFILL, CHUNK, FENCE_STEP, FINAL, PLANNED
+from airflow_dataloader.core.commit import BACKFILL, CHUNK, FENCE_STEP, FINAL, PLANNED, SCAN
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.schema_change import can_take
@@ -130,7 +130,7 @@ def _resumed(job: Job, plan: Backfill) -> Progress | None:
     progress = Progress(plan=plan, table=_table(job, plan), left=plan.chunks)
     job.target = job.engine.inspect(job.config.target, job.app_id, back_to=plan.epoch)
     ended = any(entry.commit.facts.get(FINAL) for entry in commits_of(job.target, plan))
-    if ended and job.target is not None and job.target.continuous:
+    if ended and job.target is not None and job.target.continuous and _is_newest(job.target, plan):
         job.journal.remark("The backfill's last commit was there already.")
         return replace(progress, left=(), begun=True, finished=True)
     table = job.target
@@ -139,7 +139,8 @@ def _resumed(job: Job, plan: Backfill) -> Progress | None:
         job.engine.fence(progress.table, job.columns, job.commit(FENCE_STEP, {}))
         table = job.engine.inspect(progress.table, job.app_id, back_to=plan.epoch)
     done = {entry.commit.facts[CHUNK]: entry for entry in commits_of(table, plan)}
-    if ended or not _is_as_left(job, progress, table, done):
+    replaced = bool(done) and not _is_newest(table, plan)
+    if ended or replaced or not _is_as_left(job, progress, table, done):
         job.journal.remark("The target is not as its unfinished backfill left it; the backfill begins anew.")
         return None
     _mend(job, plan, done)
@@ -192,6 +193,21 @@ def put_on_record(
 def commits_of(table: Target | None, plan: Backfill) -> list[HistoryEntry]:
     """Return the plan's commits, newest first."""
     return [entry for entry in table.commits if _is_of(entry, plan)] if table else []
+
+
+def _is_newest(table: Target | None, plan: Backfill) -> bool:
+    """Return whether the plan was the last thing that the row's loads published to the table.
+
+    Another of them, under another configuration, may have replaced all of it. A scan for deleted rows takes
+    none away that the plan reads, where the row was as it is.
+    """
+    for entry in table.commits if table else ():
+        facts = entry.commit.facts
+        if _is_of(entry, plan):
+            return True
+        if entry.commit.publishes and not (SCAN in facts and facts.get("content_hash") == plan.content_hash):
+            return False
+    return False
 
 
 def _is_of(entry: HistoryEntry, plan: Backfill) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -189,6 +190,59 @@ def test_a_target_that_was_dropped_meanwhile_begins_anew(bench: Bench) -> None:
     assert "begins anew" in bench.succeed(row).message
     assert bench.target_rows() == bench.source_rows()
     assert [plan.status for plan in plans(bench)] == ["abandoned", "done"]
+
+
+@pytest.mark.parametrize("published", [3, pytest.param(5, marks=pytest.mark.faults)])
+def test_a_target_that_another_load_of_the_row_replaced_meanwhile_begins_anew(
+    bench: Bench, published: int
+) -> None:
+    make(bench)
+    row = bench.row(**CHUNKED)
+    # With the fifth chunk all is there, and nobody was told.
+    bench.observer = Breaking(Moment.PUBLISHED, published)
+    bench.fail(row)
+    bench.set(row, load_strategy="full", query="SELECT * FROM items WHERE id > 300")
+    bench.observer = Breaking(Moment.PUBLISHED)
+    bench.fail(row)
+    assert bench.target_rows().total() == 5
+    bench.set(row, load_strategy="chunked_backfill", query=None)
+    bench.observer = LogObserver()
+    assert "not as its unfinished backfill left it" in bench.succeed(row).message
+    assert bench.target_rows() == bench.source_rows()
+    assert [plan.status for plan in plans(bench)] == ["abandoned", "done"]
+
+
+@pytest.mark.faults
+def test_a_staged_backfill_s_end_that_was_replaced_is_no_end(bench: Bench) -> None:
+    make(bench)
+    row = bench.row(**CHUNKED | {"load_strategy": "full"})
+    bench.succeed(row)
+    bench.set(row, load_strategy="chunked_backfill")
+    bench.observer = Breaking(Moment.PUBLISHED)
+    bench.fail(row)
+    bench.set(row, load_strategy="rolling", rolling_column="at", rolling_days=1, empty_source_policy="allow")
+    bench.observer = Breaking(Moment.PUBLISHED)
+    bench.fail(row)
+    assert bench.target_rows().total() == 0
+    bench.set(row, load_strategy="chunked_backfill", rolling_column=None, rolling_days=None)
+    bench.observer = LogObserver()
+    assert "begins anew" in bench.succeed(row).message
+    assert bench.target_rows() == bench.source_rows()
+
+
+def test_a_scan_for_deleted_rows_does_not_make_the_end_another_load_s(bench: Bench) -> None:
+    make(bench)
+    row = bench.row(**CHUNKED, delete_policy="scan", delete_cron="0 3 1 1 *")
+    bench.observer = Breaking(Moment.CHUNKED, 2)
+    bench.fail(row)
+    bench.source.execute("DELETE FROM items WHERE id = 1")
+    for moment in (Breaking(Moment.PUBLISHED, 4), LogObserver()):
+        bench.set(row, next_delete_scan=datetime(2020, 1, 1, tzinfo=UTC))
+        bench.observer = moment
+        result = bench.load(row)
+    assert "last commit was there already" in result.message
+    assert bench.target_rows() == bench.source_rows()
+    assert [plan.status for plan in plans(bench)] == ["done"]
 
 
 def test_a_half_filled_target_is_not_taken_for_a_watermark_s(bench: Bench) -> None:
