@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.core.strategy import Strategy
 from airflow_dataloader.loader.emptying import refuse_empty_source, refuse_emptying
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage, Written
 from airflow_dataloader.loader.job import Job
@@ -33,13 +34,19 @@ def beginning(job: Job) -> str | None:
 def beginning_of_merge(job: Job) -> str | None:
     """As :func:`beginning`, for loads that merge; raise ConfigurationError where a key stands twice already.
 
-    That is asked before everything is read anew over a filled target: what it held came by another key, or by
-    a strategy that asks for none.
+    That is asked before everything is read anew over a filled target, and before the first merge after a full
+    load: what the target holds came by another key, or by a strategy that asks for none.
     """
     low = beginning(job)
-    if low is None and not job.replaces_table:
+    if not job.replaces_table and (low is None or _was_loaded_in_full(job)):
         refuse_repeated_keys(job)
     return low
+
+
+def _was_loaded_in_full(job: Job) -> bool:
+    commits = job.target.commits if job.target else ()
+    newest = next((entry.commit for entry in commits if entry.commit.publishes), None)
+    return newest is not None and newest.facts.get("strategy") == Strategy.FULL
 
 
 def load_window(job: Job, low: str | None, verb: Verb) -> Outcome:

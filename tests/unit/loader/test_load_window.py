@@ -2,8 +2,53 @@
 
 from __future__ import annotations
 
-from airflow_dataloader.loader.load_window import beginning
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from airflow_dataloader.core.commit import Commit
+from airflow_dataloader.core.plan import PlannedColumn, Wire
+from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.loader.engines.protocol import HistoryEntry
+from airflow_dataloader.loader.job import Job
+from airflow_dataloader.loader.load_window import beginning, beginning_of_merge
 from tests.unit.loader.jobs import job, target
+
+
+class Holding:
+    """An engine whose target holds several rows of these keys."""
+
+    def __init__(self, *keys: tuple[str, ...]) -> None:
+        self._keys = keys
+
+    def duplicates(self, side: object, keys: Sequence[str], limit: int) -> list[tuple[str, ...]]:
+        return list(self._keys[:limit])
+
+
+def loaded(*facts: Mapping[str, Any], engine: Any = None) -> Job:
+    """A job that may go on from a watermark, over what loads with these facts have left."""
+    reached = job().config.watermark_hash
+    load = job(engine=engine, incremental_value="2026-01-01 00:00:00+00", watermark_of=reached)
+    column = PlannedColumn(
+        source_name="id", name="id", select="id", wire=Wire.NATIVE, type="int", source_type="integer"
+    )
+    load.columns = (column,)
+    common = {"strategy": "incremental", "watermark_hash": reached}
+    load.target = replace(
+        target(filled=True),
+        commits=tuple(
+            HistoryEntry(
+                table_version=9 - number,
+                commit=Commit(
+                    app_id="adl:i:7", epoch=9 - number, step=1, metadata_id=40, facts=common | fact
+                ),
+            )
+            for number, fact in enumerate(facts)
+        ),
+    )
+    return load
 
 
 def test_load_full_begins_at_the_beginning() -> None:
@@ -16,3 +61,15 @@ def test_a_load_goes_on_from_the_row_s_watermark() -> None:
     load = job(incremental_value="2026-01-01 00:00:00+00")
     load.target = target(filled=True)
     assert beginning(load) == "2026-01-01 00:00:00+00"
+
+
+def test_a_load_that_goes_on_after_a_full_one_asks_for_repeated_keys() -> None:
+    load = loaded({"strategy": "full"}, engine=Holding(("1",)))
+    with pytest.raises(ConfigurationError, match=r"several rows of one key \(id = '1'\)") as refusal:
+        beginning_of_merge(load)
+    assert refusal.value.field == "primary_key_cols"
+
+
+def test_a_merge_has_left_no_key_twice() -> None:
+    load = loaded({"low": "x", "watermark": "y"}, {"strategy": "full"}, engine=Holding(("1",)))
+    assert beginning_of_merge(load) == "2026-01-01 00:00:00+00"

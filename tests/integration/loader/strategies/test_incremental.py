@@ -62,6 +62,22 @@ def test_a_key_that_is_written_anew_is_the_same_row(bench: Bench) -> None:
     assert bench.target_rows().total() == 2
 
 
+def test_a_key_that_a_full_load_in_between_has_repeated_is_not_merged_into(bench: Bench) -> None:
+    bench.source.execute(ITEMS)
+    add(bench, 1, "a", "2026-01-01 10:00:00+00")
+    row = incremental(bench)
+    bench.succeed(row)
+    add(bench, 1, "b", "2026-01-01 11:00:00+00")
+    bench.set(row, load_strategy="full")
+    bench.succeed(row)
+    bench.set(row, load_strategy="incremental")
+    assert "holds several rows of one key (id = '1')" in bench.fail(row).message
+    bench.set(row, load_full="true")
+    bench.succeed(row)
+    assert [held[:2] for held in bench.target_rows().elements()] == [(1, "b")]
+    bench.succeed(row)
+
+
 def test_a_target_with_repeated_keys_is_not_merged_into(bench: Bench) -> None:
     bench.source.execute(ITEMS)
     add(bench, 1, "a", "2026-01-01 10:00:00+00")
