@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_dataloader.core.commit import CHUNK, FINAL
+from airflow_dataloader.core.commit import CHUNK, FINAL, SCAN
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.strategy import GOES_ON_FROM
 from airflow_dataloader.loader.engines.protocol import Target
@@ -43,7 +43,20 @@ def _why_not(config: LoadConfig, target: Target, published_epoch: int | None) ->
     if commit.epoch < (published_epoch or 0):
         # Its files came back from a backup, its history with them.
         return "The target is older than the last load on record;"
+    if _saw_no_cursor(target):
+        return "No row had a cursor when the source was last read from the beginning;"
     return _why_another(config, newest)
+
+
+def _saw_no_cursor(target: Target) -> bool:
+    """Return whether the last window that was published began at the beginning and had no end.
+
+    The row keeps the watermark that it had before; cursors that the source has been given since may all lie
+    below that. A scan for deleted rows comes after its window, and is none.
+    """
+    commits = (entry.commit for entry in target.commits if entry.commit.publishes)
+    read = next((commit.facts for commit in commits if SCAN not in commit.facts), {})
+    return "watermark" in read and read["watermark"] is None
 
 
 def _why_another(config: LoadConfig, newest: Mapping[str, Any]) -> str | None:

@@ -149,6 +149,21 @@ def test_a_full_load_of_the_same_keeps_it(bench: Bench, row: int) -> None:
     assert bench.succeed(row).receipt.low == FIRST
 
 
+@pytest.mark.parametrize(
+    "strategy", ["incremental", pytest.param("chunked_backfill", marks=pytest.mark.faults)]
+)
+def test_a_load_that_sees_no_cursor_ends_the_watermark(bench: Bench, row: int, strategy: str) -> None:
+    bench.succeed(row)
+    bench.source.execute("UPDATE items SET updated_at = NULL")
+    bench.set(row, load_full="true", load_strategy=strategy)
+    bench.succeed(row)
+    # Filled again, with values that are older than the watermark.
+    bench.source.execute("UPDATE items SET name = 'again', updated_at = '2025-01-01 10:00:00+00'")
+    assert "No row had a cursor" in bench.succeed(row).message
+    assert bench.target_rows() == bench.source_rows()
+    assert bench.succeed(row).receipt.low == "2025-01-01 10:00:00+00"
+
+
 def test_after_rolling_everything_is_read_again(bench: Bench, row: int) -> None:
     bench.source.execute("INSERT INTO items VALUES (6, 'today', now(), now())")
     bench.succeed(row)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_dataloader.core.commit import Commit
+from airflow_dataloader.core.commit import SCAN, Commit
 from airflow_dataloader.core.plan import PlannedColumn, Wire
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.loader.engines.protocol import HistoryEntry
@@ -73,3 +73,22 @@ def test_a_load_that_goes_on_after_a_full_one_asks_for_repeated_keys() -> None:
 def test_a_merge_has_left_no_key_twice() -> None:
     load = loaded({"low": "x", "watermark": "y"}, {"strategy": "full"}, engine=Holding(("1",)))
     assert beginning_of_merge(load) == "2026-01-01 00:00:00+00"
+
+
+@pytest.mark.parametrize("later", [[], [{SCAN: True}]])
+def test_a_load_that_saw_no_cursor_leaves_no_watermark_to_go_on_from(later: list[dict[str, Any]]) -> None:
+    load = loaded(*later, {"low": None, "high": None, "watermark": None})
+    assert beginning(load) is None
+    assert "No row had a cursor" in load.journal.receipt.notes[-1]
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"low": None, "high": "x", "watermark": "x"},
+        {"low": "x", "high": None, "watermark": "x"},
+        {"strategy": "full"},
+    ],
+)
+def test_a_watermark_that_was_reached_is_gone_on_from(facts: dict[str, Any]) -> None:
+    assert beginning(loaded(facts)) == "2026-01-01 00:00:00+00"
