@@ -196,7 +196,7 @@ class Engine(Protocol):
         """
 
     def append(self, target: TargetName, data: Rows | Stage, commit: Commit) -> Written:
-        """Add rows; new columns are added to the target."""
+        """Add rows, and new columns, to a target that is there."""
 
     def merge(self, target: TargetName, stage: Stage, commit: Commit, dedup: Deduplication) -> Written:
         """Insert new keys and update those that differ and whose cursor is not older than the target's."""

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
-from airflow_dataloader.exceptions import SchemaRefused, ValueRefused
-from tests.integration.engines.workshop import Workshop, commit
+from airflow_dataloader.exceptions import EngineFailed, SchemaRefused, ValueRefused
+from tests.integration.engines.workshop import APP, Workshop, commit
 
 COLUMNS = {"id": "int", "name": "string"}
 
 
 def test_rows_are_added_and_new_columns_too(workshop: Workshop) -> None:
     engine, target = workshop.engine, workshop.table()
-    first = engine.append(target, engine.read(workshop.plan(COLUMNS, [(1, "a")])), commit(1))
-    assert (first.version, first.rows_in, first.rows_inserted) == (0, 1, 1)
+    workshop.fill(target, COLUMNS, [])
+    first = engine.append(target, engine.read(workshop.plan(COLUMNS, [(1, "a")])), commit(2))
+    assert (first.version, first.rows_in, first.rows_inserted) == (1, 1, 1)
     stage = engine.stage(
         engine.read(workshop.plan(COLUMNS | {"more": "int"}, [(2, "b", 5)])), workshop.stage_name, None
     )
-    second = engine.append(target, stage, commit(2))
-    assert (second.version, second.rows_inserted, second.values_replaced) == (1, 1, None)
+    second = engine.append(target, stage, commit(3))
+    assert (second.version, second.rows_inserted, second.values_replaced) == (2, 1, None)
     assert workshop.rows(target) == [(1, "a", None), (2, "b", 5)]
 
 
@@ -69,6 +71,18 @@ def test_rows_outside_their_slice_are_refused(workshop: Workshop) -> None:
 
 
 def test_replaced_values_of_an_append_are_counted(workshop: Workshop) -> None:
+    workshop.fill(workshop.table(), COLUMNS, [])
     plan = workshop.plan(COLUMNS, [(1, "a"), (2, "b")], replaced="v.id::int")
-    written = workshop.engine.append(workshop.table(), workshop.engine.read(plan), commit(1))
+    written = workshop.engine.append(workshop.table(), workshop.engine.read(plan), commit(2))
     assert (written.rows_in, written.values_replaced) == (2, 3)
+
+
+@pytest.mark.parametrize("sliced", [False, True])
+def test_a_target_that_vanished_is_not_made_again(workshop: Workshop, *, sliced: bool) -> None:
+    engine, target = workshop.engine, workshop.table()
+    rows = engine.read(workshop.plan(COLUMNS, [(1, "a")]))
+    slice_ = partial(engine.replace_slice, target, rows, "id = 1")
+    write = slice_ if sliced else partial(engine.append, target, rows)
+    with pytest.raises(EngineFailed, match="vanished"):
+        write(commit(2))
+    assert engine.inspect(target, APP) is None

@@ -103,8 +103,7 @@ def test_a_fence_leaves_alone_what_the_table_writes_itself(workshop: Workshop, o
     assert made is not None
 
 
-@pytest.mark.parametrize("verb", ["overwrite", "append"])
-@pytest.mark.parametrize("exists", [True, False])
+@pytest.mark.parametrize(("verb", "exists"), [("overwrite", True), ("overwrite", False), ("append", True)])
 def test_a_fence_stops_a_write_under_way(workshop: Workshop, source_db: Any, verb: str, exists: bool) -> None:
     target, older = workshop.table(), workshop.another()
     if exists:

@@ -234,7 +234,8 @@ def test_of_an_optimize_and_a_write_at_once_the_one_that_commits_first_counts(wo
     engine, target, other = workshop.engine, workshop.table(), workshop.another()
     for number in (1, 2):
         text = f"SELECT n AS id, {number} AS at FROM generate_series(1, 300000) n"
-        engine.append(target, engine.read(workshop.query(COLUMNS, text)), commit(1, number))
+        write = engine.overwrite if number == 1 else engine.append
+        write(target, engine.read(workshop.query(COLUMNS, text)), commit(1, number))
     before = len(list(workshop.folder(target).glob("*.parquet")))
     attempt = Attempt(lambda: other.optimize(target))
     until(lambda: len(list(workshop.folder(target).glob("*.parquet"))) > before or attempt.ended)

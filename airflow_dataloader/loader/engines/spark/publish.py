@@ -9,6 +9,7 @@ from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.load_columns import Stamp
 from airflow_dataloader.core.names import TargetName, quoted
 from airflow_dataloader.core.plan import PlannedColumn
+from airflow_dataloader.exceptions import EngineFailed
 from airflow_dataloader.loader.engines.protocol import Deduplication, Rows, Stage, Written
 from airflow_dataloader.loader.engines.spark import history, tables
 from airflow_dataloader.loader.engines.spark.context import Context
@@ -105,9 +106,12 @@ def _replacement(
 
 
 def append(context: Context, target: TargetName, data: Rows | Stage, commit: Commit) -> Written:
-    """Add the rows of ``data``; raise SchemaRefused where a column does not fit the target's."""
+    """Add the rows of ``data``; raise SchemaRefused where a column does not fit the target's.
+
+    Whoever appends knows of rows that are there already: a target that is gone is none to make anew.
+    """
     location = context.names.locate(target)
-    items = _items(context, location, columns_of(data), commit.stamp)
+    items = _items(context, target, columns_of(data), commit.stamp)
     return _publish(
         context,
         location,
@@ -122,7 +126,7 @@ def replace_slice(
 ) -> Written:
     """Put ``data`` in the place of the rows that satisfy ``predicate``; Delta checks that the new ones do."""
     location = context.names.locate(target)
-    items = _items(context, location, columns_of(data), commit.stamp)
+    items = _items(context, target, columns_of(data), commit.stamp)
 
     def writer(rows: DataFrame) -> DataFrameWriter:
         plain = rows.selectExpr(*items).write.mode("overwrite")
@@ -170,14 +174,14 @@ def identity_options(commit: Commit) -> dict[str, str]:
 
 
 def _items(
-    context: Context, location: Location, columns: tuple[PlannedColumn, ...], stamp: Stamp
+    context: Context, target: TargetName, columns: tuple[PlannedColumn, ...], stamp: Stamp
 ) -> list[str]:
-    """Return what to select of the columns, once the table, which is made where it is absent, takes them."""
+    """Return what to select of the columns, once the table takes them; raise EngineFailed if it is gone."""
+    location = context.names.locate(target)
     found = tables.schema(context.spark, location)
-    if found is not None:
-        return _fitted(context, location, columns, stamp, found)
-    tables.create_named(context.spark, location, _types(columns, stamp), {})
-    return [*(quoted(column.name) for column in columns), *stamp_items(stamp)]
+    if found is None:
+        raise EngineFailed(f"Target {target} vanished before the write.")
+    return _fitted(context, location, columns, stamp, found)
 
 
 def _fitted(

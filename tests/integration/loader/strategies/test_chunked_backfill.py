@@ -192,6 +192,25 @@ def test_a_target_that_was_dropped_meanwhile_begins_anew(bench: Bench) -> None:
     assert [plan.status for plan in plans(bench)] == ["abandoned", "done"]
 
 
+@pytest.mark.faults
+def test_a_target_that_vanishes_before_the_last_chunk_is_not_made_anew_by_it(bench: Bench) -> None:
+    make(bench)
+    row = bench.row(**CHUNKED)
+
+    class Removing(Breaking):
+        def reached(self, config: LoadConfig, moment: Moment) -> None:
+            try:
+                super().reached(config, moment)
+            except RuntimeError:
+                shutil.rmtree(bench.home / "warehouse" / "bronze" / bench.schema / "items")
+
+    bench.observer = Removing(Moment.CHUNKED, 4)
+    assert "vanished" in bench.fail(row).message
+    bench.observer = LogObserver()
+    assert "begins anew" in bench.succeed(row).message
+    assert bench.target_rows() == bench.source_rows()
+
+
 @pytest.mark.parametrize("published", [3, pytest.param(5, marks=pytest.mark.faults)])
 def test_a_target_that_another_load_of_the_row_replaced_meanwhile_begins_anew(
     bench: Bench, published: int
