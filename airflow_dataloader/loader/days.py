@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow_dataloader.core.commit import SCAN
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.names import quoted
 from airflow_dataloader.core.strategy import CursorType
+from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.reading import Reader
 from airflow_dataloader.sources.dialect import Days
 
@@ -14,6 +20,9 @@ LITERALS = {
     CursorType.TIMESTAMP: "TIMESTAMP '{}'",
     CursorType.TIMESTAMP_NTZ: "TIMESTAMP_NTZ '{}'",
 }
+
+#: Facts of a commit that has put a window in place: its first value, and how many days it was of.
+FIRST, DAYS = "first", "days"
 
 
 def freeze_days(job: Reader) -> Days:
@@ -30,3 +39,39 @@ def freeze_days(job: Reader) -> Days:
 def slice_predicate(days: Days) -> str:
     """Return the predicate of the same window over the target's columns."""
     return f"{quoted(days.column.name)} >= {LITERALS[days.type].format(days.first)}"
+
+
+def remark_on_gap(job: Job, first: str) -> None:
+    """Say so where older rows stay, and days before ``first`` may lack rows that no load has read.
+
+    For a target that the row has loaded before; what another has put there is nobody's gap.
+    """
+    target, published = job.target, job.started.published_epoch
+    if target is None or published is None:
+        return
+    commits = [entry.commit for entry in target.commits if entry.commit.publishes]
+    window = next((commit.facts for commit in commits if SCAN not in commit.facts), {})
+    if not commits or not target.continuous or commits[0].epoch < published:
+        why = "The target was made anew, restored, replaced or loaded under another name since the last load;"
+    elif _ended_before(window, first):
+        why = f"The last window ended before {first}, where this one begins;"
+    else:
+        return
+    job.journal.remark(
+        f"{why} rows of earlier days may be missing. If they are, set rolling_days to reach back to them for "
+        "one load."
+    )
+
+
+def _ended_before(window: Mapping[str, Any], first: str) -> bool:
+    """Return whether a window's last day, of which its load saw a part, lies before ``first``."""
+    if FIRST not in window or DAYS not in window:
+        return False
+    passed = _instant(first) - _instant(window[FIRST])
+    # Where clocks are set, days are not of 24 hours.
+    return round(passed / timedelta(days=1)) >= int(window[DAYS])
+
+
+def _instant(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.bench import Bench
+from tests.integration.loader.test_watermark import spark_sql
 
 #: SQL type to a value that lies a number of days before today, in the middle of the day.
 TYPES = {
@@ -57,6 +58,18 @@ def test_older_rows_stay_where_the_row_says_so(bench: Bench, kind: str) -> None:
     receipt = bench.succeed(row).receipt
     assert (receipt.rows_inserted, receipt.rows_deleted) == (2, 3)
     assert ids(bench) == [(0, "new"), (2, "new"), *((day, "old") for day in range(3, 10))]
+
+
+def test_a_restored_target_that_keeps_older_rows_may_lack_some(bench: Bench) -> None:
+    make(bench)
+    row = rolling(bench, rolling_retention="keep")
+    version = bench.succeed(row).receipt.target_version
+    bench.succeed(row)
+    spark_sql(bench, f"RESTORE TABLE {{}} TO VERSION AS OF {version}")
+    message = bench.succeed(row).message
+    assert "restored" in message
+    assert "rows of earlier days may be missing" in message
+    assert "may be missing" not in bench.succeed(row).message
 
 
 def test_days_begin_in_the_row_s_zone(bench: Bench) -> None:
