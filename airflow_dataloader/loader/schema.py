@@ -71,14 +71,17 @@ def _add_load_columns(job: Job) -> None:
 def note_columns(job: Job, columns: Mapping[str, str]) -> None:
     """Write the target's columns into the receipt, and whether the last load had left others.
 
-    The last load that succeeded counts, so that what one that failed, or died, has changed is not forgotten.
+    The last load that succeeded counts, so that what one that failed, or died, has changed is not forgotten;
+    where it had another target, or this one was not there, all of them are others.
     """
     before = job.journal.receipt.columns
     if before is not None and difference(before, columns):
         job.journal.remark(difference(before, columns))
     known = (job.started.last_receipt or {}).get("columns")
-    if known is None:
-        known = job.target.columns if job.target and not job.target.blank else {}
+    if job.target is None or job.target.blank or (known and job.started.published_epoch is None):
+        known = {}
+    elif known is None:
+        known = job.target.columns
     job.journal.note(columns=dict(columns), columns_changed=dict(known) != dict(columns) or None)
 
 

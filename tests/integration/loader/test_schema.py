@@ -160,6 +160,23 @@ def test_what_a_failed_load_changed_is_not_forgotten(bench: Bench) -> None:
     assert bench.state(row).staging_model_processed is False
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_another_target_has_no_schema_files_yet(bench: Bench, *, there: bool) -> None:
+    row = begin(bench, "incremental")
+    if there:
+        other = bench.row(**STRATEGIES["full"], destination_table_name="elsewhere")
+        bench.succeed(other)
+        bench.set(other, is_active=False)
+    bench.succeed(row)
+    assert bench.state(row).staging_model_processed is True
+    bench.set(row, destination_table_name="elsewhere")
+    bench.succeed(row)
+    assert bench.state(row).staging_model_processed is False
+    bench.set(row, staging_model_processed=True)
+    bench.succeed(row)
+    assert bench.state(row).staging_model_processed is True
+
+
 @pytest.mark.parametrize("policy", ["freeze", "ignore"])
 @pytest.mark.parametrize("strategy", ["incremental", "full"])
 def test_a_table_that_only_a_fence_made_has_no_columns_to_keep(
