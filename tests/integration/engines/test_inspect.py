@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from airflow_dataloader.core.commit import SCAN, SCAN_STEP
 from airflow_dataloader.exceptions import EngineFailed
 from airflow_dataloader.loader.engines.protocol import Deduplication
 from tests.integration.engines.workshop import APP, Workshop, commit
@@ -88,6 +89,19 @@ def test_the_history_is_read_back_to_an_epoch(workshop: Workshop) -> None:
     assert far is not None
     assert [entry.commit.epoch for entry in near.commits] == [3]
     assert [entry.commit.epoch for entry in far.commits] == [3, 2, 1]
+
+
+def test_the_history_is_read_back_behind_scans_for_deleted_rows(workshop: Workshop) -> None:
+    engine, target = workshop.engine, workshop.table()
+    workshop.fill(target, COLUMNS, [(1, "a")])
+    rows = engine.read(workshop.plan(COLUMNS, [(2, "b")]))
+    for number in range(2):
+        workshop.sql(f"ALTER TABLE {{t}} SET TBLPROPERTIES ('touched' = '{number}')", t=target)
+    engine.append(target, rows, commit(2, SCAN_STEP, **{SCAN: True}))
+    workshop.sql("ALTER TABLE {t} SET TBLPROPERTIES ('touched' = 'again')", t=target)
+    found = engine.inspect(target, APP, back_to=3)
+    assert found is not None
+    assert [entry.commit.epoch for entry in found.commits] == [2, 1]
 
 
 def test_names_are_compared_without_case(workshop: Workshop) -> None:
