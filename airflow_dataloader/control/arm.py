@@ -17,8 +17,9 @@ ARMED_AT_ONCE = 1_000
 NEVER = "infinity"
 
 _LOCK_UNARMED = text("""
-SELECT config_id, load_cron, load_timezone, clock_timestamp() AS at
-FROM control.unarmed ORDER BY config_id LIMIT :at_once FOR UPDATE SKIP LOCKED""")
+SELECT t.config_id, t.load_cron, t.load_timezone, clock_timestamp() AS at
+FROM control.table_control t WHERE control.is_unarmed(t)
+ORDER BY t.config_id LIMIT :at_once FOR UPDATE SKIP LOCKED""")
 
 _ARM = text("""
 UPDATE control.table_control t SET next_load_date_time = i.slot

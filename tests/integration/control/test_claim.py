@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine
@@ -14,6 +15,7 @@ from airflow_dataloader.control.retry import Reset, reset_for_retry
 from airflow_dataloader.control.transaction import round_trips, transaction
 from airflow_dataloader.core.selector import parse
 from airflow_dataloader.core.strategy import Trigger
+from tests.conftest import Server
 from tests.factories import add_row, add_source
 from tests.integration.control.drive import (
     due_row,
@@ -262,6 +264,26 @@ def test_a_row_that_a_person_set_free_is_claimed_over_its_load(control: Engine) 
     repair(control, config_id, last_status=None)
     (claimed,) = claim(control, airflow_run="next", only=[config_id])
     assert claimed.epoch == stuck.epoch + 1
+
+
+def test_a_role_with_rights_at_the_tables_alone_may_claim(control: Engine, postgres: Server) -> None:
+    rows = {due_row(control), due_row(control, load_cron="0 3 * * *", next_load_date_time=None)}
+    role = f"claims_{uuid4().hex}"
+    names = sql(control, "SELECT tablename FROM pg_tables WHERE schemaname = 'control'")
+    tables = ", ".join(f"control.{name}" for (name,) in names)
+    sql(control, f"CREATE ROLE {role}")
+    sql(control, f"GRANT USAGE ON SCHEMA control TO {role}")
+    sql(control, f"GRANT SELECT, INSERT, UPDATE, DELETE ON {tables} TO {role}")
+    sql(control, f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA control TO {role}")
+    assert control.url.database is not None
+    theirs = create_engine(f"{postgres.url(control.url.database)}?options=-crole%3D{role}")
+    try:
+        assert sql(theirs, "SELECT current_user") == [(role,)]
+        assert {load.config_id for load in claim(theirs, airflow_run="run", only=list(rows))} == rows
+    finally:
+        theirs.dispose()
+        sql(control, f"DROP OWNED BY {role}")
+        sql(control, f"DROP ROLE {role}")
 
 
 def test_a_row_gets_its_name_in_messages(control: Engine) -> None:

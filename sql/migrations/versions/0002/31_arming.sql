@@ -65,8 +65,12 @@ CREATE TRIGGER table_control_21_arm
         OR NEW.load_timezone IS DISTINCT FROM OLD.load_timezone)
     EXECUTE FUNCTION control.arm();
 
--- The rows that wait for their slot. control/arm.py gives it to them; a claim asks whether there are any.
-CREATE VIEW control.unarmed AS
-SELECT config_id, load_cron, load_timezone
-FROM control.table_control
-WHERE is_active AND load_cron IS NOT NULL AND next_load_date_time IS NULL AND control.given(load_cron) IS NOT NULL;
+-- Whether a row waits for its slot. control/arm.py gives it one; a claim asks whether there is such a row. The
+-- planner writes the condition out where it is asked, and so knows its index by it.
+CREATE FUNCTION control.is_unarmed(t control.table_control)
+RETURNS boolean
+LANGUAGE sql IMMUTABLE
+AS $$
+    SELECT t.is_active AND t.load_cron IS NOT NULL AND t.next_load_date_time IS NULL
+        AND control.given(t.load_cron) IS NOT NULL
+$$;

@@ -193,7 +193,7 @@ BEGIN
     IF FOUND THEN
         RETURN;
     END IF;
-    IF EXISTS (SELECT FROM control.unarmed) THEN
+    IF EXISTS (SELECT FROM control.table_control t WHERE control.is_unarmed(t)) THEN
         unarmed := true;
         RETURN NEXT;
         RETURN;

@@ -19,8 +19,6 @@ DROP TRIGGER table_control_50_history_of_truncation ON control.table_control;
 DROP TRIGGER table_control_dbconfig_30_default_changed ON control.table_control_dbconfig;
 DROP TRIGGER table_control_dbconfig_40_edit ON control.table_control_dbconfig;
 
-DROP VIEW control.unarmed;
-
 DROP INDEX control.table_control_ready, control.table_control_ready_by_source, control.table_control_unarmed,
     control.table_control_live, control.table_control_failed, control.table_control_landing,
     control.table_control_source, control.table_control_one_active_row_per_destination,
@@ -30,6 +28,7 @@ DROP INDEX control.table_control_ready, control.table_control_ready_by_source, c
     control.historical_metadata_unsettled;
 
 DROP FUNCTION control.check_epoch(), control.refuse_another_id(), control.check_status_move(), control.may_move(text, text), control.repairing(),
+    control.is_unarmed(control.table_control),
     control.note_given_slot(), control.arm(), control.arm_delete_scan(), control.resolve_destination(),
     control.resolve_destinations_of_source(), control.destination(text, text, text, text),
     control.destination_key(text), control.own_watermark(), control.record_change(), control.count_edit(), control.count_creation(),
