@@ -31,6 +31,20 @@ HISTORIES = {
 }
 
 
+@pytest.mark.parametrize("sql_type", ["int", "numeric", "text"])
+def test_many_chunks_are_counted_as_one_by_one(
+    source_db: psycopg.Connection, session: SourceSession, sql_type: str
+) -> None:
+    value = "lpad(i::text, 4, '0')" if sql_type == "text" else "i"
+    source_db.execute(f"CREATE TABLE t AS SELECT ({value})::{sql_type} AS at FROM generate_series(1, 1000) i")
+    session.open_snapshot()
+    cursor = cursor_of(session)
+    high = "1000"
+    found = cuts(session.query, "t", cursor, high, size=2, most=1000)
+    assert len(found.points) == 499
+    assert chunk_rows(session.query, "t", cursor, (*found.points, None), high) == (2,) * 500
+
+
 def cursor_of(session: SourceSession, **overrides: Any) -> CursorPlan:
     described, row = session.describe("t"), config(**overrides)
     columns = POSTGRESQL.plan_columns(described, row.value_policy, ("at",)).columns

@@ -45,6 +45,21 @@ def test_chunks_without_rows_are_counted_as_such() -> None:
     assert chunk_rows(lambda _: [(2, 7), (0, 1)], "t", plan("int4"), ["3", "5", None], "9") == (1, 0, 7)
 
 
+@pytest.mark.parametrize(("base", "asked"), [("int8", 1), ("numeric", 3), ("text", 3)])
+def test_ends_that_are_not_found_by_halving_are_asked_about_a_few_at_a_time(base: str, asked: int) -> None:
+    seen: list[str] = []
+
+    def ask(sql: str) -> list[tuple[int, int]]:
+        seen.append(sql)
+        return [(0, len(seen))]
+
+    ends = [*(f"{number:03}" for number in range(1, 450)), None]
+    rows = chunk_rows(ask, "t", plan(base), ends, "999")
+    assert len(seen) == asked
+    assert [place for place, found in enumerate(rows) if found] == [200 * place for place in range(asked)]
+    assert [">= CAST('200' " in sql for sql in seen] == [False, True, False][:asked]
+
+
 def test_the_first_cut_is_the_smallest_value() -> None:
     found = cuts(lambda _: [("1",), ("5",), ("9",)], "t", plan("int4"), "9", size=4, most=9)
     assert (found.low, found.points) == ("1", ("5", "9"))
