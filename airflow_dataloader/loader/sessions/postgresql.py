@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -150,16 +151,24 @@ class PostgresqlSession:
             self._watching.close()
 
     def _begin(self) -> None:
-        replayed = self._connection.execute(transaction.REPLAYED).fetchone()
+        replayed = self._replayed()
         self._connection.execute(transaction.BEGIN)
         for statement in transaction.settings():
             self._connection.execute(statement)
-        if replayed is not None and replayed[0] is not None:
-            self._connection.execute(transaction.note_replayed(replayed[0]))
+        if replayed is not None:
+            self._connection.execute(transaction.note_replayed(replayed))
         # A pooler between invents a number of its own when it is connected to.
         row = self._connection.execute("SELECT pg_backend_pid()").fetchone()
         assert row is not None, "a function has a value"
         self._pid = row[0]
+
+    def _replayed(self) -> datetime | None:
+        try:
+            row = self._connection.execute(transaction.REPLAYED).fetchone()
+        except psycopg.errors.FeatureNotSupported:
+            # Readers of Aurora call themselves standbys and replay nothing.
+            return None
+        return None if row is None else row[0]
 
     def _let_go(self) -> None:
         if self._holding is not None:

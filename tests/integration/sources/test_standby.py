@@ -130,6 +130,21 @@ def test_a_standby_that_lags_has_no_rows_of_the_future(
         assert freeze(session, first.watermark)[1] == [1]
 
 
+def test_a_standby_that_cannot_say_is_seen_until_now(source_db: psycopg.Connection) -> None:
+    """As a reader of Aurora, which calls itself a standby and refuses the question."""
+    source_db.execute("CREATE SCHEMA aurora")
+    source_db.execute(
+        "CREATE FUNCTION aurora.pg_is_in_recovery() RETURNS boolean LANGUAGE sql AS 'SELECT true'"
+    )
+    source_db.execute("""
+        CREATE FUNCTION aurora.pg_last_xact_replay_timestamp() RETURNS timestamptz LANGUAGE plpgsql
+        AS $$ BEGIN RAISE EXCEPTION 'not supported' USING ERRCODE = 'feature_not_supported'; END $$""")
+    source_db.execute(f"ALTER DATABASE {source_db.info.dbname} SET search_path = aurora, pg_catalog, public")
+    with closing(open_session(endpoint_of(source_db))) as session:
+        session.open_snapshot()
+        assert session.query(f"SELECT pg_is_in_recovery(), {SEEN_UNTIL} = now()") == [(True, True)]
+
+
 def test_what_is_no_standby_is_seen_until_now(session: SourceSession) -> None:
     session.open_snapshot()
     assert session.query(f"SELECT {SEEN_UNTIL} = now()") == [(True,)]
