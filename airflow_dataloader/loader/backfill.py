@@ -135,6 +135,7 @@ def _resumed(job: Job, plan: Backfill) -> Progress | None:
         return replace(progress, left=(), begun=True, finished=True)
     table = job.target
     if progress.staged:
+        _drop_strange(job, progress)
         # Each time: whoever loaded a chunk may have been killed, and a fence of the target is none here.
         job.engine.fence(progress.table, job.columns, job.commit(FENCE_STEP, {}))
         table = job.engine.inspect(progress.table, job.app_id, back_to=plan.epoch)
@@ -148,6 +149,13 @@ def _resumed(job: Job, plan: Backfill) -> Progress | None:
     if left:
         job.journal.remark(f"Went on with chunk {left[0].number} of {len(plan.chunks)}.")
     return replace(progress, left=left, begun=bool(done))
+
+
+def _drop_strange(job: Job, progress: Progress) -> None:
+    """Drop the plan's staging table where it is not its own, but a lost plan's of the same number."""
+    table = job.engine.inspect(progress.table, job.app_id, back_to=progress.plan.epoch)
+    if table is not None and not commits_of(table, progress.plan):
+        job.engine.drop_stage(progress.table)
 
 
 def _is_as_left(job: Job, progress: Progress, table: Target | None, done: Mapping[int, HistoryEntry]) -> bool:

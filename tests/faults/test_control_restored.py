@@ -14,6 +14,8 @@ from airflow_dataloader.cli.main import run
 from airflow_dataloader.control import lease
 from airflow_dataloader.control.connect import create_engine
 from airflow_dataloader.control.rows import advance_epoch
+from airflow_dataloader.exceptions import EngineFailed
+from airflow_dataloader.loader.engines.spark.engine import SparkEngine
 from airflow_dataloader.loader.observer import LogObserver, Moment
 from tests.bench import Bench
 from tests.conftest import Server
@@ -111,9 +113,9 @@ def test_a_backfill_s_number_that_is_given_out_again_is_another_plan(
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("broken", [False, True])
+@pytest.mark.parametrize("broken", ["", "at its first chunk", "as it begins"])
 def test_chunks_that_wait_for_a_lost_plan_are_not_the_next_one_s(
-    bench: Bench, postgres: Server, copies: list[Restored], *, broken: bool
+    bench: Bench, postgres: Server, copies: list[Restored], monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
     row = _copied_before_a_backfill(bench, postgres, copies)
     bench.observer = Breaking(Moment.CHUNKED, 2)
@@ -121,14 +123,22 @@ def test_chunks_that_wait_for_a_lost_plan_are_not_the_next_one_s(
     restored = copies[0].bench()
     restored.source.execute("UPDATE items SET name = 'changed' WHERE id IN (10, 100)")
     restored.set(row, load_strategy="chunked_backfill", chunk_size="1 hour")
-    if broken:
-        # Before its first chunk, so that the stage holds nothing of its own.
+    if broken == "as it begins":
+        with monkeypatch.context() as patch:
+            patch.setattr(SparkEngine, "drop_stage", _break)
+            restored.fail(row)
+    elif broken:
+        # So that the stage holds nothing of its own.
         restored.observer = Breaking(Moment.STAGED)
         restored.fail(row)
         restored.observer = LogObserver()
     restored.succeed(row)
     assert lost.metadata_id in {load.id for load in restored.history(row)}
     healthy_after_restore(restored, row)
+
+
+def _break(*_: object) -> None:
+    raise EngineFailed("The engine broke.")
 
 
 def test_a_lost_load_s_commit_is_not_taken_for_that_of_the_load_with_its_number(
