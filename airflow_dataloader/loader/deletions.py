@@ -56,8 +56,8 @@ def delete_gone(job: Job) -> None:
         job.journal.remark(f"{found.keyless} rows with NULL in the key were left alone.")
     if missing and job.config.strategy is not Strategy.ROLLING and _is_one_snapshot(job):
         job.journal.remark(
-            f"{missing} keys of the source are not at the target: `dataloader verify` names them, and "
-            "load_full = 'true' on the row brings them."
+            f"{missing} keys of the source are not at the target, and `dataloader verify` names them. Unless "
+            "they were left out on purpose, load_full = 'true' on the row brings them."
         )
     if written is not None:
         _count(job, written)
