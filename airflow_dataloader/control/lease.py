@@ -65,6 +65,13 @@ paid AS (
         AND h.id < s.id
         AND (h.target_version IS NOT NULL OR h.receipt ->> 'fence_version' IS NOT NULL)
     ORDER BY h.id DESC LIMIT 1
+),
+last AS (
+    SELECT h.receipt, control.destination_key(
+        control.destination(h.target_catalog, h.target_schema, NULL, h.target_table)) AS target_key
+    FROM control.historical_metadata h CROSS JOIN started s
+    WHERE h.config_id = s.config_id AND h.id < s.id AND h.load_status = 'Succeeded' AND h.receipt IS NOT NULL
+    ORDER BY h.id DESC LIMIT 1
 )
 SELECT s.id, s.config_id, s.epoch, s.config_snapshot, s.load_start_time,
     (SELECT id FROM control.installation) AS installation,
@@ -79,10 +86,8 @@ SELECT s.id, s.config_id, s.epoch, s.config_snapshot, s.load_start_time,
             AND h.start_nonce IS NOT NULL AND h.load_status <> 'Succeeded' AND h.adopted_by IS NULL
             AND (h.failure ->> 'settled_by' IS DISTINCT FROM 'loader'
                 OR h.failure -> 'outcome_unknown' = 'true')) AS unsettled,
-    (SELECT h.receipt FROM control.historical_metadata h
-        WHERE h.config_id = s.config_id AND h.id < s.id AND h.load_status = 'Succeeded'
-            AND h.receipt IS NOT NULL
-        ORDER BY h.id DESC LIMIT 1) AS last_receipt,
+    (SELECT receipt FROM last) AS last_receipt,
+    coalesce((SELECT target_key = s.target_key FROM last), false) AS last_was_here,
     (SELECT coalesce(h.writer_epoch, h.epoch) FROM control.historical_metadata h
         WHERE control.destination_key(
                 control.destination(h.target_catalog, h.target_schema, NULL, h.target_table)) = s.target_key
@@ -133,6 +138,8 @@ class Started:
     nonce: str
     #: Receipt of the row's last load that succeeded.
     last_receipt: Mapping[str, Any] | None
+    #: Whether that load was one of this target.
+    last_was_here: bool
     #: What the row's last load on record that published to this target wrote with; None: none is on record.
     published_epoch: int | None
 
@@ -190,6 +197,7 @@ def _started(row: Row[Any], nonce: str) -> Started:
         ),
         nonce=nonce,
         last_receipt=row.last_receipt,
+        last_was_here=row.last_was_here,
         published_epoch=row.published_epoch,
     )
 

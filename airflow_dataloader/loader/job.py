@@ -95,8 +95,8 @@ class Job:
         commits = table.commits if table is not None else ()
         newest = next((entry.commit.facts for entry in commits if entry.commit.publishes), {})
         before: Mapping[str, str] = newest.get(KEYS, {})
-        now = self.key_spellings
-        return {name: then for name, then in before.items() if now.get(name, then) != then}
+        now, keeps = self.key_spellings, self.dialect.keeps_texts
+        return {name: then for name, then in before.items() if not keeps(then, now.get(name, then))}
 
     def commit(self, step: int, facts: Mapping[str, Any]) -> Commit:
         """Return the identity of write number ``step``, with the facts that a repair needs."""

@@ -9,7 +9,7 @@ from airflow_dataloader.core.clustering import clustering
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.load_columns import OWN_COLUMNS, mark_for, refuse_collision, stamp_for
 from airflow_dataloader.core.schema_change import decide, difference
-from airflow_dataloader.core.strategy import NEEDS_CURSOR, DeletePolicy, Strategy
+from airflow_dataloader.core.strategy import NEEDS_CURSOR, DeletePolicy, RollingRetention, Strategy
 from airflow_dataloader.exceptions import ConfigurationError, SchemaRefused
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.reading import take_columns
@@ -78,7 +78,7 @@ def note_columns(job: Job, columns: Mapping[str, str]) -> None:
     if before is not None and difference(before, columns):
         job.journal.remark(difference(before, columns))
     known = (job.started.last_receipt or {}).get("columns")
-    if job.target is None or job.target.blank or (known and job.started.published_epoch is None):
+    if job.target is None or job.target.blank or (known and not job.started.last_was_here):
         known = {}
     elif known is None:
         known = job.target.columns
@@ -102,12 +102,16 @@ def _refuse_other_keys(job: Job) -> None:
         return
     for name, before in job.respelled(job.target).items():
         (column,) = (column for column in job.columns if column.name == name)
+        anew = "set load_full = 'true' on the row to replace the table once with the source's keys"
+        # What is older than the window is nowhere but at the target.
+        keeps = (
+            job.config.strategy is Strategy.ROLLING and job.config.rolling_retention is RollingRetention.KEEP
+        )
         raise SchemaRefused(
             f"Key column {name} of {job.config.label} is {column.source_type} at the source, and the target "
             f"holds its values as texts of {before}: rows that are there would come a second time.",
             field="primary_key_cols",
-            fix="change the type back, or set load_full = 'true' on the row to replace the table once with "
-            "the source's keys",
+            fix="change the type back, or " + ("select the key as it was in query" if keeps else anew),
         )
 
 

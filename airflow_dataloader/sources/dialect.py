@@ -186,6 +186,9 @@ class Dialect(Protocol):
     def key_spelling(self, column: DescribedColumn) -> str:
         """Return what the texts of a key column's values depend on; the same for types that spell alike."""
 
+    def keeps_texts(self, before: str, now: str) -> bool:
+        """Return whether a key whose spelling was ``before`` and is ``now`` has the texts that it had."""
+
     def find_column(self, columns: Sequence[PlannedColumn], name: str, *, field: str) -> PlannedColumn:
         """Return the column called ``name`` at the source: exactly, else the only one without regard to case.
 

@@ -34,6 +34,7 @@ class PostgresqlDialect:
     plan_columns = staticmethod(planning.plan_columns)
     refuse_loose_keys = staticmethod(keys.refuse_loose_keys)
     key_spelling = staticmethod(keys.key_spelling)
+    keeps_texts = staticmethod(keys.keeps_texts)
     find_column = staticmethod(find_column)
     cursor = staticmethod(cursor.cursor)
     freeze = staticmethod(window.freeze)

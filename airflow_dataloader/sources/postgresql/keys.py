@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.sources.dialect import DescribedColumn
+from airflow_dataloader.sources.postgresql.types import is_cast_to_text
 
 #: Types with values that are equal and yet have several texts: ``24 hours`` is ``1 day``.
 _LOOSE = frozenset({"interval", "citext", "jsonb", "numrange", "nummultirange"})
@@ -15,6 +16,9 @@ _LOOSE_IN_ARRAYS = frozenset({"numeric", "float4", "float8", "bpchar", *_LOOSE})
 
 #: Types with the same texts for the same values, by the one that stands for them.
 _ALIKE = {"varchar": "text", "name": "text", "char": "text", "int2": "int8", "int4": "int8"}
+
+#: Follows a type in a spelling where values are kept as the type's own cast to text makes them.
+_CAST = "::text"
 
 #: Types that fill their values up to a length.
 _PADDED = frozenset({"bpchar", "bit"})
@@ -46,7 +50,14 @@ def key_spelling(column: DescribedColumn) -> str:
     """Return what a value's text depends on: the type, without what makes no difference to texts."""
     name = _type_name(column)
     kind = column.declared.removesuffix("[]") if name in _PADDED else _ALIKE.get(name, name)
-    return f"{kind}[]" if column.array else kind
+    if column.array:
+        return f"{kind}[]"
+    return f"{kind}{_CAST}" if kind != "text" and is_cast_to_text(column) else kind
+
+
+def keeps_texts(before: str, now: str) -> bool:
+    """Return whether values have the same texts by both; a column that is made ``text`` is cast to it."""
+    return now == before or (now == "text" and before.endswith(_CAST))
 
 
 def _is_loose(column: DescribedColumn) -> bool:

@@ -51,6 +51,12 @@ def keep(column: DescribedColumn, x: str) -> Keeping:
     return as_text(x)
 
 
+def is_cast_to_text(column: DescribedColumn) -> bool:
+    """Return whether values are kept as what the source's own cast to text makes of them."""
+    rules = (*_NATIVE, *_RULES, "numeric")
+    return not column.array and column.base not in rules
+
+
 def as_text(x: str) -> Keeping:
     """Keep the source's own text of a value."""
     return Keeping(value=f"{x}::text", sql_type="text", type="string")

@@ -252,6 +252,24 @@ def test_the_last_receipt_is_the_last_success_s(control: Engine, config_id: int)
     assert start_now(control, config_id).last_receipt == {"rows_read": 2}
 
 
+def test_it_is_told_whether_that_was_at_the_same_target(control: Engine, config_id: int) -> None:
+    def told() -> bool:
+        found = start_now(control, config_id).last_was_here
+        cancel_live(control, config_id)
+        return found
+
+    assert told() is False, "there is none"
+    succeed(control, config_id, rows_read=1)
+    assert told() is True
+    name = row(control, config_id)["destination_table_name"]
+    edit(control, config_id, destination_table_name="elsewhere")
+    assert told() is False
+    fail(control, config_id, Receipt(target_version=3))
+    assert told() is False, "what failed there left no receipt"
+    edit(control, config_id, destination_table_name=name.upper())
+    assert told() is True, "a target's name has no case"
+
+
 def test_the_epoch_of_the_last_load_that_published_is_told(control: Engine, config_id: int) -> None:
     def told() -> int | None:
         epoch = start_now(control, config_id).published_epoch

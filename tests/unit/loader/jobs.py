@@ -79,6 +79,7 @@ def job(*, engine: Any = None, session: Any = None, lost: bool = False, **snapsh
         unsettled=(),
         nonce="n",
         last_receipt=None,
+        last_was_here=False,
         published_epoch=None,
     )
     endpoint = Endpoint(db_type="postgresql", host="h", port=5432, database="d", user="u", password="hunter2")
