@@ -42,13 +42,14 @@ def get_provider_info() -> dict[str, Any]:
 
 
 def _option(option: Option) -> dict[str, Any]:
+    # None is called sensitive, though cluster may hold secrets: Airflow reads such options when it starts,
+    # and does not start over one that it cannot read.
     return {
         "description": option.about,
         "version_added": _SINCE,
         "type": option.kind,
         "example": None,
         "default": option.default,
-        "sensitive": option.sensitive,
     }
 
 

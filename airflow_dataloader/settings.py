@@ -85,7 +85,10 @@ def _setting(
     *,
     sensitive: bool = False,
 ) -> Any:
-    """Return a field whose text ``parse`` reads, with a ValueError naming what it wants; "" is None."""
+    """Return a field whose text ``parse`` reads, with a ValueError naming what it wants; "" is None.
+
+    A message about one that is ``sensitive`` never shows its text.
+    """
     return field(
         default_factory=lambda: parse(default) if default else None,
         metadata=_metadata(default, about, parse, kind, sensitive=sensitive),
@@ -117,8 +120,6 @@ class Option:
     #: As text; empty: none.
     default: str
     about: str
-    #: Whether its value may hold secrets, and is never shown.
-    sensitive: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,7 +169,7 @@ class Settings:
     @classmethod
     def options(cls) -> list[Option]:
         """Return what there is to set, in order."""
-        described = ("kind", "default", "about", "sensitive")
+        described = ("kind", "default", "about")
         return [
             Option(name=item.name, **{name: item.metadata[name] for name in described})
             for item in fields(cls)

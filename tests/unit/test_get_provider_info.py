@@ -13,6 +13,7 @@ from typing import Any
 import airflow
 import jsonschema
 import pytest
+from airflow.sdk import conf
 
 from airflow_dataloader.get_provider_info import get_provider_info
 from airflow_dataloader.hooks.control import ControlHook
@@ -55,7 +56,13 @@ def test_every_setting_is_an_option_and_every_option_a_setting() -> None:
         assert option["description"].endswith("."), name
         kind = "integer" if isinstance(getattr(Settings(), name), int) else "string"
         assert option["type"] == kind, name
-    assert [name for name, option in options.items() if option["sensitive"]] == ["cluster"]
+
+
+def test_airflow_starts_whatever_an_option_holds() -> None:
+    """At its start it reads each sensitive option, and ends where one cannot be read, for a lone % in it."""
+    options = INFO["config"]["dataloader"]["options"]
+    assert [name for name, option in options.items() if option.get("sensitive")] == []
+    assert "dataloader" not in {section for section, _ in conf.sensitive_config_values}
 
 
 def paths(value: Any) -> Iterator[str]:
