@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+import traceback
+from pathlib import Path
+from typing import NoReturn
 
+import pytest
+from airflow.sdk import conf
+from airflow.sdk.exceptions import AirflowConfigException
+
+from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.hooks.settings import airflow_settings
 from airflow_dataloader.settings import Settings
 
@@ -21,3 +28,32 @@ def test_airflows_configuration_is_read(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_our_own_environment_comes_before_a_default_of_airflows() -> None:
     assert airflow_settings({"DATALOADER_BATCH_SIZE": "5"}).batch_size == 5
+
+
+def refusal() -> ConfigurationError:
+    with pytest.raises(ConfigurationError) as caught:
+        airflow_settings({})
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
+    return caught.value
+
+
+def test_a_lone_percent_in_airflow_cfg_is_named_without_the_value(tmp_path: Path) -> None:
+    file = tmp_path / "airflow.cfg"
+    file.write_text("[dataloader]\ncluster = {%s3cret}\n")
+    conf.read(file)
+    try:
+        said = str(refusal())
+    finally:
+        conf.remove_option("dataloader", "cluster")
+    assert said == (
+        "Airflow cannot read [dataloader] cluster: InterpolationSyntaxError. "
+        "Fix: correct it in airflow.cfg, where a % is written %%."
+    )
+
+
+def test_what_airflow_s_own_error_quotes_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    def get(section: str, key: str, **kwargs: str) -> NoReturn:
+        raise AirflowConfigException("Cannot execute x. Output: s3cret")
+
+    monkeypatch.setattr(conf, "get", get)
+    assert refusal().message == "Airflow cannot read [dataloader] home: AirflowConfigException."
