@@ -9,10 +9,13 @@ from collections.abc import MutableMapping
 
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, lazy_load_command
 
+from airflow_dataloader.cli.trouble import Trouble
 from airflow_dataloader.exceptions import ConfigurationError, ControlUnavailable, DataloaderError
 
 #: What the control database's errors are told by: exit codes go by it.
 _CONTROL_URL = "DATALOADER_CONTROL_URL"
+#: Begin of the names that stand in for it.
+_CONTROL_PARTS = "LAKEBASE_"
 
 
 class _Everything(Arg):
@@ -45,34 +48,30 @@ def run(namespace: argparse.Namespace) -> None:
     sys.exit(main.run(namespace.arguments, prepare=lambda: use_airflow(os.environ)))
 
 
-def use_airflow(environ: MutableMapping[str, str]) -> DataloaderError | None:
-    """Put into the environment what Airflow knows; return what keeps its control database from being known.
+def use_airflow(environ: MutableMapping[str, str]) -> Trouble:
+    """Put into the environment what Airflow knows; return what keeps its settings or its database from it.
 
     Without a connection, what the environment names is what there is.
     """
-    try:
-        _use_settings(environ)
-        _use_connection(environ)
-    except DataloaderError as error:
-        # Never another database than the connection's.
-        environ.pop(_CONTROL_URL, None)
-        return error
-    return None
-
-
-def _use_settings(environ: MutableMapping[str, str]) -> None:
-    from airflow.sdk.exceptions import AirflowException
-
-    from airflow_dataloader.hooks.settings import SECTION, configured
+    from airflow_dataloader.hooks.settings import configured
 
     try:
         environ.update(configured(environ))
-    except AirflowException as error:
-        # A command that was to say a setting is quoted with what it said.
-        raise ConfigurationError(
-            f"Airflow cannot read its section [{SECTION}]: {type(error).__name__}.",
-            fix=f"see what `airflow config list --section {SECTION}` says of it",
-        ) from None
+    except DataloaderError as error:
+        _forget_control(environ)
+        return Trouble(settings=error, control=error)
+    try:
+        _use_connection(environ)
+    except DataloaderError as error:
+        _forget_control(environ)
+        return Trouble(control=error)
+    return Trouble()
+
+
+def _forget_control(environ: MutableMapping[str, str]) -> None:
+    """Never another database than the connection's, for what is started from here either."""
+    for name in [name for name in environ if name == _CONTROL_URL or name.startswith(_CONTROL_PARTS)]:
+        del environ[name]
 
 
 def _use_connection(environ: MutableMapping[str, str]) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 
-import click
 from sqlalchemy import Engine
 
+from airflow_dataloader.cli.trouble import check_control
 from airflow_dataloader.control.connect import create_engine, resolve_url
-from airflow_dataloader.exceptions import DataloaderError
 
 
 def control_url() -> str:
@@ -16,10 +15,7 @@ def control_url() -> str:
 
     Raises what kept :func:`airflow_dataloader.cli.main.run` from knowing it.
     """
-    context = click.get_current_context(silent=True)
-    trouble = context and context.find_object(DataloaderError)
-    if trouble:
-        raise trouble
+    check_control()
     return resolve_url(os.environ)
 
 

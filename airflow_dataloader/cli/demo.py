@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import ExitStack
 
@@ -12,7 +11,7 @@ from airflow_dataloader.cli.console import Progress, new_console
 from airflow_dataloader.cli.demo_report import page_of, say_where, table_of
 from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.cli.local_engine import check_engine
-from airflow_dataloader.settings import Settings
+from airflow_dataloader.cli.trouble import own_settings
 from airflow_dataloader.workspace.demo.ports import Ports
 from airflow_dataloader.workspace.demo.stand import Stand, running
 
@@ -40,7 +39,7 @@ def demo(*, leave: bool, port: int | None, workspace_port: int, postgres_port: i
     into Delta tables, changes the shop, and has the changes loaded. Exit code 0 means that every table was
     equal after both loads.
     """
-    settings = Settings.from_environment(os.environ)
+    settings = own_settings()
     begun = time.monotonic()
     if port is None:
         # Nobody looks at a page that goes by itself, so nothing has to make room for it.

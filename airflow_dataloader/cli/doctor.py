@@ -13,13 +13,13 @@ import click
 from airflow_dataloader.cli.control import control_url
 from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.cli.own_secrets import all_secrets
+from airflow_dataloader.cli.trouble import own_settings
 from airflow_dataloader.control import migrate as schema
 from airflow_dataloader.core.scrub import scrub
 from airflow_dataloader.disk import disk_error
 from airflow_dataloader.exceptions import DataloaderError
 from airflow_dataloader.loader.engines.spark import jars
 from airflow_dataloader.loader.engines.spark.java import java_home
-from airflow_dataloader.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def _spark() -> str:
 
 
 def _jars() -> str:
-    home = Settings.from_environment(os.environ).home
+    home = own_settings().home
     found = jars.ensure(("delta", "postgresql"), home)
     return f"{len(found)} in {home / 'jars'}"
 

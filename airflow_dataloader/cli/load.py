@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -16,6 +15,7 @@ from airflow_dataloader.cli.control import control_engine
 from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.cli.local_engine import local_engine
 from airflow_dataloader.cli.local_secrets import local_secrets
+from airflow_dataloader.cli.trouble import own_settings
 from airflow_dataloader.core.reaping import ReapLimits
 from airflow_dataloader.core.selector import Selector, parse
 from airflow_dataloader.core.status import LoadStatus
@@ -23,7 +23,6 @@ from airflow_dataloader.loader import interrupt
 from airflow_dataloader.loader.keeper import LeaseTimes
 from airflow_dataloader.loader.local import Loaded, load_locally
 from airflow_dataloader.loader.worker import Worker
-from airflow_dataloader.settings import Settings
 
 _COLOURS = {LoadStatus.SUCCEEDED: "green", LoadStatus.FAILED: "red"}
 
@@ -69,7 +68,7 @@ def load(*, select: str | None, local: bool) -> int:
 
 
 def _load(selector: Selector | None) -> list[Loaded]:
-    settings = Settings.from_environment(os.environ)
+    settings = own_settings()
     with ExitStack() as stack:
         progress = stack.enter_context(Progress(new_console()))
         control = control_engine()

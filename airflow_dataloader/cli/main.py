@@ -18,6 +18,7 @@ from airflow_dataloader.cli.exit_codes import ExitCode, exit_code
 from airflow_dataloader.cli.load import load
 from airflow_dataloader.cli.maintain import maintain
 from airflow_dataloader.cli.own_secrets import all_secrets, login_secrets
+from airflow_dataloader.cli.trouble import Trouble
 from airflow_dataloader.cli.verify import verify
 from airflow_dataloader.cli.workspace import workspace
 from airflow_dataloader.core.scrub import scrub
@@ -77,13 +78,10 @@ for command in (db, demo, doctor, load, maintain, verify, workspace):
     cli.add_command(command)
 
 
-def run(
-    arguments: Sequence[str] | None = None, *, prepare: Callable[[], DataloaderError | None] = lambda: None
-) -> int:
+def run(arguments: Sequence[str] | None = None, *, prepare: Callable[[], Trouble] = Trouble) -> int:
     """Run one command and return its exit code; what goes wrong is one line on stderr, without secrets.
 
-    ``prepare`` puts into the environment what is known elsewhere, and returns what keeps the control database
-    from being known: an error for those commands that need it.
+    ``prepare`` puts into the environment what is known elsewhere, and returns what keeps it from being known.
     """
     try:
         answer = cli.main(args=arguments, prog_name="dataloader", standalone_mode=False, obj=prepare())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 
 import click
@@ -11,11 +10,11 @@ from airflow_dataloader.cli.console import Progress, new_console
 from airflow_dataloader.cli.control import control_engine
 from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.cli.local_engine import local_engine
+from airflow_dataloader.cli.trouble import own_settings
 from airflow_dataloader.control.rows import select_rows
 from airflow_dataloader.core.selector import Selector, parse
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.loader.tasks.maintain import maintain as maintain_targets
-from airflow_dataloader.settings import Settings
 
 _HELP = """
 Remove staging tables that dead loads have left behind; compact and vacuum targets whose rows ask for it.
@@ -40,7 +39,7 @@ def maintain(*, select: str | None, local: bool) -> int:
     if not local:
         raise click.UsageError("add --local to work here; on a cluster, run spark_tasks/maintain_tables.py.")
     selector = parse(select) if select is not None else None
-    settings = Settings.from_environment(os.environ)
+    settings = own_settings()
     with ExitStack() as stack:
         progress = stack.enter_context(Progress(new_console()))
         control = control_engine()

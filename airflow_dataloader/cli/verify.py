@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 
@@ -15,6 +14,7 @@ from airflow_dataloader.cli.control import control_engine
 from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.cli.local_engine import local_engine
 from airflow_dataloader.cli.local_secrets import local_secrets
+from airflow_dataloader.cli.trouble import own_settings
 from airflow_dataloader.control.rows import select_rows
 from airflow_dataloader.core.selector import Selector, parse
 from airflow_dataloader.loader import interrupt
@@ -22,7 +22,6 @@ from airflow_dataloader.loader.local import no_match
 from airflow_dataloader.loader.verify.rows import verify_rows
 from airflow_dataloader.loader.verify.verified import Verified, lines
 from airflow_dataloader.loader.worker import Worker
-from airflow_dataloader.settings import Settings
 
 _COLOURS = {"equal": "green", "different": "red"}
 
@@ -53,7 +52,7 @@ def verify(*, select: str, local: bool) -> int:
 
 
 def _verify(selector: Selector) -> list[Verified]:
-    settings = Settings.from_environment(os.environ)
+    settings = own_settings()
     with ExitStack() as stack:
         progress = stack.enter_context(Progress(new_console()))
         control = control_engine()

@@ -16,8 +16,8 @@ import click
 from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.cli.local_engine import check_engine
 from airflow_dataloader.cli.own_secrets import all_secrets
+from airflow_dataloader.cli.trouble import check_control, own_settings
 from airflow_dataloader.exceptions import ConfigurationError
-from airflow_dataloader.settings import Settings
 from airflow_dataloader.workspace.home import WorkspaceHome
 from airflow_dataloader.workspace.secret_store import SecretFile, not_utf8
 from airflow_dataloader.workspace.spark.protocol import Spark, SparkServer
@@ -70,7 +70,9 @@ def workspace(
     """Serve until a signal comes."""
     if context.invoked_subcommand is not None:
         return None
-    settings = Settings.from_environment(os.environ)
+    settings = own_settings()
+    # Its runs look for the database by themselves, and might find another one than Airflow's connection's.
+    check_control()
     check_engine(settings)
     serve = _serving()
     chosen = serve.WorkspaceSettings(
@@ -106,7 +108,7 @@ def put(*, scope: str, name: str) -> int:
 
     At a terminal it is asked for, and not shown. A workspace that runs knows it at once.
     """
-    home = WorkspaceHome.below(Settings.from_environment(os.environ).home)
+    home = WorkspaceHome.below(own_settings().home)
     SecretFile(home.secrets).put(scope, name, _value(name))
     return ExitCode.DONE
 

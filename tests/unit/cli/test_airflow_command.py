@@ -7,11 +7,17 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
+from airflow.sdk import conf
 
+from airflow_dataloader.cli import workspace
 from airflow_dataloader.cli.airflow_command import commands, run, use_airflow
+from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.loader import interrupt
+from airflow_dataloader.settings import Settings
 
 
 def parsed(*arguments: str) -> list[str]:
@@ -99,3 +105,75 @@ def test_what_is_wrong_is_one_line_and_only_where_it_is_needed(
     capsys.readouterr()
     assert ended("doctor") == 1
     assert f"FAIL  control database: {said}" in capsys.readouterr().out
+
+
+BROKEN = {"AIRFLOW_CONN_DATALOADER_CONTROL": "postgres://u:s3cret@h/d?colour=red"}
+ELSEWHERE = {
+    "DATALOADER_CONTROL_URL": "postgresql://elsewhere/x",
+    "LAKEBASE_HOST": "elsewhere",
+    "LAKEBASE_PASSWORD": "p",
+    "SPARK_REMOTE": "sc://elsewhere",
+}
+
+
+def test_no_other_database_stands_in_for_a_connection_that_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in BROKEN.items():
+        monkeypatch.setenv(name, value)
+    environ = dict(ELSEWHERE)
+    trouble = use_airflow(environ)
+    assert "an extra field" in str(trouble.control)
+    assert trouble.settings is None
+    assert environ.keys() & ELSEWHERE.keys() == {"SPARK_REMOTE"}
+
+
+@pytest.fixture
+def beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A workspace that says that it begins, and does not; a home that is nobody's."""
+
+    def begins(settings: Settings) -> NoReturn:
+        raise ConfigurationError("It begins.")
+
+    monkeypatch.setattr(workspace, "check_engine", begins)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("DATALOADER_HOME", raising=False)
+
+
+@pytest.mark.usefixtures("beginning")
+def test_a_workspace_does_not_serve_without_the_connection_s_database(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended("workspace") == 1
+    assert capsys.readouterr().err == "Error: It begins.\n"
+    for name, value in (BROKEN | ELSEWHERE).items():
+        monkeypatch.setenv(name, value)
+    assert ended("workspace") == 5
+    assert "holds an extra field" in capsys.readouterr().err
+
+
+@pytest.fixture
+def unreadable(tmp_path: Path) -> Iterator[None]:
+    """A setting that airflow.cfg has in a way that Airflow cannot read."""
+    file = tmp_path / "airflow.cfg"
+    file.write_text("[dataloader]\nhome = /srv/50%s3cret\n")
+    conf.read(file)
+    yield
+    conf.remove_option("dataloader", "home")
+
+
+@pytest.mark.usefixtures("beginning", "unreadable")
+def test_no_default_stands_in_for_a_setting_that_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATALOADER_CONTROL_URL", "postgresql://elsewhere/x")
+    for words in ("db status", "load --local", "workspace", "workspace secret put a b"):
+        assert ended(*words.split()) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line == (
+            "Error: Airflow cannot read [dataloader] home: InterpolationSyntaxError. "
+            "Fix: correct it in airflow.cfg, where a % is written %%."
+        )
+    assert ended("doctor") == 1
+    told = capsys.readouterr().out
+    assert "FAIL  jars: Airflow cannot read [dataloader] home" in told
+    assert "FAIL  control database: Airflow cannot read [dataloader] home" in told
+    assert ended("--help") == 0
