@@ -10,12 +10,13 @@ from typing import Any, NoReturn
 
 from airflow.providers.databricks.operators.databricks import DatabricksSubmitRunOperator
 from airflow.sdk import Context
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 
 from airflow_dataloader.core.submission import LOADER_PATH, MAINTAIN_FILE, run_payload
 from airflow_dataloader.hooks.settings import airflow_settings
 from airflow_dataloader.operators.links import base_url
 from airflow_dataloader.triggers.hold import hold_seconds
+from airflow_dataloader.triggers.kill import REASON, TaskAddress, ended_by_hand, was_cleared
 from airflow_dataloader.triggers.maintain import MaintainTrigger
 
 _LONGEST = timedelta(hours=12)
@@ -24,11 +25,12 @@ _LONGEST = timedelta(hours=12)
 class MaintainOperator(DatabricksSubmitRunOperator):
     """Runs the loader's own task for maintenance. There are no template fields.
 
-    ``[dataloader] cluster`` may hold secrets, and Databricks' ``{{secrets/scope/name}}``: it is read when the
+    ``[dataloader] cluster`` may hold secrets, and Databricks' ``{{secrets/scope/key}}``: it is read when the
     task runs, is never rendered, and does not get into Airflow's database.
 
     Airflow's retries cover what happens between Airflow and Databricks; a retry finds the run that was
-    started before. A run that has failed is not tried again.
+    started before. A task that is cleared starts another run, and ends the one that it had. A run that has
+    failed is not tried again.
 
     :param databricks_conn_id: connection of the workspace; None: ``[dataloader] databricks_conn_id``.
     """
@@ -45,6 +47,8 @@ class MaintainOperator(DatabricksSubmitRunOperator):
             durable=False,
             **kwargs,
         )
+        #: This try is to end.
+        self.killed = False
 
     def execute(self, context: Context) -> None:
         """Submit the run, and wait for its end in a trigger."""
@@ -58,7 +62,16 @@ class MaintainOperator(DatabricksSubmitRunOperator):
             cluster=settings.cluster,
         )
         self.json = {**payload, "idempotency_token": self._token(context)}
-        super().execute(context)
+        try:
+            super().execute(context)
+        except TaskDeferred:
+            if self.killed:
+                self._leave(context)
+            raise
+
+    def on_kill(self) -> None:
+        """Note that this try is to end; the main flow does the rest, as this is a signal's handler."""
+        self.killed = True
 
     def defer(self, *, trigger: Any, **kwargs: Any) -> NoReturn:
         """Wait in a trigger that does not fire before Airflow can take its event."""
@@ -71,18 +84,26 @@ class MaintainOperator(DatabricksSubmitRunOperator):
         except AirflowException as error:
             raise AirflowFailException(str(error)) from None
 
+    def _leave(self, context: Context) -> NoReturn:
+        """End the run, unless a retry follows, which finds it by its token."""
+        task: Any = context["ti"]
+        at = TaskAddress(
+            dag_id=task.dag_id, airflow_run=task.run_id, task_id=task.task_id, map_index=task.map_index
+        )
+        states = task.get_task_states(**at.query)
+        over = ended_by_hand(states, at)
+        # The try after a clear looks for another run.
+        if over or was_cleared(states, at) or task.try_number > task.max_tries:
+            self._hook.cancel_run(self.run_id)
+        if over:
+            raise AirflowFailException(REASON)
+        raise AirflowException("This try was ended before it could wait; the next one goes on.")
+
     def _token(self, context: Context) -> str:
         """Return what makes a retry find the same run, and a task that was cleared start another one."""
         # Both of Airflow's classes for it have what is asked here.
         task: Any = context["ti"]
-        # Clearing a task grants it all its retries anew, counted from the try it was cleared in.
-        first = task.max_tries - (self.retries or 0) + 1
-        names = (
-            base_url(),
-            task.dag_id,
-            task.run_id,
-            task.task_id,
-            first,
-            str(context["dag_run"].start_date),
-        )
+        run: Any = context["dag_run"]
+        # Not the number of tries, nor a date: a task that is cleared while it runs keeps both.
+        names = (base_url(), task.dag_id, task.run_id, task.task_id, run.clear_number or 0)
         return f"adl-maintain-{hashlib.sha256(json.dumps(names).encode()).hexdigest()[:40]}"

@@ -50,3 +50,8 @@ def ended_by_hand(states: Mapping[str, Any], task: TaskAddress) -> bool:
     """
     of_run = states.get(task.airflow_run) or {}
     return task.key not in of_run or str(of_run[task.key]) in _OVER
+
+
+def was_cleared(states: Mapping[str, Any], task: TaskAddress) -> bool:
+    """Say whether the task was cleared while it ran, and its try has not left yet. ``states``: as above."""
+    return str((states.get(task.airflow_run) or {}).get(task.key)) == "restarting"

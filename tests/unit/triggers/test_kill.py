@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_dataloader.triggers.kill import TaskAddress, ended_by_hand
+from airflow_dataloader.triggers.kill import TaskAddress, ended_by_hand, was_cleared
 
 TASK = TaskAddress(dag_id="d", airflow_run="r", task_id="load", map_index=3)
 
@@ -34,6 +34,17 @@ def test_only_a_task_that_is_over_takes_its_load_along(state: str | None, over: 
 def test_a_task_that_is_gone_takes_its_load_along() -> None:
     assert ended_by_hand({}, TASK)
     assert ended_by_hand({"r": {"load_2": "deferred"}}, TASK)
+
+
+def test_a_task_that_is_cleared_while_it_runs_restarts() -> None:
+    assert was_cleared({"r": {"load_3": "restarting"}}, TASK)
+    for states in (
+        {},
+        {"r": {"load_2": "restarting"}},
+        {"r": {"load_3": None}},
+        {"r": {"load_3": "running"}},
+    ):
+        assert not was_cleared(states, TASK)
 
 
 @pytest.mark.parametrize(("map_index", "key", "asked"), [(3, "load_3", 3), (-1, "load", None)])
