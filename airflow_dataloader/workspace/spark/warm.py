@@ -19,7 +19,8 @@ log = logging.getLogger(__name__)
 #: Seconds between two starts that fail, growing to the last.
 _PAUSES = (1.0, 5.0, 15.0, 30.0)
 
-#: Seconds between tries to end a session, before the server is stopped, which all its runs would lose.
+#: Seconds between tries to end a session, before the server is stopped, which all its runs would lose, or
+#: closed to new ones.
 _SESSION_PAUSES = (0.5, 2.0)
 
 
@@ -58,15 +59,10 @@ class WarmLease:
         self._owner.stop(self._server)
 
     def release(self, session: str) -> None:
-        """End the session; a server that does not do it keeps its other runs, and gets no new ones."""
-        from airflow_dataloader.workspace.spark.sessions import end_session
-
+        """End the session; a server that does not, asked again, keeps its other runs and gets no new ones."""
         try:
-            if self._server.pid is not None:
-                end_session(self.remote, session)
-        except EngineFailed as error:
-            log.warning("Session %s: %s", session, error)
-            self._owner.retire(self._server)
+            if not self._ends(session):
+                self._owner.retire(self._server)
         finally:
             self._owner.give_back(self)
 
@@ -83,7 +79,7 @@ class WarmLease:
                 time.sleep(pause)
             else:
                 return True
-        log.error("The Spark server does not end a session, and is replaced.")
+        log.error("The Spark server does not end session %s, and is to be replaced.", session)
         return False
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -207,14 +207,17 @@ def test_a_question_unanswered_after_a_success_costs_no_other_run_its_server(
     assert len(busy_starts) == 2
 
 
-def test_a_session_that_must_end_is_asked_to_again(busy_spark: WarmSpark, busy_starts: BusyStarts) -> None:
+@pytest.mark.parametrize("ends", [WarmLease.end, WarmLease.release])
+def test_a_session_that_is_to_end_is_asked_to_again(
+    ends: Callable[[WarmLease, str], None], busy_spark: WarmSpark, busy_starts: BusyStarts
+) -> None:
     lease = lease_on(busy_spark)
     (server,) = busy_starts
     server.unanswered = 2
-    lease.end(str(uuid4()))
+    ends(lease, str(uuid4()))
     assert server.pid is not None
     assert server.unanswered == 0
-    lease_on(busy_spark)
+    assert busy_spark.lease() is not None
 
 
 def test_a_server_that_never_ends_a_session_is_stopped(
