@@ -17,6 +17,7 @@ from tests.clock import set_clock
 from tests.waiting import until
 
 SLEEP = (sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)")
+MARK = "DATALOADER_TASK_FOLDER"
 STUBBORN = """
 import signal, time
 for number in (signal.SIGINT, signal.SIGTERM):
@@ -108,8 +109,11 @@ def test_what_a_task_leaves_running_ends_with_it(tmp_path: Path) -> None:
     until(lambda: not psutil.pid_exists(left) or psutil.Process(left).status() == psutil.STATUS_ZOMBIE)
 
 
-def test_a_number_that_is_somebody_else_s_by_now_is_left_alone(tmp_path: Path) -> None:
-    with subprocess.Popen(["sleep", "600"]) as other:
+@pytest.mark.parametrize("mark", [None, "another"])
+def test_a_number_that_is_somebody_else_s_by_now_is_left_alone(tmp_path: Path, mark: str | None) -> None:
+    """The stranger leads a group of that number, as the task did; it may be another folder's task."""
+    environment = dict(os.environ) if mark is None else {**os.environ, MARK: str(tmp_path / mark)}
+    with subprocess.Popen(["sleep", "600"], start_new_session=True, env=environment) as other:
         born = birth_of(other.pid)
         TaskProcess(tmp_path, other.pid, born).end()
         TaskProcess(tmp_path, other.pid, birth_of(os.getpid())).end()
