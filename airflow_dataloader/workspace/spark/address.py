@@ -8,8 +8,14 @@ _USER = "dataloader"
 
 
 def server_of(remote: str) -> str:
-    """Return which server an address leads to, without what only its clients may know."""
-    return remote.partition("/;")[0].partition(";")[0].rstrip("/")
+    """Return which server an address leads to, and as whom, without what only its clients may know.
+
+    A session is known by its user too: nobody ends another user's.
+    """
+    base, *parameters = remote.split(";")
+    # Any other one is a header, and may hold a login.
+    user = [one for one in parameters if one.startswith("user_id=") and one != f"user_id={_USER}"]
+    return ";".join([base.rstrip("/") + ("/" if user else ""), *user])
 
 
 def with_session(remote: str, session: str) -> str:
