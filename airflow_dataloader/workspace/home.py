@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from pathlib import Path
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.workspace.folder_lock import locked
 from airflow_dataloader.workspace.private_file import write_private
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class WorkspaceHome:
     def below(cls, home: Path) -> WorkspaceHome:
         """Return the folder of a ``DATALOADER_HOME``, made if it is not there, and closed if it is open.
 
+        Where its file system keeps no modes, it stays open, and a warning says so.
         Raises ConfigurationError if it is another user's.
         """
         folder = home / "workspace"
@@ -36,7 +40,7 @@ class WorkspaceHome:
                 fix="set another DATALOADER_HOME",
             )
         if found.st_mode & 0o077:
-            folder.chmod(0o700)
+            _close(folder)
         return cls(folder)
 
     @property
@@ -107,3 +111,16 @@ class WorkspaceHome:
             return str(json.loads(self.address.read_text())["url"])
         except (OSError, ValueError, KeyError):
             return None
+
+
+def _close(folder: Path) -> None:
+    try:
+        folder.chmod(0o700)
+    except OSError as error:
+        # It is ours, so this is its file system, whose modes are those that it was mounted with: FAT, CIFS.
+        log.warning(
+            "Other users may enter %s, where secrets are kept, and it cannot be closed: %s. "
+            "Mount it for one user only, or set another DATALOADER_HOME.",
+            folder,
+            error.strerror,
+        )

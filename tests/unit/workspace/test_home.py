@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -22,6 +24,20 @@ def test_one_that_is_there_is_closed(tmp_path: Path) -> None:
     (tmp_path / "workspace").mkdir()
     (tmp_path / "workspace").chmod(0o755)
     assert stat.S_IMODE(WorkspaceHome.below(tmp_path).folder.stat().st_mode) == 0o700
+
+
+def test_one_whose_file_system_keeps_no_modes_is_used_with_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(path: Path, mode: int) -> NoReturn:
+        raise PermissionError(errno.EPERM, "Operation not permitted", str(path))
+
+    folder = tmp_path / "workspace"
+    folder.mkdir()
+    folder.chmod(0o755)
+    monkeypatch.setattr(Path, "chmod", refuse)
+    assert WorkspaceHome.below(tmp_path).folder == folder
+    assert f"Other users may enter {folder}" in caplog.text
 
 
 def test_another_user_s_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -181,7 +181,9 @@ def server_settings(
 def _open_log(path: Path) -> IO[bytes]:
     """Open a log that only its owner may read: it says what runs say, and may show what they read."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.fchmod(descriptor, 0o600)
+    with contextlib.suppress(PermissionError):
+        # Of a file of ours, a file system without modes refuses it.
+        os.fchmod(descriptor, 0o600)
     return os.fdopen(descriptor, "ab")
 
 

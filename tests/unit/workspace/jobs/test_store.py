@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import resource
 import sqlite3
 import stat
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -189,3 +191,12 @@ def test_a_database_of_an_earlier_version_is_gone_on_with(tmp_path: Path) -> Non
         assert task.server is None
         store.prepare(task.run_id, "session", "hash", "sc://h:1")
         assert found(store, run_id).tasks[0].server == "sc://h:1"
+
+
+def test_a_file_system_without_modes_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, mode: int) -> NoReturn:
+        raise PermissionError(errno.EPERM, "Operation not permitted", str(path))
+
+    monkeypatch.setattr(Path, "chmod", refuse)
+    with closing(RunStore(tmp_path / "runs.db")) as store:
+        assert store.submit(submission())

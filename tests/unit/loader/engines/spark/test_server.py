@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import stat
 import tempfile
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -59,6 +62,16 @@ def test_only_its_owner_may_read_its_log(tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError):
             ConnectServer(SETTINGS, log).start()
         assert stat.S_IMODE(log.stat().st_mode) == 0o600
+
+
+@pytest.mark.usefixtures("no_java")
+def test_a_file_system_without_modes_keeps_a_log_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(descriptor: int, mode: int) -> NoReturn:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "fchmod", refuse)
+    with pytest.raises(ConfigurationError, match="Spark needs Java"):
+        ConnectServer(SETTINGS, tmp_path / "log").start()
 
 
 @pytest.mark.usefixtures("no_java")
