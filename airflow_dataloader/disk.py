@@ -21,12 +21,17 @@ def disk_error(error: Exception, environ: Mapping[str, str]) -> DataloaderError 
     said = f"{path or 'The disk'} cannot be used: {error.strerror or type(error).__name__}."
     if error.errno in _FULL:
         return _of_home(said, "free space there, or set DATALOADER_HOME to a folder on another disk")
-    if path is not None and _concerns(Path(path), Settings.from_environment(environ).home):
+    if path is not None and _concerns_home(Path(path), environ):
         return _of_home(said, "set DATALOADER_HOME to a folder that you may write to")
     return None
 
 
-def _concerns(path: Path, home: Path) -> bool:
+def _concerns_home(path: Path, environ: Mapping[str, str]) -> bool:
+    try:
+        home = Settings.from_environment(environ).home
+    except ConfigurationError:
+        # Something else is wrong, too; it is not to hide what was to be told here.
+        return False
     return path.is_relative_to(home) or home.is_relative_to(path)
 
 

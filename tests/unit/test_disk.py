@@ -34,3 +34,9 @@ def test_a_full_disk_is_named_wherever_it_is() -> None:
 )
 def test_the_rest_is_not_the_disk_s(error: Exception) -> None:
     assert disk_error(error, ENVIRON) is None
+
+
+def test_a_wrong_setting_does_not_hide_what_went_wrong() -> None:
+    wrong = {**ENVIRON, "DATALOADER_BATCH_SIZE": "ten"}
+    assert disk_error(OSError(errno.EACCES, "Permission denied", "/srv/loader"), wrong) is None
+    assert disk_error(OSError(errno.ENOSPC, "No space left on device", "/srv/loader"), wrong) is not None
