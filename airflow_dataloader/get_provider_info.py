@@ -22,11 +22,18 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [
                     "airflow_dataloader.operators.claim",
                     "airflow_dataloader.operators.load",
+                    "airflow_dataloader.operators.maintain",
                 ],
             }
         ],
         "triggers": [
-            {"integration-name": "Dataloader", "python-modules": ["airflow_dataloader.triggers.load"]}
+            {
+                "integration-name": "Dataloader",
+                "python-modules": [
+                    "airflow_dataloader.triggers.load",
+                    "airflow_dataloader.triggers.maintain",
+                ],
+            }
         ],
         "bundles": [{"integration-name": "Dataloader", "python-modules": ["airflow_dataloader.bundles"]}],
         "connection-types": [_control_connection()],

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import importlib
 import json
+import pkgutil
 from collections.abc import Iterator
 from dataclasses import fields
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import airflow
 import jsonschema
 import pytest
-from airflow.sdk import conf
+from airflow.sdk import BaseOperator, conf
+from airflow.triggers.base import BaseTrigger
 
 from airflow_dataloader.get_provider_info import get_provider_info
 from airflow_dataloader.hooks.control import ControlHook
@@ -74,6 +77,30 @@ def paths(value: Any) -> Iterator[str]:
             yield from paths(item)
     elif isinstance(value, str) and value.startswith("airflow_dataloader."):
         yield value
+
+
+@pytest.mark.parametrize(("room", "kind"), [("operators", BaseOperator), ("triggers", BaseTrigger)])
+def test_every_module_of_operators_and_of_triggers_is_listed(room: str, kind: type) -> None:
+    package = importlib.import_module(f"airflow_dataloader.{room}")
+    modules = [
+        importlib.import_module(f"{package.__name__}.{found.name}")
+        for found in pkgutil.iter_modules(package.__path__)
+    ]
+    (listed,) = INFO[room]
+    assert listed["python-modules"] == [
+        module.__name__ for module in modules if any(defines(module, name, kind) for name in vars(module))
+    ]
+
+
+def defines(module: ModuleType, name: str, kind: type) -> bool:
+    """Whether a public class of this kind is the module's own."""
+    found = getattr(module, name)
+    return (
+        not name.startswith("_")
+        and isinstance(found, type)
+        and issubclass(found, kind)
+        and found.__module__ == module.__name__
+    )
 
 
 @pytest.mark.parametrize("path", sorted(set(paths(INFO))))
