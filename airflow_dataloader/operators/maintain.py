@@ -49,10 +49,15 @@ class MaintainOperator(DatabricksSubmitRunOperator):
         )
         #: This try is to end.
         self.killed = False
+        self._at: TaskAddress | None = None
 
     def execute(self, context: Context) -> None:
         """Submit the run, and wait for its end in a trigger."""
         settings = airflow_settings()
+        task: Any = context["ti"]
+        self._at = TaskAddress(
+            dag_id=task.dag_id, airflow_run=task.run_id, task_id=task.task_id, map_index=task.map_index
+        )
         payload = run_payload(
             "dataloader maintain",
             MAINTAIN_FILE,
@@ -66,7 +71,7 @@ class MaintainOperator(DatabricksSubmitRunOperator):
             super().execute(context)
         except TaskDeferred:
             if self.killed:
-                self._leave(context)
+                self._leave(context, self._at)
             raise
 
     def on_kill(self) -> None:
@@ -75,7 +80,8 @@ class MaintainOperator(DatabricksSubmitRunOperator):
 
     def defer(self, *, trigger: Any, **kwargs: Any) -> NoReturn:
         """Wait in a trigger that does not fire before Airflow can take its event."""
-        super().defer(trigger=MaintainTrigger.of(trigger, hold_seconds()), **kwargs)
+        assert self._at is not None, "only a try of the task waits"
+        super().defer(trigger=MaintainTrigger.of(trigger, hold_seconds(), self._at), **kwargs)
 
     def execute_complete(self, context: dict[str, Any] | None, event: dict[str, Any]) -> None:
         """Report how the run ended; what it has failed at, it would fail at again."""
@@ -84,12 +90,9 @@ class MaintainOperator(DatabricksSubmitRunOperator):
         except AirflowException as error:
             raise AirflowFailException(str(error)) from None
 
-    def _leave(self, context: Context) -> NoReturn:
+    def _leave(self, context: Context, at: TaskAddress) -> NoReturn:
         """End the run, unless a retry follows, which finds it by its token."""
         task: Any = context["ti"]
-        at = TaskAddress(
-            dag_id=task.dag_id, airflow_run=task.run_id, task_id=task.task_id, map_index=task.map_index
-        )
         states = task.get_task_states(**at.query)
         over = ended_by_hand(states, at)
         # The try after a clear looks for another run.

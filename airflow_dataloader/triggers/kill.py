@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+
+from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+from airflow_dataloader.triggers.threads import in_thread
 
 #: States in which nobody will answer for the load any more.
 _OVER = frozenset({"failed", "success", "skipped", "removed", "upstream_failed"})
@@ -43,6 +48,12 @@ class TaskAddress:
         }
 
 
+async def states_of(task: TaskAddress) -> Mapping[str, Any]:
+    """Ask Airflow for the task's state, from a trigger: Airflow run → task key → state."""
+    states: Mapping[str, Any] = await in_thread(partial(RuntimeTaskInstance.get_task_states, **task.query))
+    return states
+
+
 def ended_by_hand(states: Mapping[str, Any], task: TaskAddress) -> bool:
     """Say whether the task is over, or gone. ``states``: Airflow run → task key → state.
 
@@ -55,3 +66,8 @@ def ended_by_hand(states: Mapping[str, Any], task: TaskAddress) -> bool:
 def was_cleared(states: Mapping[str, Any], task: TaskAddress) -> bool:
     """Say whether the task was cleared while it ran, and its try has not left yet. ``states``: as above."""
     return str((states.get(task.airflow_run) or {}).get(task.key)) == "restarting"
+
+
+def waits_on(states: Mapping[str, Any], task: TaskAddress) -> bool:
+    """Say whether the task still waits in a trigger, which then only moves. ``states``: as above."""
+    return str((states.get(task.airflow_run) or {}).get(task.key)) == "deferred"

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from airflow.providers.databricks.hooks.databricks import DatabricksHook
-from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_dataloader.control.ending import SettledBy
@@ -20,7 +19,7 @@ from airflow_dataloader.hooks.runs import read_run
 from airflow_dataloader.triggers.backoff import backoff, worth_a_line
 from airflow_dataloader.triggers.control import ask
 from airflow_dataloader.triggers.hold import hold
-from airflow_dataloader.triggers.kill import REASON, TaskAddress, ended_by_hand
+from airflow_dataloader.triggers.kill import REASON, TaskAddress, ended_by_hand, states_of
 from airflow_dataloader.triggers.threads import in_thread
 
 #: Seconds that ``on_kill`` goes on trying; Airflow gives it 30 by default.
@@ -180,7 +179,7 @@ class LoadTrigger(BaseTrigger):
             map_index=self.map_index,
         )
         try:
-            states = await in_thread(partial(RuntimeTaskInstance.get_task_states, **task.query))
+            states = await states_of(task)
         except Exception as error:
             # Not to know is no reason to end anything.
             self.log.warning("Load %s goes on: its task's state is unknown (%s).", self.metadata_id, error)

@@ -4,31 +4,39 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from typing import Any, Self
 
 from airflow.providers.databricks.triggers.databricks import DatabricksExecutionTrigger
 from airflow.triggers.base import TriggerEvent
 
 from airflow_dataloader.triggers.hold import hold
+from airflow_dataloader.triggers.kill import TaskAddress, states_of, waits_on
 
 
 class MaintainTrigger(DatabricksExecutionTrigger):
-    """The Databricks provider's own, whose event is held back until the trigger is ``hold_seconds`` old."""
+    """The Databricks provider's own, which goes on with the run where it only moves to another triggerer.
 
-    def __init__(self, *, hold_seconds: float, **kwargs: Any) -> None:
+    :param hold_seconds: the event is held back until the trigger is this old.
+    :param waiting: :class:`.kill.TaskAddress` of the task that waits in it, as a dictionary.
+    """
+
+    def __init__(self, *, hold_seconds: float, waiting: dict[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.hold_seconds = hold_seconds
+        self.waiting = waiting
 
     @classmethod
-    def of(cls, trigger: DatabricksExecutionTrigger, hold_seconds: float) -> Self:
+    def of(cls, trigger: DatabricksExecutionTrigger, hold_seconds: float, waiting: TaskAddress) -> Self:
         """Return what waits for the same run."""
-        return cls(hold_seconds=hold_seconds, **trigger.serialize()[1])
+        return cls(hold_seconds=hold_seconds, waiting=asdict(waiting), **trigger.serialize()[1])
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class and what makes an equal trigger elsewhere."""
         return f"{__name__}.{type(self).__name__}", {
             **super().serialize()[1],
             "hold_seconds": self.hold_seconds,
+            "waiting": self.waiting,
         }
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -37,3 +45,16 @@ class MaintainTrigger(DatabricksExecutionTrigger):
         async for event in super().run():
             await hold(self.hold_seconds, begun)
             yield event
+
+    async def on_kill(self) -> None:
+        """End the run, unless its task waits on, or nobody can say."""
+        task = TaskAddress(**self.waiting)
+        try:
+            states = await states_of(task)
+        except Exception as error:
+            # Not to know is no reason to end anything.
+            self.log.warning("Run %s goes on: its task's state is unknown (%s).", self.run_id, error)
+            self.log.debug("This is where it happened:", exc_info=True)
+            return
+        if not waits_on(states, task):
+            await super().on_kill()

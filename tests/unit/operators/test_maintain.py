@@ -11,6 +11,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 
 from airflow_dataloader.operators.maintain import MaintainOperator
+from airflow_dataloader.triggers.maintain import MaintainTrigger
 
 
 @dataclass
@@ -75,7 +76,10 @@ def operator(api: Api) -> MaintainOperator:
 def waits_for(api: Api, airflow: Airflow) -> int:
     with pytest.raises(TaskDeferred) as deferred:
         operator(api).execute(airflow.context())
-    run_id: int = deferred.value.trigger.run_id
+    trigger = deferred.value.trigger
+    assert isinstance(trigger, MaintainTrigger)
+    assert trigger.hold_seconds > 0
+    run_id: int = trigger.run_id
     return run_id
 
 

@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 from airflow.providers.databricks.triggers.databricks import DatabricksExecutionTrigger
-from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 from airflow.serialization.serialized_objects import BaseSerialization
 from airflow.triggers.base import TriggerEvent
 
 from airflow_dataloader.operators.maintain import MaintainOperator
+from airflow_dataloader.triggers.kill import TaskAddress
 from airflow_dataloader.triggers.maintain import MaintainTrigger
+
+MONDAY = TaskAddress(dag_id="maintenance", airflow_run="monday", task_id="maintain", map_index=-1)
 
 
 def stock() -> DatabricksExecutionTrigger:
@@ -22,9 +27,9 @@ def stock() -> DatabricksExecutionTrigger:
 
 
 def test_it_comes_back_equal_from_primitives() -> None:
-    path, stored = MaintainTrigger.of(stock(), 10).serialize()
+    path, stored = MaintainTrigger.of(stock(), 10, MONDAY).serialize()
     assert path == "airflow_dataloader.triggers.maintain.MaintainTrigger"
-    assert stored == {**stock().serialize()[1], "hold_seconds": 10}
+    assert stored == {**stock().serialize()[1], "hold_seconds": 10, "waiting": asdict(MONDAY)}
     again = BaseSerialization.deserialize(json.loads(json.dumps(BaseSerialization.serialize(stored))))
     assert MaintainTrigger(**again).serialize() == (path, stored)
 
@@ -35,7 +40,7 @@ def test_its_event_is_held(hold_seconds: float, monkeypatch: pytest.MonkeyPatch)
         yield TriggerEvent({"run_id": 4})
 
     async def fires() -> bool:
-        waiting = asyncio.ensure_future(anext(MaintainTrigger.of(stock(), hold_seconds).run()))
+        waiting = asyncio.ensure_future(anext(MaintainTrigger.of(stock(), hold_seconds, MONDAY).run()))
         done, _ = await asyncio.wait({waiting}, timeout=0.5)
         waiting.cancel()
         return bool(done)
@@ -45,12 +50,34 @@ def test_its_event_is_held(hold_seconds: float, monkeypatch: pytest.MonkeyPatch)
     assert asyncio.run(fires()) is (hold_seconds == 0)
 
 
-def test_the_operator_waits_in_it() -> None:
-    with pytest.raises(TaskDeferred) as deferred:
-        MaintainOperator(task_id="maintain").defer(trigger=stock(), method_name="execute_complete")
-    trigger = deferred.value.trigger
-    assert isinstance(trigger, MaintainTrigger)
-    assert trigger.hold_seconds > 0
+@pytest.mark.parametrize(
+    ("state", "ended"),
+    [("deferred", False), (None, True), ("failed", True), ("success", True), ("restarting", True)],
+)
+def test_the_run_ends_with_its_task_and_not_where_the_trigger_moves(
+    state: str | None, *, ended: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = []
+    monkeypatch.setattr(DatabricksExecutionTrigger, "on_kill", lambda self: _note(told, self.run_id))
+    states = {"monday": {"maintain": state}}
+    monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", lambda **_: states)
+    asyncio.run(MaintainTrigger.of(stock(), 0, MONDAY).on_kill())
+    assert told == ([4] if ended else [])
+
+
+async def _note(told: list[int], run_id: int) -> None:
+    told.append(run_id)
+
+
+def test_nothing_is_ended_where_airflow_does_not_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(**_: Any) -> None:
+        raise RuntimeError("no answer")
+
+    told: list[int] = []
+    monkeypatch.setattr(DatabricksExecutionTrigger, "on_kill", lambda self: _note(told, self.run_id))
+    monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", silent)
+    asyncio.run(MaintainTrigger.of(stock(), 0, MONDAY).on_kill())
+    assert told == []
 
 
 def test_a_run_that_has_failed_is_not_tried_again() -> None:
