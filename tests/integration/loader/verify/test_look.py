@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 
@@ -13,10 +12,9 @@ from airflow_dataloader.exceptions import SourceUnavailable
 from airflow_dataloader.loader.sessions.protocol import SnapshotKind, SourceSession
 from airflow_dataloader.loader.verify.look import looking
 from tests.bench import Bench
-from tests.waiting import eventually
+from tests.waiting import eventually, until
 
-#: In this test's own database: looks of other tests may be ending yet.
-OWN = "FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'adl-verify-%'"
+LOOKS = "adl-verify-%"
 
 
 def test_a_look_sees_one_state_and_leaves_nothing_behind(bench: Bench) -> None:
@@ -27,10 +25,9 @@ def test_a_look_sees_one_state_and_leaves_nothing_behind(bench: Bench) -> None:
         assert [column.name for column in look.columns] == ["id"]
         bench.source.execute("INSERT INTO items VALUES (2)")
         assert look.session.query(f"SELECT count(*) FROM {look.relation}") == [(1,)]
-        assert bench.source.execute(f"SELECT count(*) {OWN}").fetchone() == (1,)
+        assert bench.sessions(LOOKS) == 1
     # The server takes a moment to see that its client has gone.
-    gone = f"SELECT count(*) = 0 {OWN}"
-    eventually("the end of the session", lambda: bench.source.execute(gone).fetchone() == (True,))
+    eventually("the end of the session", lambda: bench.sessions(LOOKS) == 0)
 
 
 def test_an_interrupt_ends_what_runs_at_the_source(bench: Bench) -> None:
@@ -46,8 +43,7 @@ def test_an_interrupt_ends_what_runs_at_the_source(bench: Bench) -> None:
     def look_and_be_interrupted() -> None:
         with looking(bench.worker, LoadConfig.from_snapshot(row.snapshot)) as look:
             threading.Thread(target=sleep, args=(look.session,), daemon=True).start()
-            while bench.source.execute(f"SELECT 1 {OWN} AND query LIKE '%pg_sleep%'").fetchone() is None:
-                time.sleep(0.02)
+            until(lambda: bench.sessions(LOOKS, query="%pg_sleep%"))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
