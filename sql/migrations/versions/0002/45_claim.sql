@@ -183,8 +183,8 @@ DECLARE
     no_time CONSTANT timestamptz := NULL;
 BEGIN
     RETURN QUERY
-    SELECT h.id, h.epoch, h.load_status::text, h.log_message::text, false, h.config_id, no_time, NULL, no_time, NULL::boolean,
-        NULL::boolean, h.config_snapshot::text
+    SELECT h.id, h.epoch, h.load_status::text, h.log_message::text, false, h.config_id, no_time, NULL, no_time,
+        NULL::boolean, NULL::boolean, h.config_snapshot::text
     FROM control.historical_metadata h
     WHERE h.airflow_run = begin_claim.airflow_run
         AND h.airflow_base_url IS NOT DISTINCT FROM begin_claim.airflow_base_url

@@ -27,6 +27,23 @@ time.sleep(600)
 """
 
 
+each_kind = pytest.mark.parametrize(
+    ("command", "whose"),
+    [
+        pytest.param(command, whose, id=f"{kind}, {whose}")
+        for kind, command in (("meek", SLEEP), ("stubborn", (sys.executable, "-c", STUBBORN)))
+        for whose in ("ours", "adopted")
+    ],
+)
+
+
+@pytest.fixture
+def short_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make each signal but the last wait for half a second only."""
+    ends = ((signal.SIGINT, 0.5), (signal.SIGTERM, 0.5), (signal.SIGKILL, 30.0))
+    monkeypatch.setattr("airflow_dataloader.workspace.jobs.process._ENDS", ends)
+
+
 def begin(folder: Path, *command: str) -> TaskProcess:
     return launch(command, os.environ, folder, lambda pid, born: None)
 
@@ -65,13 +82,9 @@ def test_a_group_that_is_killed_leaves_none(tmp_path: Path) -> None:
     assert process.exit_code is None
 
 
-@pytest.mark.parametrize("command", [SLEEP, (sys.executable, "-c", STUBBORN)], ids=["meek", "stubborn"])
-@pytest.mark.parametrize("whose", ["ours", "adopted"])
-def test_what_outlives_its_leader_ends_too(
-    tmp_path: Path, command: tuple[str, ...], whose: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ends = ((signal.SIGINT, 0.5), (signal.SIGTERM, 0.5), (signal.SIGKILL, 30.0))
-    monkeypatch.setattr("airflow_dataloader.workspace.jobs.process._ENDS", ends)
+@each_kind
+@pytest.mark.usefixtures("short_ends")
+def test_what_outlives_its_leader_ends_too(tmp_path: Path, command: tuple[str, ...], whose: str) -> None:
     process = begin(tmp_path, *command)
     until(lambda: up(tmp_path))
     (task,) = psutil.Process(process.pid).children()
@@ -83,13 +96,9 @@ def test_what_outlives_its_leader_ends_too(
     assert process.exit_code is None
 
 
-@pytest.mark.parametrize("command", [SLEEP, (sys.executable, "-c", STUBBORN)], ids=["meek", "stubborn"])
-@pytest.mark.parametrize("whose", ["ours", "adopted"])
-def test_ends_whether_it_wants_to_or_not(
-    tmp_path: Path, command: tuple[str, ...], whose: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ends = ((signal.SIGINT, 0.5), (signal.SIGTERM, 0.5), (signal.SIGKILL, 30.0))
-    monkeypatch.setattr("airflow_dataloader.workspace.jobs.process._ENDS", ends)
+@each_kind
+@pytest.mark.usefixtures("short_ends")
+def test_ends_whether_it_wants_to_or_not(tmp_path: Path, command: tuple[str, ...], whose: str) -> None:
     process = begin(tmp_path, *command)
     until(lambda: up(tmp_path))
     family = [process.pid, *(child.pid for child in psutil.Process(process.pid).children())]
