@@ -178,6 +178,19 @@ def test_a_row_in_somebody_s_hands_is_left_and_another_taken(control: Engine) ->
     assert [load.config_id for load in claim(control, airflow_run="next")] == [held]
 
 
+@pytest.mark.parametrize("scan", ["9999-12-31 23:59:59-05", "0044-03-15 BC", "infinity"])
+def test_a_time_beyond_python_s_years_stops_no_claim(control: Engine, scan: str) -> None:
+    odd = due_row(control, delete_policy="scan", delete_cron="0 3 * * *", primary_key_cols="id")
+    healthy = due_row(control)
+    sql(
+        control,
+        "UPDATE control.table_control SET next_delete_scan = CAST(:scan AS timestamptz) WHERE config_id = :id",
+        scan=scan,
+        id=odd,
+    )
+    assert {load.config_id for load in claim(control, airflow_run="run")} == {odd, healthy}
+
+
 def test_asked_rows_are_claimed_whatever_their_slot(control: Engine) -> None:
     rows = [add_row(control, tags=["night"]) for _ in range(3)]
     off = add_row(control, tags=["night"], is_active=False)
