@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -52,8 +51,9 @@ class Ending:
     nonce: str | None = None
     #: Statuses that the load may still be in.
     while_in: frozenset[RowStatus] = LIVE
-    #: The lease as it was when the decision was made; a renewed one means that the loader lives. None: any.
-    lease_until: datetime | None = None
+    #: The lease as PostgreSQL wrote it when the decision was made; a renewed one means that the loader lives.
+    #: None: any.
+    lease_until: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse an ending that is a success: only the loader's settlement writes that."""
@@ -72,7 +72,7 @@ class Ending:
             "receipt": receipt.as_json() if self.receipt else None,
             "nonce": self.nonce,
             "while_in": sorted(self.while_in),
-            "lease_until": self.lease_until.isoformat() if self.lease_until else None,
+            "lease_until": self.lease_until,
             **counts(receipt),
         }
 
@@ -111,7 +111,8 @@ ended AS (
     UPDATE control.historical_metadata h SET
         load_status = i.load_status,
         load_end_time = clock_timestamp(),
-        total_duration = round(extract(epoch FROM clock_timestamp() - h.load_queued_time)),
+        total_duration = round(least(2147483647, greatest(0,
+            extract(epoch FROM clock_timestamp()) - extract(epoch FROM h.load_queued_time)))),
         log_message = i.message,
         failure = i.failure,
         receipt = coalesce(i.receipt, h.receipt),

@@ -31,8 +31,8 @@ load AS (
     FROM held
     WHERE h.id = :metadata_id AND h.epoch = :epoch AND h.load_status = 'In Progress'
         AND h.reaping_until IS NULL
-        AND (CAST(:lease_until AS timestamptz) IS NULL OR h.lease_until = :lease_until)
-        AND (CAST(:progress_at AS timestamptz) IS NULL OR h.progress_at = :progress_at)
+        AND (CAST(:lease_until AS timestamptz) IS NULL OR h.lease_until = CAST(:lease_until AS timestamptz))
+        AND (CAST(:progress_at AS timestamptz) IS NULL OR h.progress_at = CAST(:progress_at AS timestamptz))
     RETURNING h.config_id, h.epoch
 )
 UPDATE control.table_control t SET load_epoch = load.epoch
@@ -42,7 +42,8 @@ RETURNING t.load_epoch""")
 _TAKE_OVER = text("""
 UPDATE control.historical_metadata SET
     reaping_until = clock_timestamp() + make_interval(secs => :seconds)
-WHERE id = :metadata_id AND epoch = :epoch AND load_status = 'In Progress' AND reaping_until = :seen
+WHERE id = :metadata_id AND epoch = :epoch AND load_status = 'In Progress'
+    AND reaping_until = CAST(:seen AS timestamptz)
 RETURNING epoch""")
 
 

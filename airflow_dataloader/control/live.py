@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, text
 
+from airflow_dataloader.control.due import read_json
 from airflow_dataloader.control.transaction import LAST
 from airflow_dataloader.core.reaping import LiveLoad
 from airflow_dataloader.core.status import RowStatus
 
+#: Seconds, some 3,000 years: no age is taken for more, in either direction.
+_OUTERMOST = 1e11
+
+# Ages by subtraction of numbers: before version 17, PostgreSQL refuses to subtract an infinite time, and the
+# answer with it. Times that a write has to find again as text, because Python cannot hold every one.
 _LIVE = text("""
-WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS at)
+WITH moment AS MATERIALIZED (SELECT extract(epoch FROM clock_timestamp()) AS at)
 SELECT h.id, h.config_id, h.epoch, h.load_status, h.databricks_run, h.workspace_host,
-    h.lease_until, h.progress_at, h.reaping_until, h.failure, t.max_runtime_minutes,
-    extract(epoch FROM moment.at - h.load_queued_time)::float AS since_claim,
-    coalesce(extract(epoch FROM moment.at - h.load_start_time), 0)::float AS since_start,
-    coalesce(extract(epoch FROM moment.at - h.progress_at), 0)::float AS since_progress,
-    extract(epoch FROM moment.at - coalesce(h.lease_until, h.load_queued_time))::float AS lease_over,
-    extract(epoch FROM moment.at - h.reaping_until)::float AS reaping_over
+    h.lease_until::text AS lease_until, h.progress_at::text AS progress_at,
+    h.reaping_until::text AS reaping_until, h.failure::text AS failure, t.max_runtime_minutes,
+    (moment.at - extract(epoch FROM h.load_queued_time))::float AS since_claim,
+    coalesce(moment.at - extract(epoch FROM h.load_start_time), 0)::float AS since_start,
+    coalesce(moment.at - extract(epoch FROM h.progress_at), 0)::float AS since_progress,
+    (moment.at - extract(epoch FROM coalesce(h.lease_until, h.load_queued_time)))::float AS lease_over,
+    (moment.at - extract(epoch FROM h.reaping_until))::float AS reaping_over
 FROM control.historical_metadata h CROSS JOIN moment
 JOIN control.table_control t ON t.config_id = h.config_id
     AND t.load_epoch = h.epoch AND t.last_status = h.load_status
@@ -38,10 +44,11 @@ class Seen:
     epoch: int
     databricks_run: str | None
     workspace_host: str | None
-    lease_until: datetime | None
-    progress_at: datetime | None
-    reaping_until: datetime | None
-    #: What a reap under way has already said about it.
+    #: Times as PostgreSQL writes them.
+    lease_until: str | None
+    progress_at: str | None
+    reaping_until: str | None
+    #: What a reap under way has already said about it; None also where that cannot be read.
     failure: Mapping[str, Any] | None
     load: LiveLoad
 
@@ -63,17 +70,30 @@ def live_loads(connection: Connection) -> list[Seen]:
             lease_until=row.lease_until,
             progress_at=row.progress_at,
             reaping_until=row.reaping_until,
-            failure=row.failure,
+            failure=_read(row.failure),
             load=LiveLoad(
                 status=RowStatus(row.load_status),
                 has_run=row.databricks_run is not None,
                 max_runtime_minutes=row.max_runtime_minutes,
-                since_claim=row.since_claim,
-                since_start=row.since_start,
-                since_progress=row.since_progress,
-                lease_over=row.lease_over,
-                reaping_over=row.reaping_over,
+                since_claim=_age(row.since_claim),
+                since_start=_age(row.since_start),
+                since_progress=_age(row.since_progress),
+                lease_over=_age(row.lease_over),
+                reaping_over=None if row.reaping_over is None else _age(row.reaping_over),
             ),
         )
         for row in connection.execute(_LIVE, execution_options=LAST)
     ]
+
+
+def _age(seconds: float | None) -> float:
+    """Return an age that can be counted with; the one of a time that is not recorded is the highest."""
+    return _OUTERMOST if seconds is None else max(-_OUTERMOST, min(seconds, _OUTERMOST))
+
+
+def _read(failure: str | None) -> Mapping[str, Any] | None:
+    try:
+        said = None if failure is None else read_json(failure)
+    except (ValueError, RecursionError):
+        return None
+    return said if isinstance(said, dict) else None

@@ -132,7 +132,7 @@ class _Reaper:
             if connection.execute(_UP).scalar_one() < self._limits.startup:
                 return Reaping()
             loads = live_loads(connection)
-        decided = [(seen, decide(seen.load, self._ask(seen), self._limits)) for seen in loads]
+        decided = [(seen, self._decide(seen)) for seen in loads]
         self._extend([seen.metadata_id for seen, decision in decided if decision.action is Action.EXTEND])
         over = [(seen, made.failure) for seen, made in decided if made.action is Action.END]
         ended = self._end([_Doomed(seen=seen, epoch=seen.epoch, failure=failure) for seen, failure in over])
@@ -142,6 +142,17 @@ class _Reaper:
         self._wait({doomed.seen.run for doomed in fenced if doomed.seen.run} & runs)
         given_up = [_reaped(doomed) for doomed in ended + self._end(fenced)]
         return Reaping(ended=(*given_up, *self._strays()), left=tuple(self._left))
+
+    def _decide(self, seen: Seen) -> Decision:
+        """Decide about one load; whatever its record makes of the rules keeps no other."""
+        run = self._ask(seen)
+        try:
+            return decide(seen.load, run, self._limits)
+        except Exception as error:
+            log.exception("Load %s cannot be judged", seen.metadata_id)
+            why = f"it cannot be judged ({type(error).__name__}: {str(error)[:200]})"
+            self._left.append(Left(metadata_id=seen.metadata_id, config_id=seen.config_id, why=why))
+            return Decision(action=Action.LEAVE)
 
     def _ask(self, seen: Seen) -> Run | None:
         """Return the load's run, None if it has none; where nothing depends on it, say that it is running."""
@@ -265,9 +276,16 @@ def _concerns_one(error: ControlUnavailable | ConfigurationError) -> str | None:
 
 
 def _left_behind(seen: Seen) -> Failure:
-    """Return the end that the reap before us had already decided and recorded."""
+    """Return the end that the reap before us had already decided and recorded, as far as it can be read."""
     said = {key: value for key, value in (seen.failure or {}).items() if key != "settled_by"}
-    return Failure(**{**said, "phase": Phase(said["phase"])})
+    try:
+        failure = Failure(**{**said, "phase": Phase(said["phase"]), "error": Reason(said["error"])})
+        if isinstance(failure.sentence, str):
+            return failure
+    except (AttributeError, KeyError, TypeError, ValueError):
+        log.warning("What a reap had recorded of load %s cannot be read", seen.metadata_id)
+    message = "Its end was begun, and why was not recorded in a form that can be read."
+    return Failure(phase=Phase.RUN, error=Reason.LEASE_EXPIRED, message=message, transient=True)
 
 
 def _runs_to_cancel(loads: Sequence[Seen], doomed: Sequence[_Doomed]) -> set[tuple[str | None, str]]:

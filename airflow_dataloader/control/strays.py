@@ -35,7 +35,8 @@ ended AS (
     UPDATE control.historical_metadata h SET
         load_status = 'Failed',
         load_end_time = clock_timestamp(),
-        total_duration = round(extract(epoch FROM clock_timestamp() - h.load_queued_time)),
+        total_duration = round(least(2147483647, greatest(0,
+            extract(epoch FROM clock_timestamp()) - extract(epoch FROM h.load_queued_time)))),
         log_message = :message,
         failure = CAST(:failure AS jsonb),
         lease_until = NULL,

@@ -72,9 +72,9 @@ def test_what_is_not_as_it_was_seen_stays(control: Engine, config_id: int, chang
     started = start_now(control, config_id)
     if "lease_until" in changed:
         lease = load(control, started.metadata_id)["lease_until"]
-        changed = {"lease_until": lease - timedelta(microseconds=1)}
+        changed = {"lease_until": str(lease - timedelta(microseconds=1))}
         assert ended(control, ending(started.metadata_id, 1, **changed)) == set()
-        assert ended(control, ending(started.metadata_id, 1, lease_until=lease))
+        assert ended(control, ending(started.metadata_id, 1, lease_until=str(lease)))
         return
     assert ended(control, ending(started.metadata_id, **({"epoch": 1} | changed))) == set()
     assert row(control, config_id)["last_status"] == "In Progress"

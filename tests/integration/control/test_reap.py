@@ -350,3 +350,31 @@ def test_a_reaped_attempt_is_known_by_the_epoch_that_it_wrote_with(control: Engi
     assert len(gone(control)) == 1
     (attempt,) = start_now(control, config_id).unsettled
     assert (attempt.metadata_id, attempt.epoch) == (zombie.metadata_id, zombie.epoch)
+
+
+@pytest.mark.parametrize(
+    ("started", "record"),
+    [
+        (True, "lease_until = '-infinity'"),
+        (True, "progress_at = '-infinity'"),
+        (True, "load_start_time = '-infinity'"),
+        (True, "lease_until = '0044-03-15 BC'"),
+        (True, "reaping_until = '-infinity'"),
+        (True, "reaping_until = '2020-01-01', failure = NULL"),
+        (True, """reaping_until = '2020-01-01', failure = '{"phase": "moon", "error": "No"}'"""),
+        (True, """reaping_until = '2020-01-01', failure = '{"phase": "run", "other": 1}'"""),
+        (True, f"reaping_until = '2020-01-01', failure = '[{'9' * 5_000}]'"),
+        (False, "lease_until = '-infinity'"),
+        (False, "lease_until = '-infinity', load_queued_time = '-infinity'"),
+        (False, "lease_until = '-infinity', load_queued_time = NULL"),
+    ],
+)
+def test_a_record_with_an_odd_time_or_failure_is_given_up_and_keeps_no_other(
+    control: Engine, config_id: int, started: bool, record: str
+) -> None:
+    odd = begin(control, config_id).metadata_id if started else queue(control, config_id)
+    dead = queue(control, due_row(control))
+    ago(control, dead, lease_until=1)
+    sql(control, f"UPDATE control.historical_metadata SET {record} WHERE id = {odd}")
+    assert {one.metadata_id for one in gone(control)} == {odd, dead}
+    assert load(control, odd)["failure"]["settled_by"] == "reap"
