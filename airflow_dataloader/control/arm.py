@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from airflow_dataloader.control.cron import next_slot
+from airflow_dataloader.control.refusal import row_refused
 from airflow_dataloader.exceptions import ConfigurationError
+
+log = logging.getLogger(__name__)
 
 #: Rows that one claim arms; more wait for the next, so that a bulk import does not hold up what is due.
 ARMED_AT_ONCE = 1_000
@@ -27,19 +34,39 @@ FROM jsonb_to_recordset(CAST(:items AS jsonb)) AS i(config_id bigint, slot times
 WHERE t.config_id = i.config_id""")
 
 
-def arm(connection: Connection, *, at_once: int = ARMED_AT_ONCE) -> int:
+def arm(connection: Connection, *, at_once: int = ARMED_AT_ONCE, each: bool = False) -> int:
     """Give up to ``at_once`` active rows their next slot; return how many.
 
-    A row whose cron or zone cannot be read is made due instead, so that the claim takes it and says why.
+    A row whose cron or zone cannot be read is made due instead, so that the claim takes it and says why. With
+    ``each``, one that the database refuses to write is left out and logged.
     """
     found = connection.execute(_LOCK_UNARMED, {"at_once": at_once}).all()
     items = [
         {"config_id": row.config_id, "slot": _slot(row.load_cron, row.load_timezone, row.at).isoformat()}
         for row in found
     ]
+    if each:
+        return sum(_armed(connection, item) for item in items)
     if items:
-        connection.execute(_ARM, {"items": json.dumps(items)})
+        _write(connection, items)
     return len(items)
+
+
+def _write(connection: Connection, items: Sequence[dict[str, Any]]) -> None:
+    connection.execute(_ARM, {"items": json.dumps(items)})
+
+
+def _armed(connection: Connection, item: dict[str, Any]) -> bool:
+    try:
+        with connection.begin_nested():
+            _write(connection, [item])
+    except DBAPIError as error:
+        refusal = row_refused(error, f"config_id {item['config_id']}")
+        if refusal is None:
+            raise
+        log.error("Left without a slot: %s", refusal)
+        return False
+    return True
 
 
 def _slot(load_cron: str, load_timezone: str, now: datetime) -> datetime:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, select, text
+from sqlalchemy.exc import DBAPIError
 
 from airflow_dataloader.control.arm import arm
 from airflow_dataloader.control.due import Candidate, Taken, Wanted, looked, read_json, take
 from airflow_dataloader.control.ending import Ending, SettledBy, end
-from airflow_dataloader.control.queueing import Claimant, Entry, queue
+from airflow_dataloader.control.queueing import Claimant, Entry, queue, queue_each
+from airflow_dataloader.control.refusal import refuses_row
 from airflow_dataloader.control.selection import condition
 from airflow_dataloader.control.slots import Plan, plan
 from airflow_dataloader.control.tables import table_control
@@ -23,6 +26,8 @@ from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.core.strategy import Trigger
 from airflow_dataloader.exceptions import ConfigurationError
 
+log = logging.getLogger(__name__)
+
 #: Any number that no other software is likely to lock; claims of one database wait for each other on it.
 _LOCK = 0x6164_6C63_6C61
 
@@ -31,6 +36,10 @@ MAX_CONCURRENT = 32
 
 #: Rows that cannot be loaded and that one claim settles; more are left to the next.
 _SETTLED_AT_ONCE = 1_000
+
+#: Looks that find nothing but rows in other hands, a bulk edit's say, after which the rest is left to the
+#: next claim: each look costs more than the one before it.
+_LOOKS_IN_VAIN = 10
 
 #: The claim's statements are written for their indexes. A planner whose statistics are out of date, after a
 #: bulk import say, would scan the whole table, and compiling a plan takes longer than running it.
@@ -82,12 +91,25 @@ def claim(
     ``selector`` or ids in ``only``, those rows are claimed whatever their slot, where they are active and not
     live. Limits hold in any case: at most ``max_concurrent`` loads in all, a source's own limit, nothing from
     a paused source. Rows that cannot be loaded are settled Failed on the spot, are in the answer, and take
-    nobody's place.
+    nobody's place; nor does one that the database refuses to queue, which is left out and logged. Where there
+    is nothing but such rows, raises ConfigurationError.
     """
     claimant = Claimant(airflow_run=airflow_run, airflow_task=airflow_task, airflow_base_url=airflow_base_url)
-    with transaction(engine, settings=_BY_INDEX, lock=_LOCK) as connection:
-        wanted = Wanted(rows=batch_size, max_concurrent=max_concurrent, only=_ids(connection, selector, only))
-        return _Claiming(connection, claimant, trigger, wanted).run()
+
+    def attempt(*, each: bool) -> list[Claimed]:
+        with transaction(engine, settings=_BY_INDEX, lock=_LOCK) as connection:
+            chosen = _ids(connection, selector, only)
+            wanted = Wanted(rows=batch_size, max_concurrent=max_concurrent, only=chosen)
+            return _Claiming(connection, claimant, trigger, wanted, each=each).run()
+
+    try:
+        return attempt(each=False)
+    except (ConfigurationError, DBAPIError) as error:
+        if not refuses_row(error):
+            raise
+        log.info("The database refused to queue a row; queueing each by itself: %s", error)
+    # Rather the whole claim again than a savepoint in every one.
+    return attempt(each=True)
 
 
 def insert_initial_metadata(
@@ -105,14 +127,29 @@ def insert_initial_metadata(
 
 
 class _Claiming:
-    """One claim under way: takes rows, queues them, and settles those that cannot be loaded."""
+    """One claim under way: takes rows, queues them, and settles those that cannot be loaded.
 
-    def __init__(self, connection: Connection, claimant: Claimant, trigger: Trigger, wanted: Wanted) -> None:
+    With ``each``, a row that the database refuses to queue stops no other.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        claimant: Claimant,
+        trigger: Trigger,
+        wanted: Wanted,
+        *,
+        each: bool = False,
+    ) -> None:
         self._connection = connection
         self._claimant = claimant
         self._trigger = trigger
         self._wanted = wanted
+        self._each = each
         self._claimed: list[Claimed] = []
+        #: Of those, rows that could not be loaded.
+        self._settled = 0
+        self._refusals: list[ConfigurationError] = []
 
     def run(self, *, of_row: int | None = None) -> list[Claimed]:
         """Return what the run has claimed before, of one row or of all; where that is nothing, claim."""
@@ -128,36 +165,38 @@ class _Claiming:
         if begun and begun[0].metadata_id is not None:
             return [_again(row) for row in begun]
         if begun and begun[0].unarmed:
-            arm(self._connection)
+            arm(self._connection, each=self._each)
             self._fill(take(self._connection, self._wanted, handled=[]))
         else:
             self._fill(looked(self._connection, begun))
+        if self._refusals and not self._claimed:
+            raise self._refusals[0]
         return self._claimed
 
     def _fill(self, taken: Taken) -> None:
         """Queue what was taken, and more until as many as wanted can be loaded, or there are no more."""
         handled: list[int] = []
-        settled = 0
+        in_vain = 0
         while True:
-            refused = self._queue(taken.rows, more=bool(taken.busy))
-            if not refused and not taken.busy:
+            all_loaded = self._queue(taken.rows, more=bool(taken.busy))
+            if all_loaded and not taken.busy:
                 # All that were wanted, or all that there are.
                 return
             # Others take the places of those that cannot be loaded, or that somebody else holds just now.
-            settled += refused
-            if settled >= _SETTLED_AT_ONCE:
+            in_vain = 0 if taken.rows else in_vain + 1
+            if in_vain >= _LOOKS_IN_VAIN or self._settled + len(self._refusals) >= _SETTLED_AT_ONCE:
                 return
             handled += [row.config_id for row in taken.rows] + list(taken.busy)
-            missing = self._wanted.rows + settled - len(self._claimed)
+            missing = self._wanted.rows + self._settled - len(self._claimed)
             taken = take(self._connection, replace(self._wanted, rows=missing), handled=handled)
 
-    def _queue(self, rows: Sequence[Candidate], *, more: bool) -> int:
-        """Queue ``rows``; settle those that cannot be loaded and return how many they are.
+    def _queue(self, rows: Sequence[Candidate], *, more: bool) -> bool:
+        """Queue ``rows`` and settle those that cannot be loaded; say whether all can.
 
         The claim is over with it, unless some cannot, or there is ``more`` to look for.
         """
         if not rows:
-            return 0
+            return True
         plans = {row.config_id: (row, plan(row)) for row in rows}
         entries = [
             Entry(
@@ -169,8 +208,13 @@ class _Claiming:
             )
             for row, planned in plans.values()
         ]
-        last = not more and not any(planned.wrong for _, planned in plans.values())
-        ids = queue(self._connection, entries, self._claimant, last=last)
+        if self._each:
+            ids, refusals = queue_each(self._connection, entries, self._claimant)
+            self._refusals += refusals
+            plans = {config_id: plans[config_id] for config_id in plans if config_id in ids}
+        else:
+            last = not more and not any(planned.wrong for _, planned in plans.values())
+            ids = queue(self._connection, entries, self._claimant, last=last)
         endings = [
             _refusal(ids[config_id], planned) for config_id, (_, planned) in plans.items() if planned.wrong
         ]
@@ -181,7 +225,8 @@ class _Claiming:
             _claimed(*ids[config_id], planned.snapshot, refused.get(ids[config_id][0]))
             for config_id, (_, planned) in plans.items()
         ]
-        return len(endings)
+        self._settled += len(endings)
+        return len(plans) == len(rows) and not endings
 
     def _why(self, row: Candidate) -> Trigger:
         return Trigger.RETRY if row.is_retry and self._trigger is Trigger.SCHEDULE else self._trigger

@@ -1,8 +1,8 @@
 """PostgreSQL's times as Python can hold them: ``infinity`` too, and whatever the session's DateStyle.
 
 ``paused_until`` and ``next_load_date_time`` may be ``infinity``, and any time may lie before year 1 or after
-year 9999, if only in the session's zone; psycopg would refuse to read such a row, and every row read with it. It
-would also refuse every time where the session's DateStyle is not ISO, although our transactions set it.
+year 9999, if only in the session's zone; psycopg would refuse to read such a row, and every row read with it.
+It would also refuse every time where the session's DateStyle is not ISO, although our transactions set it.
 """
 
 from __future__ import annotations

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
+from airflow_dataloader.control.refusal import row_refused
 from airflow_dataloader.control.transaction import LAST
+from airflow_dataloader.core.config import row_label
 from airflow_dataloader.core.strategy import Trigger
+from airflow_dataloader.exceptions import ConfigurationError
+
+log = logging.getLogger(__name__)
 
 #: Seconds that a load may wait for its loader's start before somebody has to ask after it.
 FIRST_LEASE = 600
@@ -70,3 +77,22 @@ def queue(
     }
     queued = connection.execute(_QUEUE, values, execution_options=LAST if last else {})
     return {row.config_id: (row.id, row.epoch) for row in queued}
+
+
+def queue_each(
+    connection: Connection, entries: Sequence[Entry], claimant: Claimant
+) -> tuple[dict[int, tuple[int, int]], list[ConfigurationError]]:
+    """Queue rows one by one; leave out, and say, which the database refuses."""
+    ids: dict[int, tuple[int, int]] = {}
+    refusals = []
+    for entry in entries:
+        try:
+            with connection.begin_nested():
+                ids |= queue(connection, [entry], claimant, last=False)
+        except DBAPIError as error:
+            refusal = row_refused(error, row_label(entry.snapshot))
+            if refusal is None:
+                raise
+            log.error("Left out: %s", refusal)
+            refusals.append(refusal)
+    return ids, refusals

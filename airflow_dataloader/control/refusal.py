@@ -33,8 +33,9 @@ _ONE_DESTINATION = "table_control_one_active_row_per_destination"
 #: A value that its column has no room for, and what to do about it.
 _NO_ROOM = {"22001": "shorten it.", "22003": "use a number that the column can hold."}
 
-#: A constraint, or one of our triggers, refused an edit.
+#: A constraint, or one of our triggers, refused an edit; or a value cannot be what its place needs.
 _INTEGRITY = "23"
+_DATA = "22"
 
 
 def explained(error: Exception, place: str) -> DataloaderError | None:
@@ -59,6 +60,25 @@ def explained(error: Exception, place: str) -> DataloaderError | None:
     if lost or state[:2] in _AWAY_CLASSES or state in _BUSY or state == _READ_ONLY:
         return _unavailable(cause, place)
     return None
+
+
+def refuses_row(error: ConfigurationError | DBAPIError) -> bool:
+    """Say whether the database refused what is written, which another row may not meet."""
+    state = error.sqlstate if isinstance(error, ConfigurationError) else getattr(error.orig, "sqlstate", None)
+    return (state or "")[:2] in {_INTEGRITY, _DATA}
+
+
+def row_refused(error: DBAPIError, label: str) -> ConfigurationError | None:
+    """Return why the database refused to write one row, or None where it refused no row."""
+    cause = error.orig
+    if not isinstance(cause, psycopg.Error) or not refuses_row(error):
+        return None
+    return ConfigurationError(
+        f"{label} cannot be written; the control database refused: {_said(cause)}.",
+        field=cause.diag.column_name or cause.diag.constraint_name,
+        fix="mend what the database names, or set is_active = false on the row",
+        sqlstate=cause.sqlstate,
+    )
 
 
 def _said(cause: psycopg.Error) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event, text
 
 from airflow_dataloader.control.claim import claim
 from airflow_dataloader.control.connect import create_engine
@@ -15,9 +16,11 @@ from airflow_dataloader.control.retry import Reset, reset_for_retry
 from airflow_dataloader.control.transaction import round_trips, transaction
 from airflow_dataloader.core.selector import parse
 from airflow_dataloader.core.strategy import Trigger
+from airflow_dataloader.exceptions import ConfigurationError
 from tests.conftest import Server
 from tests.factories import add_row, add_source
 from tests.integration.control.drive import (
+    LONG_AGO,
     due_row,
     edit,
     load,
@@ -182,12 +185,8 @@ def test_a_row_in_somebody_s_hands_is_left_and_another_taken(control: Engine) ->
 def test_a_time_beyond_python_s_years_stops_no_claim(control: Engine, scan: str) -> None:
     odd = due_row(control, delete_policy="scan", delete_cron="0 3 * * *", primary_key_cols="id")
     healthy = due_row(control)
-    sql(
-        control,
-        "UPDATE control.table_control SET next_delete_scan = CAST(:scan AS timestamptz) WHERE config_id = :id",
-        scan=scan,
-        id=odd,
-    )
+    slot = f"next_delete_scan = CAST('{scan}' AS timestamptz)"
+    sql(control, f"UPDATE control.table_control SET {slot} WHERE config_id = {odd}")
     assert {load.config_id for load in claim(control, airflow_run="run")} == {odd, healthy}
 
 
@@ -310,3 +309,60 @@ def test_a_claim_takes_two_round_trips(control: Engine) -> None:
     before = round_trips(control)
     claim(control, airflow_run="run")
     assert round_trips(control) - before == 2
+
+
+def test_a_history_ahead_of_its_row_stops_no_claim(control: Engine) -> None:
+    ahead, other = due_row(control), due_row(control)
+    first = {load.config_id: load.epoch for load in claim(control, airflow_run="run")}
+    assert first == {ahead: 1, other: 1}
+    for config_id in first:
+        repair(control, config_id, last_status=None, next_load_date_time=LONG_AGO)
+    sql(control, f"UPDATE control.historical_metadata SET epoch = 6 WHERE config_id = {ahead}")
+    again = {load.config_id: load.epoch for load in claim(control, airflow_run="next")}
+    assert again == {ahead: 7, other: 2}
+    assert row(control, ahead)["load_epoch"] == 7
+
+
+@pytest.mark.parametrize("slot", [LONG_AGO, None])
+def test_a_row_that_the_database_refuses_to_queue_stops_no_other(
+    control: Engine, caplog: pytest.LogCaptureFixture, slot: datetime | None
+) -> None:
+    refused = due_row(control, priority=1, owner="old", load_cron="0 3 * * *", next_load_date_time=slot)
+    wrong, other = due_row(control, load_strategy="upsert"), due_row(control)
+    sql(
+        control,
+        "ALTER TABLE control.table_control ADD CONSTRAINT somebody_s_own CHECK (owner <> 'old') NOT VALID",
+    )
+    claimed = claim(control, airflow_run="run", batch_size=1)
+    assert [(load.config_id, load.load_status) for load in claimed] == [(wrong, "Failed"), (other, "Queued")]
+    assert f"config_id {refused} " in caplog.text
+    assert "somebody_s_own" in caplog.text
+    assert loads_of(control, refused) == []
+
+
+def test_a_claim_of_nothing_but_a_refused_row_says_so(control: Engine) -> None:
+    refused = due_row(control, owner="old")
+    sql(
+        control,
+        "ALTER TABLE control.table_control ADD CONSTRAINT somebody_s_own CHECK (owner <> 'old') NOT VALID",
+    )
+    with pytest.raises(ConfigurationError, match=f"config_id {refused} .*somebody_s_own"):
+        claim(control, airflow_run="run")
+
+
+def test_a_bulk_edit_that_is_left_open_ends_a_claim_s_looks(control: Engine) -> None:
+    add_rows = text("""
+    INSERT INTO control.table_control (db_config_key, priority, next_load_date_time, is_active)
+    SELECT 'shop', 1, now(), true FROM generate_series(1, 2000)""")
+    with control.begin() as connection:
+        connection.execute(add_rows)
+    free = due_row(control)
+    looks = []
+    event.listen(control, "before_cursor_execute", lambda *told: looks.append(told[2]))
+    with control.connect() as session:
+        session.exec_driver_sql("SELECT FROM control.table_control WHERE priority = 1 FOR UPDATE")
+        looks.clear()
+        assert claim(control, airflow_run="run") == []
+        assert 1 < len(looks) <= 10
+        session.rollback()
+    assert len(claim(control, airflow_run="next", only=[free])) == 1

@@ -206,8 +206,9 @@ END
 $$;
 
 -- Moves locked rows to Queued, each with a load of its own in the history; `items` says, row by row, its place
--- in the order of ids, its next slots, why it is loaded, and what its load freezes. A function for the same
--- reason as above.
+-- in the order of ids, its next slots, why it is loaded, and what its load freezes. The epoch follows every one
+-- on record: a history that was copied in after a restore may be ahead of the row. A function for the same reason
+-- as above.
 CREATE FUNCTION control.queue_rows(
     items jsonb, airflow_run text, airflow_task text, airflow_base_url text, first_lease interval)
 RETURNS TABLE (id bigint, config_id bigint, epoch bigint)
@@ -227,7 +228,8 @@ BEGIN
             last_status = 'Queued',
             last_status_date_time = clock_timestamp(),
             last_status_message = NULL,
-            load_epoch = t.load_epoch + 1,
+            load_epoch = 1 + greatest(t.load_epoch, (
+                SELECT max(h.epoch) FROM control.historical_metadata h WHERE h.config_id = t.config_id)),
             next_load_date_time = i.slot,
             next_delete_scan = i.scan_slot,
             last_airflow_run = queue_rows.airflow_run,
