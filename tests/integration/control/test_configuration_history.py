@@ -315,10 +315,15 @@ def test_an_editor_without_rights_on_the_history_writes_it_and_cannot_forge_it(
         connection.execute(text(f"CREATE ROLE {name} LOGIN PASSWORD 'editor'"))
         connection.execute(text(f"GRANT USAGE ON SCHEMA control TO {name}"))
         connection.execute(text(f"GRANT SELECT, UPDATE ON control.table_control TO {name}"))
+        connection.execute(text(f"GRANT SELECT ON ALL TABLES IN SCHEMA control TO {name}"))
     address = make_url(control_url).set(username=name, password="editor")
     engine = create_engine(address.render_as_string(hide_password=False))
     try:
-        edit(engine, "destination_table_name = 'elsewhere'")
+        with transaction(engine) as connection:
+            for table in ("table_control_history", "table_control_dbconfig"):
+                connection.execute(text(f"CREATE TEMP TABLE {table} AS TABLE control.{table} WITH NO DATA"))
+                connection.execute(text(f"GRANT ALL ON {table} TO PUBLIC"))
+            connection.execute(text("UPDATE control.table_control SET destination_table_name = 'elsewhere'"))
         forge = text("DELETE FROM control.table_control_history")
         with pytest.raises(ConfigurationError, match="permission denied"), transaction(engine) as connection:
             connection.execute(forge)

@@ -274,3 +274,14 @@ def test_every_column_and_table_of_ours_says_what_it_means(control: Engine) -> N
         and f" {name.split('.')[1]} " not in documented
     }
     assert ours == set()
+
+
+def test_a_function_with_the_owner_s_rights_searches_temporary_tables_last(control: Engine) -> None:
+    owners = """
+    SELECT p.proname, s.setting FROM pg_proc p LEFT JOIN LATERAL unnest(p.proconfig) s(setting)
+        ON s.setting LIKE 'search_path=%'
+    WHERE p.pronamespace = 'control'::regnamespace AND (p.prosecdef OR s.setting IS NOT NULL)"""
+    with control.connect() as connection:
+        found = {row.proname: row.setting for row in connection.execute(text(owners))}
+    assert {"record_change", "resolve_destination", "check_epoch", "require_version"} <= set(found)
+    assert set(found.values()) == {"search_path=pg_catalog, control, pg_temp"}

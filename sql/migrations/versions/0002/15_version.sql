@@ -1,9 +1,12 @@
 -- Which versions of the package may work with this schema. A client sends the version it needs with the
 -- first transaction of each connection. A later migration that old clients can live with replaces the
 -- function with the same `oldest`, so that loads which run during the migration go on.
+--
+-- Here and below, a search path names pg_temp, and names it last: left out, it is searched first, and a caller's
+-- temporary table stands in for ours, with the rights of our owner.
 CREATE FUNCTION control.require_version(needed text)
 RETURNS boolean
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, control
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, control, pg_temp
 AS $$
 DECLARE
     oldest CONSTANT text := '0002';

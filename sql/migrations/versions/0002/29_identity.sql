@@ -7,7 +7,7 @@
 -- core/commit.py states the same number.
 CREATE FUNCTION control.check_epoch()
 RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, control
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, control, pg_temp
 AS $$
 DECLARE
     highest CONSTANT bigint := 4398046511104;
@@ -34,7 +34,7 @@ $$;
 
 CREATE FUNCTION control.refuse_another_id()
 RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, control
+LANGUAGE plpgsql SET search_path = pg_catalog, control, pg_temp
 AS $$
 BEGIN
     RAISE EXCEPTION 'config_id % cannot become %: its loads are recorded under it', OLD.config_id, NEW.config_id

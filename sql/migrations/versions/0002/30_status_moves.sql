@@ -25,7 +25,7 @@ AS $$ SELECT coalesce(current_setting('dataloader.repair', true), '') IN ('on', 
 
 CREATE FUNCTION control.check_status_move()
 RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, control
+LANGUAGE plpgsql SET search_path = pg_catalog, control, pg_temp
 AS $$
 DECLARE
     old_status text := CASE WHEN TG_OP = 'UPDATE' THEN OLD.last_status END;

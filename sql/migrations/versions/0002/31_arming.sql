@@ -5,7 +5,7 @@
 -- value. This one fires first and leaves a note for the next; the note lives as long as this row's turn.
 CREATE FUNCTION control.note_given_slot()
 RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, control
+LANGUAGE plpgsql SET search_path = pg_catalog, control, pg_temp
 AS $$
 BEGIN
     PERFORM set_config('dataloader.slot_given', NEW.config_id::text, true);
@@ -15,7 +15,7 @@ $$;
 
 CREATE FUNCTION control.arm()
 RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, control
+LANGUAGE plpgsql SET search_path = pg_catalog, control, pg_temp
 AS $$
 BEGIN
     IF current_setting('dataloader.slot_given', true) = NEW.config_id::text THEN
@@ -30,7 +30,7 @@ $$;
 -- The scan for deleted rows has a slot beside that of loads. The claim of the row gives it, too.
 CREATE FUNCTION control.arm_delete_scan()
 RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, control
+LANGUAGE plpgsql SET search_path = pg_catalog, control, pg_temp
 AS $$
 BEGIN
     IF NEW.next_delete_scan IS NOT DISTINCT FROM OLD.next_delete_scan THEN

@@ -29,7 +29,7 @@ AS $$ SELECT pg_catalog.sha256(pg_catalog.convert_to(destination, 'UTF8')) $$;
 -- Runs with the rights of the tables' owner: whoever may edit a row need not be allowed to lock its source.
 CREATE FUNCTION control.resolve_destination()
 RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, control
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, control, pg_temp
 AS $$
 DECLARE
     default_schema text;
@@ -73,7 +73,7 @@ CREATE TRIGGER table_control_30_destination_changed
 -- The column is the triggers' own: writing it makes the row's trigger compute it again.
 CREATE FUNCTION control.resolve_destinations_of_source()
 RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, control
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, control, pg_temp
 AS $$
 BEGIN
     UPDATE table_control SET resolved_destination = NULL

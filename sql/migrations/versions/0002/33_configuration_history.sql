@@ -40,7 +40,7 @@ AS $$ SELECT coalesce(old_status = 'In Progress' AND control.change_source() = '
 -- strategy or a load_full that it changes is an edit like any other.
 CREATE FUNCTION control.count_edit()
 RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, control
+LANGUAGE plpgsql SET search_path = pg_catalog, control, pg_temp
 AS $$
 DECLARE
     edited table_control := NEW;
@@ -94,7 +94,7 @@ CREATE TRIGGER table_control_40_edit
 
 CREATE FUNCTION control.count_creation()
 RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, control
+LANGUAGE plpgsql SET search_path = pg_catalog, control, pg_temp
 AS $$
 BEGIN
     NEW.row_version := 1;
@@ -124,7 +124,7 @@ $$;
 -- Old and new values are the whole configuration, so that a deleted row can be told by name and put back.
 CREATE FUNCTION control.record_change()
 RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, control
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, control, pg_temp
 AS $$
 DECLARE
     source text;
@@ -178,7 +178,7 @@ CREATE TRIGGER table_control_50_history_of_edits
 -- TRUNCATE fires no trigger of a row.
 CREATE FUNCTION control.record_truncation()
 RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, control
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, control, pg_temp
 AS $$
 BEGIN
     INSERT INTO table_control_history
@@ -195,7 +195,7 @@ CREATE TRIGGER table_control_50_history_of_truncation
 
 CREATE FUNCTION control.count_source_edit()
 RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, control
+LANGUAGE plpgsql SET search_path = pg_catalog, control, pg_temp
 AS $$
 BEGIN
     NEW.last_modified_at := clock_timestamp();

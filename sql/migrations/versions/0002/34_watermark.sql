@@ -2,7 +2,7 @@
 -- written by the loader with the value. A person who sets the value means it for the row as it is: NULL.
 CREATE FUNCTION control.own_watermark()
 RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, control
+LANGUAGE plpgsql SET search_path = pg_catalog, control, pg_temp
 AS $$
 BEGIN
     IF NOT is_loader(OLD.last_status) THEN
