@@ -11,6 +11,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from airflow_dataloader.control import migrate
+from airflow_dataloader.control.claim import claim
 from airflow_dataloader.control.connect import create_engine
 from airflow_dataloader.exceptions import ConfigurationError
 from tests.factories import add_row
@@ -219,6 +220,21 @@ def test_a_column_of_somebodys_own_stays_and_counts_as_configuration(old_url: st
         old_url, "SELECT changed_fields FROM control.table_control_history ORDER BY history_id DESC LIMIT 1"
     )
     assert fields == ["cost_centre"]
+
+
+def test_a_column_whose_type_knows_no_equality_is_no_obstacle(old_url: str) -> None:
+    for table in ("table_control", "table_control_dbconfig"):
+        run(old_url, f"ALTER TABLE control.{table} ADD notes json, ADD page xml, ADD place point")
+    adopt(old_url)
+    engine = create_engine(old_url)
+    row = add_row(engine, destination_table_name="of_its_own")
+    assert [load.config_id for load in claim(engine, airflow_run="run", only=[row])] == [row]
+    engine.dispose()
+    before = f"SELECT row_version FROM control.table_control WHERE config_id = {row}"
+    assert run(old_url, before) == [(1,)]
+    run(old_url, f"UPDATE control.table_control SET notes = '[1]' WHERE config_id = {row}")
+    assert run(old_url, before) == [(2,)]
+    run(old_url, "UPDATE control.table_control_dbconfig SET notes = '[1]', max_concurrent_loads = 7")
 
 
 def test_triggers_of_somebodys_own_stay_and_are_reported(old_url: str, said: Said) -> None:
