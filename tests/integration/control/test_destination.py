@@ -6,6 +6,7 @@ import threading
 
 import pytest
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import IntegrityError
 
 from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.exceptions import ConfigurationError, DataloaderError
@@ -217,3 +218,18 @@ def test_two_rows_of_one_moment_are_refused_in_words(control: Engine, shop: str)
     assert "another active row got the same destination at the same moment" in str(refused[0])
     assert refused[0].field == "destination_table_name"
     assert "destination_key" not in str(refused[0])
+
+
+@pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
+def test_a_default_is_not_changed_by_who_cannot_see_every_row(control: Engine, shop: str, level: str) -> None:
+    insert(control, "orders", "orders", schema="other")
+    change = "UPDATE control.table_control_dbconfig SET default_target_schema = 'other'"
+    with control.connect() as session:
+        session.exec_driver_sql(f"SET TRANSACTION ISOLATION LEVEL {level}")
+        session.exec_driver_sql("SELECT count(*) FROM control.table_control")
+        relying = insert(control, "orders", "orders")
+        with pytest.raises(IntegrityError, match=f"isolation level {level.lower()}"):
+            session.exec_driver_sql(change)
+    assert resolved(control, relying) == "`bronze`.`shop`.`orders`"
+    with pytest.raises(ConfigurationError, match="already loads"):
+        run(control, change)

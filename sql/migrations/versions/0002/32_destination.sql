@@ -70,12 +70,20 @@ CREATE TRIGGER table_control_30_destination_changed
         destination_table_name, resolved_destination ON control.table_control
     FOR EACH ROW EXECUTE FUNCTION control.resolve_destination();
 
--- The column is the triggers' own: writing it makes the row's trigger compute it again.
+-- The column is the triggers' own: writing it makes the row's trigger compute it again. Rows that were committed
+-- since a snapshot was taken are not in it, so one that outlives its statement would leave some as they were.
 CREATE FUNCTION control.resolve_destinations_of_source()
 RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, control, pg_temp
 AS $$
 BEGIN
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION 'source %: default_target_schema cannot change in a transaction at isolation level %',
+            NEW.db_config_key, current_setting('transaction_isolation')
+            USING ERRCODE = 'integrity_constraint_violation', COLUMN = 'default_target_schema',
+                CONSTRAINT = 'table_control_one_active_row_per_destination',
+                HINT = 'Change it in a transaction of its own: BEGIN ISOLATION LEVEL READ COMMITTED; UPDATE ...; COMMIT;';
+    END IF;
     UPDATE table_control SET resolved_destination = NULL
     WHERE db_config_key = NEW.db_config_key
         AND control.given(destination_table_schema) IS NULL;
