@@ -122,5 +122,12 @@ def _replace_if_closed(connection: object, entry: ConnectionPoolEntry, _proxy: P
     assert isinstance(connection, psycopg.Connection), "the control database is opened with psycopg"
     if not entry.info.pop(_LAY_IDLE, False):
         return
-    if connection.closed or select.select([connection.fileno()], [], [], 0)[0]:
+    if connection.closed or _has_something_to_read(connection):
         raise DisconnectionError("the server closed the connection")
+
+
+def _has_something_to_read(connection: psycopg.Connection[Any]) -> bool:
+    # Not select(), which knows no descriptor above 1,023.
+    poller = select.poll()
+    poller.register(connection.fileno(), select.POLLIN)
+    return bool(poller.poll(0))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -202,6 +204,28 @@ def test_a_connection_that_the_server_closed_is_replaced_unseen(control_url: str
     with psycopg.connect(control_url, autocommit=True) as other:
         other.execute("SELECT pg_terminate_backend(%s, 5000)", [first])
     assert backend() != first
+
+
+_MANY_FILES = """
+import os, resource, sys
+from sqlalchemy import text
+from airflow_dataloader.control.connect import create_engine
+from airflow_dataloader.control.transaction import transaction
+
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (2_000 if hard < 0 else min(2_000, hard), hard))
+files = [os.open(os.devnull, os.O_RDONLY) for _ in range(1_100)]
+engine = create_engine(sys.argv[1])
+for _ in range(2):
+    with transaction(engine) as connection:
+        connection.execute(text("SELECT 1"))
+"""
+
+
+def test_a_process_may_hold_more_files_than_select_knows(control_url: str, control: Engine) -> None:
+    command = [sys.executable, "-c", _MANY_FILES, control_url]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_connection_lost_in_a_transaction_is_unavailable(proxy: CountingProxy, far: Engine) -> None:
