@@ -96,6 +96,12 @@ def downgrade(url: str, revision: str) -> None:
                 field="revision",
                 fix=f"use one of {', '.join(targets)}.",
             )
+        if targets.index(revision) > targets.index(current):
+            raise ConfigurationError(
+                f"The control database is at version {current}, and a downgrade does not lead to {revision}.",
+                field="revision",
+                fix="dataloader db migrate goes forward",
+            )
         with _ALEMBIC:
             command.downgrade(config, revision)
 

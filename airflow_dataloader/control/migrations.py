@@ -42,7 +42,13 @@ def refuse_data(bind: Connection) -> None:
 
 
 def refuse_live_loads(bind: Connection) -> None:
-    """Raise ConfigurationError while a row is Queued or In Progress: its load would lose its record."""
+    """Raise ConfigurationError while a row is Queued or In Progress: its load would lose its record.
+
+    Nobody claims from then on until the transaction ends: a claim under way is waited for, and counted.
+    """
+    bind.execute(
+        text("LOCK TABLE control.table_control, control.historical_metadata IN ACCESS EXCLUSIVE MODE")
+    )
     query = "SELECT count(*) FROM control.table_control WHERE last_status IN ('Queued', 'In Progress')"
     live = bind.execute(text(query)).scalar_one()
     if live:

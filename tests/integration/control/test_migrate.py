@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
@@ -160,6 +161,31 @@ def test_a_downgrade_that_would_lose_a_load_is_refused(control_url: str, control
     assert run(control_url, "SELECT config_id, last_status, last_dagster_run FROM control.table_control") == [
         (row, "Failed", None)
     ]
+
+
+def test_a_downgrade_waits_for_a_claim_under_way_and_counts_it(control_url: str, control: Engine) -> None:
+    add_source(control)
+    add_row(control)
+    waits = text("""
+    SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+        WHERE d.datname = current_database() AND NOT l.granted AND l.mode = 'AccessExclusiveLock')""")
+    with ThreadPoolExecutor(1) as pool, control.connect() as claim:
+        claim.execute(text("UPDATE control.table_control SET last_status = 'Queued'"))
+        downgrade = pool.submit(migrate.downgrade, control_url, "0001")
+        while not claim.execute(waits).scalar_one():
+            assert not downgrade.done()
+        claim.commit()
+        with pytest.raises(ConfigurationError, match="1 loads are Queued or In Progress"):
+            downgrade.result()
+    assert migrate.status(control_url) == UP_TO_DATE
+
+
+def test_a_downgrade_does_not_lead_forward(empty_url: str) -> None:
+    migrate.upgrade(empty_url, report=quiet)
+    migrate.downgrade(empty_url, "0001")
+    with pytest.raises(ConfigurationError, match="at version 0001") as caught:
+        migrate.downgrade(empty_url, VERSION)
+    assert "dataloader db migrate" in str(caught.value.fix)
 
 
 def test_a_downgrade_that_would_drop_rows_is_refused(control_url: str, control: Engine) -> None:
