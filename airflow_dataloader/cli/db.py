@@ -32,12 +32,19 @@ def migrate(*, timestamps_zone: str | None) -> None:
 
 @db.command()
 def status() -> int:
-    """Say which version the database has and which this package needs; exit code 5 if they differ."""
+    """Say which version the database has and which this package needs.
+
+    Exit code 5 if they differ, or if no load could work with the database.
+    """
     found = schema.status(control_url())
     click.echo(f"current {found.current or 'none'}, needed {found.head}")
     for revision in found.pending:
         click.echo(f"pending {revision}")
-    return ExitCode.DONE if found.current == found.head else ExitCode.CONTROL
+    if found.current != found.head:
+        return ExitCode.CONTROL
+    if missing := schema.missing_rights(control_url()):
+        click.echo(f"the role of the URL may not load: it lacks {', '.join(missing)}")
+    return ExitCode.DONE
 
 
 @db.command()

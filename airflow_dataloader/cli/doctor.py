@@ -28,8 +28,8 @@ log = logging.getLogger(__name__)
 def doctor() -> int:
     """Say whether everything is here that a load needs.
 
-    Checks Python, Spark, Java, the jars (fetched if missing) and the control database's schema; changes
-    nothing else. Exit code 1 if one of them would stop a load on this machine.
+    Checks Python, Spark, Java, the jars (fetched if missing), the control database's schema and the role's
+    rights there; changes nothing else. Exit code 1 if one of them would stop a load on this machine.
     """
     checks: dict[str, Callable[[], str]] = {
         "Python": platform.python_version,
@@ -76,4 +76,8 @@ def _control() -> str:
     if found.current != found.head:
         fix = "run `dataloader db migrate`" if found.pending else "install a newer version of this package"
         raise DataloaderError(f"version {found.current or 'none'}, needed {found.head}.", fix=fix)
+    if missing := schema.missing_rights(control_url()):
+        raise DataloaderError(
+            f"the role of the URL lacks {', '.join(missing)}.", fix="grant it to the role, or use another"
+        )
     return f"version {found.current}"

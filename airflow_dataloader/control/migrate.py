@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from airflow_dataloader.control.connect import create_engine, place_of
 from airflow_dataloader.control.refusal import explained
 from airflow_dataloader.control.tables import SCHEMA, VERSION_TABLE
+from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.exceptions import ConfigurationError, ControlUnavailable, NotMigrated
 from airflow_dataloader.resources import sql_folder
 
@@ -27,6 +28,14 @@ _LOCK = 0x6164_6C6D_6967
 _TURN = "10min"
 _TABLE_LOCK = "30s"
 
+#: What a claim and a load do with the tables: each right that the URL's role does not have.
+_MISSING_RIGHTS = text("""
+SELECT r.named || ' on control.' || r.of FROM (VALUES
+    ('table_control', 'SELECT'), ('table_control', 'UPDATE'), ('table_control_dbconfig', 'SELECT'),
+    ('historical_metadata', 'SELECT'), ('historical_metadata', 'INSERT'), ('historical_metadata', 'UPDATE'),
+    ('installation', 'SELECT'), ('backfill', 'SELECT'), ('backfill', 'INSERT'), ('backfill', 'UPDATE'),
+    ('load_chunk', 'SELECT'), ('load_chunk', 'INSERT'), ('load_chunk', 'UPDATE')) AS r(of, named)
+WHERE NOT has_any_column_privilege('control.' || r.of, r.named)""")
 
 #: Alembic's scripts reach their connection through a global. Only taken by who holds the database's lock.
 _ALEMBIC = threading.Lock()
@@ -75,6 +84,20 @@ def status(url: str) -> MigrationStatus:
         return MigrationStatus(current=current, head=known[-1], pending=())
     start = 0 if current is None else known.index(current) + 1
     return MigrationStatus(current=current, head=known[-1], pending=tuple(known[start:]))
+
+
+def missing_rights(url: str) -> list[str]:
+    """Return the rights at the tables that the URL's role lacks for loading.
+
+    Opens a transaction like any other, and so raises NotMigrated where none can be opened: the schema has
+    another version, or the installation's own row is lost.
+    """
+    engine = create_engine(url)
+    try:
+        with transaction(engine, readonly=True) as connection:
+            return list(connection.execute(_MISSING_RIGHTS, execution_options=LAST).scalars())
+    finally:
+        engine.dispose()
 
 
 def downgrade(url: str, revision: str) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from sqlalchemy import Engine
 
 from airflow_dataloader.cli.main import run
 
@@ -51,3 +53,33 @@ def test_a_home_that_cannot_be_used_keeps_nothing_else_from_being_looked_at(
     out = capsys.readouterr().out
     assert re.search(rf"FAIL  jars: .*{re.escape(home)}.* Fix: set ", out)
     assert "FAIL  control database: " in out
+
+
+def test_a_control_database_that_no_load_can_work_with_is_named(
+    control_url: str,
+    control: Engine,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    role = f"reader_{uuid4().hex}"
+    monkeypatch.setenv("DATALOADER_HOME", str(home))
+    monkeypatch.setenv("DATALOADER_CONTROL_URL", f"{control_url}?options=-crole%3D{role}")
+    with control.begin() as connection:
+        connection.exec_driver_sql(f"CREATE ROLE {role}")
+        connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA control TO {role}")
+        connection.exec_driver_sql(f"GRANT SELECT ON ALL TABLES IN SCHEMA control TO {role}")
+    try:
+        assert run(["doctor"]) == 1
+        lacks = "FAIL  control database: the role of the URL lacks UPDATE on control.table_control, "
+        assert lacks in capsys.readouterr().out
+    finally:
+        with control.begin() as connection:
+            connection.exec_driver_sql(f"DROP OWNED BY {role}")
+            connection.exec_driver_sql(f"DROP ROLE {role}")
+            connection.exec_driver_sql("DELETE FROM control.installation")
+    monkeypatch.setenv("DATALOADER_CONTROL_URL", control_url)
+    assert run(["doctor"]) == 1
+    assert re.search("FAIL  control database: .*control.installation is empty", capsys.readouterr().out)
+    assert run(["db", "status"]) == 5
+    assert "control.installation is empty" in capsys.readouterr().err
