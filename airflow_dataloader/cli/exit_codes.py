@@ -32,6 +32,15 @@ _BY_FIELD = {
     "selector": ExitCode.USAGE,
     "revision": ExitCode.USAGE,
     "DATALOADER_CONTROL_URL": ExitCode.CONTROL,
+    "LAKEBASE_HOST": ExitCode.CONTROL,
+    "LAKEBASE_PORT": ExitCode.CONTROL,
+    "LAKEBASE_DATABASE": ExitCode.CONTROL,
+    "LAKEBASE_USER": ExitCode.CONTROL,
+    "LAKEBASE_PASSWORD": ExitCode.CONTROL,
+    "PGSERVICE": ExitCode.CONTROL,
+    "PGSSLMODE": ExitCode.CONTROL,
+    "service": ExitCode.CONTROL,
+    "servicefile": ExitCode.CONTROL,
     "sslmode": ExitCode.CONTROL,
 }
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from airflow_dataloader.cli.exit_codes import ExitCode, exit_code
+from airflow_dataloader.control.url import read_url, resolve_url
 from airflow_dataloader.exceptions import (
     ConfigurationError,
     ControlUnavailable,
@@ -29,3 +32,25 @@ def test_a_source_that_refuses_is_a_failure() -> None:
 
 def test_a_fault_of_the_configuration_is_no_fault_of_the_control_database() -> None:
     assert exit_code(ConfigurationError("no")) != ExitCode.CONTROL
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"LAKEBASE_HOST": "127.0.0.1", "LAKEBASE_PORT": "x"},
+        {"LAKEBASE_HOST": "127.0.0.1", "LAKEBASE_USER": "\udcff"},
+        {"DATALOADER_CONTROL_URL": "postgresql://127.0.0.1/d", "PGSERVICE": "x"},
+        {"DATALOADER_CONTROL_URL": "postgresql://127.0.0.1/d", "PGSSLMODE": "x"},
+        {"DATALOADER_CONTROL_URL": "postgresql://127.0.0.1/d?service=x"},
+        {"DATALOADER_CONTROL_URL": "postgresql://127.0.0.1/d?sslmode=x"},
+    ],
+)
+def test_a_mistake_in_where_the_control_database_is(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATALOADER_ENVIRONMENT", "npd")
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError) as caught:
+        read_url(resolve_url(os.environ))
+    assert exit_code(caught.value) == ExitCode.CONTROL
