@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+from collections.abc import Mapping
 from typing import Any
 
 import psycopg
@@ -15,6 +16,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, PoolRese
 from airflow_dataloader.control.infinity import read_times
 from airflow_dataloader.control.transaction import listen
 from airflow_dataloader.control.url import Place, read_url, resolve_url
+from airflow_dataloader.exceptions import ConfigurationError
 
 __all__ = ["create_engine", "place_of", "resolve_url"]
 
@@ -52,7 +54,10 @@ def create_engine(url: str) -> Engine:
 
     def connect() -> psycopg.Connection[Any]:
         # Prepared statements would live in a session that a transaction pooler gives to somebody else.
-        connection = psycopg.connect(**parameters, prepare_threshold=None)  # type: ignore[arg-type]
+        try:
+            connection = psycopg.connect(**parameters, prepare_threshold=None)  # type: ignore[arg-type]
+        except psycopg.ProgrammingError as error:
+            raise _unusable(error, read.parameters) from error
         # For migrations, whose BEGIN is the driver's; the other one is in transaction.py.
         connection.isolation_level = IsolationLevel.READ_COMMITTED
         return read_times(connection)
@@ -82,6 +87,16 @@ def create_engine(url: str) -> Engine:
 def place_of(url: str) -> Place:
     """Return where ``url`` leads, for messages."""
     return read_url(url).place
+
+
+def _unusable(error: psycopg.Error, parameters: Mapping[str, str]) -> ConfigurationError:
+    """Name the parameters that the driver did not take, and no value: one may be a secret."""
+    named = ", ".join(name for name in parameters if name in str(error))
+    return ConfigurationError(
+        f"The control database's URL cannot be used{f': {named} has a wrong value' if named else ''}.",
+        field="DATALOADER_CONTROL_URL",
+        fix="write it as libpq's documentation says, or remove it",
+    )
 
 
 def _roll_back(connection: object, _entry: ConnectionPoolEntry, state: PoolResetState) -> None:

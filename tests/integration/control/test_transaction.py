@@ -277,6 +277,17 @@ def test_a_wrong_password_is_said_without_it(control_url: str) -> None:
     assert "canary-password" not in f"{engine!r} {engine.url!r} {engine.url}"
 
 
+def test_a_parameter_that_the_driver_does_not_take_is_named() -> None:
+    engine = create_engine("postgresql://ann:s3cret@127.0.0.1:1/d?connect_timeout=abc")
+    with (
+        pytest.raises(ConfigurationError, match="connect_timeout has a wrong value") as caught,
+        transaction(engine) as connection,
+    ):
+        connection.execute(ONE)
+    assert caught.value.field == "DATALOADER_CONTROL_URL"
+    assert "s3cret" not in str(caught.value)
+
+
 def test_a_database_without_schema_is_not_migrated(postgres: Any) -> None:
     postgres.create("unmigrated")
     engine = create_engine(postgres.url("unmigrated"))
