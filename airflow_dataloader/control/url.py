@@ -72,6 +72,11 @@ def resolve_url(environ: Mapping[str, str]) -> str:
     return _as_url(parameters)
 
 
+def names_control(environ: Mapping[str, str]) -> bool:
+    """Whether ``environ`` says where the control database is, rightly or wrongly."""
+    return bool(environ.get("DATALOADER_CONTROL_URL") or environ.get("LAKEBASE_HOST"))
+
+
 def read_url(url: str) -> ControlUrl:
     """Read a URL in libpq's or SQLAlchemy's form, or libpq's ``key=value`` form.
 
