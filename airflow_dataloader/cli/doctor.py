@@ -12,7 +12,6 @@ import click
 
 from airflow_dataloader.cli.control import control_url
 from airflow_dataloader.cli.exit_codes import ExitCode
-from airflow_dataloader.cli.own_secrets import all_secrets
 from airflow_dataloader.cli.trouble import own_settings
 from airflow_dataloader.control import migrate as schema
 from airflow_dataloader.core.scrub import scrub
@@ -20,6 +19,7 @@ from airflow_dataloader.disk import disk_error
 from airflow_dataloader.exceptions import DataloaderError
 from airflow_dataloader.loader.engines.spark import jars
 from airflow_dataloader.loader.engines.spark.java import java_home
+from airflow_dataloader.loader.own_secrets import all_secrets
 
 log = logging.getLogger(__name__)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -20,6 +21,7 @@ from airflow_dataloader.core.reaping import ReapLimits
 from airflow_dataloader.core.selector import Selector, parse
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.loader import interrupt
+from airflow_dataloader.loader.engines.spark.remote import check_remote
 from airflow_dataloader.loader.keeper import LeaseTimes
 from airflow_dataloader.loader.local import Loaded, load_locally
 from airflow_dataloader.loader.worker import Worker
@@ -69,6 +71,8 @@ def load(*, select: str | None, local: bool) -> int:
 
 def _load(selector: Selector | None) -> list[Loaded]:
     settings = own_settings()
+    # Before a row is claimed that nobody here could load.
+    check_remote(os.environ)
     with ExitStack() as stack:
         progress = stack.enter_context(Progress(new_console()))
         control = control_engine()

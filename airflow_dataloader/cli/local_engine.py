@@ -12,12 +12,14 @@ from airflow_dataloader.loader.engines.spark import jars
 from airflow_dataloader.loader.engines.spark.engine import SparkEngine
 from airflow_dataloader.loader.engines.spark.java import java_home
 from airflow_dataloader.loader.engines.spark.jvm import end_jvm
+from airflow_dataloader.loader.engines.spark.remote import check_remote
 from airflow_dataloader.loader.engines.spark.session import open_engine
 from airflow_dataloader.settings import Settings
 
 
 def check_engine(settings: Settings) -> None:
     """Fetch jars that are missing; raise ConfigurationError or EngineFailed if no Spark could start here."""
+    check_remote(os.environ)
     if not os.environ.get("SPARK_REMOTE"):
         java_home()
         jars.ensure(jars.DEFAULT, settings.home)

@@ -17,7 +17,6 @@ from airflow_dataloader.cli.doctor import doctor
 from airflow_dataloader.cli.exit_codes import ExitCode, exit_code
 from airflow_dataloader.cli.load import load
 from airflow_dataloader.cli.maintain import maintain
-from airflow_dataloader.cli.own_secrets import all_secrets, login_secrets
 from airflow_dataloader.cli.trouble import Trouble
 from airflow_dataloader.cli.verify import verify
 from airflow_dataloader.cli.workspace import workspace
@@ -25,6 +24,7 @@ from airflow_dataloader.core.scrub import scrub
 from airflow_dataloader.disk import disk_error
 from airflow_dataloader.exceptions import DataloaderError
 from airflow_dataloader.loader import interrupt
+from airflow_dataloader.loader.own_secrets import all_secrets, login_secrets
 
 log = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ import click
 
 from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.cli.local_engine import check_engine
-from airflow_dataloader.cli.own_secrets import all_secrets
 from airflow_dataloader.cli.trouble import check_control, own_settings
 from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.loader.own_secrets import all_secrets
 from airflow_dataloader.workspace.home import WorkspaceHome
 from airflow_dataloader.workspace.secret_store import SecretFile, not_utf8
 from airflow_dataloader.workspace.spark.protocol import Spark, SparkServer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,11 +16,13 @@ from airflow_dataloader.control.reap import reap
 from airflow_dataloader.control.rows import SelectedRow, cancel, select_rows
 from airflow_dataloader.core.reaping import ReapLimits
 from airflow_dataloader.core.receipt import Receipt
+from airflow_dataloader.core.scrub import scrub
 from airflow_dataloader.core.selector import Selector
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.core.strategy import Trigger
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.loader.janitor import sweep_after
+from airflow_dataloader.loader.own_secrets import all_secrets
 from airflow_dataloader.loader.run import LoadIds, run_load
 from airflow_dataloader.loader.settlement import Result
 from airflow_dataloader.loader.worker import Worker
@@ -151,7 +154,7 @@ def _opened(control: ControlEngine, open_worker: Callable[[], Worker], claimed: 
     try:
         return open_worker()
     except Exception as error:
-        reason = f"Nothing here can load: {error}"
+        reason = scrub(f"Nothing here can load: {error}", all_secrets(os.environ))
         cancel(control, claimed.metadata_id, reason, status=LoadStatus.FAILED)
         raise
     except BaseException:

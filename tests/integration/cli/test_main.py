@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
+from sqlalchemy import Engine, text
 
 from airflow_dataloader import __version__
 from airflow_dataloader.cli.main import cli, run
+from tests.factories import add_row, add_source
 
 SECRET = "s3cret/+x"
 
@@ -104,3 +107,27 @@ def test_a_bug_shows_its_traceback_to_who_asks(
     assert "INFO about to break" in error
     assert re.search(r"Traceback.*ValueError: cannot use \*\*\* here", error, re.DOTALL)
     assert SECRET not in error
+
+
+@pytest.mark.parametrize("remote", ["sc://127.0.0.1:1;token=c4nary", "sc://127.0.0.1:1/;token=c4nary="])
+def test_a_mistake_in_spark_remote_shows_no_token_anywhere(
+    remote: str,
+    control: Engine,
+    control_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("DATALOADER_CONTROL_URL", control_url)
+    monkeypatch.setenv("DATALOADER_HOME", str(tmp_path))
+    monkeypatch.setenv("SPARK_REMOTE", remote)
+    add_source(control)
+    add_row(control)
+    assert run(["-v", "load", "--local", "-s", "source:shop"]) == 1
+    out, error = capsys.readouterr()
+    assert "Error: SPARK_REMOTE " in error
+    with control.connect() as connection:
+        (row,) = connection.execute(text("SELECT to_jsonb(t)::text FROM control.table_control AS t"))
+        loads = connection.execute(text("SELECT to_jsonb(h)::text FROM control.historical_metadata AS h"))
+        assert "c4nary" not in out + error + row[0]
+        assert loads.all() == [], "nothing was claimed"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
 from airflow_dataloader.control import lease
 from airflow_dataloader.core.reaping import ReapLimits
@@ -13,6 +13,7 @@ from airflow_dataloader.exceptions import ConfigurationError, EngineFailed
 from airflow_dataloader.loader.local import Loaded, load_locally
 from airflow_dataloader.loader.worker import Worker
 from tests.bench import Bench
+from tests.factories import add_row, add_source
 
 
 def fill(bench: Bench, *tables: str) -> None:
@@ -112,6 +113,25 @@ def test_a_worker_that_cannot_be_opened_leaves_no_row_waiting(bench: Bench) -> N
     state, (load,) = bench.state(row), bench.history(row)
     assert (state.last_status, load.load_status) == ("Failed", "Failed")
     assert "No Spark here." in state.last_status_message
+
+
+def test_what_keeps_a_worker_from_being_opened_is_told_without_secrets(
+    control: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPARK_REMOTE", "sc://localhost:1/;token=c4nary%3D")
+
+    def quotes() -> Worker:
+        raise ValueError("invalid literal: 'c4nary='")
+
+    add_source(control)
+    add_row(control)
+    with pytest.raises(ValueError, match="invalid literal"):
+        load_locally(control, quotes, selector=parse("source:shop"))
+    with control.connect() as connection:
+        (row,) = connection.execute(text("SELECT to_jsonb(t)::text FROM control.table_control AS t"))
+        (load,) = connection.execute(text("SELECT to_jsonb(h)::text FROM control.historical_metadata AS h"))
+    assert "Nothing here can load: invalid literal: '***'" in row[0]
+    assert "c4nary" not in row[0] + load[0]
 
 
 def test_an_interrupt_before_the_load_begins_leaves_no_row_waiting(bench: Bench) -> None:

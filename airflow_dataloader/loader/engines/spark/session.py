@@ -18,6 +18,7 @@ from airflow_dataloader.loader.engines.spark.engine import SparkEngine
 from airflow_dataloader.loader.engines.spark.interrupts import Interrupts
 from airflow_dataloader.loader.engines.spark.java import java_home
 from airflow_dataloader.loader.engines.spark.names import CatalogNames, Names, WarehouseNames
+from airflow_dataloader.loader.engines.spark.remote import check_remote
 from airflow_dataloader.settings import Settings
 from airflow_dataloader.sources.registry import dialect_of
 
@@ -45,8 +46,10 @@ class EngineSettings:
         """Return what the process's settings and environment say.
 
         ``SPARK_REMOTE`` names a Spark Connect server, ``SPARK_DRIVER_MEMORY`` the heap of a Spark in this
-        process; on Databricks the runtime's own session is taken.
+        process; on Databricks the runtime's own session is taken. Raises ConfigurationError if the first
+        cannot be read.
         """
+        check_remote(environ)
         databricks = "DATABRICKS_RUNTIME_VERSION" in environ
         return cls(
             home=settings.home,

@@ -1,8 +1,8 @@
-"""The secrets that a command was given."""
+"""The secrets that a process was given."""
 
 from __future__ import annotations
 
-from airflow_dataloader.cli.own_secrets import all_secrets, login_secrets
+from airflow_dataloader.loader.own_secrets import all_secrets, login_secrets
 
 ENVIRONMENT = {
     "DATALOADER_CONTROL_URL": "postgresql://ann:s3cret%21@127.0.0.1:5432/dataloader",

@@ -1,19 +1,19 @@
-"""The secrets that a command was given, to be kept out of what it says."""
+"""The secrets that this process was given, to be kept out of what it says and writes down."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from airflow_dataloader.control.url import read_url
 from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.loader.engines.spark.remote import remote_secrets
 from airflow_dataloader.loader.secrets import PREFIX
 
 
 def login_secrets(environ: Mapping[str, str]) -> set[str]:
     """Return the passwords and tokens for the control database and for Spark."""
     found = {environ.get("LAKEBASE_PASSWORD", "")}
-    found |= set(re.findall(r";token=([^;]+)", environ.get("SPARK_REMOTE", "")))
+    found |= remote_secrets(environ)
     try:
         parameters = read_url(environ.get("DATALOADER_CONTROL_URL", "")).parameters
     except ConfigurationError:

@@ -1,0 +1,42 @@
+"""The address of a Spark Connect server, ``SPARK_REMOTE``. It holds a login: nothing here quotes it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import unquote
+
+from airflow_dataloader.exceptions import ConfigurationError
+
+VARIABLE = "SPARK_REMOTE"
+
+_FORM = "write sc://host:15002/;token=…, with the slash, and with %XX for each of ; = / ? # in a value"
+
+#: What Spark's client takes. Of anything else it quotes a part, or takes one of a token for something else.
+_ADDRESS = re.compile(
+    r"sc://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?"
+    # Printable ASCII but # / ; = ?
+    r"(?:/(?:;[a-z0-9._-]+=[!-\"$-.0-:<>@-~]*)*;?)?"
+)
+_PARAMETER = re.compile(r"([^;/=]+)=([^;]*)")
+
+#: Parameters that are no secret; every other one is a token, or a header that may hold one.
+_OPEN = frozenset({"session_id", "use_ssl", "user_agent", "user_id"})
+
+_HIGHEST_PORT = 65_535
+
+
+def check_remote(environ: Mapping[str, str]) -> None:
+    """Raise ConfigurationError if ``SPARK_REMOTE`` is set and cannot be read; Databricks ignores it."""
+    remote = environ.get(VARIABLE)
+    if not remote or "DATABRICKS_RUNTIME_VERSION" in environ:
+        return
+    found = _ADDRESS.fullmatch(remote)
+    if not found or int(found["port"] or 0) > _HIGHEST_PORT:
+        raise ConfigurationError(f"{VARIABLE} cannot be read.", field=VARIABLE, fix=_FORM)
+
+
+def remote_secrets(environ: Mapping[str, str]) -> set[str]:
+    """Return what ``SPARK_REMOTE`` holds that nobody may see, as it stands there and as it is meant."""
+    hidden = [value for name, value in _PARAMETER.findall(environ.get(VARIABLE, "")) if name not in _OPEN]
+    return {spelling for value in hidden for spelling in (value, unquote(value))} - {""}
