@@ -16,20 +16,25 @@ from airflow_dataloader.cli.trouble import own_settings
 from airflow_dataloader.control import migrate as schema
 from airflow_dataloader.core.scrub import scrub
 from airflow_dataloader.disk import disk_error
-from airflow_dataloader.exceptions import DataloaderError
+from airflow_dataloader.exceptions import DataloaderError, EngineFailed
 from airflow_dataloader.loader.engines.spark import jars
 from airflow_dataloader.loader.engines.spark.java import java_home
+from airflow_dataloader.loader.engines.spark.remote import check_remote
 from airflow_dataloader.loader.own_secrets import all_secrets
 
 log = logging.getLogger(__name__)
+
+#: How long a Spark server may take for a word.
+_ANSWER_SECONDS = 5.0
 
 
 @click.command()
 def doctor() -> int:
     """Say whether everything is here that a load needs.
 
-    Checks Python, Spark, Java, the jars (fetched if missing), the control database's schema and the role's
-    rights there; changes nothing else. Exit code 1 if one of them would stop a load on this machine.
+    Checks Python, Spark (the server of SPARK_REMOTE is asked), Java, the jars (fetched if missing), the control
+    database's schema and the role's rights there; changes nothing else. Exit code 1 if one of them would stop a
+    load on this machine.
     """
     checks: dict[str, Callable[[], str]] = {
         "Python": platform.python_version,
@@ -61,8 +66,18 @@ def _sentence(error: Exception) -> str:
 
 
 def _spark() -> str:
-    where = "SPARK_REMOTE is set" if os.environ.get("SPARK_REMOTE") else "runs in the loading process"
-    return f"pyspark {version('pyspark')}, {where}"
+    installed = f"pyspark {version('pyspark')}"
+    if not (remote := os.environ.get("SPARK_REMOTE")):
+        return f"{installed}, runs in the loading process"
+    check_remote(os.environ)
+    from airflow_dataloader.workspace.spark.sessions import ask_version
+
+    try:
+        ask_version(remote, seconds=_ANSWER_SECONDS)
+    except EngineFailed as error:
+        fix = "see that the server runs, and that SPARK_REMOTE holds its address and its token"
+        raise EngineFailed(error.message, field="SPARK_REMOTE", fix=fix) from error
+    return f"{installed}, the server of SPARK_REMOTE answers"
 
 
 def _jars() -> str:

@@ -58,20 +58,25 @@ def end_session(remote: str, session: str, *, seconds: float = _SECONDS) -> None
 
 def answers(remote: str, *, seconds: float = _SECONDS) -> bool:
     """Whether the server does what it is asked."""
-    session = str(uuid.uuid4())
-    version = proto.AnalyzePlanRequest.SparkVersion()
     try:
-        with _Client(with_session(remote, session), seconds) as client:
-            client.ask(
-                "AnalyzePlan",
-                proto.AnalyzePlanRequest(session_id=session, user_context=client.user, spark_version=version),
-            )
-            client.ask(
-                "ReleaseSession", proto.ReleaseSessionRequest(session_id=session, user_context=client.user)
-            )
+        ask_version(remote, seconds=seconds)
     except EngineFailed:
         return False
     return True
+
+
+def ask_version(remote: str, *, seconds: float = _SECONDS) -> None:
+    """Ask the server for its version; raise EngineFailed if it does not answer. No session stays behind."""
+    session = str(uuid.uuid4())
+    version = proto.AnalyzePlanRequest.SparkVersion()
+    with _Client(with_session(remote, session), seconds) as client:
+        client.ask(
+            "AnalyzePlan",
+            proto.AnalyzePlanRequest(session_id=session, user_context=client.user, spark_version=version),
+        )
+        client.ask(
+            "ReleaseSession", proto.ReleaseSessionRequest(session_id=session, user_context=client.user)
+        )
 
 
 class _Stumbled(EngineFailed):

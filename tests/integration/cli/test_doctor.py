@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from uuid import uuid4
@@ -10,6 +11,7 @@ import pytest
 from sqlalchemy import Engine
 
 from airflow_dataloader.cli.main import run
+from tests.integration.cli.conftest import Command
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
@@ -83,3 +85,37 @@ def test_a_control_database_that_no_load_can_work_with_is_named(
     assert re.search("FAIL  control database: .*control.installation is empty", capsys.readouterr().out)
     assert run(["db", "status"]) == 5
     assert "control.installation is empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("remote", "said"),
+    [
+        ("sc://127.0.0.1:1", "The Spark server did not answer .*refused.* Fix: see that the server runs"),
+        ("sc://127.0.0.1:1;token=c4nary", "SPARK_REMOTE cannot be read. Fix: write sc://host"),
+    ],
+)
+def test_a_spark_server_that_is_not_there_is_no_success(
+    remote: str, said: str, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATALOADER_HOME", str(home))
+    monkeypatch.setenv("SPARK_REMOTE", remote)
+    assert run(["doctor"]) == 1
+    out = capsys.readouterr().out
+    assert re.search(f"FAIL  Spark: {said}", out)
+    assert "c4nary" not in out
+
+
+def test_the_spark_server_is_asked(dataloader: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, out, _ = dataloader("doctor")
+    assert (code, re.search("ok    Spark: .*the server of SPARK_REMOTE answers", out) is not None) == (
+        0,
+        True,
+    )
+    monkeypatch.setenv("SPARK_REMOTE", f"{os.environ['SPARK_REMOTE']}x")
+    code, out, _ = dataloader("doctor")
+    assert code == 1
+    assert "FAIL  Spark: The Spark server did not answer AnalyzePlan: UNAUTHENTICATED" in out
+    code, _, error = dataloader("maintain", "--local")
+    assert code == 1
+    assert "Error: The Spark server of SPARK_REMOTE refuses the login: " in error
+    assert "Fix: correct the token in SPARK_REMOTE." in error

@@ -50,6 +50,31 @@ def test_it_starts_quietly_and_has_ended_afterwards(home: Path, tmp_path: Path) 
     assert {path.name for path in tmp_path.iterdir()} <= {"jars", "spark.log", "warehouse"}
 
 
+def test_a_spark_that_does_not_start_is_told_with_the_log_that_says_why(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "jars").symlink_to(home / "jars")
+    kept = {name: value for name, value in os.environ.items() if name != "SPARK_REMOTE"}
+    script = "from airflow_dataloader.cli.main import main; main()"
+    ran = subprocess.run(
+        [sys.executable, "-c", script, "maintain", "--local"],
+        env={
+            **kept,
+            "DATALOADER_CONTROL_URL": "postgresql://127.0.0.1:1/nobody_asks",
+            "DATALOADER_HOME": str(tmp_path),
+            "PYTHONPATH": str(Path(__file__).parents[3]),
+            "SPARK_DRIVER_MEMORY": "banana",
+        },
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert (ran.returncode, ran.stdout) == (1, "Starting Spark\n")
+    assert ran.stderr.startswith("Error: Spark failed while starting in this process: [JAVA_GATEWAY_EXITED]")
+    assert f"commands keep it in {tmp_path / 'spark.log'}" in ran.stderr
+    assert "banana" in (tmp_path / "spark.log").read_text()
+
+
 def test_a_machine_without_java_is_named_before_anything_starts(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,6 @@ Ivy knows where public jars are, and a company's mirror or a closed network's fo
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import subprocess
 import tempfile
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
 from airflow_dataloader.exceptions import ConfigurationError, EngineFailed
+from airflow_dataloader.loader.engines.spark.installed import pyspark_folder
 from airflow_dataloader.loader.engines.spark.java import java_home
 from airflow_dataloader.loader.engines.spark.manifest import Jar
 from airflow_dataloader.loader.engines.spark.trust import trust_options
@@ -36,8 +36,8 @@ def fetch(jars: Sequence[Jar], to: Path, environ: Mapping[str, str]) -> None:
 
     Raises ConfigurationError if Java, pyspark or a jar is missing, EngineFailed if the network is.
     """
+    classes = f"{pyspark_folder() / 'jars'}/*"
     java = java_home(environ)
-    classes = f"{_pyspark_folder() / 'jars'}/*"
     with tempfile.TemporaryDirectory(prefix=".ivy-", dir=to) as name:
         work = Path(name)
         (work / "ivy.xml").write_text(module(jars))
@@ -108,14 +108,6 @@ def network_options(environ: Mapping[str, str]) -> list[str]:
     return options
 
 
-def _pyspark_folder() -> Path:
-    # Looked up, not imported: importing pyspark costs half a second.
-    spec = importlib.util.find_spec("pyspark")
-    if spec is None or spec.origin is None:
-        raise ConfigurationError("pyspark is not installed.", fix="pip install 'airflow-dataloader[local]'")
-    return Path(spec.origin).parent
-
-
 def _run(command: Sequence[str], environ: Mapping[str, str]) -> None:
     try:
         ran = subprocess.run(
@@ -153,4 +145,4 @@ def failure(output: str) -> ConfigurationError | EngineFailed:
         )
     said = [line.strip(": \t") for line in output.splitlines() if line.strip() and _HINT not in line]
     last = said[-1] if said else "Ivy said nothing"
-    return EngineFailed(f"Could not fetch the jars: {last}.", fix="see to what it says, and try again.")
+    return EngineFailed(f"Could not fetch the jars: {last}.", fix="fix the reported problem, and try again.")

@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping
 from urllib.parse import unquote
 
-from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.core.scrub import scrub
+from airflow_dataloader.exceptions import ConfigurationError, DataloaderError, EngineFailed
+from airflow_dataloader.loader.engines.spark import errors
 
 VARIABLE = "SPARK_REMOTE"
 
@@ -25,6 +27,11 @@ _OPEN = frozenset({"session_id", "use_ssl", "user_agent", "user_id"})
 
 _HIGHEST_PORT = 65_535
 
+#: How gRPC shows what came of a call, and the statuses of a server that does not know the login.
+_STATUS = re.compile(r"StatusCode\.(\w+)")
+_DETAILS = re.compile(r'details = "(.*?)"$', re.MULTILINE)
+_REFUSED = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED"})
+
 
 def check_remote(environ: Mapping[str, str]) -> None:
     """Raise ConfigurationError if ``SPARK_REMOTE`` is set and cannot be read; Databricks ignores it."""
@@ -33,10 +40,36 @@ def check_remote(environ: Mapping[str, str]) -> None:
         return
     found = _ADDRESS.fullmatch(remote)
     if not found or int(found["port"] or 0) > _HIGHEST_PORT:
-        raise ConfigurationError(f"{VARIABLE} cannot be read.", field=VARIABLE, fix=_FORM)
+        raise _unreadable()
+
+
+def unusable(remote: str, error: Exception) -> DataloaderError:
+    """Return our error for what Spark's client raised when it opened its first session at ``remote``."""
+    if isinstance(error, ValueError):
+        # Its client could not send what stands in the address, and quotes it.
+        return _unreadable()
+    text = errors.report(error).text
+    status, details = _STATUS.search(text), _DETAILS.search(text)
+    said = details[1] if details else errors.translate(error, "opening a session").message
+    said = scrub(said, remote_secrets({VARIABLE: remote})).rstrip(".")
+    if status and status[1] in _REFUSED:
+        return ConfigurationError(
+            f"The Spark server of {VARIABLE} refuses the login: {said}.",
+            field=VARIABLE,
+            fix=f"correct the token in {VARIABLE}",
+        )
+    return EngineFailed(
+        f"The Spark server of {VARIABLE} does not answer: {said}.",
+        field=VARIABLE,
+        fix=f"see that it runs, and that host and port in {VARIABLE} are its own",
+    )
 
 
 def remote_secrets(environ: Mapping[str, str]) -> set[str]:
     """Return what ``SPARK_REMOTE`` holds that nobody may see, as it stands there and as it is meant."""
     hidden = [value for name, value in _PARAMETER.findall(environ.get(VARIABLE, "")) if name not in _OPEN]
     return {spelling for value in hidden for spelling in (value, unquote(value))} - {""}
+
+
+def _unreadable() -> ConfigurationError:
+    return ConfigurationError(f"{VARIABLE} cannot be read.", field=VARIABLE, fix=_FORM)

@@ -16,7 +16,6 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Self
 
@@ -25,6 +24,7 @@ import click
 from airflow_dataloader.exceptions import EngineFailed
 from airflow_dataloader.loader.engines.spark import jars
 from airflow_dataloader.loader.engines.spark.confs import local_confs
+from airflow_dataloader.loader.engines.spark.installed import pyspark_folder
 from airflow_dataloader.loader.engines.spark.java import java_home
 from airflow_dataloader.settings import Settings
 
@@ -76,7 +76,7 @@ class ServerSettings:
             "spark.log.level": "ERROR",
         }
         options = [part for name, value in confs.items() for part in ("--conf", f"{name}={value}")]
-        return [str(_spark_home() / "bin" / "spark-submit"), "--class", _CLASS, *options]
+        return [str(pyspark_folder() / "bin" / "spark-submit"), "--class", _CLASS, *options]
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
         """Return the environment of the server's process."""
@@ -84,17 +84,10 @@ class ServerSettings:
         inherited = {name: value for name, value in base.items() if name != "SPARK_REMOTE"}
         return {
             **inherited,
-            "SPARK_HOME": str(_spark_home()),
+            "SPARK_HOME": str(pyspark_folder()),
             "SPARK_LOCAL_IP": "127.0.0.1",
             "SPARK_CONNECT_AUTHENTICATE_TOKEN": self.token,
         }
-
-
-def _spark_home() -> Path:
-    spec = find_spec("pyspark")
-    if spec is None or spec.origin is None:
-        raise EngineFailed("pyspark is not installed.", fix="pip install 'airflow-dataloader[local]'")
-    return Path(spec.origin).parent
 
 
 class ConnectServer:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
 
+from airflow_dataloader.exceptions import DataloaderError, EngineFailed
 from airflow_dataloader.loader import interrupt
-from airflow_dataloader.loader.engines.spark import jars
+from airflow_dataloader.loader.engines.spark import errors, jars
 from airflow_dataloader.loader.engines.spark.confs import SESSION, insist, local_confs
 from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.engine import SparkEngine
+from airflow_dataloader.loader.engines.spark.installed import pyspark_folder
 from airflow_dataloader.loader.engines.spark.interrupts import Interrupts
 from airflow_dataloader.loader.engines.spark.java import java_home
 from airflow_dataloader.loader.engines.spark.names import CatalogNames, Names, WarehouseNames
-from airflow_dataloader.loader.engines.spark.remote import check_remote
+from airflow_dataloader.loader.engines.spark.remote import check_remote, unusable
 from airflow_dataloader.settings import Settings
 from airflow_dataloader.sources.registry import dialect_of
 
@@ -81,15 +84,26 @@ def open_engine(settings: Settings | EngineSettings) -> SparkEngine:
 def _open(settings: EngineSettings) -> tuple[SparkSession, Callable[[], None]]:
     if settings.databricks:
         return _databricks()
+    pyspark_folder()
     if settings.remote is not None:
         return _connect(settings.remote)
-    return _classic(settings)
+    try:
+        return _classic(settings)
+    except (DataloaderError, OSError):
+        raise
+    except Exception as error:
+        said = errors.translate(error, "starting in this process").message
+        log = settings.home / "spark.log"
+        fix = f"see what Java said (commands keep it in {log}); SPARK_DRIVER_MEMORY, such as 2g, is its heap"
+        raise EngineFailed(said, fix=fix) from error
 
 
 def _silence() -> None:
     # Python's Spark logs a JSON line with the whole Java stack for every SQL error, beside raising it.
     for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
         logging.getLogger(name).disabled = True
+    # Beside the error itself.
+    warnings.filterwarnings("ignore", message=r"\[RETRIES_EXCEEDED\]")
     # At DEBUG it logs every call to Java with its arguments, and so the source's password.
     logging.getLogger("py4j").setLevel(logging.INFO)
 
@@ -104,7 +118,17 @@ def _databricks() -> tuple[SparkSession, Callable[[], None]]:
 def _connect(remote: str) -> tuple[SparkSession, Callable[[], None]]:
     from airflow_dataloader.loader.engines.spark.connect import connect
 
-    spark = connect(remote)
+    try:
+        spark = connect(remote)
+    except Exception as error:
+        raise unusable(remote, error) from error
+    try:
+        # The first word to the server.
+        _ = spark.version
+    except Exception as error:
+        # Not stop(): it would wait as long again for a server that does not answer.
+        spark.client.close()
+        raise unusable(remote, error) from error
     return cast("SparkSession", spark), spark.stop
 
 

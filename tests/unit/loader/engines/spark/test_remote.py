@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from airflow_dataloader.exceptions import ConfigurationError
-from airflow_dataloader.loader.engines.spark.remote import check_remote, remote_secrets
+from airflow_dataloader.exceptions import ConfigurationError, EngineFailed
+from airflow_dataloader.loader.engines.spark.remote import check_remote, remote_secrets, unusable
+from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine
 
 
 @pytest.mark.parametrize(
@@ -65,3 +68,27 @@ def test_anything_else_is_refused_and_not_quoted(remote: str) -> None:
 )
 def test_what_its_parameters_hold_is_secret(remote: str, found: set[str]) -> None:
     assert remote_secrets({"SPARK_REMOTE": remote}) == found
+
+
+def test_a_server_that_is_not_there_is_the_address_s_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow_dataloader.loader.engines.spark import connect
+
+    monkeypatch.setattr(connect, "_RETRIES", 0)
+    with pytest.raises(EngineFailed, match=r"of SPARK_REMOTE does not answer: .*refused") as caught:
+        open_engine(EngineSettings(home=Path("/h"), remote="sc://127.0.0.1:1/;token=canary"))
+    assert "host and port in SPARK_REMOTE" in str(caught.value)
+
+
+@pytest.mark.parametrize("said", ["the token canary is unknown", ""])
+def test_a_login_that_the_server_refuses_is_named_without_it(said: str) -> None:
+    told = f'<_Inactive\n\tstatus = StatusCode.UNAUTHENTICATED\n\tdetails = "{said}"\n\tdebug = "canary"\n>'
+    error = unusable("sc://h/;token=canary", RuntimeError(told))
+    assert isinstance(error, ConfigurationError)
+    assert "refuses the login" in str(error)
+    assert "canary" not in str(error)
+
+
+def test_what_the_client_could_not_send_is_not_quoted() -> None:
+    error = unusable("sc://h/;x-key=canary%0A", ValueError("metadata was invalid: [('x-key', 'canary\\n')]"))
+    assert (type(error), error.field) == (ConfigurationError, "SPARK_REMOTE")
+    assert "canary" not in str(error)
