@@ -24,6 +24,7 @@ import click
 from airflow_dataloader.exceptions import EngineFailed
 from airflow_dataloader.loader.engines.spark import jars
 from airflow_dataloader.loader.engines.spark.confs import local_confs
+from airflow_dataloader.loader.engines.spark.cores import usable_cores
 from airflow_dataloader.loader.engines.spark.installed import pyspark_folder
 from airflow_dataloader.loader.engines.spark.java import java_home
 from airflow_dataloader.settings import Settings
@@ -166,7 +167,7 @@ def server_settings(
     return ServerSettings(
         jars=tuple(jars.present(home)),
         port=port or _free_port(),
-        cores=cores or len(os.sched_getaffinity(0)),
+        cores=cores or usable_cores(),
         memory=memory,
     )
 

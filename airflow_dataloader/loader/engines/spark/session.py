@@ -16,6 +16,7 @@ from airflow_dataloader.loader import interrupt
 from airflow_dataloader.loader.engines.spark import errors, jars
 from airflow_dataloader.loader.engines.spark.confs import SESSION, insist, local_confs
 from airflow_dataloader.loader.engines.spark.context import Context
+from airflow_dataloader.loader.engines.spark.cores import usable_cores
 from airflow_dataloader.loader.engines.spark.engine import SparkEngine
 from airflow_dataloader.loader.engines.spark.installed import pyspark_folder
 from airflow_dataloader.loader.engines.spark.interrupts import Interrupts
@@ -39,7 +40,7 @@ class EngineSettings:
     remote: str | None = field(default=None, repr=False)
     #: Whether this process runs on Databricks, where the session exists and the catalogue is Unity's.
     databricks: bool = False
-    cores: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
+    cores: int = field(default_factory=usable_cores)
     #: Heap of a JVM of ours, as Java spells it.
     memory: str = "2g"
     deletion_vectors: bool = True
