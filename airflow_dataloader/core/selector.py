@@ -56,6 +56,10 @@ class Selector:
 
 def parse(text: str) -> Selector:
     """Return the selector that ``text`` means; raise ConfigurationError saying what is wrong with it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise _wrong(text, "it holds bytes that are not UTF-8") from None
     terms = tuple(_term(word, text) for word in _split(text, " \t\n", text))
     if not terms:
         raise _wrong(text, "it selects nothing")

@@ -45,6 +45,7 @@ def test_reads(text: str, expected: list[tuple[str, tuple[str, ...]]]) -> None:
         ("name:a,,b", "has no value"),
         ('name:""', "has no value"),
         ('name:"a', "a quote is not closed"),
+        (b"name:caf\xe9".decode(errors="surrogateescape"), "bytes that are not UTF-8"),
     ],
 )
 def test_refuses_and_says_how_to_write_it(text: str, reason: str) -> None:
