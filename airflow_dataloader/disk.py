@@ -1,4 +1,4 @@
-"""What a machine says that has no room for us, as a line with its fix."""
+"""Turns a full or unwritable disk into a one-line error with a fix."""
 
 from __future__ import annotations
 

@@ -49,9 +49,9 @@ def run(namespace: argparse.Namespace) -> None:
 
 
 def use_airflow(environ: MutableMapping[str, str]) -> Trouble:
-    """Put into the environment what Airflow knows; return what keeps its settings or its database from it.
+    """Put Airflow's settings and connection into the environment; return the errors met while reading them.
 
-    Without a connection, what the environment names is what there is.
+    Without a connection, what the environment names stays.
     """
     from airflow_dataloader.hooks.settings import configured
 

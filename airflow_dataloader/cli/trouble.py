@@ -1,4 +1,4 @@
-"""What keeps a command from what is configured elsewhere: an error for those commands that need it."""
+"""Errors met while reading Airflow's settings, raised only by the commands that need them."""
 
 from __future__ import annotations
 

@@ -248,7 +248,7 @@ class EmbeddedPostgres:
         if process.returncode != 0:
             raise ConfigurationError(
                 f"initdb could not make {self._cluster}: {_last_line(output)}",
-                fix="see to what it says, and start again.",
+                fix="fix the reported problem, and start again.",
             )
         unfinished.rename(self._cluster)
 
