@@ -15,11 +15,11 @@ from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.cli.trouble import own_settings
 from airflow_dataloader.control import migrate as schema
 from airflow_dataloader.core.scrub import scrub
-from airflow_dataloader.disk import disk_error
 from airflow_dataloader.exceptions import DataloaderError, EngineFailed
 from airflow_dataloader.loader.engines.spark import jars
 from airflow_dataloader.loader.engines.spark.java import java_home
 from airflow_dataloader.loader.engines.spark.remote import check_remote
+from airflow_dataloader.loader.error_line import error_line
 from airflow_dataloader.loader.own_secrets import all_secrets
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def _passes(name: str, check: Callable[[], str]) -> bool:
         click.echo(f"ok    {name}: {check()}")
     except Exception as error:
         log.info("This is where it happened:", exc_info=True)
-        click.echo(f"FAIL  {name}: {scrub(_sentence(error), all_secrets(os.environ))}")
+        click.echo(f"FAIL  {name}: {_sentence(error)}")
         return False
     return True
 
@@ -61,8 +61,10 @@ def _passes(name: str, check: Callable[[], str]) -> bool:
 def _sentence(error: Exception) -> str:
     if isinstance(error, PackageNotFoundError):
         return f"{error.name} is not installed. Fix: pip install 'airflow-dataloader[local]'."
-    told = disk_error(error, os.environ) or error
-    return str(told) if isinstance(told, (DataloaderError, ImportError)) else f"{type(told).__name__}: {told}"
+    if (line := error_line(error, os.environ)) is not None:
+        return line.removeprefix("Error: ")
+    text = str(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
+    return scrub(text, all_secrets(os.environ))
 
 
 def _spark() -> str:

@@ -21,10 +21,10 @@ from airflow_dataloader.cli.trouble import Trouble
 from airflow_dataloader.cli.verify import verify
 from airflow_dataloader.cli.workspace import workspace
 from airflow_dataloader.core.scrub import scrub
-from airflow_dataloader.disk import disk_error
 from airflow_dataloader.exceptions import DataloaderError
 from airflow_dataloader.loader import interrupt
-from airflow_dataloader.loader.own_secrets import all_secrets, login_secrets
+from airflow_dataloader.loader.error_line import error_line
+from airflow_dataloader.loader.own_secrets import all_secrets
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,8 @@ Exit codes:
   0    done
   1    at least one load failed, or a check did not hold
   2    the command cannot be understood, or selects nothing
-  4    another load holds a row, or took it over
+  4    a row was not loaded: another load holds it or its target, or took it over, or its source
+       is paused or at its limit
   5    the control database cannot be reached, or is not migrated
   130  interrupted
 """
@@ -94,7 +95,7 @@ def run(arguments: Sequence[str] | None = None, *, prepare: Callable[[], Trouble
         _say("Interrupted.")
         return ExitCode.INTERRUPTED
     except DataloaderError as error:
-        _say(scrub(f"Error: {error}", login_secrets(os.environ)))
+        _say(_line_of(error))
         return exit_code(error)
     except Exception as bug:
         # A stranger reads a line; whoever mends it asks for more.
@@ -104,11 +105,11 @@ def run(arguments: Sequence[str] | None = None, *, prepare: Callable[[], Trouble
     return answer if isinstance(answer, int) else ExitCode.DONE
 
 
-def _line_of(bug: Exception) -> str:
-    """Return what is said of an error that nobody raised on purpose: the machine's, or a bug."""
-    if (told := disk_error(bug, os.environ)) is not None:
-        return f"Error: {told}"
-    what = scrub(f"{type(bug).__name__}: {bug}".rstrip("."), all_secrets(os.environ))
+def _line_of(error: Exception) -> str:
+    """Return what is said of an error; of one that nobody raised on purpose, that it is a bug."""
+    if (line := error_line(error, os.environ)) is not None:
+        return line
+    what = scrub(f"{type(error).__name__}: {error}".rstrip("."), all_secrets(os.environ))
     return f"Error: {what}. Fix: report what `dataloader --verbose …` says of it."
 
 
@@ -116,8 +117,16 @@ def _say(text: str) -> None:
     click.echo(text, err=True)
 
 
+def _fill_closed_streams() -> None:
+    """Let what the shell has closed (``2>&-``) lead nowhere, or else a connection would get its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+
+
 def main() -> None:
     """Entry point of the ``dataloader`` script."""
+    _fill_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A name that the terminal cannot show must not end a load.

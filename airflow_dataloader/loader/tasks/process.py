@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from sqlalchemy import Engine as ControlEngine
 
 from airflow_dataloader.control.connect import create_engine
-from airflow_dataloader.exceptions import ConfigurationError, DataloaderError
+from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.loader import interrupt
 from airflow_dataloader.loader.control_url import find_control_url
 from airflow_dataloader.loader.engines.protocol import Engine
 from airflow_dataloader.loader.engines.spark.session import open_engine
+from airflow_dataloader.loader.error_line import error_line
 from airflow_dataloader.loader.secrets import SecretChain, default_secrets
 from airflow_dataloader.settings import Settings
 
@@ -46,14 +47,17 @@ def connections() -> Iterator[Connections]:
 def run(task: Callable[[Sequence[str]], bool], arguments: Sequence[str]) -> int:
     """Run ``task`` with its arguments; return 0 if all went well, 130 if it was interrupted, else 1.
 
-    Errors are one line. Whoever cancels a run asks its process to end: by SIGINT or SIGTERM.
+    Errors are one line, bugs are raised. Whoever cancels a run asks its process to end: by SIGINT or SIGTERM.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         with interrupt.listening():
             return 0 if task(arguments) else 1
-    except DataloaderError as error:
-        print(f"Error: {error}", file=sys.stderr)
+    except Exception as error:
+        if (line := error_line(error, os.environ)) is None:
+            # A bug: its traceback in the run's log is all that there will be of it.
+            raise
+        print(line, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)

@@ -36,6 +36,8 @@ def test_what_is_missing_is_named_with_its_fix(
     monkeypatch.setenv("DATALOADER_CONTROL_URL", "postgresql://ann:s3cret@127.0.0.1:1/dataloader")
     monkeypatch.setenv("DATALOADER_HOME", str(tmp_path))
     monkeypatch.setenv("DATALOADER_IVY_SETTINGS", str(tmp_path / "nothing.xml"))
+    # A source on the same machine hides nothing of where the control database is.
+    monkeypatch.setenv("DATALOADER_SECRET_DEMO_SHOP_HOST", "127.0.0.1")
     assert run(["doctor"]) == 1
     out = capsys.readouterr().out
     assert "FAIL  jars: DATALOADER_IVY_SETTINGS is" in out

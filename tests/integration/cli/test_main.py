@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,20 @@ from airflow_dataloader.cli.main import cli, run
 from tests.factories import add_row, add_source
 
 SECRET = "s3cret/+x"
+
+#: ``dataloader``, with the start of a Java in place of a command.
+STARTS = """
+import subprocess, sys
+from pathlib import Path
+from airflow_dataloader.cli import local_engine, main
+
+def run():
+    with local_engine._stderr_to(Path(sys.argv[1])):
+        return subprocess.run(["/bin/sh", "-c", "echo said >&2"]).returncode
+
+main.run = run
+main.main()
+"""
 
 
 @pytest.fixture
@@ -131,3 +147,17 @@ def test_a_mistake_in_spark_remote_shows_no_token_anywhere(
         loads = connection.execute(text("SELECT to_jsonb(h)::text FROM control.historical_metadata AS h"))
         assert "c4nary" not in out + error + row[0]
         assert loads.all() == [], "nothing was claimed"
+
+
+def test_an_output_that_the_shell_has_closed_stops_nothing(tmp_path: Path) -> None:
+    program = ["/bin/sh", "-c", 'exec "$@" >&- 2>&-', "sh", sys.executable, "-c", STARTS]
+    assert subprocess.run([*program, tmp_path / "spark.log"], check=False, timeout=60).returncode == 0
+    assert (tmp_path / "spark.log").read_text() == "said\n"
+
+
+def test_a_selector_that_is_not_utf_8_cannot_be_understood(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["load", "--local", "-s", b"name:caf\xe9".decode(errors="surrogateescape")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(
+        "Error: Selector 'name:caf\\udce9' cannot be read: it holds bytes that are not UTF-8."
+    )

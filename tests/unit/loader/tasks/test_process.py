@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from collections.abc import Sequence
@@ -25,6 +26,17 @@ def test_a_mistake_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert run(refuse, []) == 1
     assert capsys.readouterr().err == "Error: It cannot be. Fix: do it otherwise.\n"
+
+
+def test_a_full_disk_is_one_line_and_a_bug_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    def fill(_: Sequence[str]) -> bool:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/full/disk")
+
+    assert run(fill, []) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("Error: /full/disk cannot be used: No space left on device. Fix: free space there")
+    with pytest.raises(ZeroDivisionError):
+        run(lambda _: bool(1 / 0), [])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
