@@ -119,7 +119,8 @@ def test_killed_while_it_publishes(
     delay = random.Random(number).uniform(0.01, 1.5)
     ids = bench.claim(row)
     with victim(bench, control_url, ids, moment="publishing", delay=delay, remote=remote) as dying:
-        dying.end()
+        said = dying.end()
+        assert "moment publishing\n" in said, said
     if bench.state(row).last_status != "Succeeded":
         give_up(bench, row)
     _end_well(bench, row, strategy)

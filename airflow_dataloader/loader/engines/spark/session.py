@@ -22,7 +22,7 @@ from airflow_dataloader.loader.engines.spark.installed import pyspark_folder
 from airflow_dataloader.loader.engines.spark.interrupts import Interrupts
 from airflow_dataloader.loader.engines.spark.java import java_home
 from airflow_dataloader.loader.engines.spark.names import CatalogNames, Names, WarehouseNames
-from airflow_dataloader.loader.engines.spark.remote import check_remote, unusable
+from airflow_dataloader.loader.engines.spark.remote import VARIABLE, check_remote, unusable
 from airflow_dataloader.settings import Settings
 from airflow_dataloader.sources.registry import dialect_of
 
@@ -143,6 +143,9 @@ def _classic(settings: EngineSettings) -> tuple[SparkSession, Callable[[], None]
     global _classic_open  # noqa: PLW0603  the JVM is one a process, whoever asks
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     os.environ["JAVA_HOME"] = str(java_home())
+    if os.environ.get(VARIABLE) == "":
+        # It names no server; Spark's builder takes it for one beside the master, and refuses both.
+        del os.environ[VARIABLE]
     with _classic_lock:
         builder = SparkSession.builder.appName("airflow_dataloader")
         for name, value in local_confs(
