@@ -75,7 +75,9 @@ def partitions(
 def heap_blocks(ask: Ask, relation: str, source: SourceTable) -> tuple[int, int] | None:
     """Return a plain table's pages, alone and with what it keeps out of line; None for anything else.
 
-    Views, partitioned and foreign tables have no row addresses that could be scanned in ranges. The inner
+    Views, partitioned and foreign tables have no row addresses that could be scanned in ranges, and those of
+    a table with children are of several tables: its own pages do not say how many rows a range has. (It still
+    counts as one for a while after its last child is gone.) The inner
     subquery reads nothing; it holds the table's lock to the end of the transaction, so that no rewrite of the
     table moves its rows while other connections read them.
     """
@@ -84,7 +86,8 @@ def heap_blocks(ask: Ask, relation: str, source: SourceTable) -> tuple[int, int]
         f"SELECT pg_relation_size(c.oid) / b.bytes, pg_table_size(c.oid) / b.bytes "
         f"FROM (SELECT current_setting('block_size')::int8 AS bytes) AS b, "
         f"pg_class AS c JOIN pg_am AS a ON a.oid = c.relam "
-        f"WHERE c.oid = to_regclass({literal(name)}) AND c.relkind = 'r' AND a.amname = 'heap' "
+        f"WHERE c.oid = to_regclass({literal(name)}) AND c.relkind = 'r' AND NOT c.relhassubclass "
+        f"AND a.amname = 'heap' "
         f"AND current_setting('server_version_num')::int4 >= {_TID_RANGE_SCAN} "
         f"AND NOT EXISTS (SELECT FROM (SELECT FROM {relation} LIMIT 0) AS locked)"
     )

@@ -6,10 +6,11 @@ from datetime import datetime
 
 from airflow_dataloader.sources.postgresql.quoting import literal
 
-#: Settings that decide how values are written as text, and how a query's own texts are read.
+#: Settings that decide how values are written as text, and how a query's own texts are read. Of dates, ISO
+#: says how they are written; in which order a view or query takes day, month and year stays the source's.
 STYLES = {
     "TimeZone": "UTC",
-    "DateStyle": "ISO, YMD",
+    "DateStyle": "ISO",
     "IntervalStyle": "iso_8601",
     "extra_float_digits": "3",
     "bytea_output": "hex",

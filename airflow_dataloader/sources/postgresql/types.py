@@ -64,7 +64,8 @@ def as_text(x: str) -> Keeping:
 
 def _array(x: str, base: str) -> Keeping:
     """Keep an array as JSON, which cannot say that an array does not begin at 1, nor tell its two nulls."""
-    kept = f"coalesce(replace(array_dims({x}), '[1:', '') NOT LIKE '%[%', true)"
+    # Dimensions have the collation of the elements, and LIKE knows none that takes unequal texts for equal.
+    kept = f"coalesce(replace(array_dims({x}) COLLATE \"C\", '[1:', '') NOT LIKE '%[%', true)"
     if base in _JSON_ARRAYS:
         null = f"SELECT FROM unnest({x}) AS element WHERE {_JSON_ARRAYS[base]}(element) = 'null'"
         kept += f" AND NOT EXISTS ({null})"

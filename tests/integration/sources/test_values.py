@@ -212,7 +212,7 @@ def test_texts_do_not_depend_on_the_role_s_own_settings(
     database = source_db.info.dbname
     for setting in (
         "TimeZone = 'Asia/Kathmandu'",
-        "DateStyle = 'German'",
+        "DateStyle = 'German, DMY'",
         "IntervalStyle = 'postgres_verbose'",
         "extra_float_digits = 0",
         "bytea_output = 'escape'",
@@ -221,10 +221,15 @@ def test_texts_do_not_depend_on_the_role_s_own_settings(
     source_db.execute("""
         CREATE TABLE t AS SELECT timetz '12:00+00' AS a, interval '1 day' AS b, array[0.1::float8] AS c,
                daterange('2026-01-02', null) AS d, timestamptz '2026-01-01 00:00+00' AS e,
-               array['\\x00'::bytea] AS f
+               array['\\x00'::bytea] AS f;
+        CREATE TABLE words AS SELECT '03/04/24'::text AS day;
+        CREATE VIEW days AS SELECT day::date AS day FROM words;
     """)
     with closing(open_session(endpoint_of(source_db))) as changed:
         changed.open_snapshot()
         assert read(changed, plan(changed, "t")) == [
             ("12:00:00+00", "P1D", "[0.1]", "[2026-01-02,)", 1767225600000000, '["\\\\x00"]')
         ]
+        # Day before month is the source's own order, and its view means that.
+        ((day,),) = read(changed, plan(changed, "days"))
+        assert day == 19816
