@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import dropwhile
@@ -16,6 +16,7 @@ from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.schema_change import can_take
 from airflow_dataloader.core.strategy import NullCursorPolicy
+from airflow_dataloader.exceptions import EngineFailed
 from airflow_dataloader.loader.emptying import refuse_empty_source
 from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
 from airflow_dataloader.loader.job import Job
@@ -136,6 +137,9 @@ def _resumed(job: Job, plan: Backfill) -> Progress | None:
     table = job.target
     if progress.staged:
         _drop_strange(job, progress)
+        # A load that was overtaken while it dropped may have dropped the live one's table; a fence now would
+        # give that one an empty table to go on with.
+        job.keeper.check()
         # Each time: whoever loaded a chunk may have been killed, and a fence of the target is none here.
         job.engine.fence(progress.table, job.columns, job.commit(FENCE_STEP, {}))
         table = job.engine.inspect(progress.table, job.app_id, back_to=plan.epoch)
@@ -155,13 +159,31 @@ def _drop_strange(job: Job, progress: Progress) -> None:
     """Drop the plan's staging table where it is not its own, but a lost plan's of the same number."""
     table = job.engine.inspect(progress.table, job.app_id, back_to=progress.plan.epoch)
     if table is not None and not commits_of(table, progress.plan):
+        job.keeper.check()
         job.engine.drop_stage(progress.table)
+
+
+def refuse_incomplete(job: Job, progress: Progress) -> None:
+    """Raise EngineFailed where the plan's staging table lacks a chunk that is on record.
+
+    A load that was overtaken long ago may have dropped the table under this one, and made it anew.
+    """
+    table = job.engine.inspect(progress.table, job.app_id, back_to=progress.plan.epoch)
+    plan = _patient(job, partial(control.current, job.control, job.started.config_id))
+    committed = {entry.commit.facts.get(CHUNK) for entry in commits_of(table, progress.plan)}
+    if plan is None or not _on_record(plan.chunks) <= committed:
+        what = f"Staging table {progress.table} is not as this load left it"
+        raise EngineFailed(f"{what}; the next one begins the backfill anew.")
+
+
+def _on_record(chunks: Iterable[Chunk]) -> set[int]:
+    """Return the numbers of the chunks that took a commit, as far as the control database was told."""
+    return {chunk.number for chunk in chunks if chunk.target_version is not None}
 
 
 def _is_as_left(job: Job, progress: Progress, table: Target | None, done: Mapping[int, HistoryEntry]) -> bool:
     """Return whether the table holds the chunks that are on record, nothing else, and can take more."""
-    on_record = {chunk.number for chunk in progress.plan.chunks if chunk.target_version is not None}
-    if not on_record <= done.keys():
+    if not _on_record(progress.plan.chunks) <= done.keys():
         return False
     if not done:
         return progress.staged or table is None or not table.filled

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow_dataloader.core.strategy import Strategy
 from airflow_dataloader.exceptions import EngineFailed
-from airflow_dataloader.loader.backfill import Progress, take_up
+from airflow_dataloader.loader.backfill import Progress, refuse_incomplete, take_up
 from airflow_dataloader.loader.chunks import load_chunks
 from airflow_dataloader.loader.emptying import refuse_emptying
 from airflow_dataloader.loader.engines.protocol import Stage
@@ -35,6 +35,7 @@ def _replace_target(job: Job, progress: Progress) -> None:
     waiting = job.engine.inspect(progress.table, job.app_id)
     if waiting is None:
         raise EngineFailed(f"Staging table {progress.table} vanished; the next load fills it anew.")
+    refuse_incomplete(job, progress)
     if not waiting.filled:
         refuse_emptying(job)
     if is_guarded(job):

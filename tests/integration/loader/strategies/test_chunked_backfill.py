@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -101,6 +102,39 @@ def test_a_filled_table_keeps_its_old_version_until_the_end(bench: Bench) -> Non
     assert bench.state(row).load_strategy == "incremental"
     (plan,) = plans(bench)
     assert (plan.status, plan.mode) == ("done", "staged")
+
+
+def test_a_staging_table_that_a_stale_load_made_anew_replaces_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(bench)
+    row = bench.row(**CHUNKED | {"load_strategy": "full"})
+    bench.succeed(row)
+    old = bench.target_rows()
+    bench.set(row, load_strategy="chunked_backfill")
+    bench.observer = Breaking(Moment.STAGED)
+    bench.fail(row)
+    bench.source.execute("UPDATE items SET name = 'new'")
+    fence, fences = bench.engine.fence, []
+    monkeypatch.setattr(bench.engine, "fence", lambda *given: (fences.append(given), fence(*given))[1])
+
+    class Overtaken(Breaking):
+        """Does at the moment what a load does that was frozen before it dropped a strange table."""
+
+        def reached(self, config: LoadConfig, moment: Moment) -> None:
+            try:
+                super().reached(config, moment)
+            except RuntimeError:
+                name, columns, commit = fences[-1]
+                bench.engine.drop_stage(name)
+                fence(name, columns, replace(commit, epoch=commit.epoch - 1))
+
+    bench.observer = Overtaken(Moment.CHUNKED, 2)
+    assert "is not as this load left it" in bench.fail(row).message
+    assert bench.target_rows() == old
+    bench.observer = LogObserver()
+    assert "begins anew" in bench.succeed(row).message
+    assert bench.target_rows() == bench.source_rows()
 
 
 @pytest.mark.parametrize(
