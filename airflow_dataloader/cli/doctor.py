@@ -32,9 +32,9 @@ _ANSWER_SECONDS = 5.0
 def doctor() -> int:
     """Say whether everything is here that a load needs.
 
-    Checks Python, Spark (the server of SPARK_REMOTE is asked), Java, the jars (fetched if missing), the control
-    database's schema and the role's rights there; changes nothing else. Exit code 1 if one of them would stop a
-    load on this machine.
+    Checks Python, Spark (the server of SPARK_REMOTE is asked), Java, the jars (fetched if missing), the
+    control database's schema and the role's rights there; changes nothing else. Exit code 1 if one of them
+    would stop a load on this machine.
     """
     checks: dict[str, Callable[[], str]] = {
         "Python": platform.python_version,
