@@ -48,14 +48,15 @@ class Loading:
         return self._wait(begun, deadline)
 
     def _wait(self, begun: int, deadline: Deadline) -> list[Load]:
-        told: set[int] = set()
+        # With the status: a load may end otherwise after all, where a database came back from before its end.
+        told: set[tuple[int, str]] = set()
         tries: Counter[int] = Counter()
         wanted = deadline.insist(lambda: self._on(loads.tables))
         while True:
             found = deadline.insist(lambda: self._on(lambda control: loads.newest(control, begun)))
-            ended = [load for load in found if load.over and load.id not in told]
+            ended = [load for load in found if load.over and (load.id, load.status) not in told]
             for load in ended:
-                told.add(load.id)
+                told.add((load.id, load.status))
                 tries[load.config_id] += 1
                 self._tell(load)
             again = [load for load in ended if not load.succeeded and tries[load.config_id] < MOST_TRIES]

@@ -80,6 +80,23 @@ def test_is_durable_unless_told_otherwise(folder: Path) -> None:
         assert ask(server, "SHOW synchronous_commit") == "on"
 
 
+def test_what_was_committed_outlives_a_kill_without_fsync(folder: Path, server: EmbeddedPostgres) -> None:
+    server.start()
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute("CREATE TABLE orders (id int)")
+        connection.execute("INSERT INTO orders VALUES (42)")
+        found = servers_of(folder)
+        doomed = {*found, *(child for process in found for child in process.children(recursive=True))}
+        for process in doomed:
+            process.suspend()
+        for process in doomed:
+            process.kill()
+        psutil.wait_procs(doomed)
+    server.stop()
+    with EmbeddedPostgres(folder / "postgres", fsync=False) as again:
+        assert ask(again, "SELECT id FROM orders") == 42
+
+
 def test_listens_on_loopback_only_and_wants_the_password(server: EmbeddedPostgres) -> None:
     server.start()
     listening = {

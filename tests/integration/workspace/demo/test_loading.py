@@ -43,6 +43,31 @@ def test_a_load_that_fails_is_tried_again_and_another_one_is_not(small_demo: Sma
     ]
 
 
+def test_a_load_whose_end_a_database_forgot_is_tried_again(small_demo: SmallDemo) -> None:
+    small_demo.bench.source.execute("ALTER TABLE small RENAME TO away")
+    times = iter(range(9))
+
+    def forget() -> None:
+        if next(times) != 1:
+            return
+        small_demo.bench.source.execute("ALTER TABLE away RENAME TO small")
+        with small_demo.bench.control.begin() as connection:
+            # No move that the triggers allow: the database came back from before the load's end.
+            connection.execute(text("SET LOCAL session_replication_role = replica"))
+            for table, status, name in (
+                ("historical_metadata", "load_status", "target_table"),
+                ("table_control", "last_status", "destination_table_name"),
+            ):
+                connection.execute(
+                    text(f"UPDATE control.{table} SET {status} = 'Failed' WHERE {name} = 'grows'")
+                )
+
+    small_demo.before = forget
+    loads = small_demo.loading.load()
+    assert all(load.succeeded for load in loads)
+    assert history(small_demo).count(("grows", "Failed")) == 1
+
+
 def test_one_that_keeps_failing_is_left_at_that(small_demo: SmallDemo) -> None:
     small_demo.bench.source.execute("DROP TABLE small")
     failed, succeeded = small_demo.loading.load()
