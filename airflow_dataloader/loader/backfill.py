@@ -163,15 +163,14 @@ def _drop_strange(job: Job, progress: Progress) -> None:
         job.engine.drop_stage(progress.table)
 
 
-def refuse_incomplete(job: Job, progress: Progress) -> None:
+def refuse_incomplete(job: Job, progress: Progress, waiting: Target) -> None:
     """Raise EngineFailed where the plan's staging table lacks a chunk that is on record.
 
     A load that was overtaken long ago may have dropped the table under this one, and made it anew.
     """
-    table = job.engine.inspect(progress.table, job.app_id, back_to=progress.plan.epoch)
-    plan = _patient(job, partial(control.current, job.control, job.started.config_id))
-    committed = {entry.commit.facts.get(CHUNK) for entry in commits_of(table, progress.plan)}
-    if plan is None or not _on_record(plan.chunks) <= committed:
+    current = _patient(job, partial(control.current, job.control, job.started.config_id))
+    committed = {entry.commit.facts.get(CHUNK) for entry in commits_of(waiting, progress.plan)}
+    if current is None or not _on_record(current.chunks) <= committed:
         what = f"Staging table {progress.table} is not as this load left it"
         raise EngineFailed(f"{what}; the next one begins the backfill anew.")
 

@@ -32,10 +32,10 @@ def load(job: Job) -> Outcome:
 
 
 def _replace_target(job: Job, progress: Progress) -> None:
-    waiting = job.engine.inspect(progress.table, job.app_id)
+    waiting = job.engine.inspect(progress.table, job.app_id, back_to=progress.plan.epoch)
     if waiting is None:
         raise EngineFailed(f"Staging table {progress.table} vanished; the next load fills it anew.")
-    refuse_incomplete(job, progress)
+    refuse_incomplete(job, progress, waiting)
     if not waiting.filled:
         refuse_emptying(job)
     if is_guarded(job):
