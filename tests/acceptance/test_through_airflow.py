@@ -183,9 +183,11 @@ def test_a_claim_that_is_killed_after_its_commit_gives_the_same_loads(stand: Sta
 @pytest.mark.faults
 def test_a_worker_that_is_killed_after_submission_costs_a_try(stand: Stand) -> None:
     table = submitted(stand)
-    for process in stand.airflow.tasks():
+    killed = stand.airflow.tasks()
+    for process in killed:
         process.parent().kill()
         process.kill()
+    assert killed
     table.ends_as("success")
     assert len(table.loads()) == 1
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import random
+import signal
 
 import pytest
 
-from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.run import LoadIds
 from tests.bench import Bench
 from tests.faults.accident import give_up, healthy, victim
 from tests.faults.items import change_items, make_items, row_of
-from tests.faults.victim import CLAIMED
+from tests.faults.kill_matrix import KILLS
 
 MORE = ("full", "append_only", "rolling", "check_and_load", "chunked_backfill")
 
@@ -28,12 +28,16 @@ def test_soak(bench: Bench, control_url: str, strategy: str, seed: int, accident
     chance = random.Random(f"{strategy} {seed}")
     make_items(bench)
     row = row_of(bench, strategy)
+    killed = 0
     for number in range(1, accidents + 1):
         ids = bench.claim(row)
-        _have_an_accident(bench, control_url, ids, chance)
+        # The first one never comes too late.
+        delay = 0.0 if number == 1 else chance.choice((0.0, chance.uniform(0.01, 2.0)))
+        moment = chance.choice([kill.moment for kill in KILLS if kill.strategy == strategy])
+        killed += _have_an_accident(bench, control_url, ids, moment, delay)
         if bench.state(row).last_status != "Succeeded":
             give_up(bench, row)
-        if chance.random() < 0.7:
+        if number == 1 or chance.random() < 0.7:
             change_items(bench, number, strategy=strategy)
         if strategy in {"full", "rolling"} and chance.random() < 0.3:
             bench.source.execute(f"DELETE FROM items WHERE id % 7 = {chance.randrange(7)}")
@@ -41,6 +45,7 @@ def test_soak(bench: Bench, control_url: str, strategy: str, seed: int, accident
             _catch_up(bench, row, strategy)
             bench.set(row, load_strategy=strategy)
     _catch_up(bench, row, strategy)
+    assert killed, "no accident happened"
 
 
 def _catch_up(bench: Bench, row: int, strategy: str) -> None:
@@ -50,9 +55,9 @@ def _catch_up(bench: Bench, row: int, strategy: str) -> None:
     healthy(bench, row)
 
 
-def _have_an_accident(bench: Bench, control_url: str, ids: LoadIds, chance: random.Random) -> None:
-    moment = chance.choice((CLAIMED, *Moment))
-    delay = chance.choice((0.0, chance.uniform(0.01, 2.0)))
+def _have_an_accident(bench: Bench, control_url: str, ids: LoadIds, moment: str, delay: float) -> bool:
+    """Return whether the loader died of it; a late one may find it gone."""
     print(f"load {ids.metadata_id}: killed {delay:.2f} s after {moment}")
     with victim(bench, control_url, ids, moment=moment, delay=delay) as dying:
         dying.end()
+        return dying.process.returncode == -signal.SIGKILL
