@@ -206,18 +206,6 @@ def test_types_that_somebody_made_arrive_as_text(
     assert row[4:] == ("yes", '["sad"]', '[{"a":1,"b":"x"}]', "[1.50]")
 
 
-def test_arrays_are_read_whatever_their_collation_takes_for_equal(
-    source_db: psycopg.Connection, session: SourceSession
-) -> None:
-    """Servers before 18 have no LIKE for such a collation."""
-    source_db.execute("""
-        CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
-        CREATE TABLE t (words text[] COLLATE loose);
-        INSERT INTO t VALUES ('{a,b}');
-    """)
-    assert read(session, plan(session, "t")) == [('["a","b"]',)]
-
-
 def test_texts_do_not_depend_on_the_role_s_own_settings(
     source_db: psycopg.Connection,
 ) -> None:

@@ -36,3 +36,10 @@ def test_what_nobody_knows_is_kept_as_its_text(base: str) -> None:
 def test_an_array_is_json_whatever_it_holds() -> None:
     assert rule("_int4", array=True) == ("to_json(x)::text", "string", Wire.NATIVE)
     assert rule("_shop.mood", array=True)[0] == "to_json(x)::text"
+
+
+def test_the_dimensions_of_an_array_are_compared_under_a_collation_of_ours() -> None:
+    """Servers before 18 have no LIKE under a nondeterministic one; the embedded server has no ICU at all."""
+    kept = keep(DescribedColumn(name="x", base="_text", declared="text[]", array=True), "x").kept
+    assert kept is not None
+    assert 'array_dims(x) COLLATE "C"' in kept
