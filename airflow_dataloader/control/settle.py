@@ -156,6 +156,7 @@ def succeed(
     *,
     receipt: Receipt,
     watermark: str | None,
+    committed_before: bool = False,
     strategy_after: str | None = None,
     clear_load_full: bool = False,
     staging_changed: bool = False,
@@ -163,12 +164,14 @@ def succeed(
 ) -> Settled:
     """Write Succeeded, the receipt, and what follows for the row; repeatable.
 
-    ``watermark`` None leaves ``incremental_value``. ``staging_changed``: the target's columns changed, so
+    ``watermark`` None leaves ``incremental_value``. ``committed_before``: an earlier attempt had published up
+    to it, with this row as it is. ``staging_changed``: the target's columns changed, so
     schema files are due again. Raises Fenced when the load is not this loader's any more, and ValueRefused
     where the watermark cannot be kept as it is.
     """
     refuse_unkept(watermark, "The watermark")
     snapshot = started.config.snapshot
+    reached = committed_before or receipt.target_version is not None
     values = {
         "metadata_id": started.metadata_id,
         "config_id": started.config_id,
@@ -179,7 +182,7 @@ def succeed(
         "kept_edits": KEPT_EDITS,
         "watermark": watermark,
         # Whoever published nothing only passes on what somebody else has reached, or said.
-        "watermark_of": started.config.watermark_hash if receipt.target_version is not None else None,
+        "watermark_of": started.config.watermark_hash if reached else None,
         "was_value": snapshot.get("incremental_value"),
         "strategy": strategy_after,
         "was_strategy": snapshot.get("load_strategy"),

@@ -28,8 +28,8 @@ CLOSING_STEP = STEPS_PER_EPOCH - 1
 #: Takes rows away that the source does not have any more, after whatever else the load has published.
 SCAN_STEP = STEPS_PER_EPOCH - 2
 
-#: Fact of that write.
-SCAN = "delete_scan"
+#: Fact of that write; and of one whose load had read from the beginning before, and found no row to publish.
+SCAN, NOTHING_READ = "delete_scan", "nothing_read"
 #: Facts of a backfill's commits: whose chunk it is, its number, and whether it is the last commit of all.
 BACKFILL, CHUNK, FINAL = "backfill", "chunk", "final"
 #: And when that backfill was planned: a restored control database gives a lost backfill's id out again.

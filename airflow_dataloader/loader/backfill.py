@@ -136,7 +136,13 @@ def _resumed(job: Job, plan: Backfill) -> Progress | None:
         return replace(progress, left=(), begun=True, finished=True)
     table = job.target
     if progress.staged:
-        _drop_strange(job, progress)
+        waiting = _own_stage(job, progress)
+        if waiting is not None and _is_from_later(job, waiting):
+            job.journal.remark(
+                "The backfill's staging table has seen later loads than the control database, which was "
+                "restored from a backup; the backfill begins anew."
+            )
+            return None
         # A load that was overtaken while it dropped may have dropped the live one's table; a fence now would
         # give that one an empty table to go on with.
         job.keeper.check()
@@ -155,12 +161,22 @@ def _resumed(job: Job, plan: Backfill) -> Progress | None:
     return replace(progress, left=left, begun=bool(done))
 
 
-def _drop_strange(job: Job, progress: Progress) -> None:
-    """Drop the plan's staging table where it is not its own, but a lost plan's of the same number."""
+def _own_stage(job: Job, progress: Progress) -> Target | None:
+    """Return the plan's staging table, if it is there; drop a lost plan's of the same number."""
     table = job.engine.inspect(progress.table, job.app_id, back_to=progress.plan.epoch)
-    if table is not None and not commits_of(table, progress.plan):
-        job.keeper.check()
-        job.engine.drop_stage(progress.table)
+    if table is None or commits_of(table, progress.plan):
+        return table
+    job.keeper.check()
+    job.engine.drop_stage(progress.table)
+    return None
+
+
+def _is_from_later(job: Job, table: Target) -> bool:
+    """Return whether the table has commits of an epoch that is only now given to this load.
+
+    It would skip this load's own chunks for those.
+    """
+    return any(entry.commit.epoch >= job.started.epoch for entry in table.commits)
 
 
 def refuse_incomplete(job: Job, progress: Progress, waiting: Target) -> None:

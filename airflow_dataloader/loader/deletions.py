@@ -6,9 +6,11 @@ have. Keys that it lacks are counted, and brought by no scan.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
-from airflow_dataloader.core.commit import SCAN, SCAN_STEP
+from airflow_dataloader.core.commit import NOTHING_READ, SCAN, SCAN_STEP
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.strategy import NEEDS_CURSOR, DeletePolicy, NullCursorPolicy, Strategy
 from airflow_dataloader.exceptions import EmptySource, EngineFailed, ShrinkRefused
@@ -27,9 +29,11 @@ from airflow_dataloader.loader.staging import stage_rows
 _GUARD_PERCENT = 15
 
 
-def delete_gone(job: Job) -> None:
+def delete_gone(job: Job, *, nothing_read: bool = False) -> None:
     """Delete, or mark, the rows at the target whose key the source does not have.
 
+    ``nothing_read``: the load has read from the beginning, and found no row to publish. The commit says so,
+    or the next load would take the target for one that the row's old watermark holds for.
     What the load has published stays published, whatever becomes of this. Raises EmptySource, ShrinkRefused,
     and EngineFailed where other keys arrive than there are.
     """
@@ -38,7 +42,7 @@ def delete_gone(job: Job) -> None:
         return
     marks = job.config.delete_policy is DeletePolicy.SOFT
     with job.journal.aside():
-        found, keys, written = _scan(job, marks=marks)
+        found, keys, written = _scan(job, {NOTHING_READ: True} if nothing_read else {}, marks=marks)
     # Rows without a cursor may be there from a time when they had one: at least so many are missing.
     missing = max(0, found.missing - keys.null_cursors)
     job.journal.note(
@@ -63,7 +67,7 @@ def delete_gone(job: Job) -> None:
         _count(job, written)
 
 
-def _scan(job: Job, *, marks: bool) -> tuple[KeyComparison, Stage, Written | None]:
+def _scan(job: Job, facts: Mapping[str, Any], *, marks: bool) -> tuple[KeyComparison, Stage, Written | None]:
     names = key_columns(job)
     columns = tuple(column for column in job.columns if column.name in names)
     cursor = _left_out_by(job)
@@ -80,7 +84,7 @@ def _scan(job: Job, *, marks: bool) -> tuple[KeyComparison, Stage, Written | Non
             return found, keys, None
         written = publish(
             job,
-            {SCAN: True},
+            {SCAN: True, **facts},
             lambda commit: job.engine.delete_gone(job.config.target, keys, commit, mark=marks),
             step=SCAN_STEP,
         )

@@ -64,7 +64,7 @@ def load_frozen(job: Job, window: Window, verb: Verb) -> Outcome:
         remark_on_keys(job)
         if stage.rows == 0 and not job.replaces_table:
             job.journal.note(rows_inserted=0, rows_updated=0)
-            return Outcome(watermark=window.watermark)
+            return Outcome(watermark=window.watermark, nothing_read=window.low is None)
         if job.replaces_table and stage.rows == stage.null_keys:
             refuse_emptying(job)
         if job.replaces_table:

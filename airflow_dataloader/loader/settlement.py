@@ -56,6 +56,7 @@ class Settlement:
             self.started,
             receipt=self.journal.receipt,
             watermark=outcome.watermark,
+            committed_before=outcome.committed_before,
             strategy_after=outcome.next_strategy,
             clear_load_full=outcome.load_full_done,
             staging_changed=bool(self.journal.receipt.columns_changed),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_dataloader.core.commit import CHUNK, FINAL, SCAN
+from airflow_dataloader.core.commit import CHUNK, FINAL, NOTHING_READ, SCAN
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.strategy import GOES_ON_FROM
 from airflow_dataloader.loader.engines.protocol import Target
@@ -49,14 +49,19 @@ def _why_not(config: LoadConfig, target: Target, published_epoch: int | None) ->
 
 
 def _saw_no_cursor(target: Target) -> bool:
-    """Return whether the last window that was published began at the beginning and had no end.
+    """Return whether the last window that was read began at the beginning and had no end.
 
     The row keeps the watermark that it had before; cursors that the source has been given since may all lie
-    below that. A scan for deleted rows comes after its window, and is none.
+    below that. A scan for deleted rows comes after its window, and is none; it may tell of a window that had
+    nothing to publish.
     """
-    commits = (entry.commit for entry in target.commits if entry.commit.publishes)
-    read = next((commit.facts for commit in commits if SCAN not in commit.facts), {})
-    return "watermark" in read and read["watermark"] is None
+    for entry in target.commits:
+        facts = entry.commit.facts
+        if NOTHING_READ in facts:
+            return True
+        if entry.commit.publishes and SCAN not in facts:
+            return "watermark" in facts and facts["watermark"] is None
+    return False
 
 
 def _why_another(config: LoadConfig, newest: Mapping[str, Any]) -> str | None:

@@ -141,6 +141,26 @@ def _break(*_: object) -> None:
     raise EngineFailed("The engine broke.")
 
 
+def test_chunks_of_lost_attempts_of_a_plan_are_not_gone_on_from(
+    bench: Bench, postgres: Server, copies: list[Restored]
+) -> None:
+    make_items(bench, rows=200)
+    row = row_of(bench, "incremental")
+    bench.succeed(row)
+    bench.set(row, load_strategy="chunked_backfill", chunk_size="1 hour")
+    bench.observer = Breaking(Moment.CHUNKED, 1)
+    bench.fail(row)
+    copies.append(Restored(bench, postgres))
+    bench.observer = Breaking(Moment.CHUNKED, 2)
+    bench.fail(row)
+    restored = copies[0].bench()
+    # Into the first chunk: its second commit would have an epoch that the table has seen, and be skipped.
+    restored.source.execute("INSERT INTO items VALUES (900, 'new', '2026-01-01 00:30+00')")
+    restored.observer = LogObserver()
+    assert "restored from a backup" in restored.succeed(row).message
+    healthy_after_restore(restored, row)
+
+
 def test_a_lost_load_s_commit_is_not_taken_for_that_of_the_load_with_its_number(
     bench: Bench, postgres: Server, copies: list[Restored]
 ) -> None:

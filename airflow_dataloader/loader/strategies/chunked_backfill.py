@@ -27,6 +27,7 @@ def load(job: Job) -> Outcome:
     return Outcome(
         watermark=progress.plan.watermark,
         load_full_done=job.config.load_full,
+        committed_before=progress.finished,
         next_strategy=Strategy.INCREMENTAL,
     )
 
@@ -41,9 +42,10 @@ def _replace_target(job: Job, progress: Progress) -> None:
     if is_guarded(job):
         refuse_shrinking(job, job.engine.count(progress.table))
     stage = Stage(name=progress.table, columns=job.columns, rows=0)
-    publish(
-        job,
-        progress.facts(None),
-        lambda commit: replace_table(job, stage, commit),
-        step=len(progress.plan.chunks) + 1,
-    )
+    with job.journal.without_source():
+        publish(
+            job,
+            progress.facts(None),
+            lambda commit: replace_table(job, stage, commit),
+            step=len(progress.plan.chunks) + 1,
+        )

@@ -13,5 +13,10 @@ class Outcome:
     watermark: str | None = None
     #: The load replaced the table as ``load_full`` asked, so the flag is done with.
     load_full_done: bool = False
+    #: An earlier attempt had committed all that this load is about, so that it published nothing itself.
+    committed_before: bool = False
+    #: It read from the beginning and found no row to publish: the row's old watermark does not hold for the
+    #: target as it is.
+    nothing_read: bool = False
     #: Strategy from now on, where a load ends its own.
     next_strategy: str | None = None

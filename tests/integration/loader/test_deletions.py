@@ -12,6 +12,7 @@ from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.loader.observer import LogObserver, Moment
 from airflow_dataloader.loader.settlement import Result
 from tests.bench import Bench
+from tests.integration.loader.test_watermark import spark_sql
 
 SCANNED = {
     "load_strategy": "incremental",
@@ -287,4 +288,19 @@ def test_after_a_scan_an_unchanged_source_is_still_unchanged(bench: Bench) -> No
     assert bench.succeed(row).message == "no changes"
     assert scan(bench, row).receipt.rows_deleted == 1
     assert bench.succeed(row).message == "no changes"
+    assert bench.target_rows() == bench.source_rows()
+
+
+def test_a_scan_after_a_window_without_rows_does_not_hide_that_the_target_was_restored(bench: Bench) -> None:
+    row = make(bench, null_cursor_policy="exclude", empty_source_policy="allow")
+    bench.source.execute("UPDATE items SET name = 'changed', at = at + 100 WHERE id <= 5")
+    bench.succeed(row)
+    spark_sql(bench, f"RESTORE TABLE {{}} TO VERSION AS OF {bench.history(row)[0].target_version}")
+    cursors = dict(bench.source.execute("SELECT id, at FROM items").fetchall())
+    bench.source.execute("DELETE FROM items WHERE id = 40")
+    bench.source.execute("UPDATE items SET at = NULL")
+    assert scan(bench, row).receipt.rows_deleted == 1
+    for number, at in cursors.items():
+        bench.source.execute("UPDATE items SET at = %s WHERE id = %s", (at - 50, number))
+    assert "No row had a cursor" in bench.succeed(row).message
     assert bench.target_rows() == bench.source_rows()

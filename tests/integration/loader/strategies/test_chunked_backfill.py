@@ -351,6 +351,18 @@ def test_a_source_that_was_emptied_meanwhile_replaces_nothing(bench: Bench) -> N
     assert bench.target_rows() == bench.source_rows()
 
 
+def test_an_end_that_was_there_already_gives_no_person_s_word(bench: Bench) -> None:
+    make(bench)
+    row = bench.row(**CHUNKED)
+    bench.observer = Breaking(Moment.PUBLISHED, 5)
+    bench.fail(row)
+    bench.observer = LogObserver()
+    # So that the repair moves no watermark: the strategy itself does.
+    bench.set(row, incremental_value="2020-01-01 00:00:00+00")
+    assert "last commit was there already" in bench.succeed(row).message
+    assert bench.state(row).watermark_of is not None
+
+
 def test_load_full_asked_for_between_two_attempts_begins_anew(bench: Bench) -> None:
     make(bench)
     row = bench.row(**CHUNKED)
