@@ -31,6 +31,8 @@ class Journal:
     def __init__(self) -> None:
         self.phase = Phase.START
         self.receipt = Receipt()
+        #: Whether the load may be waiting for its source.
+        self.needs_source = True
 
     def note(self, **counted: Any) -> None:
         """Write what was counted into the receipt."""
@@ -61,6 +63,15 @@ class Journal:
             self.receipt = replace(
                 before, notes=now.notes, seconds=now.seconds, target_version=now.target_version
             )
+
+    @contextmanager
+    def without_source(self) -> Iterator[None]:
+        """Tell that the enclosed part works with what the load has read, and asks the source nothing."""
+        self.needs_source, outer = False, self.needs_source
+        try:
+            yield
+        finally:
+            self.needs_source = outer
 
     @contextmanager
     def during(self, phase: Phase) -> Iterator[None]:

@@ -77,7 +77,7 @@ def _run_started(worker: Worker, started: Started) -> Result:
         started.nonce,
         lease_seconds=round(worker.times.lease),
     )
-    watchdog = Watchdog(pause=worker.times.beat)
+    watchdog = Watchdog(pause=worker.times.beat, waits=lambda: journal.needs_source)
     keeper = LeaseKeeper(
         lambda progressed: beat(progressed=progressed),
         progressed=watchdog.moved,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from airflow_dataloader.exceptions import DataloaderError, SourceUnavailable
@@ -17,11 +17,12 @@ class Watchdog:
     """Looks at the source every few seconds, from a thread of its own: a look that hangs is no movement.
 
     A load that waits for nothing of the source moves by definition: what the engine does with the rows that
-    it has is limited by the row's maximum runtime alone.
+    it has is limited by the row's maximum runtime alone. ``waits`` tells whether it waits for something now.
     """
 
-    def __init__(self, *, pause: float) -> None:
+    def __init__(self, *, pause: float, waits: Callable[[], bool]) -> None:
         self._pause = pause
+        self._waits = waits
         self._moved = True
         self._session: SourceSession | None = None
         self._ended = threading.Event()
@@ -41,7 +42,7 @@ class Watchdog:
 
     def moved(self) -> bool:
         """Return whether there was movement since the last call."""
-        moved, self._moved = self._moved or self._session is None, False
+        moved, self._moved = self._moved or self._session is None or not self._waits(), False
         return moved
 
     def abandon(self) -> None:

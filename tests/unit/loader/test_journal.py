@@ -65,3 +65,12 @@ def test_what_is_done_aside_leaves_its_remarks_and_its_commit() -> None:
 def _break_after(journal: Journal) -> None:
     journal.note(rows_read=1, null_keys=2)
     raise RuntimeError("disk full")
+
+
+def test_the_source_is_needed_again_after_a_part_without_it() -> None:
+    journal = Journal()
+    with pytest.raises(RuntimeError), journal.without_source():
+        _break_after(journal)
+    with journal.without_source():
+        assert not journal.needs_source
+    assert journal.needs_source

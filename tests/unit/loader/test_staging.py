@@ -65,6 +65,13 @@ def test_a_stage_is_removed_when_the_load_breaks() -> None:
     assert not shelf.stages
 
 
+def test_the_source_is_needed_until_the_rows_are_there() -> None:
+    load = job(engine=Shelf(5))
+    with stage_rows(load, plan(load), DEDUP):
+        assert not load.journal.needs_source
+    assert load.journal.needs_source
+
+
 def test_a_stage_that_stays_does_not_spoil_the_load() -> None:
     load = job(engine=Shelf(5, stubborn=True))
     with stage_rows(load, plan(load), DEDUP) as stage:

@@ -37,7 +37,7 @@ class Source:
 
 def moved_after_a_while(source: Source) -> bool:
     """Return whether anything moves once the first looks are past."""
-    watchdog = Watchdog(pause=0.005)
+    watchdog = Watchdog(pause=0.005, waits=lambda: True)
     with watchdog.watching(cast("SourceSession", source)):
         for _ in range(4):
             assert source.looks.acquire(timeout=20)
@@ -63,6 +63,15 @@ def test_movement(shown: list[Any], moves: bool) -> None:
     assert moved_after_a_while(Source(*shown)) is moves
 
 
+def test_a_source_that_does_not_answer_ends_nothing_while_nothing_is_asked_of_it() -> None:
+    source = Source(SourceUnavailable("It does not answer."))
+    watchdog = Watchdog(pause=0.005, waits=lambda: False)
+    with watchdog.watching(cast("SourceSession", source)):
+        for _ in range(4):
+            assert source.looks.acquire(timeout=20)
+            assert watchdog.moved()
+
+
 def test_a_look_that_hangs_is_no_movement() -> None:
     hold, reached = threading.Event(), threading.Event()
 
@@ -72,7 +81,7 @@ def test_a_look_that_hangs_is_no_movement() -> None:
             assert hold.wait(20)
             return BUSY
 
-    watchdog = Watchdog(pause=0.005)
+    watchdog = Watchdog(pause=0.005, waits=lambda: True)
     with watchdog.watching(cast("SourceSession", Hanging(None))):
         assert reached.wait(20)
         watchdog.moved()
@@ -81,14 +90,14 @@ def test_a_look_that_hangs_is_no_movement() -> None:
 
 
 def test_without_a_source_to_wait_for_a_load_moves() -> None:
-    watchdog = Watchdog(pause=0.005)
+    watchdog = Watchdog(pause=0.005, waits=lambda: True)
     assert watchdog.moved()
     assert watchdog.moved()
     watchdog.abandon()
 
 
 def test_abandoning_reaches_the_session_that_is_watched() -> None:
-    source, watchdog = Source(IDLE), Watchdog(pause=60)
+    source, watchdog = Source(IDLE), Watchdog(pause=60, waits=lambda: True)
     with watchdog.watching(cast("SourceSession", source)):
         watchdog.abandon()
     assert source.abandoned
