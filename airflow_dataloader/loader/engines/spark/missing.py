@@ -10,19 +10,23 @@ from airflow_dataloader.loader.engines.spark import history, tables
 from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.dedup import best_rows, rank_column
 from airflow_dataloader.loader.engines.spark.evolve import allow, needed_properties
+from airflow_dataloader.loader.engines.spark.filled_later import WholeRows, refuse_doubles
 from airflow_dataloader.loader.engines.spark.names import Location
 from airflow_dataloader.loader.engines.spark.publish import identity_options
 from airflow_dataloader.loader.engines.spark.span import between, extremes
 from airflow_dataloader.loader.engines.spark.sql import same_keys, select
 from airflow_dataloader.loader.engines.spark.stamp import stamped
-from airflow_dataloader.loader.engines.spark.types import Fit, fit, identity
+from airflow_dataloader.loader.engines.spark.types import Fit, fit
 from airflow_dataloader.loader.engines.spark.write import execute
 
 
 def append_missing(
     context: Context, target: TargetName, stage: Stage, commit: Commit, dedup: Deduplication
 ) -> Written:
-    """Append the stage's rows that the target lacks. Raises SchemaRefused where a column does not fit."""
+    """Append the stage's rows that the target lacks.
+
+    Raises SchemaRefused where a column does not fit, or whole rows cannot be told by their columns any more.
+    """
     spark, location, source = context.spark, context.names.locate(target), context.names.locate(stage.name)
     types = tables.existing_types(spark, location, target, "the append")
     fitted = fit(stage.columns, types)
@@ -31,7 +35,10 @@ def append_missing(
     if dedup.keys:
         text = missing_keys_sql(location, source, stage, dedup, fitted=fitted, narrowed=narrowed)
     else:
-        text = missing_rows_sql(location, source, stage, fitted=fitted, narrowed=narrowed)
+        whole = WholeRows(target=location, source=source, stage=stage, fitted=fitted, narrowed=narrowed)
+        if whole.comparable:
+            refuse_doubles(context, whole, dedup.cursor, rows)
+        text = missing_rows_sql(whole)
     text = stamped(text, commit.stamp)
     allow(spark, location, needed_properties(fitted, types))
 
@@ -63,7 +70,8 @@ def _measure(
     kind = fitted.types[column] if column and column not in fitted.added else ""
     count = f"COUNT(DISTINCT {keys})" if keys else "COUNT(1)"
     asked = [count, *extremes(column, kind)]
-    (row,) = context.spark.sql(select(", ".join(asked), _items(source, stage, fitted))).collect()
+    items = select(", ".join(fitted.select(column) for column in stage.columns), source.sql)
+    (row,) = context.spark.sql(select(", ".join(asked), items)).collect()
     if len(asked) == 1:
         return int(row[0]), "TRUE"
     narrowed = between(column, kind, row[1], row[2])
@@ -81,41 +89,21 @@ def missing_keys_sql(
     return select("s.*", f"({best}) s LEFT ANTI JOIN ({held}) h ON {on}")
 
 
-def missing_rows_sql(target: Location, source: Location, stage: Stage, *, fitted: Fit, narrowed: str) -> str:
+def missing_rows_sql(rows: WholeRows) -> str:
     """Return the query of the staged rows beyond the number of equal ones that the target holds.
 
-    Equal means: in every column that both have. Among equal rows those with NULL in the new columns count as
-    the ones that are held.
+    Equal means: in every column of the stage; a row of the target has NULL in one that only comes.
     """
-    both = [column.name for column in stage.columns if column.name not in fitted.added]
-    if not both:
-        return _items(source, stage, fitted)
-    number = rank_column(stage.columns)
-    alike = ", ".join(_identity(name, fitted) for name in both)
-    order = ", ".join(f"{_identity(name, fitted)} NULLS FIRST" for name in [*sorted(fitted.added), *both])
-    place = f"ROW_NUMBER() OVER (PARTITION BY {alike} ORDER BY {order}) AS {number}"
-    numbered = select(f"*, {place}", _items(source, stage, fitted))
-    theirs = ", ".join(f"{_held(name, fitted)} AS c{index}" for index, name in enumerate(both))
-    groups = ", ".join(f"c{index}" for index in range(len(both)))
-    held = select(f"{groups}, COUNT(1) AS n", select(theirs, target.sql, narrowed)) + f" GROUP BY {groups}"
-    on = " AND ".join(f"{_identity(name, fitted, 's.')} <=> h.c{index}" for index, name in enumerate(both))
-    columns = ", ".join(f"s.{quoted(column.name)}" for column in stage.columns)
-    joined = f"({numbered}) s LEFT JOIN ({held}) h ON {on}"
+    if not rows.comparable:
+        return rows.items()
+    number = rank_column(rows.stage.columns)
+    alike = ", ".join(rows.staged(name) for name in rows.columns)
+    place = f"ROW_NUMBER() OVER (PARTITION BY {alike} ORDER BY {alike}) AS {number}"
+    numbered = select(f"*, {place}", rows.items())
+    on = " AND ".join(f"{rows.staged(name, 's.')} <=> h.c{index}" for index, name in enumerate(rows.columns))
+    columns = ", ".join(f"s.{quoted(name)}" for name in rows.columns)
+    joined = f"({numbered}) s LEFT JOIN ({rows.held(rows.columns)}) h ON {on}"
     return select(columns, joined, f"s.{number} > COALESCE(h.n, 0)")
-
-
-def _items(source: Location, stage: Stage, fitted: Fit) -> str:
-    """Return the query of all staged rows, in the types that the target has."""
-    return select(", ".join(fitted.select(column) for column in stage.columns), source.sql)
-
-
-def _identity(name: str, fitted: Fit, qualifier: str = "") -> str:
-    return identity(f"{qualifier}{quoted(name)}", fitted.types[name])
-
-
-def _held(name: str, fitted: Fit) -> str:
-    """Return a target's column in the type in which it is compared, so that equal values are identical."""
-    return identity(fitted.held(name), fitted.types[name])
 
 
 def _refuse_new_keys(dedup: Deduplication, fitted: Fit) -> None:

@@ -98,3 +98,49 @@ def test_a_new_column_is_added(bench: Bench) -> None:
     bench.source.execute("INSERT INTO items VALUES (2, 'two', '2026-01-01 10:05:00+00', 'red')")
     bench.succeed(row)
     assert bench.target_rows() == bench.source_rows()
+
+
+@pytest.mark.parametrize(
+    "moment", ["as the column comes", "later, at the bound", "later, from the beginning"]
+)
+def test_whole_rows_that_a_column_with_a_default_makes_others_are_not_doubled(
+    bench: Bench, moment: str
+) -> None:
+    bench.source.execute(EVENTS)
+    add(bench, 1, "one", "2026-01-01 10:00:00+00")
+    add(bench, 2, None, "2026-01-01 10:00:00+00")
+    row = append_only(bench, lookback="0 seconds")
+    bench.succeed(row)
+    if moment == "as the column comes":
+        bench.source.execute("ALTER TABLE items ADD points integer DEFAULT 0")
+    else:
+        # The target has the column before the source fills it.
+        bench.source.execute("ALTER TABLE items ADD points integer")
+        add_with_points(bench, 3)
+        bench.succeed(row)
+        bench.source.execute("UPDATE items SET points = 0")
+        if moment == "later, from the beginning":
+            bench.set(row, query="SELECT * FROM items WHERE id >= 0")
+    before = bench.target_rows()
+    failed = bench.fail(row)
+    assert "points" in failed.message
+    assert "load_full" in failed.message
+    assert bench.target_rows() == before
+    bench.set(row, load_full="true")
+    bench.succeed(row)
+    assert bench.target_rows() == bench.source_rows()
+
+
+def add_with_points(bench: Bench, number: int) -> None:
+    bench.source.execute("INSERT INTO items VALUES (%s, 'late', '2026-01-01 10:01:00+00', NULL)", (number,))
+
+
+def test_a_row_that_differs_from_a_held_one_in_a_value_that_that_lacks_is_added(bench: Bench) -> None:
+    bench.source.execute(EVENTS)
+    add(bench, 1, None, "2026-01-01 10:00:00+00")
+    row = append_only(bench)
+    bench.succeed(row)
+    for name in ("one", None):
+        add(bench, 1, name, "2026-01-01 10:00:00+00")
+    assert bench.succeed(row).receipt.rows_inserted == 2
+    assert bench.target_rows() == bench.source_rows()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.plan import PlannedColumn, Wire
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage
+from airflow_dataloader.loader.engines.spark.filled_later import WholeRows
 from airflow_dataloader.loader.engines.spark.missing import missing_keys_sql, missing_rows_sql
 from airflow_dataloader.loader.engines.spark.names import Location
 from airflow_dataloader.loader.engines.spark.types import fit
@@ -18,6 +19,11 @@ def stage(**columns: str) -> Stage:
         for name, kind in columns.items()
     )
     return Stage(name=TargetName(catalog="c", schema="s", table="_adl_stage_1"), columns=planned, rows=0)
+
+
+def rows(staged: Stage, target: dict[str, str]) -> WholeRows:
+    fitted = fit(staged.columns, target)
+    return WholeRows(target=TARGET, source=SOURCE, stage=staged, fitted=fitted, narrowed="TRUE")
 
 
 def test_only_the_keys_of_a_range_are_read_from_the_target() -> None:
@@ -36,18 +42,17 @@ def test_only_the_keys_of_a_range_are_read_from_the_target() -> None:
     )
 
 
-def test_rows_are_compared_over_the_columns_that_both_have() -> None:
-    staged = stage(at="int", more="int", x="double")
-    fitted = fit(staged.columns, {"at": "int", "x": "float", "gone": "int"})
-    text = missing_rows_sql(TARGET, SOURCE, staged, fitted=fitted, narrowed="TRUE")
-    assert "PARTITION BY `at`, CAST(`x` AS STRING) ORDER BY `more` NULLS FIRST" in text
-    assert "SELECT `at` AS c0, CAST(CAST(`x` AS double) AS STRING) AS c1 FROM `t`" in text
-    assert "ON s.`at` <=> h.c0 AND CAST(s.`x` AS STRING) <=> h.c1" in text
+def test_rows_are_compared_as_wholes_a_column_that_only_comes_as_null() -> None:
+    text = missing_rows_sql(
+        rows(stage(at="int", more="int", x="double"), {"at": "int", "x": "float", "gone": "int"})
+    )
+    assert "PARTITION BY `at`, `more`, CAST(`x` AS STRING)" in text
+    assert (
+        "SELECT `at` AS c0, CAST(NULL AS int) AS c1, CAST(CAST(`x` AS double) AS STRING) AS c2 FROM `t`"
+        in text
+    )
+    assert "ON s.`at` <=> h.c0 AND s.`more` <=> h.c1 AND CAST(s.`x` AS STRING) <=> h.c2" in text
 
 
 def test_a_target_without_a_common_column_holds_none_of_the_rows() -> None:
-    staged = stage(at="int")
-    text = missing_rows_sql(
-        TARGET, SOURCE, staged, fitted=fit(staged.columns, {"other": "int"}), narrowed="TRUE"
-    )
-    assert text == "SELECT `at` FROM `s`"
+    assert missing_rows_sql(rows(stage(at="int"), {"other": "int"})) == "SELECT `at` FROM `s`"
