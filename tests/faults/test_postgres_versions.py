@@ -28,7 +28,8 @@ def test_the_same_tests_pass_on_an_older_server(major: int) -> None:
     assert f" {major}." in said.stdout
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", "-m", "not faults", "-p", "no:cacheprovider", "-q", *SUITE],
-        env={**os.environ, VARIABLE: str(folder)},
+        # Its own libpq, which its modules for foreign tables and standbys would look for in the system.
+        env={**os.environ, VARIABLE: str(folder), "LD_LIBRARY_PATH": str(folder.with_name("lib"))},
         cwd=ROOT,
         check=False,
         capture_output=True,
