@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -30,8 +31,10 @@ def _checked(stand: Stand) -> Iterator[None]:
 
 
 def test_a_triggerer_that_is_killed_is_replaced_and_nothing_is_lost(stand: Stand) -> None:
-    tables = [stand.table() for _ in range(2)]
-    with tables[0].held(), tables[1].held():
+    tables = [stand.table() for _ in range(5)]
+    with ExitStack() as held:
+        for table in tables:
+            held.enter_context(table.held())
         stand.airflow.run()
         for table in tables:
             table.deferred()

@@ -107,6 +107,17 @@ def test_nothing_of_a_row_is_ever_rendered(
     connections.define("canary", conn_type="generic", password=SECRET)
     bench.source.execute(f'CREATE SCHEMA "{TEMPLATE}"')
     bench.source.execute(f'CREATE TABLE "{TEMPLATE}"."{TEMPLATE}" AS SELECT 1 AS "{TEMPLATE}"')
+    asking = bench.row(
+        next_load_date_time=LONG_AGO,
+        priority=1,
+        load_strategy="full",
+        query=f"SELECT '{TEMPLATE}' AS said",
+        destination_table_name="asked",
+        incremental_value=TEMPLATE,
+        rolling_column=TEMPLATE,
+        lower_bound=TEMPLATE,
+        upper_bound=TEMPLATE,
+    )
     config_id = bench.row(
         next_load_date_time=LONG_AGO,
         source_table_schema=TEMPLATE,
@@ -122,11 +133,13 @@ def test_nothing_of_a_row_is_ever_rendered(
         last_status_message=TEMPLATE,
     )
     run = dag().test()
-    (task,) = [ti for ti in run.get_task_instances() if ti.task_id == "load"]
-    assert TEMPLATE in task.rendered_map_index
+    tasks = {ti.map_index: ti for ti in run.get_task_instances() if ti.task_id == "load"}
+    assert {index: str(ti.state) for index, ti in tasks.items()} == {0: "success", 1: "success"}
+    assert TEMPLATE in tasks[1].rendered_map_index
+    assert bench.target_rows("asked") == {(TEMPLATE,): 1}
     pushed = xcoms(run)
-    assert TEMPLATE in pushed["claim", -1, "return_value"][0]["label"]
-    (submitted,) = workspace.runs()
-    (load,) = bench.history(config_id)
-    for text in (pushed, submitted, load, bench.state(config_id), task.rendered_map_index, caplog.text):
+    assert TEMPLATE in pushed["claim", -1, "return_value"][1]["label"]
+    shown = [ti.rendered_map_index for ti in tasks.values()]
+    kept = [(bench.history(row), bench.state(row)) for row in (asking, config_id)]
+    for text in (pushed, workspace.runs(), kept, shown, caplog.text):
         assert SECRET not in str(text)
