@@ -37,6 +37,7 @@ def decide_schema(job: Job) -> None:
         note_columns(job, held)
     _note_one_sided(job)
     if not replaces:
+        _note_added(job)
         _note_come_back(job)
 
 
@@ -159,6 +160,16 @@ def _note_one_sided(job: Job) -> None:
         job.journal.remark(f"New at the source, and not loaded (schema_policy): {', '.join(ignored)}.")
     if set(gone) - set(last.get("columns_gone", ())):
         job.journal.remark(f"Gone at the source, and NULL in new rows: {', '.join(gone)}.")
+
+
+def _note_added(job: Job) -> None:
+    """Say what the target's rows have in columns that only come with this load."""
+    if job.schema.added:
+        names = ", ".join(column.name for column in job.schema.added)
+        job.journal.remark(
+            f"Rows that no load writes have NULL in {names}. If they have values at the source, as after a "
+            "column with a default, set load_full = 'true' on the row."
+        )
 
 
 def _note_come_back(job: Job) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from airflow_dataloader.control import lease
 from airflow_dataloader.core.config import LoadConfig
+from airflow_dataloader.core.strategy import REPLACES
 from airflow_dataloader.loader.engines.spark.engine import SparkEngine
 from airflow_dataloader.loader.observer import LogObserver, Moment
 from tests.bench import Bench
@@ -87,6 +88,8 @@ def test_ignore_freeze_and_evolve_one_after_another(bench: Bench, strategy: str)
     assert columns(bench) == evolved.receipt.columns == COLUMNS | {"id": "bigint", "colour": "string"}
     assert bench.target_rows() == bench.source_rows()
     assert "colour string added, id int became bigint" in evolved.message
+    replaced = STRATEGIES[strategy]["load_strategy"] in REPLACES or strategy == "rolling"
+    assert ("NULL in colour" in evolved.message) is not replaced
     assert bench.state(row).staging_model_processed is False
 
 
