@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 import sys
 import threading
@@ -19,6 +20,7 @@ from airflow_dataloader.cli.trouble import check_control, own_settings
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.loader.own_secrets import all_secrets
 from airflow_dataloader.workspace.home import WorkspaceHome
+from airflow_dataloader.workspace.own_machine import around_proxies
 from airflow_dataloader.workspace.secret_store import SecretFile, not_utf8
 from airflow_dataloader.workspace.spark.protocol import Spark, SparkServer
 
@@ -34,6 +36,13 @@ and all that it started.
 _MIB = 1024 * 1024
 
 
+def _memory(_context: click.Context, _option: click.Parameter, text: str) -> str:
+    """Return the text if Java takes it for a size."""
+    if not re.fullmatch(r"[1-9][0-9]*[kKmMgGtT]", text):
+        raise click.BadParameter(f"{text!r} is no size: a whole number and k, m, g or t, such as 2g.")
+    return text
+
+
 @click.group(invoke_without_command=True, help=_HELP)
 @click.option(
     "--port",
@@ -47,7 +56,13 @@ _MIB = 1024 * 1024
     type=click.IntRange(1),
     help="Runs at a time; others wait. Default: 2, or the number of cores.",
 )
-@click.option("--spark-memory", default="2g", show_default=True, help="Heap of a Spark server of its own.")
+@click.option(
+    "--spark-memory",
+    default="2g",
+    show_default=True,
+    callback=_memory,
+    help="Heap of a Spark server of its own.",
+)
 @click.option(
     "--spark-limit",
     type=click.IntRange(512),
@@ -75,6 +90,8 @@ def workspace(
     check_control()
     check_engine(settings)
     serve = _serving()
+    # What runs here asks this machine, and its runs inherit that.
+    os.environ.update(around_proxies(os.environ))
     chosen = serve.WorkspaceSettings(
         home=settings.home,
         port=port,

@@ -22,8 +22,9 @@ def build_dags(
 ) -> None:
     """Put every DAG of this package into ``namespace``, a DAG file's ``globals()``.
 
-    The options are for the second of two: another control database or workspace, and a name of one's own for
-    the load DAG, which those of the others then begin with.
+    The options are for the second of two: another workspace and its control database, and a name of one's own
+    for the load DAG, which those of the others then begin with. A loader finds its control database in its
+    cluster's environment, so that each control database needs a workspace of its own, and one load DAG.
     """
     loading = load_dag(
         dag_id=dag_id or load.DAG_ID,

@@ -107,6 +107,8 @@ class MaintainOperator(DatabricksSubmitRunOperator):
         # Both of Airflow's classes for it have what is asked here.
         task: Any = context["ti"]
         run: Any = context["dag_run"]
-        # Not the number of tries, nor a date: a task that is cleared while it runs keeps both.
-        names = (base_url(), task.dag_id, task.run_id, task.task_id, run.clear_number or 0)
+        # Not the number of tries, nor a date alone: a task that is cleared while it runs keeps both. The date
+        # is there for another Airflow at the same workspace, whose names may all be the same.
+        begun = run.start_date.isoformat() if run.start_date else None
+        names = (base_url(), task.dag_id, task.run_id, task.task_id, run.clear_number or 0, begun)
         return f"adl-maintain-{hashlib.sha256(json.dumps(names).encode()).hexdigest()[:40]}"

@@ -25,6 +25,9 @@ from airflow_dataloader.triggers.threads import in_thread
 #: Seconds that ``on_kill`` goes on trying; Airflow gives it 30 by default.
 _KILL_PATIENCE = 25.0
 
+#: Seconds that a look waits for its answer. It looks again.
+_LOOK_PATIENCE = 20
+
 #: Seconds that it waits for the answer to one request for a run's end.
 _CANCEL_PATIENCE = 10
 
@@ -115,7 +118,9 @@ class LoadTrigger(BaseTrigger):
         failures = 0
         while True:
             try:
-                async with DatabricksHook(self.databricks_conn_id, retry_limit=1) as hook:
+                async with DatabricksHook(
+                    self.databricks_conn_id, retry_limit=1, timeout_seconds=_LOOK_PATIENCE
+                ) as hook:
                     while True:
                         if (facts := await self._look(hook)) is not None:
                             return facts

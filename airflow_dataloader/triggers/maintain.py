@@ -10,8 +10,15 @@ from typing import Any, Self
 from airflow.providers.databricks.triggers.databricks import DatabricksExecutionTrigger
 from airflow.triggers.base import TriggerEvent
 
+from airflow_dataloader.triggers.backoff import backoff, worth_a_line
 from airflow_dataloader.triggers.hold import hold
 from airflow_dataloader.triggers.kill import TaskAddress, states_of, waits_on
+
+#: Seconds that the API may fail without a break, beyond the provider's own tries of each question.
+_PATIENCE = 900.0
+
+#: A look at the run that lasted for so many seconds had answers.
+_ANSWERED = 60.0
 
 
 class MaintainTrigger(DatabricksExecutionTrigger):
@@ -40,11 +47,26 @@ class MaintainTrigger(DatabricksExecutionTrigger):
         }
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield one event: how the run ended."""
-        begun = asyncio.get_running_loop().time()
-        async for event in super().run():
-            await hold(self.hold_seconds, begun)
-            yield event
+        """Yield one event: how the run ended. Raises what the API says where it does so for a long time."""
+        loop = asyncio.get_running_loop()
+        begun = failing = loop.time()
+        failures = 0
+        while True:
+            looking = loop.time()
+            try:
+                async for event in super().run():
+                    await hold(self.hold_seconds, begun)
+                    yield event
+                return
+            except Exception as error:
+                if loop.time() - looking > _ANSWERED:
+                    failures, failing = 0, loop.time()
+                if loop.time() - failing > _PATIENCE:
+                    raise
+                failures += 1
+                if worth_a_line(failures):
+                    self.log.warning("Run %s cannot be seen just now: %s", self.run_id, error)
+            await asyncio.sleep(backoff(failures))
 
     async def on_kill(self) -> None:
         """End the run, unless its task waits on, or nobody can say."""

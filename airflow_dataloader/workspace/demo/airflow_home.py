@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from airflow_dataloader.exceptions import TransientError
-from airflow_dataloader.workspace.demo.own_machine import around_proxies
 from airflow_dataloader.workspace.demo.part import PartSpec, ProcessPart
+from airflow_dataloader.workspace.own_machine import around_proxies
 from airflow_dataloader.workspace.private_file import write_private
 
 USER = "admin"

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from airflow_dataloader.workspace.demo.own_machine import around_proxies
 from airflow_dataloader.workspace.demo.part import PartSpec, ProcessPart
 from airflow_dataloader.workspace.demo.workspace_client import WorkspaceClient
 from airflow_dataloader.workspace.home import WorkspaceHome
+from airflow_dataloader.workspace.own_machine import around_proxies
 from airflow_dataloader.workspace.secret_store import SecretFile
 from airflow_dataloader.workspace.tokens import owner_token
 

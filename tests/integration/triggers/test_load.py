@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -16,31 +16,11 @@ from airflow_dataloader.control import lease
 from airflow_dataloader.control.claim import Claimed
 from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.control.tracking import update_run_tracking
-from airflow_dataloader.triggers import control as pool
 from airflow_dataloader.triggers.load import LoadTrigger
-from tests.airflow_db import Connections
-from tests.airflow_stand import SCRIPT, NoSpark, Workspace, workspace_at
+from tests.airflow_stand import Workspace
 from tests.factories import add_row, add_source
 from tests.integration.control.drive import claim_now, load, row
 from tests.waiting import until
-
-
-@pytest.fixture
-def workspace(
-    tmp_path: Path, control_url: str, connections: Connections, airflow_db: str
-) -> Iterator[Workspace]:
-    with workspace_at(tmp_path, NoSpark()) as running:
-        connections.control(control_url)
-        connections.databricks(running.url, running.token)
-        yield running
-    pool._engines.clear()
-
-
-@pytest.fixture
-def script(tmp_path: Path) -> Path:
-    path = tmp_path / "task.py"
-    path.write_text(SCRIPT)
-    return path
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -156,6 +157,22 @@ def test_a_run_that_lives_on_still_reads_its_secrets(daemon: Daemon, tmp_path: P
     go.touch()
     assert again.wait(run_id)["state"]["result_state"] == "SUCCESS", again.output(run_id)
     assert again.output(run_id)["logs"] == "up\n8"
+
+
+def test_a_run_asks_no_proxy_for_this_machine(
+    daemon: Daemon, tmp_path: Path, connect_server: ConnectServer
+) -> None:
+    asks = tmp_path / "asks.py"
+    asks.write_text(
+        "import grpc, sys\ngrpc.channel_ready_future(grpc.insecure_channel(sys.argv[1])).result(timeout=20)\n"
+    )
+    # gRPC reads it in small letters, and nobody answers there.
+    daemon.environment["http_proxy"] = "http://127.0.0.1:9"
+    client = daemon.start()
+    address = urlsplit(connect_server.settings.remote).netloc
+    task = {"task_key": "t", "spark_python_task": {"python_file": str(asks), "parameters": [address]}}
+    run_id = client.submit_body({"tasks": [task]})
+    assert client.wait(run_id)["state"]["result_state"] == "SUCCESS", client.output(run_id)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -50,6 +50,12 @@ def test_bytes_that_are_not_utf_8_are_refused_in_a_line(
     assert secrets.values() == set()
 
 
+@pytest.mark.parametrize("text", ["nonsense", "2", "0g", "2 g", "-1g"])
+def test_a_heap_that_is_no_size_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["workspace", "--spark-memory", text]) == 2
+    assert "such as 2g" in capsys.readouterr().err
+
+
 def test_at_a_terminal_it_is_asked_for_and_not_shown(secrets: SecretFile, tmp_path: Path) -> None:
     ours, its = os.openpty()
     command = [sys.executable, "-m", "airflow_dataloader", "workspace", "secret", "put", "vault", "password"]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_dataloader.workspace.demo.own_machine import around_proxies
+from airflow_dataloader.workspace.own_machine import around_proxies
 
 
 @pytest.mark.parametrize(
