@@ -1,4 +1,4 @@
--- Back to version 0002: its conditions, and questions asked in each place.
+-- Back to version 0002: its conditions, and questions asked in each place. Its claim comes from its own file after this.
 
 -- The lock that a further step down takes, at once: asked for later, it and a claim might wait for each other.
 LOCK TABLE control.table_control, control.historical_metadata IN ACCESS EXCLUSIVE MODE;
@@ -17,4 +17,10 @@ CREATE OR REPLACE TRIGGER table_control_50_history_of_edits
     EXECUTE FUNCTION control.record_change();
 
 DROP FUNCTION control.target_key(control.historical_metadata), control.has_paid(control.historical_metadata),
-    control.is_uncertain(control.historical_metadata), control.seconds_since(timestamptz);
+    control.is_uncertain(control.historical_metadata), control.seconds_since(timestamptz),
+    control.snapshot(control.table_control, control.table_control_dbconfig),
+    control.take_rows(integer, integer, bigint[], bigint[]),
+    control.begin_claim(text, text, bigint, integer, integer, bigint[]),
+    control.queue_rows(jsonb, text, text, text, interval);
+
+DROP INDEX control.table_control_ready_in_order;
