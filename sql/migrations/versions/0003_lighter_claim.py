@@ -1,6 +1,6 @@
 """What is asked of loads on record gets one home, and a claim takes less time.
 
-Packages of version 0002 go on with this schema: it takes nothing away, and what it replaces answers as before.
+Packages of version 0002 go on with this schema: it takes nothing away, and answers as before.
 """
 
 from __future__ import annotations
