@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Engine, TextClause, text
 
 from airflow_dataloader.control.fenced import raise_fenced
+from airflow_dataloader.control.held import holding
 from airflow_dataloader.control.lease import Started
 from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.core.snapshot import flag
@@ -27,21 +28,11 @@ SELECT b.id, b.mode, b.content_hash, b.high, b.watermark, b.started_by, b.create
 FROM control.backfill b LEFT JOIN control.historical_metadata h ON h.id = b.started_by
 WHERE b.config_id = :config_id AND b.status = 'open'""")
 
-_ABANDON = text("""
-WITH held AS MATERIALIZED (
-    SELECT t.config_id FROM control.table_control t
-    WHERE t.config_id = :config_id AND t.load_epoch = :epoch AND t.last_status = 'In Progress'
-    FOR UPDATE
-)
+_ABANDON = holding("""
 UPDATE control.backfill b SET status = 'abandoned', ended_at = clock_timestamp()
 FROM held WHERE b.config_id = held.config_id AND b.status = 'open'""")
 
-_BEGIN = text("""
-WITH held AS MATERIALIZED (
-    SELECT t.config_id FROM control.table_control t
-    WHERE t.config_id = :config_id AND t.load_epoch = :epoch AND t.last_status = 'In Progress'
-    FOR UPDATE
-),
+_BEGIN = holding(""",
 begun AS (
     INSERT INTO control.backfill (config_id, mode, content_hash, low, high, watermark, started_by)
     SELECT config_id, :mode, :content_hash, :low, :high, :watermark, :metadata_id FROM held
@@ -52,12 +43,7 @@ SELECT begun.id, i.number, i.low, i.high, i.null_cursor
 FROM begun CROSS JOIN jsonb_to_recordset(CAST(:chunks AS jsonb)) AS i(
     number integer, low text, high text, null_cursor boolean)""")
 
-_RECORD = text("""
-WITH held AS MATERIALIZED (
-    SELECT t.config_id FROM control.table_control t
-    WHERE t.config_id = :config_id AND t.load_epoch = :epoch AND t.last_status = 'In Progress'
-    FOR UPDATE
-)
+_RECORD = holding("""
 UPDATE control.load_chunk c SET
     metadata_id = :metadata_id,
     rows_read = coalesce(:rows_read, c.rows_read),

@@ -15,10 +15,10 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, PoolRese
 
 from airflow_dataloader.control.infinity import read_times
 from airflow_dataloader.control.transaction import listen
-from airflow_dataloader.control.url import Place, read_url, resolve_url
+from airflow_dataloader.control.url import ControlUrl, Place, read_url, resolve_url
 from airflow_dataloader.exceptions import ConfigurationError
 
-__all__ = ["create_engine", "place_of", "resolve_url"]
+__all__ = ["create_engine", "open_connection", "place_of", "resolve_url"]
 
 #: libpq's parameters where the URL says nothing. Times in seconds, tcp_user_timeout in milliseconds.
 _DEFAULTS = {
@@ -50,18 +50,6 @@ def create_engine(url: str) -> Engine:
     ConfigurationError where the URL cannot be read, or would go without TLS to another machine.
     """
     read = read_url(url)
-    parameters = {**_DEFAULTS, **read.parameters, **_ENCODING}
-
-    def connect() -> psycopg.Connection[Any]:
-        # Prepared statements would live in a session that a transaction pooler gives to somebody else.
-        try:
-            connection = psycopg.connect(**parameters, prepare_threshold=None)  # type: ignore[arg-type]
-        except psycopg.ProgrammingError as error:
-            raise _unusable(error, read.parameters) from error
-        # For migrations, whose BEGIN is the driver's; the other one is in transaction.py.
-        connection.isolation_level = IsolationLevel.READ_COMMITTED
-        return read_times(connection)
-
     shown = URL.create(
         "postgresql+psycopg",
         host=read.place.host,
@@ -70,7 +58,7 @@ def create_engine(url: str) -> Engine:
     )
     engine = sqlalchemy.create_engine(
         shown,
-        creator=connect,
+        creator=lambda: _connect(read),
         pool_recycle=_RECYCLE,
         pool_reset_on_return=None,
         hide_parameters=True,
@@ -84,9 +72,29 @@ def create_engine(url: str) -> Engine:
     return engine
 
 
+def open_connection(url: str) -> psycopg.Connection[Any]:
+    """Open a connection of the caller's own, with the limits of ours, and reading times as ours do.
+
+    Raises ConfigurationError as :func:`create_engine` does, and the driver's error where nobody answers.
+    """
+    return _connect(read_url(url))
+
+
 def place_of(url: str) -> Place:
     """Return where ``url`` leads, for messages."""
     return read_url(url).place
+
+
+def _connect(read: ControlUrl) -> psycopg.Connection[Any]:
+    parameters = {**_DEFAULTS, **read.parameters, **_ENCODING}
+    # Prepared statements would live in a session that a transaction pooler gives to somebody else.
+    try:
+        connection = psycopg.connect(**parameters, prepare_threshold=None)  # type: ignore[arg-type]
+    except psycopg.ProgrammingError as error:
+        raise _unusable(error, read.parameters) from error
+    # For migrations, whose BEGIN is the driver's; the other one is in transaction.py.
+    connection.isolation_level = IsolationLevel.READ_COMMITTED
+    return read_times(connection)
 
 
 def _unusable(error: psycopg.Error, parameters: Mapping[str, str]) -> ConfigurationError:

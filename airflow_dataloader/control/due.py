@@ -1,7 +1,7 @@
 """Which rows a claim may take: due or asked for, not live, within the limits of their sources and of all.
 
-The look itself is a function of the database, sql/migrations/versions/0002/45_claim.sql, which says how it
-stays in milliseconds beside a million rows.
+The look itself is a function of the database, sql/migrations/versions/0003/30_claim.sql; that file says how
+it stays in milliseconds beside a million rows.
 """
 
 from __future__ import annotations

@@ -111,8 +111,7 @@ ended AS (
     UPDATE control.historical_metadata h SET
         load_status = i.load_status,
         load_end_time = clock_timestamp(),
-        total_duration = round(least(2147483647, greatest(0,
-            extract(epoch FROM clock_timestamp()) - extract(epoch FROM h.load_queued_time)))),
+        total_duration = control.seconds_since(h.load_queued_time),
         log_message = i.message,
         failure = i.failure,
         receipt = coalesce(i.receipt, h.receipt),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Engine, text
 
 from airflow_dataloader.control.ending import SettledBy
+from airflow_dataloader.control.held import holding
 from airflow_dataloader.control.live import Seen
 from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.core.failure import Failure
@@ -15,12 +16,7 @@ from airflow_dataloader.core.texts import kept_json, kept_text
 PATIENCE = {"lock_timeout": "500ms"}
 
 #: The new epoch is the fence. The end is said already, for whoever has to finish this.
-_FENCE = text("""
-WITH held AS MATERIALIZED (
-    SELECT t.config_id FROM control.table_control t
-    WHERE t.config_id = :config_id AND t.load_epoch = :epoch AND t.last_status = 'In Progress'
-    FOR UPDATE
-),
+_FENCE = holding(""",
 load AS (
     UPDATE control.historical_metadata h SET
         epoch = h.epoch + 1,

@@ -45,9 +45,7 @@ started AS (
     FROM held
     WHERE h.id = :metadata_id AND h.epoch = :epoch
         AND (h.load_status = 'Queued' OR (h.load_status = 'In Progress' AND h.start_nonce = :nonce))
-    RETURNING h.*,
-        control.destination_key(
-            control.destination(h.target_catalog, h.target_schema, NULL, h.target_table)) AS target_key
+    RETURNING h.*, control.target_key(h) AS target_key
 ),
 moved AS (
     UPDATE control.table_control t SET
@@ -60,15 +58,11 @@ moved AS (
 ),
 paid AS (
     SELECT h.id FROM control.historical_metadata h CROSS JOIN started s
-    WHERE control.destination_key(
-            control.destination(h.target_catalog, h.target_schema, NULL, h.target_table)) = s.target_key
-        AND h.id < s.id
-        AND (h.target_version IS NOT NULL OR h.receipt ->> 'fence_version' IS NOT NULL)
+    WHERE control.target_key(h) = s.target_key AND h.id < s.id AND control.has_paid(h)
     ORDER BY h.id DESC LIMIT 1
 ),
 last AS (
-    SELECT h.receipt, control.destination_key(
-        control.destination(h.target_catalog, h.target_schema, NULL, h.target_table)) AS target_key
+    SELECT h.receipt, control.target_key(h) AS target_key
     FROM control.historical_metadata h CROSS JOIN started s
     WHERE h.config_id = s.config_id AND h.id < s.id AND h.load_status = 'Succeeded' AND h.receipt IS NOT NULL
     ORDER BY h.id DESC LIMIT 1
@@ -80,17 +74,13 @@ SELECT s.id, s.config_id, s.epoch, s.config_snapshot, s.load_start_time,
             'epoch', coalesce(h.writer_epoch, h.epoch), 'low', h.watermark_low,
             'snapshot', h.config_snapshot) ORDER BY h.id)
         FROM control.historical_metadata h
-        WHERE control.destination_key(
-                control.destination(h.target_catalog, h.target_schema, NULL, h.target_table)) = s.target_key
+        WHERE control.target_key(h) = s.target_key
             AND h.id < s.id AND h.id >= coalesce((SELECT id FROM paid), 0)
-            AND h.start_nonce IS NOT NULL AND h.load_status <> 'Succeeded' AND h.adopted_by IS NULL
-            AND (h.failure ->> 'settled_by' IS DISTINCT FROM 'loader'
-                OR h.failure -> 'outcome_unknown' = 'true')) AS unsettled,
+            AND control.is_uncertain(h) AND h.adopted_by IS NULL) AS unsettled,
     (SELECT receipt FROM last) AS last_receipt,
     coalesce((SELECT target_key = s.target_key FROM last), false) AS last_was_here,
     (SELECT coalesce(h.writer_epoch, h.epoch) FROM control.historical_metadata h
-        WHERE control.destination_key(
-                control.destination(h.target_catalog, h.target_schema, NULL, h.target_table)) = s.target_key
+        WHERE control.target_key(h) = s.target_key
             AND h.config_id = s.config_id AND h.id < s.id AND h.target_version IS NOT NULL
         ORDER BY h.id DESC LIMIT 1) AS published_epoch
 FROM started s JOIN moved ON moved.config_id = s.config_id""")

@@ -53,18 +53,10 @@ gone AS (
                 AND n.load_status = 'Succeeded' AND n.receipt IS NOT NULL))
         -- A later load that fenced this target or published to it, if the next repair would need this one.
         AND (
-            NOT (b.target_version IS NOT NULL OR b.receipt ->> 'fence_version' IS NOT NULL
-                OR (b.start_nonce IS NOT NULL AND b.load_status IS DISTINCT FROM 'Succeeded'
-                    AND (b.failure ->> 'settled_by' IS DISTINCT FROM 'loader'
-                        OR coalesce(b.failure -> 'outcome_unknown' = 'true', false))))
+            NOT (control.has_paid(h) OR control.is_uncertain(h))
             OR EXISTS (
                 SELECT FROM control.historical_metadata n
-                WHERE control.destination_key(
-                        control.destination(n.target_catalog, n.target_schema, NULL, n.target_table))
-                    = control.destination_key(
-                        control.destination(b.target_catalog, b.target_schema, NULL, b.target_table))
-                    AND n.id > b.id
-                    AND (n.target_version IS NOT NULL OR n.receipt ->> 'fence_version' IS NOT NULL)))
+                WHERE control.target_key(n) = control.target_key(h) AND n.id > h.id AND control.has_paid(n)))
         AND NOT EXISTS (
             SELECT FROM control.backfill f LEFT JOIN control.load_chunk c ON c.backfill_id = f.id
             WHERE f.config_id = b.config_id AND f.status = 'open'

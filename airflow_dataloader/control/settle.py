@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from airflow_dataloader.control.ending import Ending, SettledBy, counts, end
 from airflow_dataloader.control.fenced import LoadStanding, fenced, look, raise_fenced
+from airflow_dataloader.control.held import holding
 from airflow_dataloader.control.lease import Attempt, Started
 from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.core.config import LoadConfig
@@ -22,8 +23,8 @@ KEPT_EDITS = "kept_edits"
 
 #: ``kept``: fields that this load would set, that it does not find as it was claimed with, and that do not
 #: happen to say the same already.
-_SUCCEED = text("""
-WITH held AS MATERIALIZED (
+_SUCCEED = holding(""",
+edited AS (
     SELECT t.config_id, array_remove(ARRAY[
         CASE WHEN CAST(:watermark AS text) IS NOT NULL AND t.incremental_value IS DISTINCT FROM :was_value
             AND t.incremental_value IS DISTINCT FROM :watermark THEN 'incremental_value' END,
@@ -31,19 +32,17 @@ WITH held AS MATERIALIZED (
             AND t.load_strategy IS DISTINCT FROM :strategy THEN 'load_strategy' END,
         CASE WHEN :clear_load_full AND t.load_full IS DISTINCT FROM :was_load_full
             AND t.load_full IS NOT NULL THEN 'load_full' END], NULL) AS kept
-    FROM control.table_control t
-    WHERE t.config_id = :config_id AND t.load_epoch = :epoch AND t.last_status = 'In Progress'
-    FOR UPDATE
+    FROM held t
 ),
 ended AS (
     UPDATE control.historical_metadata h SET
         load_status = 'Succeeded',
         load_end_time = clock_timestamp(),
-        total_duration = round(extract(epoch FROM clock_timestamp() - h.load_queued_time)),
-        log_message = concat_ws(' ', nullif(:message, ''), CASE WHEN cardinality(held.kept) > 0
-            THEN 'Edited meanwhile, left as edited: ' || array_to_string(held.kept, ', ') || '.' END),
-        receipt = CAST(:receipt AS jsonb) || CASE WHEN cardinality(held.kept) > 0
-            THEN jsonb_build_object(CAST(:kept_edits AS text), held.kept) ELSE '{}' END,
+        total_duration = control.seconds_since(h.load_queued_time),
+        log_message = concat_ws(' ', nullif(:message, ''), CASE WHEN cardinality(edited.kept) > 0
+            THEN 'Edited meanwhile, left as edited: ' || array_to_string(edited.kept, ', ') || '.' END),
+        receipt = CAST(:receipt AS jsonb) || CASE WHEN cardinality(edited.kept) > 0
+            THEN jsonb_build_object(CAST(:kept_edits AS text), edited.kept) ELSE '{}' END,
         rows_processed = :rows_processed,
         rows_read = :rows_read,
         rows_inserted = :rows_inserted,
@@ -54,10 +53,10 @@ ended AS (
         failure = NULL,
         lease_until = NULL,
         reaping_until = NULL
-    FROM held
+    FROM edited
     WHERE h.id = :metadata_id AND h.epoch = :epoch AND h.start_nonce = :nonce
         AND h.load_status = 'In Progress'
-    RETURNING h.config_id, h.log_message, held.kept
+    RETURNING h.config_id, h.log_message, edited.kept
 ),
 moved AS (
     UPDATE control.table_control t SET
@@ -88,12 +87,7 @@ SELECT ended.kept, ended.log_message FROM ended JOIN moved ON moved.config_id = 
 
 #: The attempt's own status stays: a final status never changes. Where the row's watermark is still the one
 #: that the attempt began with, it moves on, and this load counts as claimed with the new one.
-_ADOPT = text("""
-WITH held AS MATERIALIZED (
-    SELECT t.config_id, t.incremental_value FROM control.table_control t
-    WHERE t.config_id = :config_id AND t.load_epoch = :epoch AND t.last_status = 'In Progress'
-    FOR UPDATE
-),
+_ADOPT = holding(""",
 adopted AS (
     UPDATE control.historical_metadata h SET
         adopted_by = :metadata_id,

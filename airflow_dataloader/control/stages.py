@@ -40,20 +40,13 @@ WHERE CASE
     WHEN s.backfill THEN b.status <> 'open'
     WHEN h.id IS NULL THEN s.id < (SELECT max(id) FROM control.historical_metadata)
     WHEN h.load_status IN ('Queued', 'In Progress') THEN false
-    WHEN h.load_status = 'Succeeded' OR h.start_nonce IS NULL THEN true
-    WHEN h.failure ->> 'settled_by' = 'loader'
-        AND NOT coalesce(h.failure -> 'outcome_unknown' = 'true', false) THEN true
+    WHEN NOT control.is_uncertain(h) THEN true
     WHEN h.load_end_time < clock_timestamp() - greatest(
         interval '1 day',
         make_interval(mins => CAST(h.config_snapshot ->> 'max_runtime_minutes' AS integer))) THEN true
     ELSE EXISTS (
         SELECT FROM control.historical_metadata n
-        WHERE control.destination_key(
-                control.destination(n.target_catalog, n.target_schema, NULL, n.target_table))
-            = control.destination_key(
-                control.destination(h.target_catalog, h.target_schema, NULL, h.target_table))
-            AND n.id > h.id
-            AND (n.target_version IS NOT NULL OR n.receipt ->> 'fence_version' IS NOT NULL))
+        WHERE control.target_key(n) = control.target_key(h) AND n.id > h.id AND control.has_paid(n))
     END""")
 
 

@@ -90,6 +90,10 @@ class LiveLoad:
     #: Negative while somebody else is ending it; None: nobody is.
     reaping_over: float | None = None
 
+    def is_being_ended(self, limits: ReapLimits) -> bool:
+        """Say whether a reap is at it; none promises to be done later than in ``limits.reaping`` seconds."""
+        return self.reaping_over is not None and -limits.reaping <= self.reaping_over <= 0
+
 
 class Action(StrEnum):
     """What to do about a load."""
@@ -140,7 +144,7 @@ def must_ask(load: LiveLoad, limits: ReapLimits) -> bool:
 def decide(load: LiveLoad, run: Run | None, limits: ReapLimits) -> Decision:
     """Return what to do. ``run`` is None where none is recorded, UNKNOWN where it cannot be asked about."""
     if load.reaping_over is not None:
-        return Decision(action=Action.TAKE_OVER) if load.reaping_over > 0 else _LEAVE
+        return _LEAVE if load.is_being_ended(limits) else Decision(action=Action.TAKE_OVER)
     if run is not None and run.state is RunState.UNKNOWN:
         return _unseen(load, limits)
     if load.status is RowStatus.QUEUED:
@@ -163,7 +167,8 @@ def _unseen(load: LiveLoad, limits: ReapLimits) -> Decision:
 
 def _queued(load: LiveLoad, run: Run | None, limits: ReapLimits) -> Decision:
     if run is None:
-        if load.lease_over <= 0:
+        # A lease further ahead than any that is given was written by hand, and is no reason to wait for ever.
+        if load.lease_over <= 0 and load.since_claim <= max(limits.queue, limits.extension):
             return _LEAVE
         return Decision(
             action=Action.END,

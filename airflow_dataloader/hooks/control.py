@@ -11,7 +11,7 @@ from airflow.sdk import Connection
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import Engine
 
-from airflow_dataloader.control.connect import create_engine, resolve_url
+from airflow_dataloader.control.connect import create_engine, open_connection, resolve_url
 from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.control.url import read_url
 from airflow_dataloader.exceptions import ConfigurationError, DataloaderError
@@ -78,8 +78,8 @@ class ControlHook(PostgresHook):
         return self.engine()
 
     def get_conn(self) -> psycopg.Connection[Any]:
-        """Open a psycopg connection of the caller's own."""
-        return psycopg.connect(make_conninfo(**read_url(self.control_url()).parameters))
+        """Open a psycopg connection of the caller's own, which reads times as the engine's do."""
+        return open_connection(self.control_url())
 
     def test_connection(self) -> Any:
         """Say whether the database can be reached and its schema is the one this package needs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import Engine, Row, text
 
 from airflow_dataloader.control.tables import table_control
 from airflow_dataloader.control.transaction import transaction
+from airflow_dataloader.core.status import RowStatus
 from tests.factories import add_row, add_source
 
 #: Columns that claims, loaders and triggers write, each with a value that it does not have yet.
@@ -83,6 +85,7 @@ CONFIGURATION = {
 LAST_CHANGE = text(
     "SELECT * FROM control.table_control_history WHERE config_id = :id ORDER BY history_id DESC LIMIT 1"
 )
+REPAIR = {"dataloader.repair": "on"}
 VERSION_OF = text("SELECT row_version FROM control.table_control WHERE config_id = :id")
 
 
@@ -219,6 +222,25 @@ def test_a_success_that_a_person_wrote_is_recorded(control: Engine, row: int) ->
     (recorded,) = history(control)
     assert (recorded.change_source, recorded.changed_by) == ("sql", "anna")
     assert recorded.changed_fields == ["last_status"]
+
+
+@pytest.mark.parametrize("change_source", [None, "loader", "repair", "status_reset", "bulk_edit"])
+def test_a_move_is_recorded_where_it_is_one_by_hand(control: Engine, change_source: str | None) -> None:
+    by_hand = text("SELECT control.is_moved_by_hand(:old, :new)")
+    move = text("UPDATE control.table_control SET last_status = :new WHERE config_id = :id")
+    seen = set()
+    for old, new in product([None, *RowStatus], [None, *RowStatus]):
+        moved = add_row(control)
+        with transaction(control, settings=REPAIR) as connection:
+            connection.execute(move, {"new": old, "id": moved})
+        with transaction(control, settings=REPAIR, change_source=change_source) as connection:
+            before = connection.execute(LAST_CHANGE, {"id": moved}).one()
+            expected = connection.execute(by_hand, {"old": old, "new": new}).scalar_one()
+            connection.execute(move, {"new": new, "id": moved})
+            after = connection.execute(LAST_CHANGE, {"id": moved}).one()
+        assert (after.history_id != before.history_id) == expected, (old, new)
+        seen.add(expected)
+    assert seen == {True, False}
 
 
 def test_a_truncation_is_recorded_row_by_row(control: Engine, row: int) -> None:

@@ -360,6 +360,8 @@ def test_a_reaped_attempt_is_known_by_the_epoch_that_it_wrote_with(control: Engi
         (True, "load_start_time = '-infinity'"),
         (True, "lease_until = '0044-03-15 BC'"),
         (True, "reaping_until = '-infinity'"),
+        (True, "reaping_until = 'infinity'"),
+        (True, "reaping_until = '2999-01-01'"),
         (True, "reaping_until = '2020-01-01', failure = NULL"),
         (True, """reaping_until = '2020-01-01', failure = '{"phase": "moon", "error": "No"}'"""),
         (True, """reaping_until = '2020-01-01', failure = '{"phase": "run", "other": 1}'"""),
@@ -367,6 +369,7 @@ def test_a_reaped_attempt_is_known_by_the_epoch_that_it_wrote_with(control: Engi
         (False, "lease_until = '-infinity'"),
         (False, "lease_until = '-infinity', load_queued_time = '-infinity'"),
         (False, "lease_until = '-infinity', load_queued_time = NULL"),
+        (False, "lease_until = 'infinity', load_queued_time = clock_timestamp() - interval '61 min'"),
     ],
 )
 def test_a_record_with_an_odd_time_or_failure_is_given_up_and_keeps_no_other(

@@ -72,6 +72,26 @@ def test_success_is_written_with_its_receipt(control: Engine, config_id: int) ->
     assert current["load_full"] == "true", "nobody said that it was done"
 
 
+@pytest.mark.parametrize(
+    ("queued", "seconds"),
+    [
+        ("'0044-03-15 BC'", 2_147_483_647),
+        ("'-infinity'", 2_147_483_647),
+        ("'infinity'", 0),
+        ("'2999-01-01'", 0),
+        ("NULL", None),
+    ],
+)
+def test_a_load_with_an_odd_time_in_its_record_succeeds_all_the_same(
+    control: Engine, config_id: int, queued: str, seconds: int | None
+) -> None:
+    started = start_now(control, config_id)
+    sql(control, f"UPDATE control.historical_metadata SET load_queued_time = {queued}")
+    succeed(control, started)
+    record = load(control, started.metadata_id)
+    assert (record["load_status"], record["total_duration"]) == ("Succeeded", seconds)
+
+
 def test_what_follows_for_the_row(control: Engine, config_id: int) -> None:
     sql(control, "UPDATE control.table_control SET retry_count = 2, staging_model_processed = true")
     started = start_now(control, config_id)

@@ -17,7 +17,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ProgrammingError
 
 from airflow_dataloader.control.connect import create_engine
-from airflow_dataloader.control.tables import dbconfig, installation, table_control
+from airflow_dataloader.control.tables import VERSION, dbconfig, installation, table_control
 from airflow_dataloader.control.transaction import LAST, round_trips, transaction
 from airflow_dataloader.exceptions import ConfigurationError, ControlUnavailable, NotMigrated
 from tests.factories import add_row, add_source
@@ -302,7 +302,7 @@ def test_a_database_without_schema_is_not_migrated(postgres: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "fix"), [("0001", "dataloader db migrate"), ("0002", None), ("9999", None)]
+    ("version", "fix"), [("0001", "dataloader db migrate"), (VERSION, None), ("9999", None)]
 )
 def test_an_older_schema_is_refused_and_a_newer_one_decides_by_itself(
     control_url: str, control: Engine, version: str, fix: str | None
@@ -315,7 +315,7 @@ def test_an_older_schema_is_refused_and_a_newer_one_decides_by_itself(
         return
     for _ in range(2):
         with (
-            pytest.raises(NotMigrated, match="has version 0001, and this package needs 0002") as caught,
+            pytest.raises(NotMigrated, match=f"has version 0001, and this package needs {VERSION}") as caught,
             transaction(control) as connection,
         ):
             connection.execute(insert(table_control).values(is_active=False), execution_options=LAST)
@@ -333,7 +333,7 @@ def test_a_schema_that_dropped_this_version_is_refused(control_url: str, control
         connection.execute(source[0].replace("'0002'", "'0009'"))
         connection.execute("UPDATE control.dataloader_version SET version_num = '0010'")
     with (
-        pytest.raises(NotMigrated, match="has version 0010, and this package only knows 0002"),
+        pytest.raises(NotMigrated, match=f"has version 0010, and this package only knows {VERSION}"),
         transaction(control) as connection,
     ):
         connection.execute(ONE)

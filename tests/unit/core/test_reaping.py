@@ -143,6 +143,14 @@ def test_what_somebody_else_is_ending_is_left_until_that_expires() -> None:
     assert decide(running(reaping_over=1.0, lease_over=999.0), None, LIMITS).action is Action.TAKE_OVER
 
 
+def test_a_time_further_ahead_than_anybody_promises_keeps_no_load_alive() -> None:
+    assert decide(running(reaping_over=-120.0), RUNNING, LIMITS).action is Action.LEAVE
+    assert decide(running(reaping_over=-121.0), RUNNING, LIMITS).action is Action.TAKE_OVER
+    assert decide(queued(lease_over=-1e11, since_claim=3_600.0), None, LIMITS).action is Action.LEAVE
+    late = decide(queued(lease_over=-1e11, since_claim=3_601.0), None, LIMITS)
+    assert (late.action, late.reason) == (Action.END, Reason.NOT_STARTED)
+
+
 def test_the_api_is_asked_only_where_it_matters() -> None:
     assert must_ask(queued(has_run=True), LIMITS)
     assert not must_ask(queued(), LIMITS)
