@@ -55,6 +55,8 @@ class Endpoint:
     options: Mapping[str, str] = field(default_factory=dict, repr=False)
     #: Marks every connection of this load at the source, so that it can be found and cancelled there.
     application_name: str = "airflow_dataloader"
+    #: Whether a connection may name settings of its own as it begins; not every pooler lets it.
+    takes_settings: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
