@@ -66,6 +66,8 @@ class CursorPlan:
     kept_of: Callable[[str], str | None] = field(repr=False, compare=False)
     #: Whether a row outside ``kept`` makes the read fail; else it counts as a row without a cursor.
     refuses: bool
+    #: Whether the column's texts are filled up with blanks, which its order and a watermark know nothing of.
+    padded: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
