@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from airflow_dataloader.core.fetch_size import UNMEASURED
+
 
 class Wire(StrEnum):
     """How a column's value travels from the source to the engine."""
@@ -55,6 +57,8 @@ class Endpoint:
     options: Mapping[str, str] = field(default_factory=dict, repr=False)
     #: Marks every connection of this load at the source, so that it can be found and cancelled there.
     application_name: str = "airflow_dataloader"
+    #: Whether a connection may name settings of its own as it begins; not every pooler lets it.
+    takes_settings: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +77,8 @@ class ReadPlan:
     session_init: str = ""
     #: SQL integer expression that counts the values of a row which value_policy ``null`` replaced, or None.
     replaced: str | None = None
-    fetch_size: int = 10_000
+    #: Rows that a connection asks for at once (:mod:`airflow_dataloader.core.fetch_size`).
+    fetch_size: int = UNMEASURED
 
     def select_sql(self, partition: int | None = None) -> str:
         """Return the SELECT of one partition, or of the whole read.

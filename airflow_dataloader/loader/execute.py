@@ -86,7 +86,7 @@ def _job(worker: Worker, started: Started, keeper: LeaseKeeper, journal: Journal
                 engine=worker.engine,
                 session=session,
                 dialect=dialect,
-                endpoint=endpoint,
+                endpoint=session.endpoint,
                 keeper=keeper,
                 journal=journal,
                 observer=worker.observer,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Protocol
 
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.failure import Phase
+from airflow_dataloader.core.fetch_size import UNMEASURED, fetch_size
 from airflow_dataloader.core.plan import Endpoint, PlannedColumn, ReadPlan
 from airflow_dataloader.core.strategy import Strategy
 from airflow_dataloader.exceptions import (
@@ -78,10 +78,10 @@ def open_snapshot(job: Reader) -> None:
         job.journal.remark(f"Connections share no snapshot of {what}: one of them read everything.")
 
 
-def read_everything(job: Reader) -> ReadPlan:
-    """Plan a read of the whole relation."""
+def read_everything(job: Reader, columns: tuple[PlannedColumn, ...] | None = None) -> ReadPlan:
+    """Plan a read of the whole relation; ``columns`` None: all that are loaded."""
     with job.journal.during(Phase.PLAN):
-        return _plan(job, None)
+        return _plan(job, None, columns)
 
 
 def read_where(job: Reader, where: str | None, columns: tuple[PlannedColumn, ...] | None = None) -> ReadPlan:
@@ -92,11 +92,12 @@ def read_where(job: Reader, where: str | None, columns: tuple[PlannedColumn, ...
     with job.journal.during(Phase.PLAN):
         ((rows,),) = job.session.query(job.dialect.count_sql(job.relation, where))
         job.journal.note(source_rows=int(rows))
-        plan = _plan(job, where, rows=int(rows))
-    return plan if columns is None else replace(plan, columns=columns, replaced=None)
+        return _plan(job, where, columns, rows=int(rows))
 
 
-def _plan(job: Reader, where: str | None, rows: int | None = None) -> ReadPlan:
+def _plan(
+    job: Reader, where: str | None, columns: tuple[PlannedColumn, ...] | None, rows: int | None = None
+) -> ReadPlan:
     partitions: tuple[str, ...] = ()
     # Without a common snapshot, reads beside each other would see different states of the source.
     if job.snapshot.id is not None:
@@ -113,15 +114,27 @@ def _plan(job: Reader, where: str | None, rows: int | None = None) -> ReadPlan:
     job.journal.note(partitions=max(1, len(partitions)))
     return ReadPlan(
         endpoint=job.endpoint,
-        columns=job.columns,
+        columns=job.columns if columns is None else columns,
         relation=job.relation,
         where=where,
         partitions=partitions,
         session_init=job.dialect.session_init(
             job.snapshot.id, statement_seconds=job.config.max_runtime_minutes * 60
         ),
-        replaced=job.replaced,
+        replaced=job.replaced if columns is None else None,
+        fetch_size=_fetch_size(job, where, job.columns if columns is None else columns, rows),
     )
+
+
+def _fetch_size(job: Reader, where: str | None, columns: tuple[PlannedColumn, ...], rows: int | None) -> int:
+    if rows is not None and rows <= UNMEASURED:
+        return UNMEASURED
+    names = {column.source_name for column in columns}
+    described = [column for column in job.described if column.name in names]
+    width = job.dialect.row_width(
+        job.session.query, relation=job.relation, described=described, config=job.config, where=where
+    )
+    return fetch_size(width)
 
 
 def compare_with_source(job: Job, arrived: int) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from airflow_dataloader.core.comparison import Compared, PartDigest
 from airflow_dataloader.core.config import LoadConfig, SourceTable
+from airflow_dataloader.core.fetch_size import RowWidth
 from airflow_dataloader.core.plan import Endpoint, PlannedColumn
 from airflow_dataloader.core.strategy import CursorType, NullCursorPolicy, ValuePolicy
 from airflow_dataloader.exceptions import DataloaderError, ValueRefused
@@ -65,6 +66,8 @@ class CursorPlan:
     kept_of: Callable[[str], str | None] = field(repr=False, compare=False)
     #: Whether a row outside ``kept`` makes the read fail; else it counts as a row without a cursor.
     refuses: bool
+    #: Whether the column's texts are filled up with blanks, which its order and a watermark know nothing of.
+    padded: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -308,6 +311,20 @@ class Dialect(Protocol):
         Only right when every partition reads the snapshot that ``ask`` reads. ``parallelism`` is how many
         reads the engine runs at once, used unless the row says num_partitions; ``rows`` is the size of the
         window where it is known. Raises ConfigurationError naming partition_column or a bound.
+        """
+
+    def row_width(
+        self,
+        ask: Ask,
+        *,
+        relation: str,
+        described: Sequence[DescribedColumn],
+        config: LoadConfig,
+        where: str | None,
+    ) -> RowWidth | None:
+        """Return how wide these columns of some of the rows are in a driver's memory.
+
+        None where that is not known, or asking would cost too much.
         """
 
     def session_init(self, snapshot: str | None, *, statement_seconds: int = 0) -> str:

@@ -23,7 +23,7 @@ VARIABLE = "DATALOADER_TEST_PGBOUNCER"
 #: Connections to the server, for any number of clients.
 SIZE = 2
 
-# A number in a socket's name only: nothing listens on the network.
+# A number in a socket's name only, unless an address is given: then it listens there.
 _PORT = 6432
 
 _SETTINGS = """
@@ -34,7 +34,7 @@ _SETTINGS = """
 pool_mode = transaction
 default_pool_size = {size}
 max_client_conn = 500
-listen_addr =
+listen_addr = {address}
 listen_port = {port}
 unix_socket_dir = {folder}
 auth_type = scram-sha-256
@@ -54,17 +54,26 @@ def find() -> Path | None:
 
 
 class Pooler:
-    """A PgBouncer that runs in ``folder`` and is reached by a socket there."""
+    """A PgBouncer that runs in ``folder`` and is reached by a socket there, and at ``address`` if given."""
 
-    def __init__(self, program: Path, folder: Path, server: EmbeddedPostgres) -> None:
+    def __init__(
+        self, program: Path, folder: Path, server: EmbeddedPostgres, *, address: str = "", port: int = _PORT
+    ) -> None:
         self._program = program
         self._folder = folder
         self._server = server
+        self._address = address
+        self.port = port
 
     def __enter__(self) -> Self:
         """Start it, and return when it answers."""
         settings = _SETTINGS.format(
-            server_port=self._server.port, size=SIZE, port=_PORT, folder=self._folder, user=self._server.user
+            server_port=self._server.port,
+            size=SIZE,
+            address=self._address,
+            port=self.port,
+            folder=self._folder,
+            user=self._server.user,
         )
         (self._folder / "pgbouncer.ini").write_text(settings)
         # PgBouncer needs the password itself to log in at the server.
@@ -96,7 +105,7 @@ class Pooler:
         """Return the URL that leads to the same database through the pooler."""
         given = urlsplit(direct)
         login = given.netloc.rpartition("@")[0]
-        return f"postgresql://{login}@{quote(str(self._folder), safe='')}:{_PORT}{given.path}"
+        return f"postgresql://{login}@{quote(str(self._folder), safe='')}:{self.port}{given.path}"
 
     def show(self, what: str) -> list[dict[str, object]]:
         """Return what PgBouncer says of itself: ``POOLS``, ``CONFIG``, ``SERVERS`` …"""

@@ -28,6 +28,7 @@ from airflow_dataloader.sources.postgresql.describe import (
     types_sql,
 )
 from airflow_dataloader.sources.postgresql.errors import explain, undecodable
+from airflow_dataloader.sources.postgresql.meanings import code_of
 
 log = logging.getLogger(__name__)
 
@@ -54,13 +55,14 @@ class PostgresqlSession:
     """One psycopg connection; implements :class:`~.protocol.SourceSession`."""
 
     def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
+        #: How the source is reached; see :class:`~.protocol.SourceSession`.
+        self.endpoint = endpoint
         self._context = ErrorContext(endpoint=endpoint)
         self._asking = False
         self._watching: psycopg.Connection[Any] | None = None
         self._holding: psycopg.Connection[Any] | None = None
         with self._explained():
-            self._connection = psycopg.connect(**psycopg_kwargs(endpoint))
+            self._connection = self._connected()
             self._pid = self._connection.info.backend_pid
 
     def describe(self, relation: str) -> tuple[DescribedColumn, ...]:
@@ -81,11 +83,11 @@ class PostgresqlSession:
         """
         self._context = replace(self._context, from_query=relation.startswith("("), relation=relation)
         with self._explained():
-            self._holding = psycopg.connect(**psycopg_kwargs(self._endpoint))
+            self._holding = psycopg.connect(**psycopg_kwargs(self.endpoint))
             self._asking = True
             try:
                 self._holding.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY")
-                for statement in transaction.settings():
+                for statement in transaction.settings(lock_timeout=transaction.HOLD_TIMEOUT):
                     self._holding.execute(statement)
                 self._holding.execute(describe_sql(relation), binary=True)
             finally:
@@ -111,7 +113,7 @@ class PostgresqlSession:
 
     def cancel_reads(self) -> None:
         """Cancel the load's queries, then end the connections that are still there."""
-        with self._explained(), psycopg.connect(**psycopg_kwargs(self._endpoint)) as other:
+        with self._explained(), psycopg.connect(**psycopg_kwargs(self.endpoint)) as other:
             # The session's own connection is only cancelled: whoever uses it must see the error and close it.
             _as_login(other, "SELECT pg_cancel_backend(%s)", self._pid)
             _as_login(other, f"SELECT count(pg_cancel_backend(pid)) {_OTHERS}", self._pid)
@@ -128,10 +130,10 @@ class PostgresqlSession:
         with self._explained():
             if self._watching is None or self._watching.closed:
                 # Under another name, so that it is not taken for a read.
-                kwargs = psycopg_kwargs(self._endpoint)
-                kwargs["application_name"] = f"{self._endpoint.application_name}-watch"
+                kwargs = psycopg_kwargs(self.endpoint)
+                kwargs["application_name"] = f"{self.endpoint.application_name}-watch"
                 self._watching = psycopg.connect(**kwargs)
-            row = _as_login(self._watching, _ACTIVITY, self._endpoint.application_name, own)
+            row = _as_login(self._watching, _ACTIVITY, self.endpoint.application_name, own)
         assert row is not None, "an aggregate has a row"
         return Activity(busy=row[0], marks=frozenset(row[1])) if row[1] else None
 
@@ -149,6 +151,16 @@ class PostgresqlSession:
         self._let_go()
         if self._watching is not None:
             self._watching.close()
+
+    def _connected(self) -> psycopg.Connection[Any]:
+        try:
+            return psycopg.connect(**psycopg_kwargs(self.endpoint))
+        except psycopg.OperationalError as error:
+            if code_of(error.sqlstate, _said(error)) is not None:
+                raise
+        # These are no server's words: every pooler has its own for saying that it takes no settings.
+        self.endpoint = replace(self.endpoint, takes_settings=False)
+        return psycopg.connect(**psycopg_kwargs(self.endpoint))
 
     def _begin(self) -> None:
         replayed = self._replayed()

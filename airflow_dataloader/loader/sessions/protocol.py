@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
+from airflow_dataloader.core.plan import Endpoint
 from airflow_dataloader.sources.dialect import DescribedColumn
 
 
@@ -39,6 +40,10 @@ class Activity:
 
 class SourceSession(Protocol):
     """One connection to the source, used by one load. Errors are ours and free of secrets."""
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """How the source is reached: as asked for, but without what it turned out not to take."""
 
     def describe(self, relation: str) -> tuple[DescribedColumn, ...]:
         """Return the relation's columns in order. After :meth:`open_snapshot` they cannot change any more."""

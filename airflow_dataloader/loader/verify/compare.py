@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from airflow_dataloader.core.comparison import Compared, PartDifferences, PartDigest, Parts
 from airflow_dataloader.core.encoding import ORDERED, family
@@ -125,15 +125,15 @@ def _count(look: Look, where: str | None) -> int:
     return int(look.session.query(look.dialect.count_sql(look.relation, where))[0][0])
 
 
-def _plan(look: Look, where: str | None) -> ReadPlan:
-    return read_everything(look) if where is None else read_where(look, where)
+def _plan(look: Look, where: str | None, columns: tuple[PlannedColumn, ...] | None = None) -> ReadPlan:
+    return read_everything(look, columns) if where is None else read_where(look, where, columns)
 
 
 def _keys(look: Look, scope: Scope) -> Rows:
     """Prepare a read of nothing but the keys that a later load brings."""
     names = set(scope.keys)
     columns = tuple(column for column in look.columns if column.name in names)
-    return look.engine.read(replace(_plan(look, scope.later), columns=columns, replaced=None))
+    return look.engine.read(_plan(look, scope.later, columns))
 
 
 def _both(one: str | None, other: str) -> str:

@@ -45,7 +45,9 @@ def looking(worker: Worker, config: LoadConfig) -> Iterator[Look]:
     endpoint = resolve_endpoint(config, worker.secrets, application_name=name)
     dialect = dialect_of(config.db_type)
     with closing(open_session(endpoint)) as session:
-        look = Look(config=config, engine=worker.engine, session=session, dialect=dialect, endpoint=endpoint)
+        look = Look(
+            config=config, engine=worker.engine, session=session, dialect=dialect, endpoint=session.endpoint
+        )
         try:
             open_snapshot(look)
             plan_columns(look)

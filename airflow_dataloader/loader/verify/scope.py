@@ -84,7 +84,10 @@ def _held_up_to(cursor: CursorPlan, watermark: str | None) -> str:
     name = quoted(cursor.column.name)
     if watermark is None:
         return f"{name} IS NULL"
-    return f"{name} <= {_literal(watermark, cursor.type, cursor.column)} OR {name} IS NULL"
+    bound = _literal(watermark, cursor.type, cursor.column)
+    # The target holds the blanks, and compares them.
+    within = f"RTRIM({name}) <= RTRIM({bound})" if cursor.padded else f"{name} <= {bound}"
+    return f"{within} OR {name} IS NULL"
 
 
 def _literal(text: str, kind: CursorType, column: PlannedColumn) -> str:

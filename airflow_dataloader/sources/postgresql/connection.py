@@ -12,11 +12,16 @@ from urllib.parse import urlencode
 from airflow_dataloader.core.plan import Endpoint
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.sources.dialect import JdbcOptions
+from airflow_dataloader.sources.postgresql.transaction import LOCK_TIMEOUT
 
 DRIVER = "org.postgresql.Driver"
 
 #: Bytes that PostgreSQL keeps of an application name.
 _NAME_LENGTH = 63
+
+#: Settings that a connection has from its beginning: an engine asks for a read's schema outside of the
+#: transaction that it reads in, and runs nothing of ours before.
+_SETTINGS = f"-c lock_timeout={LOCK_TIMEOUT}"
 
 #: A host that cannot smuggle anything into a JDBC URL: a name or an address.
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
@@ -79,6 +84,8 @@ def jdbc(endpoint: Endpoint) -> JdbcOptions:
         "socketTimeout": "1800",
         "tcpKeepAlive": "true",
     }
+    if endpoint.takes_settings:
+        options["options"] = _SETTINGS
     for name, value in _checked(endpoint).items():
         options.update(dict.fromkeys(_OPTIONS[name].jdbc, value))
     host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
@@ -109,6 +116,8 @@ def psycopg_kwargs(endpoint: Endpoint) -> dict[str, Any]:
         "prepare_threshold": None,
         "autocommit": True,
     }
+    if endpoint.takes_settings:
+        kwargs["options"] = _SETTINGS
     for name, value in _checked(endpoint).items():
         kwargs.update(dict.fromkeys(_OPTIONS[name].psycopg, value))
     return kwargs

@@ -70,6 +70,7 @@ def cursor(
         kept=kept_of(quoted),
         kept_of=kept_of,
         refuses=config.value_policy is not ValuePolicy.NULL,
+        padded=column.base == "bpchar",
     )
 
 

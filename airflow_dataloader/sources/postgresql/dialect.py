@@ -19,6 +19,7 @@ from airflow_dataloader.sources.postgresql import (
     quoting,
     relation,
     transaction,
+    widths,
     window,
 )
 
@@ -49,6 +50,7 @@ class PostgresqlDialect:
     within_parts = staticmethod(digest.within_parts)
     null_cursor_sql = staticmethod(window.null_cursor_sql)
     partitions = staticmethod(partitions.partitions)
+    row_width = staticmethod(widths.row_width)
     session_init = staticmethod(transaction.session_init)
     jdbc = staticmethod(connection.jdbc)
     jdbc_sql = staticmethod(placeholders.jdbc_sql)

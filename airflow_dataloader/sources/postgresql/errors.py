@@ -7,7 +7,14 @@ import re
 from airflow_dataloader.core.scrub import scrub
 from airflow_dataloader.exceptions import DataloaderError, ValueRefused
 from airflow_dataloader.sources.dialect import ErrorContext
-from airflow_dataloader.sources.postgresql.meanings import NOT_UTF_8, OWN, RELATION, code_of, meaning_of
+from airflow_dataloader.sources.postgresql.meanings import (
+    LOCKED,
+    NOT_UTF_8,
+    OWN,
+    RELATION,
+    code_of,
+    meaning_of,
+)
 from airflow_dataloader.sources.postgresql.refusal import understand
 
 #: Characters of PostgreSQL's own text that a message keeps.
@@ -39,8 +46,11 @@ def explain(sqlstate: str | None, message: str, context: ErrorContext) -> Datalo
     field = meaning.field
     if field == RELATION:
         field = "query" if context.from_query else "source_table_name"
+    what = meaning.what
+    if code == LOCKED:
+        what = f"{'What the row reads' if context.from_query else _subject(context)} {what}"
     return meaning.kind(
-        f"{meaning.what}: {said}.",
+        f"{what}: {said}.",
         field=field,
         fix=meaning.fix,
         sqlstate=sqlstate or (code if code not in OWN else None),
@@ -68,11 +78,15 @@ def undecodable(context: ErrorContext) -> ValueRefused:
 
     It has no SQLSTATE: that is of a class that speaks of what a statement says, and this is about the data.
     """
-    what = "The row's query" if context.from_query else context.relation or "The source"
     # convert_from alone converts nothing in such a database.
     decoded = "convert_from(convert(convert_to(name, 'SQL_ASCII'), 'LATIN1', 'UTF8'), 'SQL_ASCII')"
     return ValueRefused(
-        f"{what} holds a text that is not UTF-8, as a database of encoding SQL_ASCII may.",
+        f"{_subject(context)} holds a text that is not UTF-8, as a database of encoding SQL_ASCII may.",
         field="query",
         fix=f"say in a query what the text is, such as {decoded} AS name for LATIN1",
     )
+
+
+def _subject(context: ErrorContext) -> str:
+    """Return what is read, as the beginning of a sentence."""
+    return "The row's query" if context.from_query else context.relation or "The source"

@@ -18,6 +18,9 @@ RELATION = "relation"
 #: SQLSTATE of a text that is not of the encoding that it has to be sent in, which is UTF-8.
 NOT_UTF_8 = "22021"
 
+#: SQLSTATE of a lock that was waited for in vain.
+LOCKED = "55P03"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Meaning:
@@ -113,10 +116,11 @@ _MEANINGS: dict[str, Meaning] = {
         what="The source has no connection left",
         fix="lower max_concurrent_loads or num_partitions, or raise max_connections at the source",
     ),
-    "55P03": Meaning(
+    LOCKED: Meaning(
         kind=SourceUnavailable,
-        what="The table is locked at the source",
-        fix="see who rebuilds it; the row is loaded again",
+        what="is locked at the source",
+        fix="nothing, if a change of the table was waiting for its readers: the load has let it pass, and "
+        "the row is loaded again; else end the transaction at the source that holds the table",
     ),
     "57014": _CANCELLED,
     "25P02": _BROKEN_OFF,
@@ -154,7 +158,7 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (r"terminating connection due to (?:administrator|unexpected)", "57P01"),
     (r"terminating connection due to (?:idle-in-transaction|transaction) timeout", "25P03"),
     (r"canceling statement due to conflict with recovery", "40001"),
-    (r"canceling statement due to lock timeout", "55P03"),
+    (r"canceling statement due to lock timeout", LOCKED),
     (r"canceling statement due to", "57014"),
     (
         r"could not import the requested snapshot|invalid snapshot identifier|snapshot .* does not exist",

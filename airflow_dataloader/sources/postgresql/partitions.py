@@ -117,21 +117,43 @@ def _column_ranges(
             field="partition_column",
             fix="name a number, date, timestamp, text or uuid column, or leave it empty",
         )
+    given = {"lower_bound": config.lower_bound, "upper_bound": config.upper_bound}
+    unkept = [name for name, text in given.items() if text and not _checked_bound(ask, column, name, text)]
     try:
         points = ask(_split_sql(relation, column, config=config, parts=parts, where=where))
     except DataloaderError as error:
-        given = {"lower_bound": config.lower_bound, "upper_bound": config.upper_bound}
-        named = [field for field, text in given.items() if text]
-        if not named or not (error.sqlstate or "").startswith(DATA_EXCEPTION):
+        if not unkept or not (error.sqlstate or "").startswith(DATA_EXCEPTION):
             raise
-        raise ConfigurationError(
-            f"{' or '.join(named)} is not a {column.declared} that column {column.name!r} could hold.",
-            field=named[0],
-            fix="set it to a value of partition_column, or leave it empty: it is then asked for",
-            sqlstate=error.sqlstate,
-        ) from None
+        # Nothing lies halfway to it.
+        raise _no_bound(column, unkept[0], given[unkept[0]], error.sqlstate) from None
     bounds = list(dict.fromkeys(f"CAST({literal(text)} AS {column.base})" for (text,) in points if text))
     return ranges(quote(column.name), bounds, nulls=True)
+
+
+def _checked_bound(ask: Ask, column: DescribedColumn, name: str, text: str) -> bool:
+    """Return whether the target could keep a bound; raise ConfigurationError if it is no value of the column.
+
+    Asked by itself: where the relation is read, what a query or view computes may fail in the same way.
+    """
+    kept = keep(column, "x").kept or "true"
+    try:
+        ((found,),) = ask(f"SELECT {kept} FROM (SELECT CAST({literal(text)} AS {column.base}) AS x) AS b")
+    except DataloaderError as error:
+        if not (error.sqlstate or "").startswith(DATA_EXCEPTION):
+            raise
+        raise _no_bound(column, name, text, error.sqlstate) from None
+    return found is not False
+
+
+def _no_bound(
+    column: DescribedColumn, name: str, text: str | None, sqlstate: str | None
+) -> ConfigurationError:
+    return ConfigurationError(
+        f"{name} {text!r} is not a {column.declared} that column {column.name!r} could hold.",
+        field=name,
+        fix="set it to a value of partition_column, or leave it empty: it is then asked for",
+        sqlstate=sqlstate,
+    )
 
 
 def _split_sql(

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import sqlglot
 from sqlglot import TokenType, exp
+from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import SqlglotError
+from sqlglot.parsers.postgres import PostgresParser
 
 from airflow_dataloader.core.config import SourceTable
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.sources.postgresql.quoting import literal, quote
+
+
+class _Parser(PostgresParser):
+    # PostgreSQL's convert is a function like others. What the parser takes it for is another database's.
+    FUNCTION_PARSERS: ClassVar = {
+        name: parse for name, parse in PostgresParser.FUNCTION_PARSERS.items() if name != "CONVERT"
+    }
+
+
+class _Queries(Postgres):
+    """PostgreSQL's SQL, as rows may hold it."""
+
+    Parser = _Parser
+
 
 #: What a query may not hold anywhere, with the word for it in the message.
 _FORBIDDEN: dict[type[exp.Expression], str] = {
@@ -53,7 +71,7 @@ def checked_query(query: str) -> str:
     """
     try:
         text = _without_end(query)
-        statements = [found for found in sqlglot.parse(text, read="postgres") if found is not None]
+        statements = [found for found in sqlglot.parse(text, read=_Queries) if found is not None]
     except SqlglotError as error:
         raise _refused(f"cannot be parsed ({_first_line(error)})") from None
     if len(statements) != 1:
@@ -69,7 +87,7 @@ def checked_query(query: str) -> str:
 
 def _without_end(query: str) -> str:
     end = len(query)
-    for token in reversed(sqlglot.tokenize(query, read="postgres")):
+    for token in reversed(sqlglot.tokenize(query, read=_Queries)):
         if token.token_type is not TokenType.SEMICOLON:
             break
         end = token.start

@@ -18,8 +18,12 @@ STYLES = {
     "standard_conforming_strings": "on",
 }
 
-#: Milliseconds to wait for a lock: somebody rebuilds the table.
-LOCK_TIMEOUT = 300_000
+#: Milliseconds that a load waits, holding nothing, for whoever rebuilds the table.
+HOLD_TIMEOUT = 300_000
+
+#: Milliseconds that all its other statements wait for a lock. The load holds the table by then: whoever is
+#: waited for waits for the load itself, and every other reader of the table waits behind both.
+LOCK_TIMEOUT = 5_000
 
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
@@ -62,12 +66,15 @@ def session_init(snapshot: str | None, *, statement_seconds: int = 0) -> str:
     return "; ".join(begin + settings(statement_seconds=statement_seconds))
 
 
-def settings(*, statement_seconds: int = 0) -> list[str]:
-    """Return the statements that fix styles and timeouts for the rest of the transaction."""
+def settings(*, statement_seconds: int = 0, lock_timeout: int = LOCK_TIMEOUT) -> list[str]:
+    """Return the statements that fix styles and timeouts for the rest of the transaction.
+
+    ``lock_timeout`` is in milliseconds.
+    """
     return [
         *(f"SET LOCAL {name} = {literal(value)}" for name, value in STYLES.items()),
         f"SET LOCAL statement_timeout = {statement_seconds * 1000}",
-        f"SET LOCAL lock_timeout = {LOCK_TIMEOUT}",
+        f"SET LOCAL lock_timeout = {lock_timeout}",
         "SET LOCAL idle_in_transaction_session_timeout = 0",
         _NO_TRANSACTION_TIMEOUT,
     ]

@@ -46,15 +46,9 @@ _INSTANTS = Clock(latest="clock_timestamp()", reach=SEEN_UNTIL, doubtful=SEEN_UN
 
 def freeze(ask: Ask, relation: str, cursor: CursorPlan, low: str | None) -> Frozen:
     """Ask for the window's upper end and the next watermark; refuse a ``low`` that is no value."""
-    try:
-        sql = freeze_sql(relation, cursor, low, _clock(ask, cursor))
-        high, watermark, low_is_kept, ahead, behind = ask(sql)[0]
-    except DataloaderError as error:
-        if low is None or not (error.sqlstate or "").startswith(DATA_EXCEPTION):
-            raise
-        raise _no_watermark(cursor, low, error.sqlstate) from None
-    if low is not None and low_is_kept is False:
-        raise _no_watermark(cursor, low, None)
+    if low is not None:
+        _refuse_no_watermark(ask, cursor, low)
+    ((high, watermark, ahead, behind),) = ask(freeze_sql(relation, cursor, low, _clock(ask, cursor)))
     return Frozen(high=high, watermark=watermark, ahead=bool(ahead), behind=bool(behind))
 
 
@@ -75,17 +69,16 @@ def _clock(ask: Ask, cursor: CursorPlan) -> Clock:
 def freeze_sql(relation: str, cursor: CursorPlan, low: str | None, clock: Clock) -> str:
     """Return the query that :func:`freeze` asks.
 
-    Its columns: the largest cursor, the next watermark, whether ``low`` is usable, and whether the largest
-    cursor lies beyond the clock, or below ``low``.
+    Its columns: the largest cursor, the next watermark, and whether the largest cursor lies beyond the clock,
+    or below ``low``.
     Sorting instead of ``max`` works for every type that can be compared, and uses an index the same way.
     """
     usable = f"{cursor.quoted} IS NOT NULL" + (f" AND {cursor.kept}" if cursor.kept else "")
     highest = f"SELECT {cursor.quoted} FROM {relation} WHERE {usable} ORDER BY {cursor.quoted} DESC LIMIT 1"
     bound = "NULL" if low is None else literal(low)
-    kept = cursor.kept_of("lo") or "true"
     reached = "CASE WHEN hi > latest THEN doubtful WHEN hi > reach THEN reach ELSE hi END"
     return (
-        f"SELECT CAST(hi AS text), CAST(greatest(lo, {reached}) AS text), {kept}, hi > latest, hi < lo "
+        f"SELECT CAST(hi AS text), CAST(greatest(lo, {reached}) AS text), hi > latest, hi < lo "
         f"FROM (SELECT ({highest}) AS hi, CAST({bound} AS {cursor.cast}) AS lo, "
         f"CAST({clock.latest} AS {cursor.cast}) AS latest, CAST({clock.reach} AS {cursor.cast}) AS reach, "
         f"CAST({clock.doubtful} AS {cursor.cast}) AS doubtful) AS bounds"
@@ -146,6 +139,22 @@ def _minus_lookback(cursor: CursorPlan) -> str:
     if cursor.type is CursorType.DATE and not lookback % timedelta(days=1):
         return f" - {lookback.days}"
     return f" - interval '{lookback // timedelta(microseconds=1)} microseconds'"
+
+
+def _refuse_no_watermark(ask: Ask, cursor: CursorPlan, low: str) -> None:
+    """Refuse a ``low`` that is no value of the cursor, or none that the target could keep.
+
+    Asked by itself: where the relation is read, what a query or view computes may fail in the same way.
+    """
+    kept = cursor.kept_of("lo") or "true"
+    try:
+        ((usable,),) = ask(f"SELECT {kept} FROM (SELECT CAST({literal(low)} AS {cursor.cast}) AS lo) AS b")
+    except DataloaderError as error:
+        if not (error.sqlstate or "").startswith(DATA_EXCEPTION):
+            raise
+        raise _no_watermark(cursor, low, error.sqlstate) from None
+    if usable is False:
+        raise _no_watermark(cursor, low, None)
 
 
 def _no_watermark(cursor: CursorPlan, low: str, sqlstate: str | None) -> ConfigurationError:

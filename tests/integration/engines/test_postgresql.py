@@ -14,11 +14,12 @@ import pytest
 
 from airflow_dataloader.core.plan import ReadPlan
 from airflow_dataloader.core.strategy import ValuePolicy
-from airflow_dataloader.exceptions import DataloaderError, SourceRefused, ValueRefused
+from airflow_dataloader.exceptions import DataloaderError, SourceRefused, SourceUnavailable, ValueRefused
 from airflow_dataloader.loader.sessions.registry import open_session
 from airflow_dataloader.sources.dialect import ErrorContext
 from airflow_dataloader.sources.registry import dialect_of
 from tests.integration.engines.workshop import Workshop, commit
+from tests.integration.sources.changes import queued_change
 from tests.integration.sources.values import KEPT, NOT_KEPT
 from tests.source_configs import config
 
@@ -145,6 +146,19 @@ def test_a_nan_that_the_driver_refuses_is_found_by_asking_the_source(
     found = POSTGRESQL.diagnose(session.query, session.describe("t"), "t", None)
     assert found is not None
     assert (found.field, "NaN" in found.message) == ("price", True)
+
+
+def test_a_read_gives_way_to_a_change_that_waits_for_its_load(
+    workshop: Workshop, session: SourceSession, source_db: psycopg.Connection
+) -> None:
+    source_db.execute("CREATE TABLE t AS SELECT 1 AS id")
+    plan = planned(workshop, session, "t")
+    with queued_change(source_db), pytest.raises(DataloaderError) as failure:
+        workshop.engine.overwrite(workshop.table(), workshop.engine.read(plan), commit(1))
+    context = ErrorContext(endpoint=workshop.endpoint, relation="t")
+    known = POSTGRESQL.recognise(failure.value.message, context)
+    assert isinstance(known, SourceUnavailable)
+    assert known.message.startswith("t is locked at the source")
 
 
 def test_operators_with_question_marks_reach_the_source(

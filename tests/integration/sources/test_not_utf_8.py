@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -14,12 +15,16 @@ import pytest
 from airflow_dataloader.core.failure import Failure, Phase
 from airflow_dataloader.exceptions import ValueRefused
 from airflow_dataloader.loader.sessions.registry import open_session
-from tests.integration.sources.reads import POSTGRESQL
-from tests.source_configs import config, endpoint_of
+from airflow_dataloader.sources.dialect import ErrorContext
+from airflow_dataloader.sources.postgresql.errors import undecodable
+from tests.integration.sources.reads import POSTGRESQL, plan, read
+from tests.source_configs import config, endpoint, endpoint_of
 
 if TYPE_CHECKING:
     from airflow_dataloader.loader.sessions.protocol import SourceSession
     from tests.conftest import Server
+
+PAGE = Path(__file__).parents[3] / "docs" / "types.md"
 
 
 @pytest.fixture
@@ -51,8 +56,17 @@ def test_text_that_is_not_utf_8_is_refused_with_the_way_out(
         assert (failure.error, failure.field, failure.transient) == ("ValueRefused", "query", False)
     offered = re.search(r"such as (.*) AS name", failure.sentence)
     assert offered is not None
+    # As a row that has taken the advice is read.
+    row = config(query=f"SELECT {offered.group(1)} AS name FROM t")
     with closing(open_session(endpoint_of(ascii_db))) as session:
-        assert session.query(f"SELECT {offered.group(1)} FROM {relation}") == [("Müller \\ Co",)]
+        mended = plan(session, POSTGRESQL.relation(row.source, row.query))
+        assert read(session, mended) == [("Müller \\ Co",)]
+
+
+def test_the_way_out_that_the_documents_name_is_the_same() -> None:
+    named = re.search(r"`(convert_from\(.* AS name)`", PAGE.read_text())
+    assert named is not None
+    assert named.group(1) in str(undecodable(ErrorContext(endpoint=endpoint())))
 
 
 def test_a_column_s_name_that_is_not_utf_8_is_refused(ascii_db: psycopg.Connection) -> None:

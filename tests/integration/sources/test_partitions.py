@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from airflow_dataloader.core.config import SourceTable
-from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.exceptions import ConfigurationError, SourceRefused
 from tests.integration.sources.reads import POSTGRESQL
 from tests.source_configs import config
 
@@ -194,6 +194,38 @@ def test_a_bound_that_is_no_value_is_named(
     with pytest.raises(ConfigurationError) as refusal:
         parts(session, source_table_name="v", partition_column="id", num_partitions=2, **{field: "low"})
     assert refusal.value.field == field
+
+
+@pytest.mark.parametrize("field", ["lower_bound", "upper_bound"])
+def test_of_two_bounds_the_bad_one_is_named(
+    filled: psycopg.Connection, session: SourceSession, field: str
+) -> None:
+    filled.execute("CREATE VIEW v AS SELECT * FROM t")
+    given = {"lower_bound": "1", "upper_bound": "9", field: "low"}
+    with pytest.raises(ConfigurationError, match=f"{field} 'low' is not") as refusal:
+        parts(session, source_table_name="v", partition_column="id", num_partitions=2, **given)
+    assert refusal.value.field == field
+
+
+def test_what_a_view_cannot_compute_is_not_the_bounds_fault(
+    filled: psycopg.Connection, session: SourceSession
+) -> None:
+    filled.execute("CREATE VIEW v AS SELECT 1000 / (id - 7) AS id FROM t")
+    session.open_snapshot()
+    given = {"lower_bound": "1", "upper_bound": None}
+    with pytest.raises(SourceRefused, match="by zero") as refusal:
+        parts(session, source_table_name="v", partition_column="id", num_partitions=2, **given)
+    assert (refusal.value.field, refusal.value.sqlstate) == ("source_table_name", "22012")
+
+
+def test_a_bound_that_nothing_lies_between_is_named(
+    filled: psycopg.Connection, session: SourceSession
+) -> None:
+    filled.execute("CREATE VIEW v AS SELECT * FROM t")
+    given = {"lower_bound": "infinity", "upper_bound": "2026-01-01"}
+    with pytest.raises(ConfigurationError, match="lower_bound 'infinity' is not") as refusal:
+        parts(session, source_table_name="v", partition_column="day", num_partitions=2, **given)
+    assert refusal.value.field == "lower_bound"
 
 
 @pytest.mark.parametrize(("column", "what"), [("day_s", "cannot be split"), ("nix", "does not have")])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from airflow_dataloader.core.config import SourceTable
 from airflow_dataloader.core.strategy import NullCursorPolicy
-from airflow_dataloader.exceptions import ConfigurationError, ValueRefused
+from airflow_dataloader.exceptions import ConfigurationError, SourceRefused, ValueRefused
 from airflow_dataloader.sources.postgresql.window import CLOCKS, freeze
 from tests.integration.sources.reads import POSTGRESQL, plan, read
 from tests.source_configs import config
@@ -60,8 +60,8 @@ def fill(source_db: psycopg.Connection, sql_type: str, values: list[str | None])
         source_db.execute(f"INSERT INTO t VALUES (%s, %s::text::{sql_type})", (number, value))
 
 
-def cursor_of(session: SourceSession, **overrides: Any) -> CursorPlan:
-    described = session.describe("t")
+def cursor_of(session: SourceSession, relation: str = "t", **overrides: Any) -> CursorPlan:
+    described = session.describe(relation)
     settings = config(**overrides)
     columns = POSTGRESQL.plan_columns(described, settings.value_policy, ("at",)).columns
     return POSTGRESQL.cursor(described, columns, settings)
@@ -271,6 +271,44 @@ def test_a_watermark_that_is_no_value_of_the_cursor_is_refused(
     with pytest.raises(ConfigurationError, match=f"incremental_value {low!r} is not") as refusal:
         POSTGRESQL.freeze(session.query, "t", cursor, low)
     assert refusal.value.field == "incremental_value"
+
+
+@pytest.mark.parametrize(
+    ("made", "relation", "field", "sqlstate", "said"),
+    [
+        (
+            "SELECT 1",
+            "(SELECT id, at, 1 / id AS x FROM t WHERE 1 / id > 0) AS q",
+            "query",
+            "22012",
+            "by zero",
+        ),
+        ("SELECT 1", "(SELECT id, CAST(no AS int4) AS at FROM t) AS q", "query", "22P02", "sixteen"),
+        (
+            "CREATE VIEW v AS SELECT id, CAST(no AS int4) AS at FROM t",
+            "v",
+            "source_table_name",
+            "22P02",
+            "six",
+        ),
+    ],
+)
+def test_what_a_query_or_view_cannot_compute_is_not_the_watermark_s_fault(
+    source_db: psycopg.Connection,
+    session: SourceSession,
+    made: str,
+    relation: str,
+    field: str,
+    sqlstate: str,
+    said: str,
+) -> None:
+    source_db.execute("CREATE TABLE t AS SELECT 0 AS id, 7 AS at, text 'sixteen' AS no")
+    source_db.execute(made)
+    session.open_snapshot()
+    cursor = cursor_of(session, relation)
+    with pytest.raises(SourceRefused, match=said) as refusal:
+        POSTGRESQL.freeze(session.query, relation, cursor, "3")
+    assert (refusal.value.field, refusal.value.sqlstate) == (field, sqlstate)
 
 
 @pytest.mark.parametrize(

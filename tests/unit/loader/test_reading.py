@@ -15,11 +15,11 @@ from airflow_dataloader.exceptions import (
 )
 from airflow_dataloader.loader.reading import explained, open_snapshot, read_everything
 from airflow_dataloader.loader.sessions.protocol import Snapshot, SnapshotKind
-from tests.unit.loader.jobs import job
+from tests.unit.loader.jobs import Answers, job
 
 
 def test_without_a_common_snapshot_a_read_is_not_split() -> None:
-    load = job(num_partitions=4)
+    load = job(session=Answers(), num_partitions=4)
     load.relation = '"public"."items"'
     plan = read_everything(load)
     assert plan.partitions == ()

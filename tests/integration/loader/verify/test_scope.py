@@ -109,6 +109,9 @@ def test_rows_that_a_target_marks_as_gone_are_left_out(bench: Bench) -> None:
         ("numeric(20,3)", "1.500", "1.501"),
         ("numeric", "-1.5", "0"),
         ("text", "a'\\", "b"),
+        # Blanks at the end of a text count; those that a char(n) is filled up with do not.
+        ("text", "a", "a "),
+        ("char(5)", "ab", "ab!"),
         ("int8", "9223372036854775806", "9223372036854775807"),
     ],
 )

@@ -38,6 +38,13 @@ def test_connections_carry_the_load_s_name_as_far_as_the_server_keeps_it() -> No
     assert len(psycopg_kwargs(long)["application_name"]) == 63
 
 
+def test_both_drivers_wait_for_a_lock_for_seconds_only_unless_a_pooler_refuses_to_be_told() -> None:
+    assert in_url(endpoint())["options"] == psycopg_kwargs(endpoint())["options"] == "-c lock_timeout=5000"
+    plain = endpoint(takes_settings=False)
+    assert "options" not in in_url(plain)
+    assert "options" not in psycopg_kwargs(plain)
+
+
 def test_an_address_with_colons_is_bracketed_for_the_url() -> None:
     assert jdbc(endpoint(host="::1")).url.startswith("jdbc:postgresql://[::1]:5432/shop?")
     assert psycopg_kwargs(endpoint(host="::1"))["host"] == "::1"

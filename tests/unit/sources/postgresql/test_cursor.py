@@ -48,6 +48,11 @@ def test_a_cursor_s_type_and_overlap_come_from_the_source(
     assert (found.type, found.lookback, found.column.source_name) == (expected, lookback, "at")
 
 
+def test_only_texts_of_a_fixed_length_are_filled_up_with_blanks() -> None:
+    assert plan("bpchar", 14).padded
+    assert not any(plan(base).padded for base in ("text", "varchar", "uuid", "int8"))
+
+
 @pytest.mark.parametrize("base", ["float8", "bool", "bytea", "json", "interval", "time", "shop.state"])
 def test_a_type_without_a_useful_order_is_refused(base: str) -> None:
     with pytest.raises(ConfigurationError, match="cannot say how far") as refusal:

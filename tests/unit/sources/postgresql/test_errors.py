@@ -54,6 +54,12 @@ def test_a_code_decides_class_and_field(
     assert "in any language" in error.message
 
 
+@pytest.mark.parametrize(("context", "what"), [(TABLE, '"public"."t"'), (QUERY, "What the row reads")])
+def test_a_lock_names_what_is_locked(context: ErrorContext, what: str) -> None:
+    error = explain("55P03", "in any language", replace(context, relation='"public"."t"'))
+    assert error.message.startswith(f"{what} is locked at the source")
+
+
 @pytest.mark.parametrize("sqlstate", ["42P01", "42703", "42601", "42501", "22012"])
 def test_a_query_is_named_where_the_row_has_one(sqlstate: str) -> None:
     assert explain(sqlstate, "no", QUERY).field == "query"

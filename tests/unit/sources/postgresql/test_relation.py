@@ -44,6 +44,7 @@ def test_a_row_without_table_and_query_is_refused() -> None:
         "SELECT DISTINCT ON (id) id, at FROM t ORDER BY id, at DESC",
         "SELECT 'update' AS word, \"delete\" FROM t -- and a comment",
         "SELECT $$;$$ AS semicolon",
+        "SELECT convert(data, 'LATIN1', 'UTF8') AS data FROM t",
         "SELECT count(*) FILTER (WHERE a) OVER (PARTITION BY b) FROM t",
     ],
 )

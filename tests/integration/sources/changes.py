@@ -1,0 +1,40 @@
+"""A change of a source's table that its owner asks for while the table is read."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import psycopg
+
+from tests.waiting import eventually
+
+
+@contextmanager
+def queued_change(source_db: psycopg.Connection) -> Iterator[None]:
+    """Have ``t`` changed as soon as nobody reads it any more; the block begins when the change waits."""
+    info = source_db.info
+    with psycopg.connect(
+        host=info.host,
+        port=info.port,
+        dbname=info.dbname,
+        user=info.user,
+        password=info.password,
+        autocommit=True,
+    ) as owner:
+
+        def change() -> None:
+            with suppress(psycopg.errors.QueryCanceled):
+                owner.execute("ALTER TABLE t ADD COLUMN late int")
+
+        changing = threading.Thread(target=change)
+        changing.start()
+        waits = "SELECT count(*) FROM pg_locks WHERE pid = %s AND NOT granted"
+        pid = owner.info.backend_pid
+        eventually("the wait for the lock", lambda: source_db.execute(waits, (pid,)).fetchone() == (1,))
+        try:
+            yield
+        finally:
+            owner.cancel_safe()
+            changing.join(30)
