@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Engine as ControlEngine
 
 from airflow_dataloader.control.lease import Started
-from airflow_dataloader.core.commit import KEYS, Commit, app_id
+from airflow_dataloader.core.commit import Commit, app_id
 from airflow_dataloader.core.config import LoadConfig
+from airflow_dataloader.core.facts import Facts
 from airflow_dataloader.core.load_columns import Stamp
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.plan import Endpoint, PlannedColumn
@@ -93,26 +92,24 @@ class Job:
         A commit that does not say how is one of a version that did not write it down.
         """
         commits = table.commits if table is not None else ()
-        newest = next((entry.commit.facts for entry in commits if entry.commit.publishes), {})
-        before: Mapping[str, str] = newest.get(KEYS, {})
+        newest = next((entry.commit.facts for entry in commits if entry.commit.publishes), Facts())
         now, keeps = self.key_spellings, self.dialect.keeps_texts
-        return {name: then for name, then in before.items() if not keeps(then, now.get(name, then))}
+        return {name: then for name, then in newest.keys.items() if not keeps(then, now.get(name, then))}
 
-    def commit(self, step: int, facts: Mapping[str, Any]) -> Commit:
-        """Return the identity of write number ``step``, with the facts that a repair needs."""
-        common: dict[str, Any] = {
-            "content_hash": self.config.content_hash,
-            "watermark_hash": self.config.watermark_hash,
-            "strategy": str(self.config.strategy),
-        }
-        if spellings := self.key_spellings:
-            common |= {KEYS: spellings}
+    def commit(self, step: int, facts: Facts) -> Commit:
+        """Return the identity of write number ``step``, with these facts and those that each commit has."""
         return Commit(
             app_id=self.app_id,
             epoch=self.started.epoch,
             step=step,
             metadata_id=self.started.metadata_id,
-            facts=common | dict(facts),
+            facts=replace(
+                facts,
+                content_hash=self.config.content_hash,
+                watermark_hash=self.config.watermark_hash,
+                strategy=str(self.config.strategy),
+                keys=self.key_spellings,
+            ),
         )
 
     def reached(self, moment: Moment) -> None:
