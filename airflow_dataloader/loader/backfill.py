@@ -255,12 +255,10 @@ def _is_newest(table: Target | None, plan: Backfill) -> bool:
     Another of them, under another configuration, may have replaced all of it. A scan for deleted rows takes
     none away that the plan reads, where the row was as it is.
     """
-    for entry in table.commits if table else ():
+    for entry in table.published if table else ():
         facts = entry.commit.facts
-        if _is_of(entry, plan):
-            return True
-        if entry.commit.publishes and not (facts.delete_scan and facts.content_hash == plan.content_hash):
-            return False
+        if not (facts.delete_scan and facts.content_hash == plan.content_hash):
+            return _is_of(entry, plan)
     return False
 
 

@@ -44,9 +44,9 @@ def remark_on_gap(job: Job, first: str) -> None:
     target, published = job.target, job.started.published_epoch
     if target is None or published is None:
         return
-    commits = [entry.commit for entry in target.commits if entry.commit.publishes]
-    last = next((commit.facts for commit in commits if commit.brings_rows), Facts())
-    if not commits or not target.continuous or commits[0].epoch < published:
+    newest = target.newest_published
+    last = next((one.commit.facts for one in target.published if one.commit.brings_rows), Facts())
+    if newest is None or not target.continuous or newest.commit.epoch < published:
         why = "The target was made anew, restored, replaced or loaded under another name since the last load;"
     elif _ended_before(last, first):
         why = f"The last window ended before {first}, where this one begins;"

@@ -91,10 +91,10 @@ class Job:
 
         A commit that does not say how is one of a version that did not write it down.
         """
-        commits = table.commits if table is not None else ()
-        newest = next((entry.commit.facts for entry in commits if entry.commit.publishes), Facts())
+        newest = table.newest_published if table is not None else None
+        before = {} if newest is None else newest.commit.facts.keys
         now, keeps = self.key_spellings, self.dialect.keeps_texts
-        return {name: then for name, then in newest.keys.items() if not keeps(then, now.get(name, then))}
+        return {name: then for name, then in before.items() if not keeps(then, now.get(name, then))}
 
     def commit(self, step: int, facts: Facts) -> Commit:
         """Return the identity of write number ``step``, with these facts and those that each commit has."""

@@ -44,9 +44,8 @@ def beginning_of_merge(job: Job) -> str | None:
 
 
 def _was_loaded_in_full(job: Job) -> bool:
-    commits = job.target.commits if job.target else ()
-    newest = next((entry.commit for entry in commits if entry.commit.publishes), None)
-    return newest is not None and newest.facts.strategy == Strategy.FULL
+    newest = job.target.newest_published if job.target else None
+    return newest is not None and newest.commit.facts.strategy == Strategy.FULL
 
 
 def load_window(job: Job, low: str | None, verb: Verb) -> Outcome:

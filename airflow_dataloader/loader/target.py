@@ -130,6 +130,5 @@ def _commits_of(job: Job, attempt: Attempt) -> list[HistoryEntry]:
     not.
     """
     who = (attempt.metadata_id, attempt.epoch)
-    commits = job.target.commits if job.target else ()
-    own = (entry for entry in commits if (entry.commit.metadata_id, entry.commit.epoch) == who)
-    return [entry for entry in own if entry.commit.publishes]
+    published = job.target.published if job.target else ()
+    return [entry for entry in published if (entry.commit.metadata_id, entry.commit.epoch) == who]

@@ -27,22 +27,22 @@ def standing_watermark(job: Job) -> str | None:
 
 
 def _why_not(config: LoadConfig, target: Target, published_epoch: int | None) -> str | None:
-    commit = next((entry.commit for entry in target.commits if entry.commit.publishes), None)
-    newest = commit.facts if commit is not None else Facts()
-    if newest.chunk is not None and not newest.final:
+    newest = target.newest_published
+    facts = Facts() if newest is None else newest.commit.facts
+    if facts.chunk is not None and not facts.final:
         return "The target holds an unfinished backfill;"
     if config.watermark_of is None:
         return None
-    if commit is None or not target.continuous:
+    if newest is None or not target.continuous:
         return (
             "The target was made anew, restored, replaced or loaded under another name since the last load;"
         )
-    if commit.epoch < (published_epoch or 0):
+    if newest.commit.epoch < (published_epoch or 0):
         # Its files came back from a backup, its history with them.
         return "The target is older than the last load on record;"
     if _saw_no_cursor(target):
         return "No row had a cursor when the source was last read from the beginning;"
-    return _why_another(config, newest)
+    return _why_another(config, facts)
 
 
 def _saw_no_cursor(target: Target) -> bool:
@@ -52,7 +52,7 @@ def _saw_no_cursor(target: Target) -> bool:
     below that. A scan for deleted rows comes after its window, and is none; it may tell of a window that had
     nothing to publish.
     """
-    for entry in target.commits:
+    for entry in target.published:
         facts = entry.commit.facts
         if facts.nothing_read:
             return True
