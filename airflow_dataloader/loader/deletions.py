@@ -11,7 +11,7 @@ from dataclasses import replace
 from airflow_dataloader.core.commit import SCAN_STEP
 from airflow_dataloader.core.facts import Facts
 from airflow_dataloader.core.failure import Phase
-from airflow_dataloader.core.strategy import NEEDS_CURSOR, DeletePolicy, NullCursorPolicy, Strategy
+from airflow_dataloader.core.strategy import IN_PIECES, NEEDS_CURSOR, DeletePolicy, NullCursorPolicy
 from airflow_dataloader.exceptions import EmptySource, EngineFailed, ShrinkRefused
 from airflow_dataloader.loader.boundary import keep_boundary
 from airflow_dataloader.loader.emptying import must_stay_filled
@@ -36,7 +36,7 @@ def delete_gone(job: Job, *, nothing_read: bool = False) -> None:
     What the load has published stays published, whatever becomes of this. Raises EmptySource, ShrinkRefused,
     and EngineFailed where other keys arrive than there are.
     """
-    if job.replaces_table and job.config.strategy is not Strategy.CHUNKED_BACKFILL:
+    if job.replaces_table and job.config.strategy not in IN_PIECES:
         job.journal.remark("The table was read anew; there are no deleted rows to look for.")
         return
     marks = job.config.delete_policy is DeletePolicy.SOFT
@@ -57,7 +57,7 @@ def delete_gone(job: Job, *, nothing_read: bool = False) -> None:
     )
     if found.keyless:
         job.journal.remark(f"{found.keyless} rows with NULL in the key were left alone.")
-    if missing and job.config.strategy is not Strategy.ROLLING and _is_one_snapshot(job):
+    if missing and job.config.days_column is None and _is_one_snapshot(job):
         job.journal.remark(
             f"{missing} keys of the source are not at the target, and `dataloader verify` names them. Unless "
             "they were left out on purpose, load_full = 'true' on the row brings them."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.facts import Facts
-from airflow_dataloader.core.strategy import RollingRetention
 from airflow_dataloader.loader.days import freeze_days, remark_on_gap, slice_predicate
 from airflow_dataloader.loader.emptying import refuse_empty_window
 from airflow_dataloader.loader.engines.protocol import Written
@@ -22,7 +21,7 @@ def load(job: Job) -> Outcome:
     if job.journal.receipt.source_rows == 0:
         refuse_empty_window(job)
     rows = job.engine.read(plan)
-    keeps = job.config.rolling_retention is RollingRetention.KEEP and not job.replaces_table
+    keeps = job.config.keeps_older_days and not job.replaces_table
     replaced = slice_predicate(days) if keeps else None
     if keeps:
         remark_on_gap(job, days.first)
