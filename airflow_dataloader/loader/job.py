@@ -25,8 +25,18 @@ from airflow_dataloader.sources.dialect import DescribedColumn, Dialect
 
 @dataclass(kw_only=True)
 class Job:
-    """What a load works with. The first fields below are filled in as it goes on; the tools do not change."""
+    """What a load works with: its tools, and then what is filled in as it goes on."""
 
+    control: ControlEngine
+    engine: Engine
+    session: SourceSession
+    dialect: Dialect
+    endpoint: Endpoint
+    keeper: LeaseKeeper
+    journal: Journal
+    observer: Observer
+
+    #: The load that was claimed; a repair moves its watermark on.
     started: Started
     #: The target as it stands after the fence, or None if it does not exist.
     target: Target | None = None
@@ -45,15 +55,6 @@ class Job:
     stamp: Stamp = field(default_factory=dict)
     #: Counts a row's replaced values (:class:`~airflow_dataloader.core.plan.ReadPlan`).
     replaced: str | None = None
-
-    control: ControlEngine
-    engine: Engine
-    session: SourceSession
-    dialect: Dialect
-    endpoint: Endpoint
-    keeper: LeaseKeeper
-    journal: Journal
-    observer: Observer
 
     @property
     def config(self) -> LoadConfig:
