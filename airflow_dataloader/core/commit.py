@@ -7,10 +7,9 @@ higher. Versions grow with the row's epoch, so a stale loader's writes are skipp
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from airflow_dataloader.core.facts import Facts
 from airflow_dataloader.core.load_columns import Stamp
 
 #: Writes that one epoch has room for; a chunked backfill uses one a chunk.
@@ -27,20 +26,6 @@ CLOSING_STEP = STEPS_PER_EPOCH - 1
 
 #: Takes rows away that the source does not have any more, after whatever else the load has published.
 SCAN_STEP = STEPS_PER_EPOCH - 2
-
-#: Fact of that write; and of one whose load had read from the beginning before, and found no row to publish.
-SCAN, NOTHING_READ = "delete_scan", "nothing_read"
-#: Facts of a backfill's commits: whose chunk it is, its number, and whether it is the last commit of all.
-BACKFILL, CHUNK, FINAL = "backfill", "chunk", "final"
-#: And when that backfill was planned: a restored control database gives a lost backfill's id out again.
-PLANNED = "planned"
-#: Fact of a fence: the table was not there, and it has made it.
-MADE = "made"
-#: Fact of a commit that keeps what the table held: the table's version that the load has looked at, and its
-#: digest. What somebody puts in the table's place after that is found above it, below the commit.
-BASE = "base"
-#: Fact of a commit whose key columns are kept as texts: what those depend on at the source, by column.
-KEYS = "keys"
 
 #: Marks our entries among the user metadata of a table's history; the value is the format's version.
 MARK = "adl"
@@ -69,7 +54,7 @@ class Commit:
     #: ``historical_metadata.id`` of the load that writes.
     metadata_id: int
     #: Window, configuration hash, counts: whatever lets another process settle this load.
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Facts = field(default_factory=Facts)
     #: Values of the load columns in every row that is written; they travel with the rows alone.
     stamp: Stamp = field(default_factory=dict)
 
@@ -83,6 +68,11 @@ class Commit:
         """Whether it changes rows; a fence commits nothing but its version."""
         return self.step not in {FENCE_STEP, CLOSING_STEP}
 
+    @property
+    def brings_rows(self) -> bool:
+        """Whether it publishes what was read; a scan for deleted rows says nothing of how far that was."""
+        return self.publishes and not self.facts.delete_scan
+
     def user_metadata(self) -> str:
         """Return the JSON text stored with the commit; :func:`parse_user_metadata` reads it back."""
         body = {
@@ -91,7 +81,7 @@ class Commit:
             "epoch": self.epoch,
             "step": self.step,
             "load": self.metadata_id,
-            "facts": dict(self.facts),
+            "facts": self.facts.to_json(),
         }
         text = json.dumps(body, sort_keys=True, separators=(",", ":"))
         # A MERGE takes the text from a setting, in which Spark would put a variable's value for ${env:NAME}.
@@ -111,7 +101,7 @@ def parse_user_metadata(text: str | None) -> Commit | None:
             epoch=int(body["epoch"]),
             step=int(body["step"]),
             metadata_id=int(body["load"]),
-            facts=dict(body["facts"]),
+            facts=Facts.from_json(dict(body["facts"])),
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return None

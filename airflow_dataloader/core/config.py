@@ -200,8 +200,17 @@ class LoadConfig:
     @property
     def ordered_columns(self) -> tuple[str, ...]:
         """Return the columns whose order decides what is read: they keep a type that has one."""
-        rolling = self.rolling_column if self.strategy is Strategy.ROLLING else None
-        return tuple(name for name in (self.incremental_column, rolling) if name)
+        return tuple(name for name in (self.incremental_column, self.days_column) if name)
+
+    @property
+    def days_column(self) -> str | None:
+        """Return the column whose last days a load reads, and nothing else; None: it does not go by days."""
+        return self.rolling_column if self.strategy is Strategy.ROLLING else None
+
+    @property
+    def keeps_older_days(self) -> bool:
+        """Return whether rows that are older than the days that a load reads stay at the target."""
+        return self.strategy is Strategy.ROLLING and self.rolling_retention is RollingRetention.KEEP
 
     @property
     def replaces_table(self) -> bool:

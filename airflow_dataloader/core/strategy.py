@@ -39,8 +39,17 @@ KEEPS_GONE_ROWS = frozenset(
 #: Strategies whose every load puts a whole new table in the target's place.
 REPLACES = frozenset({Strategy.FULL, Strategy.CHUNKED_BACKFILL})
 
+#: Strategies that read the source once, in pieces, each in a snapshot of its own, and then become another.
+IN_PIECES = frozenset({Strategy.CHUNKED_BACKFILL})
+
+#: Strategies to whose loads a key means nothing, so that it may be of any type.
+IGNORES_KEYS = frozenset({Strategy.FULL})
+
 #: Strategies that leave a target as their window's merge would have left it.
 _MERGED = frozenset({Strategy.INCREMENTAL, Strategy.CHECK_AND_LOAD, Strategy.CHUNKED_BACKFILL, Strategy.FULL})
+
+#: Those among them that ask for no key: one may stand twice in what they left.
+LEAVES_REPEATED_KEYS = _MERGED - NEEDS_KEY
 
 #: By strategy that has a watermark, whose commits it may go on from. After others the target holds other rows
 #: than the watermark says: fewer, or old versions.

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import dropwhile
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from airflow_dataloader.control import backfill as control
 from airflow_dataloader.control.backfill import Backfill, Chunk
 from airflow_dataloader.core.chunk_size import MOST_CHUNKS, fitting, refuse_too_many
-from airflow_dataloader.core.commit import BACKFILL, CHUNK, FENCE_STEP, FINAL, PLANNED, SCAN
+from airflow_dataloader.core.commit import FENCE_STEP
+from airflow_dataloader.core.facts import Bounds, Facts
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.schema_change import can_take
@@ -49,18 +50,20 @@ class Progress:
         """Whether the target keeps its old version until the end."""
         return self.plan.mode == STAGED
 
-    def facts(self, chunk: Chunk | None) -> Mapping[str, Any]:
+    def facts(self, chunk: Chunk | None) -> Facts:
         """Return what travels with a chunk's commit, or with the last one that replaces the target.
 
         Only the commit that completes the target names a watermark, so that no other is taken for the end.
         """
-        facts: dict[str, Any] = _mark(self.plan)
-        if chunk is not None:
-            facts[CHUNK] = chunk.number
-        last = chunk is None or (not self.staged and self.is_last(chunk))
-        if last:
-            facts |= {FINAL: True, "low": None, "high": self.plan.high, "watermark": self.plan.watermark}
-        return facts
+        plan = self.plan
+        final = chunk is None or (not self.staged and self.is_last(chunk))
+        return Facts(
+            backfill=plan.id,
+            planned=_planned(plan),
+            chunk=None if chunk is None else chunk.number,
+            final=final,
+            window=Bounds(high=plan.high, watermark=plan.watermark) if final else None,
+        )
 
     def is_last(self, chunk: Chunk) -> bool:
         """Return whether no chunk comes after this one."""
@@ -130,7 +133,7 @@ def _resumed(job: Job, plan: Backfill) -> Progress | None:
         return None
     progress = Progress(plan=plan, table=_table(job, plan), left=plan.chunks)
     job.target = job.engine.inspect(job.config.target, job.app_id, back_to=plan.epoch)
-    ended = any(entry.commit.facts.get(FINAL) for entry in commits_of(job.target, plan))
+    ended = any(entry.commit.facts.final for entry in commits_of(job.target, plan))
     if ended and job.target is not None and job.target.continuous and _is_newest(job.target, plan):
         job.journal.remark("The backfill's last commit was there already.")
         return replace(progress, left=(), begun=True, finished=True)
@@ -147,9 +150,9 @@ def _resumed(job: Job, plan: Backfill) -> Progress | None:
         # give that one an empty table to go on with.
         job.keeper.check()
         # Each time: whoever loaded a chunk may have been killed, and a fence of the target is none here.
-        job.engine.fence(progress.table, job.columns, job.commit(FENCE_STEP, {}))
+        job.engine.fence(progress.table, job.columns, job.commit(FENCE_STEP, Facts()))
         table = job.engine.inspect(progress.table, job.app_id, back_to=plan.epoch)
-    done = {entry.commit.facts[CHUNK]: entry for entry in commits_of(table, plan)}
+    done = _chunks_of(table, plan)
     replaced = bool(done) and not _is_newest(table, plan)
     if ended or replaced or not _is_as_left(job, progress, table, done):
         job.journal.remark("The target is not as its unfinished backfill left it; the backfill begins anew.")
@@ -185,7 +188,7 @@ def refuse_incomplete(job: Job, progress: Progress, waiting: Target) -> None:
     A load that was overtaken long ago may have dropped the table under this one, and made it anew.
     """
     current = _patient(job, partial(control.current, job.control, job.started.config_id))
-    committed = {entry.commit.facts.get(CHUNK) for entry in commits_of(waiting, progress.plan)}
+    committed = _chunks_of(waiting, progress.plan).keys()
     if current is None or not _on_record(current.chunks) <= committed:
         what = f"Staging table {progress.table} is not as this load left it"
         raise EngineFailed(f"{what}; the next one begins the backfill anew.")
@@ -240,28 +243,33 @@ def commits_of(table: Target | None, plan: Backfill) -> list[HistoryEntry]:
     return [entry for entry in table.commits if _is_of(entry, plan)] if table else []
 
 
+def _chunks_of(table: Target | None, plan: Backfill) -> dict[int, HistoryEntry]:
+    """Return the plan's chunks that the table has commits of, by their number."""
+    both = ((entry.commit.facts.chunk, entry) for entry in commits_of(table, plan))
+    return {number: entry for number, entry in both if number is not None}
+
+
 def _is_newest(table: Target | None, plan: Backfill) -> bool:
     """Return whether the plan was the last thing that the row's loads published to the table.
 
     Another of them, under another configuration, may have replaced all of it. A scan for deleted rows takes
     none away that the plan reads, where the row was as it is.
     """
-    for entry in table.commits if table else ():
+    for entry in table.published if table else ():
         facts = entry.commit.facts
-        if _is_of(entry, plan):
-            return True
-        if entry.commit.publishes and not (SCAN in facts and facts.get("content_hash") == plan.content_hash):
-            return False
+        if not (facts.delete_scan and facts.content_hash == plan.content_hash):
+            return _is_of(entry, plan)
     return False
 
 
 def _is_of(entry: HistoryEntry, plan: Backfill) -> bool:
-    return _mark(plan).items() <= entry.commit.facts.items()
+    """Return whether the plan made the commit, and not one of a database that was lost."""
+    facts = entry.commit.facts
+    return (facts.backfill, facts.planned) == (plan.id, _planned(plan))
 
 
-def _mark(plan: Backfill) -> dict[str, Any]:
-    """Return the facts that a plan's commits have and no other's, be it one of a database that was lost."""
-    return {BACKFILL: plan.id, PLANNED: plan.created_at.isoformat()}
+def _planned(plan: Backfill) -> str:
+    return plan.created_at.isoformat()
 
 
 def _needs_none(chunk: Chunk) -> bool:

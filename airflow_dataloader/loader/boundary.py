@@ -87,5 +87,5 @@ def keep_boundary(job: Job, version: int) -> None:
 
 def _published(job: Job) -> int | None:
     """Return the table version of the row's newest publishing commit."""
-    commits = job.target.commits if job.target else ()
-    return next((entry.table_version for entry in commits if entry.commit.publishes), None)
+    newest = job.target.newest_published if job.target else None
+    return None if newest is None else newest.table_version

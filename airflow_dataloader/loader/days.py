@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from airflow_dataloader.core.commit import SCAN
+from airflow_dataloader.core.facts import Facts
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.names import quoted
 from airflow_dataloader.core.strategy import CursorType
@@ -20,9 +18,6 @@ LITERALS = {
     CursorType.TIMESTAMP: "TIMESTAMP '{}'",
     CursorType.TIMESTAMP_NTZ: "TIMESTAMP_NTZ '{}'",
 }
-
-#: Facts of a commit that has put a window in place: its first value, and how many days it was of.
-FIRST, DAYS = "first", "days"
 
 
 def freeze_days(job: Reader) -> Days:
@@ -49,11 +44,11 @@ def remark_on_gap(job: Job, first: str) -> None:
     target, published = job.target, job.started.published_epoch
     if target is None or published is None:
         return
-    commits = [entry.commit for entry in target.commits if entry.commit.publishes]
-    window = next((commit.facts for commit in commits if SCAN not in commit.facts), {})
-    if not commits or not target.continuous or commits[0].epoch < published:
+    newest = target.newest_published
+    last = next((one.commit.facts for one in target.published if one.commit.brings_rows), Facts())
+    if newest is None or not target.continuous or newest.commit.epoch < published:
         why = "The target was made anew, restored, replaced or loaded under another name since the last load;"
-    elif _ended_before(window, first):
+    elif _ended_before(last, first):
         why = f"The last window ended before {first}, where this one begins;"
     else:
         return
@@ -63,13 +58,13 @@ def remark_on_gap(job: Job, first: str) -> None:
     )
 
 
-def _ended_before(window: Mapping[str, Any], first: str) -> bool:
-    """Return whether a window's last day, of which its load saw a part, lies before ``first``."""
-    if FIRST not in window or DAYS not in window:
+def _ended_before(last: Facts, first: str) -> bool:
+    """Return whether the last day of a window, of which its load saw a part, lies before ``first``."""
+    if last.first is None or last.days is None:
         return False
-    passed = _instant(first) - _instant(window[FIRST])
+    passed = _instant(first) - _instant(last.first)
     # Where clocks are set, days are not of 24 hours.
-    return round(passed / timedelta(days=1)) >= int(window[DAYS])
+    return round(passed / timedelta(days=1)) >= last.days
 
 
 def _instant(text: str) -> datetime:

@@ -6,13 +6,12 @@ have. Keys that it lacks are counted, and brought by no scan.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
-from airflow_dataloader.core.commit import NOTHING_READ, SCAN, SCAN_STEP
+from airflow_dataloader.core.commit import SCAN_STEP
+from airflow_dataloader.core.facts import Facts
 from airflow_dataloader.core.failure import Phase
-from airflow_dataloader.core.strategy import NEEDS_CURSOR, DeletePolicy, NullCursorPolicy, Strategy
+from airflow_dataloader.core.strategy import IN_PIECES, NEEDS_CURSOR, DeletePolicy, NullCursorPolicy
 from airflow_dataloader.exceptions import EmptySource, EngineFailed, ShrinkRefused
 from airflow_dataloader.loader.boundary import keep_boundary
 from airflow_dataloader.loader.emptying import must_stay_filled
@@ -37,12 +36,12 @@ def delete_gone(job: Job, *, nothing_read: bool = False) -> None:
     What the load has published stays published, whatever becomes of this. Raises EmptySource, ShrinkRefused,
     and EngineFailed where other keys arrive than there are.
     """
-    if job.replaces_table and job.config.strategy is not Strategy.CHUNKED_BACKFILL:
+    if job.replaces_table and job.config.strategy not in IN_PIECES:
         job.journal.remark("The table was read anew; there are no deleted rows to look for.")
         return
     marks = job.config.delete_policy is DeletePolicy.SOFT
     with job.journal.aside():
-        found, keys, written = _scan(job, {NOTHING_READ: True} if nothing_read else {}, marks=marks)
+        found, keys, written = _scan(job, Facts(delete_scan=True, nothing_read=nothing_read), marks=marks)
     # Rows without a cursor may be there from a time when they had one: at least so many are missing.
     missing = max(0, found.missing - keys.null_cursors)
     job.journal.note(
@@ -58,7 +57,7 @@ def delete_gone(job: Job, *, nothing_read: bool = False) -> None:
     )
     if found.keyless:
         job.journal.remark(f"{found.keyless} rows with NULL in the key were left alone.")
-    if missing and job.config.strategy is not Strategy.ROLLING and _is_one_snapshot(job):
+    if missing and job.config.days_column is None and _is_one_snapshot(job):
         job.journal.remark(
             f"{missing} keys of the source are not at the target, and `dataloader verify` names them. Unless "
             "they were left out on purpose, load_full = 'true' on the row brings them."
@@ -67,7 +66,7 @@ def delete_gone(job: Job, *, nothing_read: bool = False) -> None:
         _count(job, written)
 
 
-def _scan(job: Job, facts: Mapping[str, Any], *, marks: bool) -> tuple[KeyComparison, Stage, Written | None]:
+def _scan(job: Job, facts: Facts, *, marks: bool) -> tuple[KeyComparison, Stage, Written | None]:
     names = key_columns(job)
     columns = tuple(column for column in job.columns if column.name in names)
     cursor = _left_out_by(job)
@@ -84,7 +83,7 @@ def _scan(job: Job, facts: Mapping[str, Any], *, marks: bool) -> tuple[KeyCompar
             return found, keys, None
         written = publish(
             job,
-            {SCAN: True, **facts},
+            facts,
             lambda commit: job.engine.delete_gone(job.config.target, keys, commit, mark=marks),
             step=SCAN_STEP,
         )

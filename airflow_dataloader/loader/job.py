@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Engine as ControlEngine
 
 from airflow_dataloader.control.lease import Started
-from airflow_dataloader.core.commit import KEYS, Commit, app_id
+from airflow_dataloader.core.commit import Commit, app_id
 from airflow_dataloader.core.config import LoadConfig
+from airflow_dataloader.core.facts import Facts
 from airflow_dataloader.core.load_columns import Stamp
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.plan import Endpoint, PlannedColumn
@@ -26,8 +25,18 @@ from airflow_dataloader.sources.dialect import DescribedColumn, Dialect
 
 @dataclass(kw_only=True)
 class Job:
-    """What a load works with. The first fields below are filled in as it goes on; the tools do not change."""
+    """What a load works with: its tools, and then what is filled in as it goes on."""
 
+    control: ControlEngine
+    engine: Engine
+    session: SourceSession
+    dialect: Dialect
+    endpoint: Endpoint
+    keeper: LeaseKeeper
+    journal: Journal
+    observer: Observer
+
+    #: The load that was claimed; a repair moves its watermark on.
     started: Started
     #: The target as it stands after the fence, or None if it does not exist.
     target: Target | None = None
@@ -46,15 +55,6 @@ class Job:
     stamp: Stamp = field(default_factory=dict)
     #: Counts a row's replaced values (:class:`~airflow_dataloader.core.plan.ReadPlan`).
     replaced: str | None = None
-
-    control: ControlEngine
-    engine: Engine
-    session: SourceSession
-    dialect: Dialect
-    endpoint: Endpoint
-    keeper: LeaseKeeper
-    journal: Journal
-    observer: Observer
 
     @property
     def config(self) -> LoadConfig:
@@ -92,27 +92,25 @@ class Job:
 
         A commit that does not say how is one of a version that did not write it down.
         """
-        commits = table.commits if table is not None else ()
-        newest = next((entry.commit.facts for entry in commits if entry.commit.publishes), {})
-        before: Mapping[str, str] = newest.get(KEYS, {})
+        newest = table.newest_published if table is not None else None
+        before = {} if newest is None else newest.commit.facts.keys
         now, keeps = self.key_spellings, self.dialect.keeps_texts
         return {name: then for name, then in before.items() if not keeps(then, now.get(name, then))}
 
-    def commit(self, step: int, facts: Mapping[str, Any]) -> Commit:
-        """Return the identity of write number ``step``, with the facts that a repair needs."""
-        common: dict[str, Any] = {
-            "content_hash": self.config.content_hash,
-            "watermark_hash": self.config.watermark_hash,
-            "strategy": str(self.config.strategy),
-        }
-        if spellings := self.key_spellings:
-            common |= {KEYS: spellings}
+    def commit(self, step: int, facts: Facts) -> Commit:
+        """Return the identity of write number ``step``, with these facts and those that each commit has."""
         return Commit(
             app_id=self.app_id,
             epoch=self.started.epoch,
             step=step,
             metadata_id=self.started.metadata_id,
-            facts=common | dict(facts),
+            facts=replace(
+                facts,
+                content_hash=self.config.content_hash,
+                watermark_hash=self.config.watermark_hash,
+                strategy=str(self.config.strategy),
+                keys=self.key_spellings,
+            ),
         )
 
     def reached(self, moment: Moment) -> None:

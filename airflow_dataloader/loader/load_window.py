@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.names import TargetName
-from airflow_dataloader.core.strategy import Strategy
+from airflow_dataloader.core.strategy import LEAVES_REPEATED_KEYS
 from airflow_dataloader.loader.emptying import refuse_empty_source, refuse_emptying
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage, Written
 from airflow_dataloader.loader.job import Job
@@ -38,15 +38,14 @@ def beginning_of_merge(job: Job) -> str | None:
     load: what the target holds came by another key, or by a strategy that asks for none.
     """
     low = beginning(job)
-    if not job.replaces_table and (low is None or _was_loaded_in_full(job)):
+    if not job.replaces_table and (low is None or _may_hold_repeated_keys(job)):
         refuse_repeated_keys(job)
     return low
 
 
-def _was_loaded_in_full(job: Job) -> bool:
-    commits = job.target.commits if job.target else ()
-    newest = next((entry.commit for entry in commits if entry.commit.publishes), None)
-    return newest is not None and newest.facts.get("strategy") == Strategy.FULL
+def _may_hold_repeated_keys(job: Job) -> bool:
+    newest = job.target.newest_published if job.target else None
+    return newest is not None and newest.commit.facts.strategy in LEAVES_REPEATED_KEYS
 
 
 def load_window(job: Job, low: str | None, verb: Verb) -> Outcome:

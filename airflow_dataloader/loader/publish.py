@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
-from airflow_dataloader.core.commit import BASE, Commit
+from airflow_dataloader.core.commit import Commit
+from airflow_dataloader.core.facts import Facts
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.loader.engines.protocol import Deduplication, Rows, Stage, Written
 from airflow_dataloader.loader.job import Job
@@ -21,7 +21,7 @@ _NOTHING = (-1, "")
 
 
 def publish(
-    job: Job, facts: Mapping[str, Any], write: Callable[[Commit], Written], *, step: int = PUBLISH_STEP
+    job: Job, facts: Facts, write: Callable[[Commit], Written], *, step: int = PUBLISH_STEP
 ) -> Written:
     """Call ``write`` with the load's publishing commit and put what it did into the receipt.
 
@@ -30,7 +30,7 @@ def publish(
     with job.journal.during(Phase.PUBLISH):
         job.reached(Moment.PUBLISHING)
         base = (job.target.version, job.target.digest) if job.target else _NOTHING
-        written = write(replace(job.commit(step, {**facts, BASE: base}), stamp=job.stamp))
+        written = write(replace(job.commit(step, replace(facts, base=base)), stamp=job.stamp))
         note_columns(job, job.schema.after)
         job.journal.note(
             rows_inserted=written.rows_inserted,
@@ -50,7 +50,7 @@ def replace_table(
     """Put the data in the place of all that the target holds, and of its columns where they may change."""
     keeps = job.schema.keeps_columns
     # Whatever else was put there meanwhile is gone with it.
-    alone = replace(commit, facts={name: fact for name, fact in commit.facts.items() if name != BASE})
+    alone = replace(commit, facts=replace(commit.facts, base=None))
     return job.engine.overwrite(
         job.config.target, data, alone, dedup, keep_columns=keeps, cluster_by=job.cluster_by
     )

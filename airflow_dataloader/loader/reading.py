@@ -10,7 +10,7 @@ from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.fetch_size import UNMEASURED, fetch_size
 from airflow_dataloader.core.plan import Endpoint, PlannedColumn, ReadPlan
-from airflow_dataloader.core.strategy import Strategy
+from airflow_dataloader.core.strategy import IGNORES_KEYS
 from airflow_dataloader.exceptions import (
     DataloaderError,
     EngineFailed,
@@ -53,7 +53,7 @@ def take_columns(job: Reader, described: Iterable[DescribedColumn]) -> None:
     """Plan these columns of the relation and no others."""
     job.described = tuple(described)
     config = job.config
-    if config.strategy is not Strategy.FULL:
+    if config.strategy not in IGNORES_KEYS:
         job.dialect.refuse_loose_keys(job.described, config.primary_key)
     plan = job.dialect.plan_columns(
         job.described, config.value_policy, config.ordered_columns, config.primary_key

@@ -9,7 +9,7 @@ from airflow_dataloader.core.clustering import clustering
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.load_columns import OWN_COLUMNS, mark_for, refuse_collision, stamp_for
 from airflow_dataloader.core.schema_change import decide, difference
-from airflow_dataloader.core.strategy import NEEDS_CURSOR, DeletePolicy, RollingRetention, Strategy
+from airflow_dataloader.core.strategy import NEEDS_CURSOR, DeletePolicy
 from airflow_dataloader.exceptions import ConfigurationError, SchemaRefused
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.reading import take_columns
@@ -104,15 +104,13 @@ def _refuse_other_keys(job: Job) -> None:
     for name, before in job.respelled(job.target).items():
         (column,) = (column for column in job.columns if column.name == name)
         anew = "set load_full = 'true' on the row to replace the table once with the source's keys"
-        # What is older than the window is nowhere but at the target.
-        keeps = (
-            job.config.strategy is Strategy.ROLLING and job.config.rolling_retention is RollingRetention.KEEP
-        )
         raise SchemaRefused(
             f"Key column {name} of {job.config.label} is {column.source_type} at the source, and the target "
             f"holds its values as texts of {before}: rows that are there would come a second time.",
             field="primary_key_cols",
-            fix="change the type back, or " + ("select the key as it was in query" if keeps else anew),
+            fix="change the type back, or "
+            # Older days are nowhere but at the target.
+            + ("select the key as it was in query" if job.config.keeps_older_days else anew),
         )
 
 
@@ -145,8 +143,8 @@ def _needed(job: Job) -> Iterator[tuple[str, str]]:
     if config.strategy in NEEDS_CURSOR:
         yield from (("primary_key_cols", name) for name in config.primary_key)
         yield "incremental_column", config.incremental_column or ""
-    if config.strategy is Strategy.ROLLING:
-        yield "rolling_column", config.rolling_column or ""
+    if config.days_column is not None:
+        yield "rolling_column", config.days_column
     if config.partition_column is not None:
         yield "partition_column", config.partition_column
 

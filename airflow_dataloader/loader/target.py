@@ -6,13 +6,12 @@ the second; the repair finds the first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
 
 from airflow_dataloader.control.lease import Attempt
 from airflow_dataloader.control.settle import adopt
-from airflow_dataloader.core.commit import CLOSING_STEP, FENCE_STEP, MADE, SCAN, Commit, app_id
+from airflow_dataloader.core.commit import CLOSING_STEP, FENCE_STEP, Commit, app_id
+from airflow_dataloader.core.facts import Bounds, Facts
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.exceptions import Fenced, TargetAhead
 from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
@@ -37,7 +36,7 @@ def take_target(job: Job) -> None:
                 # Refused where that row's own later attempt holds the target: the same end is reached.
                 with suppress(Fenced):
                     _fence(job, _closing(job, attempt))
-        version = _fence(job, job.commit(FENCE_STEP, {MADE: job.target is None}))
+        version = _fence(job, job.commit(FENCE_STEP, Facts(made=job.target is None)))
         job.reached(Moment.FENCED)
         job.target = _inspect(job, seen=job.started.epoch)
         for attempt in own:
@@ -64,7 +63,7 @@ def _closing(job: Job, attempt: Attempt) -> Commit:
         epoch=attempt.epoch,
         step=CLOSING_STEP,
         metadata_id=attempt.metadata_id,
-        facts={"closed_by": job.started.metadata_id},
+        facts=Facts(closed_by=job.started.metadata_id),
     )
 
 
@@ -99,18 +98,18 @@ def _repair(job: Job, attempt: Attempt) -> None:
     if not entries:
         return
     entry = entries[0]
-    # A scan for deleted rows comes last, and says nothing about how far the load has read.
-    facts: Mapping[str, Any] = next((e.commit.facts for e in entries if SCAN not in e.commit.facts), {})
+    facts = next((one.commit.facts for one in entries if one.commit.brings_rows), Facts())
+    window = facts.window or Bounds()
     # A window without a lower end holds everything up to its bound, wherever the attempt would have begun.
-    begun_alike = facts.get("low") in (None, attempt.low)
-    same = facts.get("content_hash") == job.config.content_hash and begun_alike
+    begun_alike = window.low in (None, attempt.low)
+    same = facts.content_hash == job.config.content_hash and begun_alike
     done = [job.engine.outcome(one) for one in entries]
     adopted = adopt(
         job.control,
         job.started,
         attempt,
         table_version=entry.table_version,
-        watermark=facts.get("watermark") if same else None,
+        watermark=window.watermark if same else None,
         rows_inserted=sum(one.rows_inserted for one in done),
         rows_updated=sum(one.rows_updated for one in done),
         rows_deleted=sum(one.rows_deleted for one in done),
@@ -131,6 +130,5 @@ def _commits_of(job: Job, attempt: Attempt) -> list[HistoryEntry]:
     not.
     """
     who = (attempt.metadata_id, attempt.epoch)
-    commits = job.target.commits if job.target else ()
-    own = (entry for entry in commits if (entry.commit.metadata_id, entry.commit.epoch) == who)
-    return [entry for entry in own if entry.commit.publishes]
+    published = job.target.published if job.target else ()
+    return [entry for entry in published if (entry.commit.metadata_id, entry.commit.epoch) == who]

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from airflow_dataloader.core.commit import CHUNK, FINAL, NOTHING_READ, SCAN
 from airflow_dataloader.core.config import LoadConfig
+from airflow_dataloader.core.facts import Facts
 from airflow_dataloader.core.strategy import GOES_ON_FROM
 from airflow_dataloader.loader.engines.protocol import Target
 from airflow_dataloader.loader.job import Job
@@ -30,22 +27,22 @@ def standing_watermark(job: Job) -> str | None:
 
 
 def _why_not(config: LoadConfig, target: Target, published_epoch: int | None) -> str | None:
-    commit = next((entry.commit for entry in target.commits if entry.commit.publishes), None)
-    newest = commit.facts if commit is not None else {}
-    if CHUNK in newest and not newest.get(FINAL):
+    newest = target.newest_published
+    facts = Facts() if newest is None else newest.commit.facts
+    if facts.chunk is not None and not facts.final:
         return "The target holds an unfinished backfill;"
     if config.watermark_of is None:
         return None
-    if commit is None or not target.continuous:
+    if newest is None or not target.continuous:
         return (
             "The target was made anew, restored, replaced or loaded under another name since the last load;"
         )
-    if commit.epoch < (published_epoch or 0):
+    if newest.commit.epoch < (published_epoch or 0):
         # Its files came back from a backup, its history with them.
         return "The target is older than the last load on record;"
     if _saw_no_cursor(target):
         return "No row had a cursor when the source was last read from the beginning;"
-    return _why_another(config, newest)
+    return _why_another(config, facts)
 
 
 def _saw_no_cursor(target: Target) -> bool:
@@ -55,20 +52,20 @@ def _saw_no_cursor(target: Target) -> bool:
     below that. A scan for deleted rows comes after its window, and is none; it may tell of a window that had
     nothing to publish.
     """
-    for entry in target.commits:
+    for entry in target.published:
         facts = entry.commit.facts
-        if NOTHING_READ in facts:
+        if facts.nothing_read:
             return True
-        if entry.commit.publishes and SCAN not in facts:
-            return "watermark" in facts and facts["watermark"] is None
+        if entry.commit.brings_rows:
+            return facts.window is not None and facts.window.watermark is None
     return False
 
 
-def _why_another(config: LoadConfig, newest: Mapping[str, Any]) -> str | None:
+def _why_another(config: LoadConfig, newest: Facts) -> str | None:
     """Say why a load with these facts, the last to publish, is none that this one goes on from."""
     # The commit's digest, too: a full load of something else has no watermark to say so.
-    if {config.watermark_of, newest.get("watermark_hash")} != {config.watermark_hash}:
+    if {config.watermark_of, newest.watermark_hash} != {config.watermark_hash}:
         return "Source, target, cursor or key of the row changed since its watermark was reached;"
-    if newest.get("strategy") not in GOES_ON_FROM[config.strategy]:
-        return f"The target was loaded as {newest.get('strategy')} last;"
+    if newest.strategy not in GOES_ON_FROM[config.strategy]:
+        return f"The target was loaded as {newest.strategy} last;"
     return None

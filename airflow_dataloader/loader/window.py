@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from airflow_dataloader.core.facts import Bounds, Facts
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.strategy import CursorType, NullCursorPolicy
 from airflow_dataloader.core.texts import refuse_unkept
@@ -29,9 +29,9 @@ class Window:
     #: Predicate over the relation, in the source's SQL.
     where: str
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> Facts:
         """Return what a later load needs to adopt this window's commit."""
-        return {"low": self.low, "high": self.high, "watermark": self.watermark}
+        return Facts(window=Bounds(low=self.low, high=self.high, watermark=self.watermark))
 
 
 def freeze_window(job: Job, low: str | None) -> Window:

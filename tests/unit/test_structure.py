@@ -183,6 +183,14 @@ def test_core_needs_the_standard_library_only() -> None:
     assert foreign == set()
 
 
+def test_building_blocks_name_no_strategy() -> None:
+    """What strategies are composed of asks for their traits; only they and the table of them name one."""
+    loader = PACKAGE / "loader"
+    blocks = set(loader.rglob("*.py")) - {loader / "execute.py", *(loader / "strategies").glob("*.py")}
+    naming = {name_of(path) for path in blocks if re.search(r"\bStrategy\.[A-Z]", path.read_text())}
+    assert naming == set()
+
+
 def imported(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

@@ -52,6 +52,16 @@ class Target:
     #: Whether a fence has made it, and nobody has ever done more to it.
     blank: bool = False
 
+    @property
+    def published(self) -> tuple[HistoryEntry, ...]:
+        """Those commits that changed rows, newest first; a fence is none."""
+        return tuple(entry for entry in self.commits if entry.commit.publishes)
+
+    @property
+    def newest_published(self) -> HistoryEntry | None:
+        """The newest commit that changed rows; None: there is none, as far back as the history reaches."""
+        return next(iter(self.published), None)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Written:

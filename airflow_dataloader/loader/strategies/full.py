@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from airflow_dataloader.core.facts import Facts
 from airflow_dataloader.loader.emptying import refuse_empty_source
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.publish import publish, replace_table
@@ -18,7 +19,7 @@ def load(job: Job) -> Outcome:
     refuse_shrinking(job, job.journal.receipt.source_rows or 0)
     rows = job.engine.read(plan)
     with explained(job, None):
-        written = publish(job, {}, lambda commit: replace_table(job, rows, commit))
+        written = publish(job, Facts(), lambda commit: replace_table(job, rows, commit))
     job.journal.note(rows_read=written.rows_in, values_replaced=written.values_replaced)
     compare_with_source(job, written.rows_in)
     return Outcome(load_full_done=job.config.load_full)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from airflow_dataloader.core.commit import Commit
-from airflow_dataloader.core.strategy import RollingRetention
-from airflow_dataloader.loader.days import DAYS, FIRST, freeze_days, remark_on_gap, slice_predicate
+from airflow_dataloader.core.facts import Facts
+from airflow_dataloader.loader.days import freeze_days, remark_on_gap, slice_predicate
 from airflow_dataloader.loader.emptying import refuse_empty_window
 from airflow_dataloader.loader.engines.protocol import Written
 from airflow_dataloader.loader.job import Job
@@ -21,7 +21,7 @@ def load(job: Job) -> Outcome:
     if job.journal.receipt.source_rows == 0:
         refuse_empty_window(job)
     rows = job.engine.read(plan)
-    keeps = job.config.rolling_retention is RollingRetention.KEEP and not job.replaces_table
+    keeps = job.config.keeps_older_days and not job.replaces_table
     replaced = slice_predicate(days) if keeps else None
     if keeps:
         remark_on_gap(job, days.first)
@@ -33,7 +33,7 @@ def load(job: Job) -> Outcome:
         return replace_table(job, rows, commit)
 
     with explained(job, plan.where):
-        written = publish(job, {FIRST: days.first, DAYS: job.config.rolling_days or 1}, write)
+        written = publish(job, Facts(first=days.first, days=job.config.rolling_days or 1), write)
     job.journal.note(rows_read=written.rows_in, values_replaced=written.values_replaced)
     compare_with_source(job, written.rows_in)
     return Outcome(load_full_done=job.config.load_full)

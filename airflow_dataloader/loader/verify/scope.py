@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from airflow_dataloader.core.names import quoted
 from airflow_dataloader.core.plan import PlannedColumn
-from airflow_dataloader.core.strategy import NEEDS_CURSOR, CursorType, Strategy
+from airflow_dataloader.core.strategy import IN_PIECES, NEEDS_CURSOR, CursorType
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.loader.days import LITERALS, freeze_days, slice_predicate
 from airflow_dataloader.loader.engines.protocol import Deduplication
@@ -39,7 +39,7 @@ def scope_of(look: Look) -> Scope:
     """
     config = look.config
     keys = key_columns(look)
-    if config.strategy is Strategy.ROLLING:
+    if config.days_column is not None:
         days = freeze_days(look)
         return Scope(keys=keys, where=days.where, held=slice_predicate(days))
     if config.strategy not in NEEDS_CURSOR:
@@ -50,7 +50,7 @@ def scope_of(look: Look) -> Scope:
 def _up_to_the_watermark(look: Look, keys: tuple[str, ...]) -> Scope:
     config, dialect = look.config, look.dialect
     watermark = config.incremental_value
-    if watermark is None and config.strategy is Strategy.CHUNKED_BACKFILL:
+    if watermark is None and config.strategy in IN_PIECES:
         raise ConfigurationError(
             f"The backfill of {config.label} has not ended.",
             field="load_strategy",

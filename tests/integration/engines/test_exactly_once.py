@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_dataloader.core.commit import Commit
+from airflow_dataloader.core.facts import Bounds
 from airflow_dataloader.exceptions import Fenced
 from airflow_dataloader.loader.engines.protocol import Deduplication
 from airflow_dataloader.loader.engines.spark.engine import SparkEngine
@@ -45,9 +46,9 @@ WRITES = pytest.mark.parametrize("write", [_overwrite, _append, _slice, _merge])
 @WRITES
 def test_the_same_commit_again_does_nothing_and_reports_what_it_did(workshop: Workshop, write: Write) -> None:
     workshop.fill(workshop.table(), COLUMNS, [(1, 1)])
-    first = write(workshop, workshop.engine, commit(2, high="7"))
+    first = write(workshop, workshop.engine, commit(2, window=Bounds(high="7")))
     rows = workshop.rows(workshop.table())
-    second = write(workshop, workshop.another(), commit(2, high="7"))
+    second = write(workshop, workshop.another(), commit(2, window=Bounds(high="7")))
     assert replace(first, values_replaced=None) == second
     assert first.rows_inserted == 1
     assert workshop.rows(workshop.table()) == rows

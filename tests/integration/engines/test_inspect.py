@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_dataloader.core.commit import SCAN, SCAN_STEP
+from airflow_dataloader.core.commit import SCAN_STEP
+from airflow_dataloader.core.facts import Bounds
 from airflow_dataloader.exceptions import EngineFailed
 from airflow_dataloader.loader.engines.protocol import Deduplication
 from tests.integration.engines.workshop import APP, Workshop, commit
@@ -37,14 +38,14 @@ def test_a_table_that_cannot_be_read_is_not_absent(workshop: Workshop) -> None:
 def test_columns_commits_and_rows_are_told(workshop: Workshop) -> None:
     engine, target = workshop.engine, workshop.table()
     workshop.fill(target, COLUMNS, [])
-    engine.append(target, engine.read(workshop.plan(COLUMNS, [(1, "a")])), commit(2, high="x"))
+    engine.append(target, engine.read(workshop.plan(COLUMNS, [(1, "a")])), commit(2, window=Bounds(high="x")))
     other = replace(commit(9), app_id="adl:other:1")
     engine.append(target, engine.read(workshop.plan(COLUMNS, [(2, "b")])), other)
     found = engine.inspect(target, APP)
     assert found is not None
     assert (found.version, dict(found.columns), found.filled) == (2, COLUMNS, True)
     assert [(entry.table_version, entry.commit) for entry in found.commits] == [
-        (1, commit(2, high="x")),
+        (1, commit(2, window=Bounds(high="x"))),
         (0, commit(1)),
     ]
     assert found.commits[0].metrics["numOutputRows"] == 1
@@ -97,7 +98,7 @@ def test_the_history_is_read_back_behind_scans_for_deleted_rows(workshop: Worksh
     rows = engine.read(workshop.plan(COLUMNS, [(2, "b")]))
     for number in range(2):
         workshop.sql(f"ALTER TABLE {{t}} SET TBLPROPERTIES ('touched' = '{number}')", t=target)
-    engine.append(target, rows, commit(2, SCAN_STEP, **{SCAN: True}))
+    engine.append(target, rows, commit(2, SCAN_STEP, delete_scan=True))
     workshop.sql("ALTER TABLE {t} SET TBLPROPERTIES ('touched' = 'again')", t=target)
     found = engine.inspect(target, APP, back_to=3)
     assert found is not None

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from airflow_dataloader.core.facts import Bounds
 from airflow_dataloader.exceptions import SchemaRefused
 from airflow_dataloader.loader.engines.protocol import Deduplication
 from tests.integration.engines.workshop import APP, Workshop, commit
@@ -210,10 +211,10 @@ def _confs(spark):  # type: ignore[no-untyped-def]
 def test_what_a_commit_says_is_never_taken_for_a_variable(workshop: Workshop, high: str) -> None:
     workshop.fill(workshop.table(), COLUMNS, [(1, 1, "a")])
     stage = workshop.stage(COLUMNS, [(1, 2, "b")], BY_ID)
-    workshop.engine.merge(workshop.table(), stage, commit(2, high=high), BY_ID)
+    workshop.engine.merge(workshop.table(), stage, commit(2, window=Bounds(high=high)), BY_ID)
     found = workshop.engine.inspect(workshop.table(), APP)
     assert found is not None
-    assert found.commits[0].commit.facts == {"high": high}
+    assert found.commits[0].commit.facts.window == Bounds(high=high)
 
 
 def test_a_compaction_after_a_merge_is_not_taken_for_it(workshop: Workshop) -> None:

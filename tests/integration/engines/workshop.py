@@ -13,6 +13,7 @@ import psycopg
 from psycopg import sql
 
 from airflow_dataloader.core.commit import Commit
+from airflow_dataloader.core.facts import Facts
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.plan import Endpoint, PlannedColumn, ReadPlan, Wire
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage
@@ -117,7 +118,7 @@ class Workshop:
 
 def commit(epoch: int, step: int = 1, **facts: Any) -> Commit:
     """Return the identity of a write of the one writer that tests are."""
-    return Commit(app_id=APP, epoch=epoch, step=step, metadata_id=1000 + epoch, facts=facts)
+    return Commit(app_id=APP, epoch=epoch, step=step, metadata_id=1000 + epoch, facts=Facts(**facts))
 
 
 def sleeping(source: psycopg.Connection[Any]) -> bool:

@@ -36,6 +36,22 @@ def test_a_row_with_problems_is_not_a_configuration() -> None:
         LoadConfig.from_snapshot(snapshot(load_strategy="upsert"))
 
 
+@pytest.mark.parametrize(
+    ("override", "column", "keeps"),
+    [
+        ({}, None, False),
+        ({"load_strategy": "full", "rolling_retention": "keep"}, None, False),
+        ({"load_strategy": "rolling"}, "day", False),
+        ({"load_strategy": "rolling", "rolling_retention": "keep"}, "day", True),
+    ],
+)
+def test_only_a_rolling_row_goes_by_days(
+    override: dict[str, Any], column: str | None, *, keeps: bool
+) -> None:
+    config = LoadConfig.from_snapshot(snapshot(rolling_column="day", rolling_days=3, **override))
+    assert (config.days_column, config.keeps_older_days) == (column, keeps)
+
+
 def test_a_cursor_type_is_read() -> None:
     assert LoadConfig.from_snapshot(snapshot(incremental_type="date")).incremental_type is CursorType.DATE
 

@@ -8,14 +8,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from airflow_dataloader.control.backfill import Backfill, Chunk
-from airflow_dataloader.core.commit import CHUNK, FINAL, Commit
+from airflow_dataloader.core.commit import Commit
+from airflow_dataloader.core.facts import Bounds, Facts
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.loader.backfill import Progress, commits_of
 from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
 
 PLANNED_AT = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 #: What every commit of the plan says.
-OF = {"backfill": 5, "planned": "2026-01-02T03:04:05.000006+00:00"}
+OF = Facts(backfill=5, planned="2026-01-02T03:04:05.000006+00:00")
+#: What the one that ends it says.
+READ = Bounds(high="9", watermark="8")
 
 
 def progress(mode: str) -> Progress:
@@ -38,19 +41,18 @@ def progress(mode: str) -> Progress:
 @pytest.mark.parametrize("mode", ["direct", "staged"])
 def test_a_chunk_that_others_follow_names_no_watermark(mode: str) -> None:
     found = progress(mode)
-    assert found.facts(found.plan.chunks[0]) == OF | {CHUNK: 1}
+    assert found.facts(found.plan.chunks[0]) == replace(OF, chunk=1)
 
 
 def test_the_last_chunk_of_a_target_completes_it() -> None:
     found = progress("direct")
-    facts = found.facts(found.plan.chunks[1])
-    assert (facts[CHUNK], facts[FINAL], facts["watermark"], facts["low"]) == (2, True, "8", None)
+    assert found.facts(found.plan.chunks[1]) == replace(OF, chunk=2, final=True, window=READ)
 
 
 def test_where_chunks_wait_only_the_overwrite_completes_the_target() -> None:
     found = progress("staged")
-    assert FINAL not in found.facts(found.plan.chunks[1])
-    assert found.facts(None) == OF | {FINAL: True, "low": None, "high": "9", "watermark": "8"}
+    assert found.facts(found.plan.chunks[1]) == replace(OF, chunk=2)
+    assert found.facts(None) == replace(OF, final=True, window=READ)
 
 
 def test_commits_of_a_lost_plan_with_the_same_number_are_not_the_plan_s() -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from airflow_dataloader.core.commit import SCAN, Commit
+from airflow_dataloader.core.commit import Commit
+from airflow_dataloader.core.facts import Facts
 from airflow_dataloader.core.plan import PlannedColumn, Wire
 from airflow_dataloader.core.strategy import CursorType
 from airflow_dataloader.loader.days import remark_on_gap, slice_predicate
@@ -42,10 +42,10 @@ def keeping(*commits: Commit, continuous: bool = True, published: int | None = 2
     return load
 
 
-def window(first: str | None, **facts: Any) -> Commit:
+def window(first: str | None) -> Commit:
     """The commit of three days that began with ``first``."""
-    said = {} if first is None else {"first": first, "days": 3}
-    return Commit(app_id="adl:i:7", epoch=2, step=1, metadata_id=40, facts=said | facts)
+    facts = Facts() if first is None else Facts(first=first, days=3)
+    return Commit(app_id="adl:i:7", epoch=2, step=1, metadata_id=40, facts=facts)
 
 
 def remarks(load: Job, first: str) -> str:
@@ -79,7 +79,7 @@ def test_days_that_no_window_has_seen_the_end_of_are_remarked_on(
 
 
 def test_a_scan_for_deleted_rows_ends_no_window() -> None:
-    scan = window(None, **{SCAN: True})
+    scan = replace(window(None), facts=Facts(delete_scan=True))
     assert "may be missing" in remarks(keeping(scan, window("2026-01-01")), "2026-02-01")
     assert not remarks(keeping(scan, window("2026-01-01")), "2026-01-02")
 

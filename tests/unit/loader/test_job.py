@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_dataloader.core.commit import FENCE_STEP, KEYS, Commit, txn_version
+from airflow_dataloader.core.commit import FENCE_STEP, Commit, txn_version
+from airflow_dataloader.core.facts import Bounds, Facts
 from airflow_dataloader.core.strategy import ValuePolicy
 from airflow_dataloader.exceptions import LeaseLost
 from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
@@ -16,12 +17,12 @@ from tests.unit.loader.jobs import job, target
 
 
 def test_a_commit_carries_row_epoch_step_and_facts() -> None:
-    commit = job().commit(1, {"low": "a"})
+    commit = job().commit(1, Facts(window=Bounds(low="a")))
     assert commit.app_id == f"adl:{'f' * 32}:7"
     assert commit.version == txn_version(3, 1)
     assert commit.metadata_id == 41
-    assert commit.facts["low"] == "a"
-    assert commit.facts["content_hash"] == job().config.content_hash
+    assert commit.facts.window == Bounds(low="a")
+    assert commit.facts.content_hash == job().config.content_hash
 
 
 def keyed(base: str, declared: str) -> Job:
@@ -42,13 +43,13 @@ def held(*commits: Commit) -> Target:
 
 
 def test_a_commit_says_what_the_texts_of_its_key_depend_on() -> None:
-    assert keyed("bpchar", "character(3)").commit(1, {}).facts[KEYS] == {"code": "character(3)"}
-    assert KEYS not in job().commit(1, {}).facts
+    assert keyed("bpchar", "character(3)").commit(1, Facts()).facts.keys == {"code": "character(3)"}
+    assert not job().commit(1, Facts()).facts.keys
 
 
 def test_a_key_of_another_type_has_other_texts_than_the_newest_commit_that_published() -> None:
     old, now = keyed("bpchar", "character(3)"), keyed("bpchar", "character(5)")
-    table = held(now.commit(FENCE_STEP, {}), old.commit(2, {}), now.commit(1, {}))
+    table = held(now.commit(FENCE_STEP, Facts()), old.commit(2, Facts()), now.commit(1, Facts()))
     assert now.respelled(table) == {"code": "character(3)"}
     assert old.respelled(table) == {}
 
@@ -56,7 +57,10 @@ def test_a_key_of_another_type_has_other_texts_than_the_newest_commit_that_publi
 def test_what_no_commit_says_is_not_taken_for_another_type() -> None:
     now = keyed("bpchar", "character(5)")
     assert now.respelled(None) == {}
-    assert now.respelled(held(job().commit(1, {}), keyed("bpchar", "character(3)").commit(1, {}))) == {}
+    assert (
+        now.respelled(held(job().commit(1, Facts()), keyed("bpchar", "character(3)").commit(1, Facts())))
+        == {}
+    )
 
 
 def test_a_stage_is_the_load_s_own_among_all_installations_and_beside_the_target() -> None:

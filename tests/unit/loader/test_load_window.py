@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from airflow_dataloader.core.commit import SCAN, Commit
+from airflow_dataloader.core.commit import Commit
+from airflow_dataloader.core.facts import Bounds, Facts
 from airflow_dataloader.core.plan import PlannedColumn, Wire
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.loader.engines.protocol import HistoryEntry
@@ -27,7 +28,7 @@ class Holding:
         return list(self._keys[:limit])
 
 
-def loaded(*facts: Mapping[str, Any], engine: Any = None) -> Job:
+def loaded(*facts: Facts, engine: Any = None) -> Job:
     """A job that may go on from a watermark, over what loads with these facts have left."""
     reached = job().config.watermark_hash
     load = job(engine=engine, incremental_value="2026-01-01 00:00:00+00", watermark_of=reached)
@@ -35,14 +36,17 @@ def loaded(*facts: Mapping[str, Any], engine: Any = None) -> Job:
         source_name="id", name="id", select="id", wire=Wire.NATIVE, type="int", source_type="integer"
     )
     load.columns = (column,)
-    common = {"strategy": "incremental", "watermark_hash": reached}
     load.target = replace(
         target(filled=True),
         commits=tuple(
             HistoryEntry(
                 table_version=9 - number,
                 commit=Commit(
-                    app_id="adl:i:7", epoch=9 - number, step=1, metadata_id=40, facts=common | fact
+                    app_id="adl:i:7",
+                    epoch=9 - number,
+                    step=1,
+                    metadata_id=40,
+                    facts=replace(fact, strategy=fact.strategy or "incremental", watermark_hash=reached),
                 ),
             )
             for number, fact in enumerate(facts)
@@ -64,20 +68,22 @@ def test_a_load_goes_on_from_the_row_s_watermark() -> None:
 
 
 def test_a_load_that_goes_on_after_a_full_one_asks_for_repeated_keys() -> None:
-    load = loaded({"strategy": "full"}, engine=Holding(("1",)))
+    load = loaded(Facts(strategy="full"), engine=Holding(("1",)))
     with pytest.raises(ConfigurationError, match=r"several rows of one key \(id = '1'\)") as refusal:
         beginning_of_merge(load)
     assert refusal.value.field == "primary_key_cols"
 
 
 def test_a_merge_has_left_no_key_twice() -> None:
-    load = loaded({"low": "x", "watermark": "y"}, {"strategy": "full"}, engine=Holding(("1",)))
+    load = loaded(
+        Facts(window=Bounds(low="x", watermark="y")), Facts(strategy="full"), engine=Holding(("1",))
+    )
     assert beginning_of_merge(load) == "2026-01-01 00:00:00+00"
 
 
-@pytest.mark.parametrize("later", [[], [{SCAN: True}]])
-def test_a_load_that_saw_no_cursor_leaves_no_watermark_to_go_on_from(later: list[dict[str, Any]]) -> None:
-    load = loaded(*later, {"low": None, "high": None, "watermark": None})
+@pytest.mark.parametrize("later", [[], [Facts(delete_scan=True)]])
+def test_a_load_that_saw_no_cursor_leaves_no_watermark_to_go_on_from(later: list[Facts]) -> None:
+    load = loaded(*later, Facts(window=Bounds()))
     assert beginning(load) is None
     assert "No row had a cursor" in load.journal.receipt.notes[-1]
 
@@ -85,10 +91,10 @@ def test_a_load_that_saw_no_cursor_leaves_no_watermark_to_go_on_from(later: list
 @pytest.mark.parametrize(
     "facts",
     [
-        {"low": None, "high": "x", "watermark": "x"},
-        {"low": "x", "high": None, "watermark": "x"},
-        {"strategy": "full"},
+        Facts(window=Bounds(high="x", watermark="x")),
+        Facts(window=Bounds(low="x", watermark="x")),
+        Facts(strategy="full"),
     ],
 )
-def test_a_watermark_that_was_reached_is_gone_on_from(facts: dict[str, Any]) -> None:
+def test_a_watermark_that_was_reached_is_gone_on_from(facts: Facts) -> None:
     assert beginning(loaded(facts)) == "2026-01-01 00:00:00+00"

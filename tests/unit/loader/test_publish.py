@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_dataloader.core.commit import BASE, Commit
+from airflow_dataloader.core.commit import Commit
+from airflow_dataloader.core.facts import Bounds, Facts
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.exceptions import LeaseLost
 from airflow_dataloader.loader.engines.protocol import Target, Written
@@ -20,22 +21,22 @@ def test_what_was_written_is_in_the_receipt() -> None:
         commits.append(commit)
         return Written(version=12, rows_inserted=3, rows_updated=2, rows_deleted=1)
 
-    publish(load, {"watermark": "9"}, write)
+    publish(load, Facts(window=Bounds(watermark="9")), write)
     receipt = load.journal.receipt
     assert (receipt.target_version, receipt.rows_published, receipt.rows_deleted) == (12, 5, 1)
-    assert [commit.facts["watermark"] for commit in commits] == ["9"]
+    assert [commit.facts.window for commit in commits] == [Bounds(watermark="9")]
 
 
 def test_a_commit_says_what_it_was_made_over() -> None:
     load, bases = job(), []
 
     def write(commit: Commit) -> Written:
-        bases.append(commit.facts[BASE])
+        bases.append(commit.facts.base)
         return Written(version=12)
 
-    publish(load, {}, write)
+    publish(load, Facts(), write)
     load.target = Target(version=11, columns={}, commits=(), filled=True, continuous=True, digest="d")
-    publish(load, {}, write)
+    publish(load, Facts(), write)
     assert bases == [(-1, ""), (11, "d")]
 
 
@@ -48,7 +49,7 @@ def test_nothing_is_written_once_the_lease_is_lost() -> None:
         return Written(version=0)
 
     with pytest.raises(LeaseLost):
-        publish(load, {}, write)
+        publish(load, Facts(), write)
     assert not written
     assert load.journal.receipt.target_version is None
 
@@ -60,5 +61,5 @@ def test_a_write_that_breaks_leaves_the_load_in_its_phase() -> None:
         raise RuntimeError("disk full")
 
     with pytest.raises(RuntimeError):
-        publish(load, {}, write)
+        publish(load, Facts(), write)
     assert load.journal.phase is Phase.PUBLISH

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_dataloader.core.commit import BASE, MADE
 from airflow_dataloader.loader.engines.protocol import HistoryEntry
 
 if TYPE_CHECKING:
@@ -37,10 +36,10 @@ def is_continuous(
             return False
         if entry is None or not entry.commit.publishes:
             continue
-        if BASE not in entry.commit.facts:
+        if entry.commit.facts.base is None:
             # It has replaced everything itself.
             return True
-        base = base or _base(entry)
+        base = base or entry.commit.facts.base
     if not whole:
         return None
     # A history that was cleaned up, or there was no table before.
@@ -55,18 +54,13 @@ def is_blank(rows: Sequence[Row], entries: Sequence[HistoryEntry | None]) -> boo
     others = [row for row, entry in zip(rows, entries, strict=True) if entry is None]
     created = all(row.version == 0 and str(row.operation).upper() == "CREATE TABLE" for row in others)
     fences = [entry.commit for entry in entries if entry is not None]
-    return created and not any(one.publishes for one in fences) and any(one.facts.get(MADE) for one in fences)
+    return created and not any(one.publishes for one in fences) and any(one.facts.made for one in fences)
 
 
 def digest(row: Row) -> str:
     """Return what tells a version from the same one of another table; as stored, whoever copied the table."""
     parts = (row.operation, row.userMetadata, *sorted((row.operationMetrics or {}).items()))
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
-
-
-def _base(entry: HistoryEntry) -> tuple[int, str]:
-    version, mark = entry.commit.facts[BASE]
-    return int(version), str(mark)
 
 
 def _breaks(row: Row, entry: HistoryEntry | None, app_id: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_dataloader.core.commit import SCAN, Commit, parse_user_metadata
+from airflow_dataloader.core.commit import Commit, parse_user_metadata
 from airflow_dataloader.loader.engines.protocol import HistoryEntry, Written
 from airflow_dataloader.loader.engines.spark import errors
 from airflow_dataloader.loader.engines.spark.continuity import digest, is_blank, is_continuous
@@ -95,7 +95,7 @@ def read_back_to(spark: SparkSession, location: Location, app_id: str, epoch: in
     """
     for limit in _STRETCHES:
         past = read(spark, location, app_id, limit)
-        published = any(entry.commit.publishes and SCAN not in entry.commit.facts for entry in past.entries)
+        published = any(entry.commit.brings_rows for entry in past.entries)
         enough = epoch is not None and any(entry.commit.epoch < epoch for entry in past.entries) and published
         if past.whole or (enough and past.continuous is not None):
             break

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from pyspark.sql import Row
 
-from airflow_dataloader.core.commit import BASE, MADE, Commit
+from airflow_dataloader.core.commit import Commit
+from airflow_dataloader.core.facts import Facts
 from airflow_dataloader.loader.engines.protocol import HistoryEntry
 from airflow_dataloader.loader.engines.spark.continuity import digest, is_blank, is_continuous
 
@@ -26,7 +27,7 @@ def row(version: int, operation: str = "WRITE", **parameters: str) -> Any:
 
 
 def own(version: int, base: int | None, *, app_id: str = OURS, step: int = 1) -> tuple[Any, HistoryEntry]:
-    facts = {} if base is None else {BASE: [base, digest(row(base))]}
+    facts = Facts(base=None if base is None else (base, digest(row(base))))
     commit = Commit(app_id=app_id, epoch=version, step=step, metadata_id=version, facts=facts)
     return row(version), HistoryEntry(table_version=version, commit=commit)
 
@@ -91,7 +92,7 @@ def test_a_stretch_may_be_too_short_to_say_and_a_history_may_be_cleaned_up() -> 
 
 
 def fence(version: int, *, made: bool = False, step: int = 0) -> tuple[Any, HistoryEntry]:
-    commit = Commit(app_id=OURS, epoch=version, step=step, metadata_id=version, facts={MADE: made})
+    commit = Commit(app_id=OURS, epoch=version, step=step, metadata_id=version, facts=Facts(made=made))
     return row(version), HistoryEntry(table_version=version, commit=commit)
 
 

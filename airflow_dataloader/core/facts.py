@@ -1,0 +1,84 @@
+"""The facts that travel with a commit in the target's own history, for whoever settles or follows it later.
+
+Their stored names are the fields'; a window's are those of its own fields. A fact that is not given is not
+stored, and names that this version does not know are read over: those of later versions, and of earlier ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """What of the cursor a commit's load has read, as the source's own text."""
+
+    #: Lower end before the overlap; None: from the beginning.
+    low: str | None = None
+    #: Upper end, included; None: no row had a cursor value.
+    high: str | None = None
+    #: How far the row has come by it; None: as far as before.
+    watermark: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What one commit says of itself, all of it optional."""
+
+    #: Configuration that the load was claimed with: all that decides content, what a watermark depends on,
+    #: and the strategy, as its name is stored.
+    content_hash: str | None = None
+    watermark_hash: str | None = None
+    strategy: str | None = None
+    #: What the texts of the key columns that are kept as texts depend on at the source, by column.
+    keys: Mapping[str, str] = field(default_factory=dict)
+
+    #: Of a commit that brings a window of the cursor, or completes a backfill.
+    window: Bounds | None = None
+    #: Of a commit that has put days in place: the first one's beginning, and how many they are.
+    first: str | None = None
+    days: int | None = None
+    #: Of a commit that keeps what the table held: the table's version that the load has looked at, and its
+    #: digest. What somebody puts in the table's place after that is found above it, below the commit.
+    base: tuple[int, str] | None = None
+
+    #: It takes rows away that the source does not have any more.
+    delete_scan: bool = False
+    #: And its load had read from the beginning before, and found no row to publish.
+    nothing_read: bool = False
+
+    #: Whose chunk it is, and when that backfill was planned: a restored control database gives a lost
+    #: backfill's id out again.
+    backfill: int | None = None
+    planned: str | None = None
+    #: The chunk's number; None for a commit that puts all chunks in the target's place.
+    chunk: int | None = None
+    #: Nothing of the backfill comes after it.
+    final: bool = False
+
+    #: Of a fence of the target: whether the table was not there, and it has made it.
+    made: bool | None = None
+    #: Load that closed the epoch of another row's load.
+    closed_by: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what is stored of them."""
+        nothing = Facts()
+        said = {name: value for name, value in vars(self).items() if value != getattr(nothing, name)}
+        said.pop("window", None)
+        return said if self.window is None else said | asdict(self.window)
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Facts:
+        """Return the facts that are stored so; raise TypeError or ValueError where they are malformed."""
+        said = {one.name: stored[one.name] for one in fields(cls) if one.name in stored}
+        bounds = {one.name: stored.get(one.name) for one in fields(Bounds)}
+        said["window"] = Bounds(**bounds) if "watermark" in stored else None
+        if "keys" in said:
+            said["keys"] = dict(said["keys"])
+        if "base" in said:
+            version, digest = said["base"]
+            said["base"] = (int(version), str(digest))
+        return cls(**said)

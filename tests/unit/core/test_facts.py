@@ -1,0 +1,76 @@
+"""What travels with a commit, and the form in which it is stored."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_dataloader.core.facts import Bounds, Facts
+
+TEXTS = st.none() | st.text()
+NUMBERS = st.none() | st.integers()
+FACTS = st.builds(
+    Facts,
+    content_hash=TEXTS,
+    watermark_hash=TEXTS,
+    strategy=TEXTS,
+    keys=st.dictionaries(st.text(), st.text()),
+    window=st.none() | st.builds(Bounds, low=TEXTS, high=TEXTS, watermark=TEXTS),
+    first=TEXTS,
+    days=NUMBERS,
+    base=st.none() | st.tuples(st.integers(), st.text()),
+    delete_scan=st.booleans(),
+    nothing_read=st.booleans(),
+    backfill=NUMBERS,
+    planned=TEXTS,
+    chunk=NUMBERS,
+    final=st.booleans(),
+    made=st.none() | st.booleans(),
+    closed_by=NUMBERS,
+)
+
+#: What tables' histories hold since the version that wrote each for the first time.
+STORED = [
+    ("{}", Facts()),
+    ('{"made":false}', Facts(made=False)),
+    ('{"closed_by":41}', Facts(closed_by=41)),
+    ('{"high":null,"low":null,"watermark":null}', Facts(window=Bounds())),
+    ('{"high":"b","low":"a","watermark":"c"}', Facts(window=Bounds(low="a", high="b", watermark="c"))),
+    ('{"base":[-1,""],"days":3,"first":"2026-01-01"}', Facts(first="2026-01-01", days=3, base=(-1, ""))),
+    ('{"delete_scan":true,"nothing_read":true}', Facts(delete_scan=True, nothing_read=True)),
+    ('{"backfill":5,"chunk":1,"planned":"t"}', Facts(backfill=5, planned="t", chunk=1)),
+    (
+        '{"backfill":5,"final":true,"high":"9","low":null,"planned":"t","watermark":"8"}',
+        Facts(backfill=5, planned="t", final=True, window=Bounds(high="9", watermark="8")),
+    ),
+    (
+        '{"content_hash":"c","keys":{"code":"character(3)"},"strategy":"full","watermark_hash":"w"}',
+        Facts(content_hash="c", watermark_hash="w", strategy="full", keys={"code": "character(3)"}),
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "facts"), STORED)
+def test_the_stored_form_never_changes(text: str, facts: Facts) -> None:
+    assert json.dumps(facts.to_json(), sort_keys=True, separators=(",", ":")) == text
+    assert Facts.from_json(json.loads(text)) == facts
+
+
+@given(FACTS)
+def test_facts_come_back(facts: Facts) -> None:
+    assert Facts.from_json(json.loads(json.dumps(facts.to_json()))) == facts
+
+
+@pytest.mark.parametrize("name", ["of a later version", "window", "self"])
+def test_a_name_that_this_version_does_not_know_is_read_over(name: str) -> None:
+    assert Facts.from_json({name: {"low": 1}, "chunk": 2}) == Facts(chunk=2)
+
+
+@pytest.mark.parametrize("stored", [{"base": 5}, {"base": ["x", ""]}, {"base": [1]}, {"keys": 5}])
+def test_malformed_facts_are_refused(stored: dict[str, Any]) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        Facts.from_json(stored)
