@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,8 +44,21 @@ def dag(name: str = "dataloader_load") -> DAG:
     return found
 
 
-def _bag() -> DagBag:
-    return DagBag(dag_folder=str(dags_folder()), bundle_path=dags_folder(), bundle_name=BUNDLE)
+def dag_of_its_own(name: str, folder: Path) -> DAG:
+    """Return the load DAG of a file in ``folder`` that gives it another name, known to Airflow's database."""
+    call = f"build_dags(globals(), dag_id={name!r})  # airflow dag"
+    (folder / "own.py").write_text(f"from airflow_dataloader import build_dags\n\n{call}\n")
+    bag = _bag(folder)
+    assert bag.import_errors == {}
+    sync_bag_to_db(bag, BUNDLE, None)
+    found = bag.get_dag(name)
+    assert isinstance(found, DAG)
+    return found
+
+
+def _bag(folder: Path | None = None) -> DagBag:
+    path = folder or dags_folder()
+    return DagBag(dag_folder=str(path), bundle_path=path, bundle_name=BUNDLE)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,8 @@ class Claimant:
 
     airflow_run: str
     airflow_task: str | None = None
-    #: Tells two Airflows that share a control database apart; their run ids may be equal.
+    #: The page of the DAG. Tells two DAGs, and two Airflows, that share a control database apart: their run
+    #: ids may be equal.
     airflow_base_url: str | None = None
 
 

@@ -12,7 +12,7 @@ from airflow.sdk import BaseOperator, Context, conf
 
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.hooks.settings import airflow_settings
-from airflow_dataloader.operators.links import base_url
+from airflow_dataloader.operators.links import dag_page
 from airflow_dataloader.operators.sentences import sentences
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class ClaimOperator(BaseOperator):
                 batch_size=min(settings.batch_size, _longest_map()),
                 max_concurrent=settings.max_concurrent_loads,
                 airflow_task=f"{task.id}/{task.try_number}",
-                airflow_base_url=base_url(),
+                airflow_base_url=dag_page(task.dag_id),
             )
         finally:
             engine.dispose()

@@ -28,10 +28,14 @@ class LoadRecordLink(BaseOperatorLink):
 
 def record_url(task: TaskInstanceKey) -> str:
     """Return where the XComs of a task instance are shown."""
-    base = base_url() or ""
     mapped = f"/mapped/{task.map_index}" if task.map_index >= 0 else ""
     run = quote(task.run_id)
-    return f"{base}/dags/{task.dag_id}/runs/{run}/tasks/{task.task_id}{mapped}/xcom"
+    return f"{dag_page(task.dag_id)}/runs/{run}/tasks/{task.task_id}{mapped}/xcom"
+
+
+def dag_page(dag_id: str) -> str:
+    """Return where a DAG is shown, which tells its runs from those of one name that are another DAG's."""
+    return f"{base_url() or ''}/dags/{dag_id}"
 
 
 def base_url() -> str | None:

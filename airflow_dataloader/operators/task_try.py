@@ -23,7 +23,7 @@ from airflow_dataloader.exceptions import DataloaderError, TransientError
 from airflow_dataloader.hooks.control import ControlHook
 from airflow_dataloader.hooks.runs import same_host
 from airflow_dataloader.hooks.settings import airflow_settings
-from airflow_dataloader.operators.links import base_url
+from airflow_dataloader.operators.links import dag_page
 from airflow_dataloader.triggers.hold import hold_seconds
 from airflow_dataloader.triggers.kill import REASON, TaskAddress, ended_by_hand
 from airflow_dataloader.triggers.load import LoadTrigger
@@ -116,7 +116,7 @@ class TaskTry:
             map_index=task.map_index,
             number=task.try_number,
             airflow_task=self._name(),
-            airflow_base_url=base_url(),
+            airflow_base_url=dag_page(task.dag_id),
             first=max(1, first),
         )
 

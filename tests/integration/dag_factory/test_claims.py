@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,7 +13,7 @@ import pytest
 from sqlalchemy import Engine
 
 from airflow_dataloader.control.claim import _LOCK as CLAIM_LOCK
-from tests.airflow_db import Connections, dag
+from tests.airflow_db import Connections, dag, dag_of_its_own
 from tests.factories import add_source
 from tests.faults.proxy import Fault, Plan, Proxy
 from tests.integration.control.drive import due_row, load, loads_of, row, sql
@@ -47,6 +48,23 @@ def test_a_row_that_cannot_be_loaded_fails_its_own_task_and_submits_nothing(cont
     assert record["airflow_run"] == run.run_id
     (task,) = [ti for ti in run.get_task_instances() if ti.task_id == "load"]
     assert task.rendered_map_index.startswith(f"config_id {config_id} ")
+
+
+def test_two_load_dags_whose_runs_have_one_name_load_rows_of_their_own(
+    control: Engine, tmp_path: Path
+) -> None:
+    add_source(control, "shop")
+    day = datetime(2025, 3, 1, tzinfo=UTC)
+    claimed = []
+    for loading in (dag(), dag_of_its_own("other_load", tmp_path)):
+        # Refused by the claim itself, so that nothing is submitted.
+        config_id = due_row(control, load_strategy="incremental", primary_key_cols=None)
+        run: Any = loading.test(logical_date=day, run_after=day)
+        (record,) = loads_of(control, config_id)
+        claimed.append((record["airflow_run"], record["airflow_base_url"]))
+        assert record["airflow_run"] == run.run_id
+    assert [run_id for run_id, _ in claimed] == [claimed[0][0]] * 2
+    assert [page for _, page in claimed] == ["/dags/dataloader_load", "/dags/other_load"]
 
 
 def test_a_workspace_that_cannot_be_reached_ends_the_load_with_the_last_try(control: Engine) -> None:

@@ -19,7 +19,7 @@ from airflow_dataloader.control import lease, settle
 from airflow_dataloader.control.claim import Claimed, claim
 from airflow_dataloader.control.tracking import update_run_tracking
 from airflow_dataloader.core.receipt import Receipt
-from airflow_dataloader.operators.links import base_url
+from airflow_dataloader.operators.links import dag_page
 from tests.airflow_db import Connections, dag
 from tests.airflow_stand import SCRIPT, NoSpark, Workspace, workspace_at
 from tests.factories import add_source
@@ -65,7 +65,7 @@ def claimed(control: Engine, day: datetime) -> Claimed:
     add_source(control, "shop")
     due_row(control)
     run_id = DagRun.generate_run_id(run_type=DagRunType.MANUAL, logical_date=day, run_after=day)
-    (found,) = claim(control, airflow_run=run_id, airflow_base_url=base_url())
+    (found,) = claim(control, airflow_run=run_id, airflow_base_url=dag_page("dataloader_load"))
     return found
 
 

@@ -4,7 +4,7 @@ import pytest
 from airflow.sdk import BaseOperator
 from airflow.sdk.types import TaskInstanceKey
 
-from airflow_dataloader.operators.links import LoadRecordLink, base_url, record_url
+from airflow_dataloader.operators.links import LoadRecordLink, base_url, dag_page, record_url
 
 
 def key(map_index: int) -> TaskInstanceKey:
@@ -27,3 +27,4 @@ def test_the_record_is_where_the_task_left_it(monkeypatch: pytest.MonkeyPatch) -
 
 def test_an_airflow_without_an_address_has_none() -> None:
     assert base_url() is None
+    assert dag_page("dataloader_load") == "/dags/dataloader_load"
