@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from airflow.providers.databricks.operators.databricks import XCOM_RUN_ID_KEY
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+from airflow.sdk.execution_time.xcom import XCom
 
 from airflow_dataloader.triggers.threads import in_thread
 
@@ -52,6 +54,20 @@ async def states_of(task: TaskAddress) -> Mapping[str, Any]:
     """Ask Airflow for the task's state, from a trigger: Airflow run → task key → state."""
     states: Mapping[str, Any] = await in_thread(partial(RuntimeTaskInstance.get_task_states, **task.query))
     return states
+
+
+async def newest_run_of(task: TaskAddress) -> int | None:
+    """Ask Airflow, from a trigger, for the Databricks run that the task's last try has found or started."""
+    question = partial(
+        XCom.get_one,
+        key=XCOM_RUN_ID_KEY,
+        dag_id=task.dag_id,
+        task_id=task.task_id,
+        run_id=task.airflow_run,
+        map_index=task.map_index,
+    )
+    newest = await in_thread(question)
+    return None if newest is None else int(newest)
 
 
 def ended_by_hand(states: Mapping[str, Any], task: TaskAddress) -> bool:

@@ -12,7 +12,7 @@ from airflow.triggers.base import TriggerEvent
 
 from airflow_dataloader.triggers.backoff import backoff, worth_a_line
 from airflow_dataloader.triggers.hold import hold
-from airflow_dataloader.triggers.kill import TaskAddress, states_of, waits_on
+from airflow_dataloader.triggers.kill import TaskAddress, newest_run_of, states_of, waits_on
 
 #: Seconds that the API may fail without a break, beyond the provider's own tries of each question.
 _PATIENCE = 900.0
@@ -69,14 +69,15 @@ class MaintainTrigger(DatabricksExecutionTrigger):
             await asyncio.sleep(backoff(failures))
 
     async def on_kill(self) -> None:
-        """End the run, unless its task waits on, or nobody can say."""
+        """End the run, unless its task waits for it on, or nobody can say."""
         task = TaskAddress(**self.waiting)
         try:
-            states = await states_of(task)
+            states, newest = await states_of(task), await newest_run_of(task)
         except Exception as error:
             # Not to know is no reason to end anything.
-            self.log.warning("Run %s goes on: its task's state is unknown (%s).", self.run_id, error)
+            self.log.warning("Run %s goes on: what its task does is unknown (%s).", self.run_id, error)
             self.log.debug("This is where it happened:", exc_info=True)
             return
-        if not waits_on(states, task):
+        # The try after a clear may wait by now, for a run of its own.
+        if not waits_on(states, task) or newest not in (None, self.run_id):
             await super().on_kill()

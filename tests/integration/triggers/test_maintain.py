@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from airflow.providers.databricks.triggers.databricks import DatabricksExecutionTrigger
+from airflow.sdk.execution_time import task_runner
+from airflow.sdk.execution_time.comms import GetTaskStates, GetXCom, TaskStatesResult, XComResult
 
 from airflow_dataloader.triggers.kill import TaskAddress
 from airflow_dataloader.triggers.maintain import MaintainTrigger
@@ -31,3 +36,81 @@ def test_an_api_that_fails_for_a_while_fails_no_task(workspace: Workspace, scrip
     event = asyncio.run(first())
     assert event.payload["run_id"] == run_id
     assert "SUCCESS" in event.payload["run_state"]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Stands for a triggerer's line to Airflow: the task's state, and the run that its last try has noted."""
+
+    state: str | None
+    newest: int | None
+
+    def send(self, asked: object) -> object:
+        if isinstance(asked, GetXCom):
+            assert (asked.dag_id, asked.run_id, asked.task_id) == ("maintenance", "monday", "maintain")
+            return XComResult(key=asked.key, value=self.newest)
+        assert isinstance(asked, GetTaskStates)
+        return TaskStatesResult(task_states={"monday": {"maintain": self.state}})
+
+
+class Silence:
+    """Stands for an Airflow that does not answer."""
+
+    def send(self, asked: object) -> object:
+        raise RuntimeError(f"no answer to {asked}")
+
+
+#: A task that ends once its file is gone.
+WAITS = """
+import pathlib, sys, time
+while pathlib.Path(sys.argv[1]).exists():
+    time.sleep(0.5)
+"""
+
+
+@pytest.fixture
+def ends(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Return what kills the trigger of a run that runs, and says how the run ends.
+
+    One that ``goes_on`` is let to its own end.
+    """
+    script, waiting = tmp_path / "waits.py", tmp_path / "waiting"
+    script.write_text(WAITS)
+    waiting.touch()
+
+    def over(run_id: int) -> bool:
+        return bool(workspace.run(run_id)["state"]["life_cycle_state"] == "TERMINATED")
+
+    def kill(line_to: Callable[[int], object], *, goes_on: bool) -> str:
+        run_id = workspace.submit(script, str(waiting))
+        until(lambda: workspace.run(run_id)["state"]["life_cycle_state"] == "RUNNING")
+        monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", line_to(run_id), raising=False)
+        stock = DatabricksExecutionTrigger(run_id=run_id, databricks_conn_id="databricks_default")
+        asyncio.run(MaintainTrigger.of(stock, 0, TASK).on_kill())
+        if goes_on:
+            waiting.unlink()
+        until(lambda: over(run_id))
+        return str(workspace.run(run_id)["state"]["result_state"])
+
+    return kill
+
+
+@pytest.mark.parametrize("state", [None, "failed", "success", "restarting"])
+def test_the_run_ends_with_its_task(state: str | None, ends: Callable[..., str]) -> None:
+    assert ends(lambda run_id: Answers(state, run_id), goes_on=False) == "CANCELED"
+
+
+def test_the_run_goes_on_where_the_trigger_only_moves(ends: Callable[..., str]) -> None:
+    assert ends(lambda run_id: Answers("deferred", run_id), goes_on=True) == "SUCCESS"
+
+
+def test_the_run_goes_on_where_its_task_waits_and_has_noted_none(ends: Callable[..., str]) -> None:
+    assert ends(lambda _: Answers("deferred", None), goes_on=True) == "SUCCESS"
+
+
+def test_the_run_ends_where_its_task_waits_for_another_one_by_now(ends: Callable[..., str]) -> None:
+    assert ends(lambda run_id: Answers("deferred", run_id + 1), goes_on=False) == "CANCELED"
+
+
+def test_nothing_is_ended_where_airflow_does_not_say(ends: Callable[..., str]) -> None:
+    assert ends(lambda _: Silence(), goes_on=True) == "SUCCESS"

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from airflow.providers.databricks.triggers.databricks import DatabricksExecutionTrigger
 from airflow.sdk.exceptions import AirflowFailException
-from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 from airflow.serialization.serialized_objects import BaseSerialization
 from airflow.triggers.base import TriggerEvent
 
@@ -48,36 +47,6 @@ def test_its_event_is_held(hold_seconds: float, monkeypatch: pytest.MonkeyPatch)
     # The provider's own look at Databricks.
     monkeypatch.setattr(DatabricksExecutionTrigger, "run", over)
     assert asyncio.run(fires()) is (hold_seconds == 0)
-
-
-@pytest.mark.parametrize(
-    ("state", "ended"),
-    [("deferred", False), (None, True), ("failed", True), ("success", True), ("restarting", True)],
-)
-def test_the_run_ends_with_its_task_and_not_where_the_trigger_moves(
-    state: str | None, *, ended: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told = []
-    monkeypatch.setattr(DatabricksExecutionTrigger, "on_kill", lambda self: _note(told, self.run_id))
-    states = {"monday": {"maintain": state}}
-    monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", lambda **_: states)
-    asyncio.run(MaintainTrigger.of(stock(), 0, MONDAY).on_kill())
-    assert told == ([4] if ended else [])
-
-
-async def _note(told: list[int], run_id: int) -> None:
-    told.append(run_id)
-
-
-def test_nothing_is_ended_where_airflow_does_not_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    def silent(**_: Any) -> None:
-        raise RuntimeError("no answer")
-
-    told: list[int] = []
-    monkeypatch.setattr(DatabricksExecutionTrigger, "on_kill", lambda self: _note(told, self.run_id))
-    monkeypatch.setattr(RuntimeTaskInstance, "get_task_states", silent)
-    asyncio.run(MaintainTrigger.of(stock(), 0, MONDAY).on_kill())
-    assert told == []
 
 
 def test_a_run_that_has_failed_is_not_tried_again() -> None:
