@@ -67,8 +67,12 @@ class StopSign:
         return self._given.wait(seconds)
 
 
+class NotBegun(Exception):
+    """The workspace closes before Spark was there for the run; the next one takes it up."""
+
+
 class RunExecution:
-    """One run; ``execute`` returns when it has ended."""
+    """One run; ``execute`` returns when it has ended, or raises NotBegun."""
 
     def __init__(self, context: RunContext, run: Run, stop: StopSign) -> None:
         self._context = context
@@ -99,11 +103,19 @@ class RunExecution:
                 end = states.upstream(failed)
             else:
                 end = TaskExecution(self._context, self._run, task, self._stop, self._limit).execute()
+        except NotBegun:
+            if not self._has_begun():
+                raise
+            end = states.stopped(Stop.SHUTDOWN)
         except Exception as error:  # a run must not stay where it is because of a bug
             log.exception("Run %s ended by an error of the workspace.", self._run.run_id)
             end = states.broken(f"The workspace failed: {type(error).__name__}.")
         self._record(task.run_id, end)
         return end
+
+    def _has_begun(self) -> bool:
+        run = self._context.store.run(self._run.run_id)
+        return run is not None and run.begun
 
     def _record(self, run_id: int, end: End) -> None:
         """Record an end, however long the store refuses it; raise its error when the workspace closes.
@@ -147,6 +159,8 @@ class TaskExecution:
             )
         lease = self._wait_for_spark()
         if lease is None:
+            if self._stop.reason is Stop.SHUTDOWN:
+                raise NotBegun
             return states.stopped(self._stop.reason or Stop.TIMEOUT)
         session = str(uuid.uuid4())
         try:

@@ -75,6 +75,11 @@ class Run:
     stop: Stop | None = None
     message: str = ""
 
+    @property
+    def begun(self) -> bool:
+        """Whether a process of one of its tasks is on record."""
+        return any(task.pid is not None for task in self.tasks)
+
     def task(self, task_run_id: int) -> TaskRun:
         """Return the task with this run id."""
         return next(task for task in self.tasks if task.run_id == task_run_id)

@@ -8,7 +8,7 @@ import threading
 import time
 
 from airflow_dataloader.workspace.jobs import states
-from airflow_dataloader.workspace.jobs.execution import RunContext, RunExecution, StopSign
+from airflow_dataloader.workspace.jobs.execution import NotBegun, RunContext, RunExecution, StopSign
 from airflow_dataloader.workspace.jobs.forget import forget_old
 from airflow_dataloader.workspace.jobs.states import Stop
 
@@ -57,16 +57,19 @@ class RunQueue:
                 self._wake()
 
     def close(self) -> None:
-        """End the runs that run, and leave those that wait to the next workspace."""
+        """End the runs that run, and leave those that wait, for Spark too, to the next workspace."""
         with self._changed:
             self._closing = True
             self._wake()
         self._dispatcher.join()
-        for run_id in list(self._stops):
+        for run_id, sign in list(self._stops.items()):
             try:
-                self.stop(run_id, Stop.SHUTDOWN)
+                if self._has_begun(run_id):
+                    self.stop(run_id, Stop.SHUTDOWN)
             except sqlite3.Error as error:
                 log.error("Why run %s is to end is not on record: %s", run_id, error)
+            # On record it would be the end of one that has not begun.
+            sign.give(Stop.SHUTDOWN)
         for thread in list(self._threads):
             thread.join()
 
@@ -103,7 +106,7 @@ class RunQueue:
 
     def _has_begun(self, run_id: int) -> bool:
         run = self._context.store.run(run_id)
-        return run is not None and any(task.pid is not None for task in run.tasks)
+        return run is not None and run.begun
 
     def _wake(self) -> None:
         self._woken = True
@@ -146,6 +149,8 @@ class RunQueue:
             sign.give(run.stop)
         try:
             RunExecution(self._context, run, sign).execute()
+        except NotBegun:
+            log.info("Run %s waits for the next workspace.", run_id)
         except sqlite3.Error:
             raise
         except Exception as error:

@@ -14,7 +14,8 @@ from airflow_dataloader.workspace.jobs import queue
 from airflow_dataloader.workspace.jobs.model import Submission, TaskSpec
 from airflow_dataloader.workspace.jobs.process import launch
 from airflow_dataloader.workspace.jobs.states import Stop
-from tests.integration.workspace.conftest import Start, Workspace
+from airflow_dataloader.workspace.spark.protocol import Lease
+from tests.integration.workspace.conftest import Start, Unneeded, Workspace, starting
 from tests.waiting import until
 
 
@@ -208,3 +209,32 @@ def test_a_run_for_which_no_thread_is_to_be_had_waits(start: Start, caplog: pyte
     finally:
         threading.stack_size(usual)
     assert workspace.wait(run_id)["state"]["result_state"] == "SUCCESS"
+
+
+class Absent:
+    """Spark that has not come up yet, and was not there before."""
+
+    def lease(self) -> Lease | None:
+        return None
+
+    def adopt(self) -> Lease:
+        raise AssertionError("no task was left")
+
+    def close(self) -> None:
+        """There is nothing to end."""
+
+    def describe(self) -> str:
+        return "Waiting for Spark"
+
+
+def test_a_run_that_waits_for_spark_is_taken_up_by_the_next_workspace(tmp_path: Path, script: Path) -> None:
+    with starting(tmp_path, script, Absent()) as start:
+        first = start()
+        runs = [first.submit("sleep", "0") for _ in range(2)]
+        stopped = first.submit("sleep", "0")
+        until(lambda: first.get(runs[0])["state"]["state_message"] == "Waiting for Spark")
+        first.cancel(stopped)
+        assert first.wait(stopped)["state"]["result_state"] == "CANCELED"
+    with starting(tmp_path, script, Unneeded()) as start:
+        second = start()
+        assert [second.wait(run)["state"]["result_state"] for run in runs] == ["SUCCESS", "SUCCESS"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from airflow_dataloader.workspace.jobs.model import Run, Submission, TaskRun, TaskSpec, Times
@@ -21,5 +23,7 @@ def test_a_run_knows_its_tasks_by_their_run_ids() -> None:
         tasks=tasks,
     )
     assert run.task(3) is tasks[1]
+    assert not run.begun
+    assert replace(run, tasks=(tasks[0], replace(tasks[1], pid=7))).begun
     with pytest.raises(StopIteration):
         run.task(1)
