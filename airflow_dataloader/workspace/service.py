@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +14,7 @@ import uvicorn
 
 from airflow_dataloader.workspace.app_state import AppState
 from airflow_dataloader.workspace.application import application
+from airflow_dataloader.workspace.connections import limited
 from airflow_dataloader.workspace.faults import Faults
 from airflow_dataloader.workspace.home import WorkspaceHome
 from airflow_dataloader.workspace.jobs.execution import RunContext
@@ -37,6 +39,10 @@ class WorkspaceSettings:
     port: int = 0
     max_concurrent_runs: int = DEFAULT_RUNS
     faults: bool = False
+    #: Seconds that a connection may take for the head of a request.
+    head_seconds: float = 20.0
+    #: Connections at a time, idle ones too; each load that is watched may keep one.
+    max_connections: int = 512
     #: What runs inherit: the control database's URL among it.
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
     #: What logs must not show besides the secrets of the workspace's own scopes.
@@ -70,7 +76,7 @@ def running(settings: WorkspaceSettings, open_spark: Callable[[WorkspaceHome], S
             faults=Faults() if settings.faults else None,
             hidden=settings.hidden,
         )
-        stack.enter_context(_serving(state, socket))
+        stack.enter_context(_serving(state, socket, limited(settings.head_seconds, settings.max_connections)))
         home.publish(context.url)
         queue.start()
         stack.callback(queue.close)
@@ -78,10 +84,15 @@ def running(settings: WorkspaceSettings, open_spark: Callable[[WorkspaceHome], S
 
 
 @contextmanager
-def _serving(state: AppState, socket: object) -> Iterator[None]:
+def _serving(state: AppState, socket: object, protocol: type[asyncio.Protocol]) -> Iterator[None]:
     """Answer requests in a thread of its own: signals are the main thread's."""
     config = uvicorn.Config(
-        application(state), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2
+        application(state),
+        http=protocol,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=2,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, name="http", daemon=True)
