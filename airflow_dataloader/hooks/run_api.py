@@ -7,6 +7,9 @@ from typing import TypeVar
 
 from airflow.providers.databricks.exceptions import DatabricksApiError
 from airflow.providers.databricks.hooks.databricks import DatabricksHook
+from airflow.sdk.exceptions import AirflowException
+from requests.exceptions import RequestException
+from tenacity import RetryError
 
 from airflow_dataloader.core.run_api import Run, RunApiUnavailable, RunState
 from airflow_dataloader.hooks.runs import read_run, same_host
@@ -15,6 +18,10 @@ _Answer = TypeVar("_Answer")
 
 #: What the Jobs API answers where it knows no such run.
 _NO_SUCH_RUN = frozenset({400, 404})
+
+#: What the hook raises where there is no answer: Airflow's own for a connection that is missing and for
+#: retries used up, ValueError for a connection or an answer that cannot be read. Anything else is a bug.
+_NO_ANSWER = (AirflowException, RequestException, RetryError, OSError, ValueError)
 
 
 class DatabricksRunApi:
@@ -59,6 +66,5 @@ class DatabricksRunApi:
             return question()
         except DatabricksApiError:
             raise
-        except Exception as error:
-            # Airflow's own exception for a connection that is missing, and for retries used up.
+        except _NO_ANSWER as error:
             raise RunApiUnavailable(f"{type(error).__name__}") from error

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from airflow.providers.databricks.hooks.databricks import DatabricksHook
 
 from airflow_dataloader.core.run_api import Run, RunApiUnavailable, RunState
 from airflow_dataloader.hooks.run_api import DatabricksRunApi
@@ -60,6 +64,33 @@ def test_an_api_that_cannot_be_asked_says_so(
     connections.databricks("http://127.0.0.1:9", "token")
     with pytest.raises(RunApiUnavailable):
         DatabricksRunApi("databricks_default").cancel(None, run_id)
+
+
+def test_an_error_of_this_program_is_no_outage(
+    workspace: Workspace, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise TypeError("a bug")
+
+    monkeypatch.setattr(DatabricksHook, "get_run", broken)
+    with pytest.raises(TypeError, match="a bug"):
+        DatabricksRunApi("databricks_default").state(None, run_id)
+
+
+def test_an_api_that_does_not_answer_in_json_says_so(
+    run_id: str, connections: Connections, tmp_path: Path
+) -> None:
+    """A gateway's page, say."""
+    handler = partial(SimpleHTTPRequestHandler, directory=tmp_path)
+    page = tmp_path / "api" / "2.2" / "jobs" / "runs" / "get"
+    page.parent.mkdir(parents=True)
+    page.write_text("<html>")
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        connections.databricks(f"http://127.0.0.1:{server.server_port}", "token")
+        with pytest.raises(RunApiUnavailable, match="JSONDecodeError"):
+            DatabricksRunApi("databricks_default").state(None, run_id)
+        server.shutdown()
 
 
 def test_an_api_that_keeps_silent_is_asked_once(workspace: Workspace, run_id: str) -> None:
