@@ -1,0 +1,51 @@
+"""What Airflow's own command says of the installed provider."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+NAME = "airflow-dataloader"
+
+
+def airflow(home: Path, *arguments: str) -> list[dict[str, Any]]:
+    """Return what the command answers, in an Airflow that nothing has been set in."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    done = subprocess.run(
+        [Path(sys.executable).with_name("airflow"), *arguments, "--output", "json"],
+        env={**kept, "AIRFLOW_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    answer: list[dict[str, Any]] = json.loads(done.stdout)
+    return answer
+
+
+def test_the_provider_is_listed_with_its_hooks_and_operators(tmp_path: Path) -> None:
+    (provider,) = airflow(tmp_path, "providers", "get", NAME, "--full")
+    assert provider["package-name"] == NAME
+    modules = {
+        kind: {module for part in provider[kind] for module in part["python-modules"]}
+        for kind in ("hooks", "operators", "triggers", "bundles")
+    }
+    assert modules == {
+        "hooks": {"airflow_dataloader.hooks.control"},
+        "operators": {f"airflow_dataloader.operators.{name}" for name in ("claim", "load", "maintain")},
+        "triggers": {f"airflow_dataloader.triggers.{name}" for name in ("load", "maintain")},
+        "bundles": {"airflow_dataloader.bundles"},
+    }
+
+
+def test_its_connection_type_is_one_of_airflow_s(tmp_path: Path) -> None:
+    """That list is made by importing each hook's class."""
+    hooks = {hook["connection_type"]: hook for hook in airflow(tmp_path, "providers", "hooks")}
+    assert hooks["dataloader_control"]["class"] == "airflow_dataloader.hooks.control.ControlHook"
+    assert hooks["dataloader_control"]["package_name"] == NAME
+    assert hooks["dataloader_control"]["hook_name"] == "Dataloader control database"
