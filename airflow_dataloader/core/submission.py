@@ -16,6 +16,9 @@ MAINTAIN_FILE = "spark_tasks/maintain_tables.py"
 #: Where a workspace holds the loader unless ``[dataloader] loader_path`` says otherwise.
 LOADER_PATH = "/Workspace/Shared/airflow_dataloader"
 
+#: Begins the parameter that says whose loads a run's are: of which control database.
+INSTALLATION_OPTION = "--installation="
+
 #: The Jobs API accepts no longer token.
 LONGEST_TOKEN = 64
 
@@ -50,7 +53,7 @@ class Submission:
         payload = run_payload(
             f"dataloader load {self.metadata_id}",
             TASK_FILE,
-            [f"{self.metadata_id}:{self.epoch}"],
+            [f"{self.metadata_id}:{self.epoch}", f"{INSTALLATION_OPTION}{self.installation}"],
             timeout=timedelta(minutes=self.max_runtime_minutes),
             loader_path=self.loader_path,
             cluster=self.cluster,

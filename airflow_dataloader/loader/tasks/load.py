@@ -1,4 +1,7 @@
-"""The load task: ``load_table.py <metadata_id>:<epoch> …``. Parameters carry ids and nothing else."""
+"""The load task: ``load_table.py <metadata_id>:<epoch> … [--installation=<id>]``.
+
+Parameters carry ids and nothing else. The last one is that of the control database that the loads are of.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import os
 from collections.abc import Sequence
 
 from airflow_dataloader.core.status import LoadStatus
+from airflow_dataloader.core.submission import INSTALLATION_OPTION
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.loader.keeper import LeaseTimes
 from airflow_dataloader.loader.run import LoadIds, process_tables
@@ -19,10 +23,12 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _load(arguments: Sequence[str]) -> bool:
-    loads = [parse_ids(argument) for argument in arguments]
+    named = [text for text in arguments if text.startswith(INSTALLATION_OPTION)]
+    loads = [parse_ids(argument) for argument in arguments if argument not in named]
     if not loads:
         raise ConfigurationError("No load is named.", field="parameters", fix="pass <metadata_id>:<epoch>")
-    with process.connections() as connected:
+    installation = named[-1].removeprefix(INSTALLATION_OPTION) if named else None
+    with process.connections(installation) as connected:
         worker = Worker(
             control=connected.control,
             engine=connected.engine,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine as ControlEngine
 
 from airflow_dataloader.control.connect import create_engine
+from airflow_dataloader.control.installation import check_installation
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.loader import interrupt
 from airflow_dataloader.loader.control_url import find_control_url
@@ -33,12 +34,18 @@ class Connections:
 
 
 @contextmanager
-def connections() -> Iterator[Connections]:
-    """Yield what this process's environment names, and close it afterwards."""
+def connections(installation: str | None = None) -> Iterator[Connections]:
+    """Yield what this process's environment names, and close it afterwards.
+
+    Raises ConfigurationError if ``installation`` is given and the control database is another one.
+    """
     with ExitStack() as stack:
         secrets = default_secrets()
         control = create_engine(find_control_url(os.environ, secrets))
         stack.callback(control.dispose)
+        if installation is not None:
+            # Before Spark is opened: its ids mean other loads there, if any.
+            check_installation(control, installation)
         settings = Settings.from_environment(os.environ)
         engine = stack.enter_context(closing(open_engine(settings)))
         yield Connections(settings=settings, secrets=secrets, control=control, engine=engine)

@@ -18,7 +18,7 @@ def submission(**overrides: Any) -> Submission:
 def test_parameters_carry_ids_and_nothing_else() -> None:
     payload = submission().payload
     (task,) = payload["tasks"]
-    assert task["spark_python_task"]["parameters"] == ["17:3"]
+    assert task["spark_python_task"]["parameters"] == ["17:3", f"--installation={INSTALLATION}"]
     assert task["spark_python_task"]["python_file"].endswith("/spark_tasks/load_table.py")
     assert payload["idempotency_token"] == f"adl-{INSTALLATION}-17-3"
     assert payload["timeout_seconds"] == 5_400
