@@ -14,6 +14,9 @@ log = logging.getLogger(__name__)
 
 _Answer = TypeVar("_Answer")
 
+#: Seconds that a loader waits for the control database before its load has begun.
+START_PATIENCE = 120.0
+
 
 def patiently(call: Callable[[], _Answer], *, until: float, longest: float = 5.0) -> _Answer:
     """Return ``call()``, tried again while the control database is away, until the monotonic time ``until``.

@@ -17,13 +17,10 @@ from airflow_dataloader.loader.execute import execute
 from airflow_dataloader.loader.janitor import sweep_after
 from airflow_dataloader.loader.journal import Journal
 from airflow_dataloader.loader.keeper import LeaseKeeper
-from airflow_dataloader.loader.patience import patiently
+from airflow_dataloader.loader.patience import START_PATIENCE, patiently
 from airflow_dataloader.loader.settlement import Result, Settlement
 from airflow_dataloader.loader.watchdog import Watchdog
 from airflow_dataloader.loader.worker import Worker
-
-#: Seconds that a loader waits for the control database before its load has begun.
-START_PATIENCE = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy import Engine as ControlEngine
 
@@ -19,6 +21,7 @@ from airflow_dataloader.loader.control_url import find_control_url
 from airflow_dataloader.loader.engines.protocol import Engine
 from airflow_dataloader.loader.engines.spark.session import open_engine
 from airflow_dataloader.loader.error_line import error_line
+from airflow_dataloader.loader.patience import START_PATIENCE, patiently
 from airflow_dataloader.loader.secrets import SecretChain, default_secrets
 from airflow_dataloader.settings import Settings
 
@@ -45,7 +48,8 @@ def connections(installation: str | None = None) -> Iterator[Connections]:
         stack.callback(control.dispose)
         if installation is not None:
             # Before Spark is opened: its ids mean other loads there, if any.
-            check_installation(control, installation)
+            check = partial(check_installation, control, installation)
+            patiently(check, until=time.monotonic() + START_PATIENCE)
         settings = Settings.from_environment(os.environ)
         engine = stack.enter_context(closing(open_engine(settings)))
         yield Connections(settings=settings, secrets=secrets, control=control, engine=engine)
