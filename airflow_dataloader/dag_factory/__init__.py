@@ -24,8 +24,8 @@ def build_dags(
 
     The options are for the second of two: another workspace and its control database, and a name of one's own
     for the load DAG, which those of the others then begin with. A loader finds its control database in its
-    cluster's environment, so that each control database needs a workspace of its own. A
-    loader refuses a run that was submitted for another control database than the one it finds.
+    cluster's environment, so that each control database needs a workspace of its own. A loader refuses a run
+    that was submitted for another control database than the one it finds.
     """
     loading = load_dag(
         dag_id=dag_id or load.DAG_ID,
