@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -39,33 +39,6 @@ def test_the_newest_row_of_a_key_wins_and_null_keys_stay_out(workshop: Workshop)
     assert counts(merge(workshop, COLUMNS, rows, 2)) == (2, 1, 1, 0)
     # A row without a cursor is read by every load, so it counts as the newest in every load.
     assert workshop.rows(workshop.table()) == [(1, None, "z"), (2, 5, "q")]
-
-
-KEYS = {
-    "int": (1, 2, 1001, 1002, 1003),
-    "decimal(30,2)": tuple(Decimal(f"{n}.25") for n in (-5, 1, 10**20, 10**20 + 1, 10**21)),
-    "date": tuple(date(2026, month, 1) for month in (1, 2, 10, 11, 12)),
-    "timestamp": tuple(datetime(2026, 1, 1, 0, 0, n, 7, tzinfo=UTC) for n in (0, 1, 10, 11, 12)),
-}
-
-
-@pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=() if kind == "int" else pytest.mark.faults) for kind in KEYS]
-)
-def test_files_without_a_key_of_the_range_are_not_read(workshop: Workshop, kind: str) -> None:
-    columns = COLUMNS | {"id": kind}
-    first, second, third, fourth, fifth = KEYS[kind]
-    table = workshop.table()
-    workshop.fill(table, columns, [(first, 1, "a"), (second, 1, "b")])
-    (untouched,) = workshop.folder(table).glob("*.parquet")
-    more = workshop.plan(columns, [(third, 1, "c"), (fourth, 1, "d")])
-    workshop.engine.append(table, workshop.engine.read(more), commit(2))
-    aside = untouched.rename(untouched.with_name("aside"))
-    written = merge(workshop, columns, [(fourth, 2, "D"), (fifth, 2, "e")], 3)
-    aside.rename(untouched)
-    assert counts(written) == (2, 1, 1, 0)
-    held = {(key, name) for key, _, name in workshop.rows(table)}
-    assert held == {(first, "a"), (second, "b"), (third, "c"), (fourth, "D"), (fifth, "e")}
 
 
 def test_a_late_merge_cannot_turn_time_back(workshop: Workshop) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.load_columns import DELETED_AT
 from airflow_dataloader.core.names import TargetName, quoted
@@ -15,8 +13,7 @@ from airflow_dataloader.loader.engines.spark.dedup import best_rows
 from airflow_dataloader.loader.engines.spark.evolve import allow, needed_properties
 from airflow_dataloader.loader.engines.spark.marks import has_mark
 from airflow_dataloader.loader.engines.spark.names import Location
-from airflow_dataloader.loader.engines.spark.span import between, extremes
-from airflow_dataloader.loader.engines.spark.sql import same_keys, select
+from airflow_dataloader.loader.engines.spark.sql import same_keys
 from airflow_dataloader.loader.engines.spark.stamp import stamped
 from airflow_dataloader.loader.engines.spark.types import Fit, fit, identity
 from airflow_dataloader.loader.engines.spark.write import execute
@@ -30,10 +27,8 @@ def merge(
     types = tables.existing_types(context.spark, location, target, "the merge")
     fitted = fit(stage.columns, types)
     marked = DELETED_AT in commit.stamp and has_mark(types)
-    source = context.names.locate(stage.name)
-    rows = stamped(best_rows(source, stage, dedup, fitted), commit.stamp)
-    within = _range(context, source, stage, dedup, fitted)
-    text = merge_sql(location, rows, stage, dedup, fitted, within=within, marked=marked)
+    rows = stamped(best_rows(context.names.locate(stage.name), stage, dedup, fitted), commit.stamp)
+    text = merge_sql(location, rows, stage, dedup, fitted, marked=marked)
     allow(context.spark, location, needed_properties(fitted, types))
     return execute_merge(context, location, commit, text)
 
@@ -58,18 +53,10 @@ def transaction_confs(commit: Commit) -> dict[str, str]:
 
 
 def merge_sql(
-    target: Location,
-    rows: str,
-    stage: Stage,
-    dedup: Deduplication,
-    fitted: Fit,
-    *,
-    within: Sequence[str] = (),
-    marked: bool = False,
+    target: Location, rows: str, stage: Stage, dedup: Deduplication, fitted: Fit, *, marked: bool = False
 ) -> str:
     """Return the statement that merges ``rows``, a query of the stage's.
 
-    ``within``: conditions on ``t`` that every row satisfies which has a key of the stage's.
     Columns that the target lacks are added to it; columns that the stage lacks keep their values. ``marked``:
     the target marks deleted rows, and a row that is there again loses its mark.
     """
@@ -77,29 +64,13 @@ def merge_sql(
     if marked:
         gone = f"t.{quoted(DELETED_AT)} IS NOT NULL"
         differs, newer = f"{differs} OR {gone}", f"({newer} OR {gone})"
-    on = " AND ".join([same_keys(dedup.keys, "t.", "s."), *within])
+    on = same_keys(dedup.keys, "t.", "s.")
     return (
         f"MERGE WITH SCHEMA EVOLUTION INTO {target.sql} t "
         f"USING ({rows}) s "
         f"ON {on} WHEN MATCHED AND {newer} AND ({differs}) "
         f"THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
     )
-
-
-def _range(context: Context, source: Location, stage: Stage, dedup: Deduplication, fitted: Fit) -> list[str]:
-    """Return for each column of the key, as far as it has one, the range that the stage's keys lie in.
-
-    A MERGE knows no key of its source before it runs: by a range it leaves out files of the target that have
-    none of them, which are most of them where rows are changed soon after they came.
-    """
-    asked = {key: extremes(key, fitted.types[key]) for key in dedup.keys if key not in fitted.added}
-    asked = {key: aggregates for key, aggregates in asked.items() if aggregates}
-    if not asked:
-        return []
-    items = select(", ".join(fitted.select(column) for column in stage.columns), source.sql)
-    both = ", ".join(aggregate for aggregates in asked.values() for aggregate in aggregates)
-    found = iter(context.spark.sql(select(both, items)).collect()[0])
-    return [between(key, fitted.types[key], next(found), next(found), "t.") for key in asked]
 
 
 def _newer(dedup: Deduplication, fitted: Fit) -> str:

@@ -26,18 +26,15 @@ def extremes(column: str, kind: str) -> list[str]:
     )
 
 
-def between(column: str, kind: str, lowest: Any, highest: Any, qualifier: str = "") -> str:
-    """Return the condition that ``column`` lies between two answers of :func:`extremes`; None: no values.
-
-    ``qualifier`` as in ``t.``.
-    """
+def between(column: str, kind: str, lowest: Any, highest: Any) -> str:
+    """Return the condition that ``column`` lies between two answers of :func:`extremes`; None: no values."""
     carried = _carried(kind)
     if carried is None:
         return "TRUE"
     if lowest is None:
         return "FALSE"
     low, high = (carried[1].format(value) for value in (lowest, highest))
-    return f"{qualifier}{quoted(column)} BETWEEN {low} AND {high}"
+    return f"{quoted(column)} BETWEEN {low} AND {high}"
 
 
 def _carried(kind: str) -> tuple[str, str] | None:

@@ -65,13 +65,6 @@ def test_a_row_that_is_there_again_loses_its_mark() -> None:
     assert "_adl_deleted_at" not in merge_sql(TARGET, "SELECT 1", source, dedup, fitted)
 
 
-def test_the_range_of_the_keys_is_a_condition_of_the_match() -> None:
-    source = stage(k="int")
-    dedup, fitted = Deduplication(keys=("k",), cursor=None), fit(source.columns, {"k": "int"})
-    text = merge_sql(TARGET, "SELECT 1", source, dedup, fitted, within=["t.`k` BETWEEN 1 AND 2"])
-    assert "ON t.`k` = s.`k` AND t.`k` BETWEEN 1 AND 2 WHEN MATCHED" in text
-
-
 def test_a_merge_s_identity_is_its_commit() -> None:
     commit = Commit(app_id="adl:i:1", epoch=2, step=1, metadata_id=3)
     assert transaction_confs(commit) == {
