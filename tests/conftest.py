@@ -128,6 +128,15 @@ def control(control_url: str) -> Iterator[sqlalchemy.Engine]:
 
 
 @pytest.fixture
+def empty_url(postgres: Server) -> Iterator[str]:
+    """URL of an empty database of this test's own, without our schema."""
+    name = f"empty_{uuid4().hex}"
+    postgres.create(name)
+    yield postgres.url(name)
+    postgres.drop(name)
+
+
+@pytest.fixture
 def source_db(postgres: Server) -> Iterator[psycopg.Connection]:
     """Autocommit connection to an empty source database of this test's own."""
     import psycopg

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import psycopg
 
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.plan import Endpoint
-
-if TYPE_CHECKING:
-    import psycopg
 
 
 def config(**overrides: Any) -> LoadConfig:
@@ -60,3 +59,16 @@ def endpoint_of(connection: psycopg.Connection, **overrides: Any) -> Endpoint:
         "password": info.password,
     }
     return endpoint(**(values | overrides))
+
+
+def connect_beside(connection: psycopg.Connection, **options: Any) -> psycopg.Connection:
+    """Open another connection to the database that ``connection`` is open to."""
+    info = connection.info
+    return psycopg.connect(
+        host=info.host,
+        port=info.port,
+        dbname=info.dbname,
+        user=info.user,
+        password=info.password,
+        **options,
+    )

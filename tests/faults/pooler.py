@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote, urlsplit
 
 import psycopg
+import pytest
 
 from airflow_dataloader.workspace import unprivileged
 from airflow_dataloader.workspace.end_with_parent import ParentWatch
@@ -45,8 +49,24 @@ pidfile = {folder}/pgbouncer.pid
 """
 
 
-def find() -> Path | None:
-    """Return PgBouncer's program, or None where this machine has none."""
+@contextmanager
+def pooling(server: EmbeddedPostgres, *, address: str = "", port: int = _PORT) -> Iterator[Pooler]:
+    """Run a PgBouncer before a server; skip the test where this machine has none."""
+    program = _find()
+    if program is None:
+        pytest.skip(
+            f"needs PgBouncer: apt install pgbouncer, brew install pgbouncer, or its program in {VARIABLE}"
+        )
+    folder = Path(tempfile.mkdtemp(prefix="dataloader-pooler-"))
+    folder.chmod(0o755)
+    try:
+        with Pooler(program, folder, server, address=address, port=port) as running:
+            yield running
+    finally:
+        shutil.rmtree(folder)
+
+
+def _find() -> Path | None:
     # Debian puts it where only root's PATH leads.
     path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
     found = os.environ.get(VARIABLE) or shutil.which("pgbouncer", path=path)
@@ -57,7 +77,7 @@ class Pooler:
     """A PgBouncer that runs in ``folder`` and is reached by a socket there, and at ``address`` if given."""
 
     def __init__(
-        self, program: Path, folder: Path, server: EmbeddedPostgres, *, address: str = "", port: int = _PORT
+        self, program: Path, folder: Path, server: EmbeddedPostgres, *, address: str, port: int
     ) -> None:
         self._program = program
         self._folder = folder

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -23,7 +21,7 @@ from tests.conftest import Server
 from tests.factories import add_source
 from tests.faults.accident import healthy, kill_at
 from tests.faults.items import change_items, make_items, row_of
-from tests.faults.pooler import SIZE, VARIABLE, Pooler, find
+from tests.faults.pooler import SIZE, Pooler, pooling
 from tests.integration.control.drive import shared_by_threads
 from tests.integration.control.test_lifecycle import drive
 
@@ -46,16 +44,8 @@ UNION ALL SELECT 'repair' WHERE current_setting('dataloader.repair', true) <> ''
 
 @pytest.fixture(scope="module")
 def pooler(postgres: Server) -> Iterator[Pooler]:
-    program = find()
-    if program is None:
-        pytest.skip(
-            f"needs PgBouncer: apt install pgbouncer, brew install pgbouncer, or its program in {VARIABLE}"
-        )
-    folder = Path(tempfile.mkdtemp(prefix="dataloader-pooler-"))
-    folder.chmod(0o755)
-    with Pooler(program, folder, postgres) as running:
+    with pooling(postgres) as running:
         yield running
-    shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
 import psycopg
 import pytest
@@ -17,15 +15,6 @@ STAND_IN = """
     CREATE FUNCTION public.digest(text, text) RETURNS bytea LANGUAGE sql IMMUTABLE
     AS $$ SELECT sha256(convert_to($1, 'UTF8')) $$
 """
-
-
-@pytest.fixture
-def empty_url(postgres: Any) -> Iterator[str]:
-    """URL of an empty database of this test's own."""
-    name = f"empty_{uuid4().hex}"
-    postgres.create(name)
-    yield postgres.url(name)
-    postgres.drop(name)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from uuid import uuid4
 
 import psycopg
 import pytest
@@ -48,15 +47,6 @@ def closed_port() -> Iterator[int]:
         yield held.getsockname()[1]
 
 
-@pytest.fixture
-def unmigrated(postgres: Server) -> Iterator[str]:
-    """URL of a database without our schema."""
-    name = f"unmigrated_{uuid4().hex}"
-    postgres.create(name)
-    yield postgres.url(name)
-    postgres.drop(name)
-
-
 def test_a_migrated_database_is_what_is_needed(hook: ControlHook) -> None:
     assert hook.test_connection() == (True, "Connected, and the schema is the one that this version needs.")
 
@@ -88,8 +78,8 @@ def test_a_server_that_does_not_answer_is_said(closed_port: int, connections: Co
     assert WRONG not in said
 
 
-def test_a_database_without_schema_is_to_be_migrated(unmigrated: str, connections: Connections) -> None:
-    connections.control(unmigrated, NAME)
+def test_a_database_without_schema_is_to_be_migrated(empty_url: str, connections: Connections) -> None:
+    connections.control(empty_url, NAME)
     reached, said = ControlHook(NAME).test_connection()
     assert not reached
     assert "dataloader db migrate" in said

@@ -8,21 +8,14 @@ from contextlib import contextmanager, suppress
 
 import psycopg
 
+from tests.source_configs import connect_beside
 from tests.waiting import eventually
 
 
 @contextmanager
 def queued_change(source_db: psycopg.Connection) -> Iterator[None]:
     """Have ``t`` changed as soon as nobody reads it any more; the block begins when the change waits."""
-    info = source_db.info
-    with psycopg.connect(
-        host=info.host,
-        port=info.port,
-        dbname=info.dbname,
-        user=info.user,
-        password=info.password,
-        autocommit=True,
-    ) as owner:
+    with connect_beside(source_db, autocommit=True) as owner:
 
         def change() -> None:
             with suppress(psycopg.errors.QueryCanceled):

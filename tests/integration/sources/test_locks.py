@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
@@ -21,7 +18,7 @@ from airflow_dataloader.loader.sessions.protocol import SnapshotKind
 from airflow_dataloader.sources.dialect import ErrorContext
 from airflow_dataloader.sources.registry import dialect_of
 from airflow_dataloader.workspace.free_port import free_port
-from tests.faults.pooler import VARIABLE, Pooler, find
+from tests.faults.pooler import Pooler, pooling
 from tests.integration.sources.changes import queued_change
 from tests.source_configs import endpoint_of
 
@@ -114,18 +111,11 @@ def test_what_an_engine_says_of_it_names_the_table(source_db: psycopg.Connection
 
 @pytest.fixture
 def pooler(postgres: Server) -> Iterator[Pooler]:
-    program = find()
-    if program is None:
-        pytest.skip(
-            f"needs PgBouncer: apt install pgbouncer, brew install pgbouncer, or its program in {VARIABLE}"
-        )
-    folder = Path(tempfile.mkdtemp(prefix="dataloader-pooler-"))
-    folder.chmod(0o755)
-    with Pooler(program, folder, postgres, address="127.0.0.1", port=free_port()) as running:
+    with pooling(postgres, address="127.0.0.1", port=free_port()) as running:
         yield running
-    shutil.rmtree(folder)
 
 
+@pytest.mark.faults
 def test_a_pooler_that_takes_no_settings_is_given_none(source_db: psycopg.Connection, pooler: Pooler) -> None:
     source_db.execute("CREATE TABLE t AS SELECT 1 AS id")
     through = endpoint_of(source_db, port=pooler.port)

@@ -23,26 +23,13 @@ from airflow_dataloader.loader.sessions.protocol import SnapshotKind
 from airflow_dataloader.loader.sessions.registry import open_session
 from airflow_dataloader.sources.registry import dialect_of
 from airflow_dataloader.workspace.free_port import free_port
-from tests.source_configs import endpoint_of
+from tests.source_configs import connect_beside, endpoint_of
 
 if TYPE_CHECKING:
     from airflow_dataloader.loader.sessions.protocol import SourceSession
     from tests.conftest import Server
 
 POSTGRESQL = dialect_of("postgresql")
-
-
-def reader(source_db: psycopg.Connection, **options: object) -> psycopg.Connection:
-    """Connect as a reading engine does: a transaction of its own."""
-    info = source_db.info
-    return psycopg.connect(
-        host=info.host,
-        port=info.port,
-        dbname=info.dbname,
-        user=info.user,
-        password=info.password,
-        **options,  # type: ignore[arg-type]
-    )
 
 
 def test_a_snapshot_holds_for_the_session_and_for_whoever_names_it(
@@ -53,10 +40,10 @@ def test_a_snapshot_holds_for_the_session_and_for_whoever_names_it(
     assert snapshot.kind is SnapshotKind.EXPORTED
     source_db.execute("INSERT INTO t VALUES (2)")
     assert session.query("SELECT id FROM t") == [(1,)]
-    with reader(source_db) as other:
+    with connect_beside(source_db) as other:
         other.execute(POSTGRESQL.session_init(snapshot.id))
         assert other.execute("SELECT id FROM t").fetchall() == [(1,)]
-    with reader(source_db) as other:
+    with connect_beside(source_db) as other:
         other.execute(POSTGRESQL.session_init(None))
         assert other.execute("SELECT id FROM t").fetchall() == [(1,), (2,)]
 
@@ -66,7 +53,7 @@ def test_a_snapshot_is_never_dropped_without_a_word(
 ) -> None:
     """With autocommit on, SET TRANSACTION SNAPSHOT does nothing and says so to nobody."""
     snapshot = session.open_snapshot()
-    with reader(source_db, autocommit=True) as other, pytest.raises(psycopg.Error) as refusal:
+    with connect_beside(source_db, autocommit=True) as other, pytest.raises(psycopg.Error) as refusal:
         other.execute(POSTGRESQL.session_init(snapshot.id))
     assert refusal.value.sqlstate == "25P01"
 
@@ -75,7 +62,7 @@ def test_a_snapshot_ends_with_its_session(source_db: psycopg.Connection, session
     snapshot = session.open_snapshot()
     session.close()
     session.close()
-    with reader(source_db) as other, pytest.raises(psycopg.Error):
+    with connect_beside(source_db) as other, pytest.raises(psycopg.Error):
         other.execute(POSTGRESQL.session_init(snapshot.id))
 
 
@@ -109,7 +96,7 @@ def test_a_backslash_means_itself_whatever_the_database_says(
     session.hold(relation)
     snapshot = session.open_snapshot()
     assert session.query(f"SELECT a FROM {relation}") == [("50\\%",)]
-    with reader(source_db) as other:
+    with connect_beside(source_db) as other:
         other.execute(POSTGRESQL.session_init(snapshot.id))
         assert other.execute(f"SELECT a FROM {relation}").fetchall() == [("50\\%",)]
 
@@ -122,7 +109,7 @@ def test_rows_of_a_table_that_is_rebuilt_meanwhile_are_seen(
     source_db.execute("CREATE TABLE t AS SELECT 1 AS id; CREATE VIEW v AS SELECT id FROM t")
     source_db.execute("CREATE TABLE p (id int) PARTITION BY RANGE (id)")
     source_db.execute("CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (1) TO (9); INSERT INTO p VALUES (1)")
-    with reader(source_db) as etl:
+    with connect_beside(source_db) as etl:
         etl.execute("TRUNCATE t, p1; INSERT INTO t VALUES (2), (3); INSERT INTO p VALUES (2), (3)")
         holding, errors = _in_background(lambda: session.hold(relation))
         _wait_for(lambda: _count(source_db, "wait_event_type = 'Lock'") == 1)
@@ -143,7 +130,7 @@ def test_what_is_given_up_while_a_table_is_rebuilt_ends_at_once(
     source_db: psycopg.Connection, session: SourceSession
 ) -> None:
     source_db.execute("CREATE TABLE t AS SELECT 1 AS id")
-    with reader(source_db) as etl:
+    with connect_beside(source_db) as etl:
         etl.execute("TRUNCATE t")
         holding, errors = _in_background(lambda: session.hold("t"))
         _wait_for(lambda: _count(source_db, "wait_event_type = 'Lock'") == 1)
@@ -396,8 +383,8 @@ def test_cancelling_ends_the_load_s_own_query_and_what_engines_still_run(
     source_db: psycopg.Connection, session: SourceSession
 ) -> None:
     session.open_snapshot()
-    engine = reader(source_db, application_name="adl-test-1")
-    stranger = reader(source_db, application_name="adl-test-10")
+    engine = connect_beside(source_db, application_name="adl-test-1")
+    stranger = connect_beside(source_db, application_name="adl-test-10")
     stranger.execute("SELECT 1")
     own, own_errors = _in_background(lambda: session.query("SELECT pg_sleep(600)"))
     read, read_errors = _in_background(lambda: engine.execute("SELECT pg_sleep(600)"))
