@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -129,6 +130,30 @@ def test_a_source_that_falls_silent_ends_the_load(bench: Bench, proxy: Proxy, pl
     _nothing_is_left_reading(bench, ids)
     bench.succeed(row)
     healthy(bench, row)
+
+
+def test_a_source_that_falls_silent_after_it_was_read_ends_nothing(bench: Bench, proxy: Proxy) -> None:
+    row = _wide_items(bench, "incremental")
+    bench.succeed(row)
+    change_items(bench, 1)
+
+    def fall_silent() -> None:
+        proxy.plan = Plan(Fault.STALL)
+        first = _moved_at(bench, row)
+        long = timedelta(seconds=3 * _WATCHED.progress)
+        eventually("movement past its patience", lambda: _moved_at(bench, row) - first > long)
+
+    bench.observer = Interfering(Moment.PUBLISHING, fall_silent)
+    result = Beside(bench, bench.claim(row), _WATCHED).result()
+    assert proxy.met > 0, "nobody looked at the source"
+    assert result.status is LoadStatus.SUCCEEDED, result
+    healthy(bench, row)
+
+
+def _moved_at(bench: Bench, row: int) -> datetime:
+    """Return when the row's load last told the control database that it had moved."""
+    moved: datetime = bench.history(row)[-1].progress_at
+    return moved
 
 
 def test_a_slow_load_is_left_alone(bench: Bench, proxy: Proxy) -> None:
