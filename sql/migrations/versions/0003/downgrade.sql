@@ -24,3 +24,5 @@ DROP FUNCTION control.target_key(control.historical_metadata), control.has_paid(
     control.queue_rows(jsonb, text, text, text, interval);
 
 DROP INDEX control.table_control_ready_in_order;
+
+COMMENT ON COLUMN control.historical_metadata.airflow_base_url IS 'Which Airflow.';
