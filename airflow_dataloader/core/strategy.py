@@ -39,7 +39,7 @@ KEEPS_GONE_ROWS = frozenset(
 #: Strategies whose every load puts a whole new table in the target's place.
 REPLACES = frozenset({Strategy.FULL, Strategy.CHUNKED_BACKFILL})
 
-#: Strategies that read the source once, in pieces, each in a snapshot of its own, and then become another.
+#: Strategies that read the source once, in pieces and as many attempts as it takes, and then become another.
 IN_PIECES = frozenset({Strategy.CHUNKED_BACKFILL})
 
 #: Strategies to whose loads a key means nothing, so that it may be of any type.

@@ -36,6 +36,11 @@ def chosen(columns: Sequence[PlannedColumn], dedup: Deduplication) -> str:
     return f"{quoted(rank_column(columns))} = 1 AND {present(dedup.keys)}"
 
 
+def all_rows(source: Location, stage: Stage, fitted: Fit) -> str:
+    """Return the query of all of a stage's rows, in the types that the target has."""
+    return select(", ".join(fitted.select(column) for column in stage.columns), source.sql)
+
+
 def best_rows(source: Location, stage: Stage, dedup: Deduplication, fitted: Fit) -> str:
     """Return the query of a stage's best row of each key, in the types that the target has."""
     items = ", ".join(fitted.select(column) for column in stage.columns)

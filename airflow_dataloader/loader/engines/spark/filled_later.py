@@ -13,6 +13,7 @@ from airflow_dataloader.core.names import quoted
 from airflow_dataloader.exceptions import SchemaRefused
 from airflow_dataloader.loader.engines.protocol import Stage
 from airflow_dataloader.loader.engines.spark.context import Context
+from airflow_dataloader.loader.engines.spark.dedup import all_rows
 from airflow_dataloader.loader.engines.spark.names import Location
 from airflow_dataloader.loader.engines.spark.sql import select
 from airflow_dataloader.loader.engines.spark.types import Fit, identity
@@ -41,7 +42,7 @@ class WholeRows:
 
     def items(self) -> str:
         """Return the query of all staged rows, in the types that the target has."""
-        return select(", ".join(self.fitted.select(column) for column in self.stage.columns), self.source.sql)
+        return all_rows(self.source, self.stage, self.fitted)
 
     def staged(self, name: str, qualifier: str = "") -> str:
         """Return a staged column in the form in which it is compared, so that equal values are identical."""

@@ -8,7 +8,7 @@ from airflow_dataloader.exceptions import SchemaRefused
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage, Written
 from airflow_dataloader.loader.engines.spark import history, tables
 from airflow_dataloader.loader.engines.spark.context import Context
-from airflow_dataloader.loader.engines.spark.dedup import best_rows, rank_column
+from airflow_dataloader.loader.engines.spark.dedup import all_rows, best_rows, rank_column
 from airflow_dataloader.loader.engines.spark.evolve import allow, needed_properties
 from airflow_dataloader.loader.engines.spark.filled_later import WholeRows, refuse_doubles
 from airflow_dataloader.loader.engines.spark.names import Location
@@ -70,8 +70,7 @@ def _measure(
     kind = fitted.types[column] if column and column not in fitted.added else ""
     count = f"COUNT(DISTINCT {keys})" if keys else "COUNT(1)"
     asked = [count, *extremes(column, kind)]
-    items = select(", ".join(fitted.select(column) for column in stage.columns), source.sql)
-    (row,) = context.spark.sql(select(", ".join(asked), items)).collect()
+    (row,) = context.spark.sql(select(", ".join(asked), all_rows(source, stage, fitted))).collect()
     if len(asked) == 1:
         return int(row[0]), "TRUE"
     narrowed = between(column, kind, row[1], row[2])
