@@ -8,17 +8,16 @@ import sqlglot
 from sqlglot import TokenType, exp
 from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import SqlglotError
-from sqlglot.parsers.postgres import PostgresParser
 
 from airflow_dataloader.core.config import SourceTable
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.sources.postgresql.quoting import literal, quote
 
 
-class _Parser(PostgresParser):
+class _Parser(Postgres.Parser):  # type: ignore[misc, valid-type]
     # PostgreSQL's convert is a function like others. What the parser takes it for is another database's.
     FUNCTION_PARSERS: ClassVar = {
-        name: parse for name, parse in PostgresParser.FUNCTION_PARSERS.items() if name != "CONVERT"
+        name: parse for name, parse in Postgres.Parser.FUNCTION_PARSERS.items() if name != "CONVERT"
     }
 
 
