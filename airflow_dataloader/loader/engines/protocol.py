@@ -216,8 +216,9 @@ class Engine(Protocol):
     ) -> Written:
         """Add the rows that the target does not hold: by key, or without one as whole rows, each counted.
 
-        Whole rows are compared over the columns that the target had before: of a row that was staged three
-        times and is held twice, one is added.
+        Whole rows are compared over all columns of the stage, of which the target's rows have NULL in those
+        that it lacks: of a row that was staged three times and is held twice, one is added. Raises
+        SchemaRefused where rows of the target have been given a value since, and would be added again.
         """
 
     def compare_keys(self, target: TargetName, keys: Stage, *, mark: bool) -> KeyComparison:
