@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any
 
 import sqlglot
 from sqlglot import TokenType, exp
@@ -13,18 +13,17 @@ from airflow_dataloader.core.config import SourceTable
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.sources.postgresql.quoting import literal, quote
 
-
-class _Parser(Postgres.Parser):  # type: ignore[misc, valid-type]
-    # PostgreSQL's convert is a function like others. What the parser takes it for is another database's.
-    FUNCTION_PARSERS: ClassVar = {
-        name: parse for name, parse in Postgres.Parser.FUNCTION_PARSERS.items() if name != "CONVERT"
-    }
+#: PostgreSQL's convert is a function like others. What the parser takes it for is another database's.
+_FUNCTION_PARSERS = {
+    name: parse for name, parse in Postgres.Parser.FUNCTION_PARSERS.items() if name != "CONVERT"
+}
 
 
 class _Queries(Postgres):
     """PostgreSQL's SQL, as rows may hold it."""
 
-    Parser = _Parser
+    # No class statement: only some releases of the library have a class to name as its base.
+    Parser: Any = type("_Parser", (Postgres.Parser,), {"FUNCTION_PARSERS": _FUNCTION_PARSERS})
 
 
 #: What a query may not hold anywhere, with the word for it in the message.

@@ -75,11 +75,19 @@ def test_narrower_and_wider_columns_are_compared_by_value(workshop: Workshop) ->
 
 def test_new_columns_do_not_make_old_rows_new(workshop: Workshop) -> None:
     workshop.fill(workshop.table(), {"id": "int", "gone": "int"}, [(1, 7), (2, 8)])
-    rows = [(1, None), (1, "second"), (2, "with more"), (3, "new")]
+    rows = [(1, None), (1, "second"), (2, None), (3, "new")]
     dedup = Deduplication(keys=(), cursor="more")
     assert counts(add(workshop, {"id": "int", "more": "string"}, rows, 2, dedup)) == (4, 2, 2)
     assert workshop.rows(workshop.table()) == [
         (1, 7, None), (1, None, "second"), (2, 8, None), (3, None, "new")]  # fmt: skip
+
+
+def test_a_new_cursor_that_old_rows_were_given_is_refused(workshop: Workshop) -> None:
+    workshop.fill(workshop.table(), {"id": "int"}, [(1,), (2,)])
+    dedup = Deduplication(keys=(), cursor="more")
+    with pytest.raises(SchemaRefused, match="without a value in column more"):
+        add(workshop, {"id": "int", "more": "string"}, [(1, "given"), (2, None), (3, "new")], 2, dedup)
+    assert workshop.rows(workshop.table()) == [(1,), (2,)]
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def refuse_doubles(context: Context, rows: WholeRows, cursor: str | None, staged
     """Raise SchemaRefused if rows of the target are staged rows but for values that they lack.
 
     ``staged``: the number of staged rows. A row that is equal to a held one but for such a value, and stands
-    beside it at the source, is a new one. The cursor of a row is never given later.
+    beside it at the source, is a new one. The cursor of a row is never given later, unless it is new.
     """
     there = [name for name in rows.columns if name not in rows.fitted.added]
     asked = ["COUNT(1)", *(f"BOOL_OR({quoted(name)} IS NULL)" for name in there)]
@@ -80,7 +80,9 @@ def refuse_doubles(context: Context, rows: WholeRows, cursor: str | None, staged
         0
     ]
     empty = {name for name, lacks in zip(there, lacking, strict=True) if lacks}
-    candidates = [name for name in rows.columns if name in empty | rows.fitted.added and name != cursor]
+    candidates = [
+        name for name in rows.columns if name in rows.fitted.added or (name in empty and name != cursor)
+    ]
     if not held or not candidates:
         return
     missing = _missing(context, rows, without=())
