@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from sqlalchemy import select, text, update
+from sqlalchemy import func, select, text, update
 
 from airflow_dataloader.control.claim import claim
 from airflow_dataloader.control.reap import reap
-from airflow_dataloader.control.tables import historical_metadata, table_control
+from airflow_dataloader.control.tables import backfill, historical_metadata, load_chunk, table_control
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.reaping import ReapLimits
 from airflow_dataloader.core.status import LoadStatus
@@ -132,6 +132,13 @@ class Bench:
         statement = select(table).where(table.c.config_id == config_id).order_by(table.c.id)
         with self.control.begin() as connection:
             return list(connection.execute(statement))
+
+    def chunks(self, config_id: int) -> list[Any]:
+        """Return the chunks of the row's newest backfill, in their order."""
+        newest = select(func.max(backfill.c.id)).where(backfill.c.config_id == config_id)
+        statement = select(load_chunk).where(load_chunk.c.backfill_id == newest.scalar_subquery())
+        with self.control.begin() as connection:
+            return list(connection.execute(statement.order_by(load_chunk.c.number)))
 
     def target(self, table: str = "items") -> TargetName:
         """Return the target's name."""

@@ -51,25 +51,33 @@ def change_items(
 _NEEDS: dict[str, dict[str, Any]] = {
     "full": {},
     "append_only": {"incremental_column": "updated_at"},
-    "rolling": {"rolling_column": "updated_at", "rolling_days": 100_000, "rolling_retention": "keep"},
+    "rolling": {"rolling_column": "updated_at", "rolling_days": 100_000},
+    "rolling keep": {
+        "load_strategy": "rolling",
+        "rolling_column": "updated_at",
+        "rolling_days": 100_000,
+        "rolling_retention": "keep",
+    },
 }
 _KEYED = {"primary_key_cols": "id", "incremental_column": "updated_at"}
 
 
 def row_of(bench: Bench, strategy: str, **overrides: Any) -> int:
-    """Add the row that loads ``items``."""
+    """Add the row that loads ``items``; ``strategy`` may have the word of its retention behind it."""
     return bench.row(**{"load_strategy": strategy, **_NEEDS.get(strategy, _KEYED), **overrides})
 
 
 def make_gate(bench: Bench, rows: int = 30_000) -> None:
     """Put a view called ``items`` over a table ``base``; its readers wait at the last row while it is closed.
 
+    The last of the first ``rows``, a multiple of 100, and of every round of changes.
+
     Only who wants the names waits: counts and bounds pass.
     """
     make_items(bench, "base", rows)
     bench.source.execute(f"""
         CREATE FUNCTION gate(id integer, name text) RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN
-            IF id = {rows} THEN PERFORM pg_advisory_xact_lock_shared({_LOCK}); END IF;
+            IF id >= {rows} AND id % 100 = 0 THEN PERFORM pg_advisory_xact_lock_shared({_LOCK}); END IF;
             RETURN name;
         END $$""")
     bench.source.execute("CREATE VIEW items AS SELECT id, gate(id, name) AS name, updated_at FROM base")

@@ -13,15 +13,30 @@ from tests.faults.victim import CLAIMED
 PROPERTY = "killed"
 PAGE = Path(__file__).parents[2] / "docs" / "kill-matrix.md"
 
-STRATEGIES = ("full", "incremental", "append_only", "rolling", "check_and_load", "chunked_backfill")
+#: Not a moment of the loader's own either: a reader stands in the middle of its table.
+READING = "reading"
+
+STRATEGIES = (
+    "full",
+    "incremental",
+    "append_only",
+    "rolling",
+    "rolling keep",
+    "check_and_load",
+    "chunked_backfill",
+)
 MOMENTS = (
     CLAIMED,
-    *(str(moment) for moment in Moment if moment not in (Moment.FENCED, Moment.SETTLED)),
+    *(str(moment) for moment in (Moment.STARTED, Moment.CONNECTED, Moment.PLANNED)),
+    READING,
+    *(str(moment) for moment in (Moment.STAGED, Moment.PUBLISHING, Moment.PUBLISHED, Moment.CHUNKED)),
+    str(Moment.SETTLING),
 )
 #: Moments that a strategy never reaches: some stage nothing, and only one works in chunks.
 _NEVER = {(strategy, Moment.CHUNKED) for strategy in STRATEGIES[:-1]} | {
     ("full", Moment.STAGED),
     ("rolling", Moment.STAGED),
+    ("rolling keep", Moment.STAGED),
 }
 
 
@@ -32,6 +47,16 @@ class Kill(NamedTuple):
     moment: str
     #: Whether the target does not exist yet.
     first: bool
+
+    @property
+    def told(self) -> bool:
+        """Whether the load tells its observer of the moment, or a victim its test."""
+        return self.moment != READING
+
+    @property
+    def finalising(self) -> bool:
+        """Whether all chunks wait in a later backfill's stage, about to replace the target."""
+        return self.strategy == "chunked_backfill" and self.moment == Moment.PUBLISHING and not self.first
 
     @property
     def committed(self) -> bool:
@@ -59,12 +84,14 @@ Written by `make faults` when every load in it was killed and all was well after
 two loads, the first into its target and a later one: the loader's process gets SIGKILL at that moment, its
 lease ends, `reap` settles it as Failed, the source changes, and the row is loaded again. Then target equals
 source row by row, no commit is repeated, every load has ended once, no staging table is left, and a load in
-peace makes one commit at most.
+peace makes one commit at most. *reading* is in the middle of a table, whose last rows the source holds back.
 
 - **read**: the next load reads the same window again, behind a fence if the dead one had started.
 - **adopted**: the next load fences, finds the dead one's commit, and goes on from its watermark.
 - **adopted / read**: the chunks of a first backfill are the target's own; those of a later one wait in a
   stage, where the next load finds the ones that are there.
+- **read / resumed**: a later backfill publishes once, when all chunks wait in its stage; the next load finds
+  them there, and replaces the target.
 - **–**: loads of this strategy have no such moment.
 """
 
@@ -81,8 +108,14 @@ def page(killed: Collection[Kill]) -> str:
 
 def _field(strategy: str, moment: str, killed: Collection[Kill]) -> str:
     fates = [
-        "adopted" if kill.committed else "read"
+        _fate(kill)
         for kill in (Kill(strategy, moment, True), Kill(strategy, moment, False))
         if kill in killed
     ]
     return " / ".join(dict.fromkeys(fates)) or "–"
+
+
+def _fate(kill: Kill) -> str:
+    if kill.finalising:
+        return "resumed"
+    return "adopted" if kill.committed else "read"

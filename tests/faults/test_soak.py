@@ -33,7 +33,7 @@ def test_soak(bench: Bench, control_url: str, strategy: str, seed: int, accident
         ids = bench.claim(row)
         # The first one never comes too late.
         delay = 0.0 if number == 1 else chance.choice((0.0, chance.uniform(0.01, 2.0)))
-        moment = chance.choice([kill.moment for kill in KILLS if kill.strategy == strategy])
+        moment = chance.choice([kill.moment for kill in KILLS if kill.told and kill.strategy == strategy])
         killed += _have_an_accident(bench, control_url, ids, moment, delay)
         if bench.state(row).last_status != "Succeeded":
             give_up(bench, row)

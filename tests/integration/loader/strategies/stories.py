@@ -19,35 +19,43 @@ LOOKBACK = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Cursor:
-    """A type of cursor, whose values are numbered: SQL from a number to a value, and back."""
+    """A type of cursor, whose values are numbered: SQL from a number to a value, and back.
+
+    ``chunk_size`` cuts a story's table into several chunks.
+    """
 
     type: str
     value: str
     number: str
     lookback: str
+    chunk_size: str
 
 
-BIGINT = Cursor(type="bigint", value="{}", number="{}", lookback=f"{LOOKBACK}")
+BIGINT = Cursor(type="bigint", value="{}", number="{}", lookback=f"{LOOKBACK}", chunk_size="8")
 CURSORS = {
     "bigint": BIGINT,
     "numeric": Cursor(
-        type="numeric(20, 3)", value="{} + 0.125", number="{} - 0.125", lookback=f"{LOOKBACK}"
+        type="numeric(20, 3)", value="{} + 0.125", number="{} - 0.125", lookback=f"{LOOKBACK}",
+        chunk_size="8",
     ),
     "timestamptz": Cursor(
         type="timestamptz",
         value="timestamptz '2020-01-01 00:00:00.000001+00' + ({}) * interval '1 minute'",
         number="round(extract(epoch FROM {} - timestamptz '2020-01-01 00:00+00') / 60)",
         lookback=f"{LOOKBACK} minutes",
+        chunk_size="8 minutes",
     ),
     "timestamp": Cursor(
         type="timestamp",
         value="timestamp '2020-03-29 00:00' + ({}) * interval '1 minute'",
         number="extract(epoch FROM {} - timestamp '2020-03-29 00:00') / 60",
         lookback=f"{LOOKBACK} minutes",
+        chunk_size="8 minutes",
     ),
     "date": Cursor(
         type="date", value="date '2020-01-01' + ({})::integer", number="{} - date '2020-01-01'",
         lookback=f"{LOOKBACK} days",
+        chunk_size="8 days",
     ),
 }  # fmt: skip
 
@@ -99,7 +107,8 @@ class Story:
         self._cursor = cursor
         bench.source.execute(f"CREATE TABLE {self.table} (id integer, at {cursor.type}, day date, v integer)")
         lookback = {"lookback": cursor.lookback} if "incremental_column" in values else {}
-        self.row = bench.row(self.table, **values | lookback)
+        chunks = {"chunk_size": cursor.chunk_size} if values["load_strategy"] == "chunked_backfill" else {}
+        self.row = bench.row(self.table, **values | lookback | chunks)
 
     def new(self, number: int) -> None:
         for _ in range(number % 3 + 1):
