@@ -77,7 +77,7 @@ def test_the_target_is_right_whatever_type_the_cursor_has(
 BEFORE = [deed for deed in [*ARRIVALS, *CHANGES, "delete"] if deed != "load"]
 
 
-@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=2, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(deeds=st.lists(DEEDS, min_size=5, max_size=20))
 @example(deeds=[(0, 8)] * 6 + [(kind, 2) for kind in range(len(BEFORE))])
 def test_every_way_to_begin_gives_the_same(bench: Bench, deeds: list[tuple[int, int]]) -> None:
