@@ -24,7 +24,9 @@ class Cursor:
     type: str
     value: str
     number: str
-    lookback: str
+    lookback: str | None
+    #: Numbers that a window reaches back by it.
+    reach: int = LOOKBACK
 
 
 BIGINT = Cursor(type="bigint", value="{}", number="{}", lookback=f"{LOOKBACK}")
@@ -48,6 +50,11 @@ CURSORS = {
     "date": Cursor(
         type="date", value="date '2020-01-01' + ({})::integer", number="{} - date '2020-01-01'",
         lookback=f"{LOOKBACK} days",
+    ),
+    # As a source writes times that are more precise than a timestamp. There is nothing before a text.
+    "text": Cursor(
+        type="text", value="'2020-01-01 00:00:00.' || lpad(({})::text, 7, '0')",
+        number="right({}, 7)::integer", lookback=None, reach=0,
     ),
 }  # fmt: skip
 
@@ -107,7 +114,7 @@ class Story:
             self._insert(self.now, number)
 
     def late(self, number: int) -> None:
-        self._insert(self.bound - number % (LOOKBACK + 1), number)
+        self._insert(self.bound - number % (self._cursor.reach + 1), number)
 
     def tie(self, number: int) -> None:
         self._insert(self.bound, number)
@@ -186,7 +193,7 @@ class Story:
 
     @property
     def _reached(self) -> str:
-        return f"at IS NULL OR at >= {self._at(self.bound - LOOKBACK)}"
+        return f"at IS NULL OR at >= {self._at(self.bound - self._cursor.reach)}"
 
     def _at(self, number: int) -> str:
         return self._cursor.value.format(number)
