@@ -43,6 +43,10 @@ SELECT begun.id, i.number, i.low, i.high, i.null_cursor
 FROM begun CROSS JOIN jsonb_to_recordset(CAST(:chunks AS jsonb)) AS i(
     number integer, low text, high text, null_cursor boolean)""")
 
+_SET_BACK = holding("""
+UPDATE control.backfill b SET watermark = :watermark
+FROM held WHERE b.config_id = held.config_id AND b.status = 'open'""")
+
 _RECORD = holding("""
 UPDATE control.load_chunk c SET
     metadata_id = :metadata_id,
@@ -83,7 +87,7 @@ class Backfill:
     content_hash: str
     #: Largest cursor when the plan was made, included; None: there was none.
     high: str | None
-    #: The row's watermark when all is done.
+    #: The row's watermark when all is done: no further than the source has reached in any load of a chunk.
     watermark: str | None
     #: ``historical_metadata.id`` of the load that made the plan, and the epoch that it wrote with; 0 where
     #: that is gone.
@@ -163,6 +167,11 @@ def record(
         "target_version": target_version,
     }
     _write(engine, started, _RECORD, values)
+
+
+def set_back(engine: Engine, started: Started, watermark: str) -> None:
+    """Write down that the plan will have brought the row no further than this; repeatable. Raises Fenced."""
+    _write(engine, started, _SET_BACK, {"watermark": watermark})
 
 
 def _write(engine: Engine, started: Started, statement: TextClause, values: Mapping[str, Any]) -> None:

@@ -35,7 +35,8 @@ class Facts:
     #: What the texts of the key columns that are kept as texts depend on at the source, by column.
     keys: Mapping[str, str] = field(default_factory=dict)
 
-    #: Of a commit that brings a window of the cursor, or completes a backfill.
+    #: Of a commit that brings a window of the cursor, completes a backfill, or has set the watermark back
+    #: with the rows that it took away.
     window: Bounds | None = None
     #: Of a commit that has put days in place: the first one's beginning, and how many they are.
     first: str | None = None
@@ -46,7 +47,8 @@ class Facts:
 
     #: It takes rows away that the source does not have any more.
     delete_scan: bool = False
-    #: And its load had read from the beginning before, and found no row to publish.
+    #: And its load had read from the beginning before, and found no row to publish; or no row has a cursor
+    #: any more.
     nothing_read: bool = False
 
     #: Whose chunk it is, and when that backfill was planned: a restored control database gives a lost

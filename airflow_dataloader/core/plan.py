@@ -57,6 +57,8 @@ class Endpoint:
     options: Mapping[str, str] = field(default_factory=dict, repr=False)
     #: Marks every connection of this load at the source, so that it can be found and cancelled there.
     application_name: str = "airflow_dataloader"
+    #: Seconds that a read waits for the next byte, unless ``options`` says.
+    read_seconds: int = 10_800
     #: Whether a connection may name settings of its own as it begins; not every pooler lets it.
     takes_settings: bool = True
 

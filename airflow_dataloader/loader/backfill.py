@@ -80,6 +80,8 @@ def take_up(job: Job) -> Progress:
             if progress.staged and not progress.finished:
                 # Before a chunk is read: what an empty source has of it must not be on record, either.
                 refuse_empty_source(job)
+            progress = _no_further_than_the_source(job, progress)
+        if progress is not None:
             return progress
         job.keeper.check()
         job.engine.drop_stage(backfill_stage_name(job.config.target, job.started.installation, plan.id))
@@ -162,6 +164,31 @@ def _resumed(job: Job, plan: Backfill) -> Progress | None:
     if left:
         job.journal.remark(f"Went on with chunk {left[0].number} of {len(plan.chunks)}.")
     return replace(progress, left=left, begun=bool(done))
+
+
+def _no_further_than_the_source(job: Job, progress: Progress) -> Progress | None:
+    """Set the plan's watermark back where the source has gone back behind it; None where no row has a cursor.
+
+    It may be a copy that lags behind the one that the plan was made at: what a chunk lacks now must be in a
+    window later. On record before a chunk is read, since yet another load may read the others.
+    """
+    plan = progress.plan
+    if plan.watermark is None or not progress.left:
+        return progress
+    with job.journal.during(Phase.PLAN):
+        cursor = job.dialect.cursor(job.described, job.columns, job.config)
+        frozen = job.dialect.freeze(job.session.query, job.relation, cursor, plan.watermark)
+    if frozen.high is None:
+        job.journal.remark("No row has a cursor any more; the backfill begins anew.")
+        return None
+    if not frozen.behind:
+        return progress
+    job.journal.remark(
+        f"The newest {cursor.column.source_name!r} at the source is {frozen.high}, and the backfill was "
+        f"planned up to {plan.watermark}; it goes no further than the source, nor does the watermark."
+    )
+    _patient(job, partial(control.set_back, job.control, job.started, frozen.high))
+    return replace(progress, plan=replace(plan, watermark=frozen.high))
 
 
 def _own_stage(job: Job, progress: Progress) -> Target | None:

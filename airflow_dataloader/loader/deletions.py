@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from airflow_dataloader.core.commit import SCAN_STEP
-from airflow_dataloader.core.facts import Facts
+from airflow_dataloader.core.facts import Bounds, Facts
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.strategy import IN_PIECES, NEEDS_CURSOR, DeletePolicy, NullCursorPolicy
 from airflow_dataloader.exceptions import EmptySource, EngineFailed, ShrinkRefused
@@ -23,25 +23,27 @@ from airflow_dataloader.loader.reading import read_where
 from airflow_dataloader.loader.sessions.protocol import SnapshotKind
 from airflow_dataloader.loader.shrinking import is_beyond, share
 from airflow_dataloader.loader.staging import stage_rows
+from airflow_dataloader.loader.strategies.outcome import Outcome
 
 #: Where the row has no guard of its own: a key that was renamed at the source would delete every row.
 _GUARD_PERCENT = 15
 
 
-def delete_gone(job: Job, *, nothing_read: bool = False) -> None:
+def delete_gone(job: Job, outcome: Outcome) -> Outcome:
     """Delete, or mark, the rows at the target whose key the source does not have.
 
-    ``nothing_read``: the load has read from the beginning, and found no row to publish. The commit says so,
-    or the next load would take the target for one that the row's old watermark holds for.
+    ``outcome``: of the load before. Returned with a lower watermark where rows went although the source has
+    gone back behind it: it may be a copy that lags, and its rows must be found by a window when they return.
     What the load has published stays published, whatever becomes of this. Raises EmptySource, ShrinkRefused,
     and EngineFailed where other keys arrive than there are.
     """
     if job.replaces_table and job.config.strategy not in IN_PIECES:
         job.journal.remark("The table was read anew; there are no deleted rows to look for.")
-        return
+        return outcome
     marks = job.config.delete_policy is DeletePolicy.SOFT
+    facts = _facts(job, outcome)
     with job.journal.aside():
-        found, keys, written = _scan(job, Facts(delete_scan=True, nothing_read=nothing_read), marks=marks)
+        found, keys, written = _scan(job, facts, marks=marks)
     # Rows without a cursor may be there from a time when they had one: at least so many are missing.
     missing = max(0, found.missing - keys.null_cursors)
     job.journal.note(
@@ -62,8 +64,39 @@ def delete_gone(job: Job, *, nothing_read: bool = False) -> None:
             f"{missing} keys of the source are not at the target, and `dataloader verify` names them. Unless "
             "they were left out on purpose, load_full = 'true' on the row brings them."
         )
-    if written is not None:
-        _count(job, written)
+    if written is None:
+        return outcome
+    _count(job, written)
+    return outcome if facts.window is None else _set_back(job, outcome, facts.window)
+
+
+def _facts(job: Job, outcome: Outcome) -> Facts:
+    """Return what a commit of the scan says: how far the row has still come when it has taken rows away.
+
+    The source is asked again whatever the load has read: one that found nothing changed has no window.
+    """
+    facts = Facts(delete_scan=True, nothing_read=outcome.nothing_read)
+    low = job.journal.receipt.low
+    reached = outcome.watermark or low
+    if reached is None or job.config.strategy not in NEEDS_CURSOR:
+        return facts
+    with job.journal.during(Phase.PLAN):
+        cursor = job.dialect.cursor(job.described, job.columns, job.config)
+        frozen = job.dialect.freeze(job.session.query, job.relation, cursor, reached)
+    if frozen.high is None:
+        # No cursor is left to go back to.
+        return replace(facts, nothing_read=True)
+    if not frozen.behind:
+        return facts
+    return replace(facts, window=Bounds(low=low, high=frozen.high, watermark=frozen.high))
+
+
+def _set_back(job: Job, outcome: Outcome, window: Bounds) -> Outcome:
+    job.journal.remark(
+        f"Rows were deleted or marked at a source that has gone back; the watermark goes back to "
+        f"{window.watermark}, so that they are read again if they return."
+    )
+    return replace(outcome, watermark=window.watermark)
 
 
 def _scan(job: Job, facts: Facts, *, marks: bool) -> tuple[KeyComparison, Stage, Written | None]:

@@ -35,4 +35,6 @@ def resolve_endpoint(config: LoadConfig, secrets: SecretChain, *, application_na
         password=values["password"],
         options=config.connection_options,
         application_name=application_name,
+        # Silence is the watchdog's business, which sees whether the source computes; a socket does not.
+        read_seconds=config.max_runtime_minutes * 60,
     )

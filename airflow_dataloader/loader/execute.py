@@ -65,7 +65,7 @@ def execute(
         job.reached(Moment.PLANNED)
         outcome = STRATEGIES[started.config.strategy](job)
         if started.config.delete_scan:
-            delete_gone(job, nothing_read=outcome.nothing_read)
+            outcome = delete_gone(job, outcome)
         return job.started, outcome
 
 

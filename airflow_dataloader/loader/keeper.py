@@ -191,6 +191,6 @@ class LeaseKeeper:
 
 def _stalled(silent: float) -> SourceStalled:
     return SourceStalled(
-        f"Nothing has come from the source for {silent:.0f} s, so this load was ended.",
-        fix="look at the source's server and the network between; the row is loaded again at its next slot",
+        f"Nothing has come from the source for {silent:.0f} s, so it was waited for no longer.",
+        fix="look at the source's server and the network between; a row is loaded again at its next slot",
     )

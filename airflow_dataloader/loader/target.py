@@ -98,7 +98,9 @@ def _repair(job: Job, attempt: Attempt) -> None:
     if not entries:
         return
     entry = entries[0]
-    facts = next((one.commit.facts for one in entries if one.commit.brings_rows), Facts())
+    # A scan for deleted rows tells of a watermark where it has set that back.
+    telling = (one.commit.facts for one in entries if one.commit.brings_rows or one.commit.facts.window)
+    facts = next(telling, Facts())
     window = facts.window or Bounds()
     # A window without a lower end holds everything up to its bound, wherever the attempt would have begun.
     begun_alike = window.low in (None, attempt.low)

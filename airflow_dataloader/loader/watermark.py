@@ -68,4 +68,7 @@ def _why_another(config: LoadConfig, newest: Facts) -> str | None:
         return "Source, target, cursor or key of the row changed since its watermark was reached;"
     if newest.strategy not in GOES_ON_FROM[config.strategy]:
         return f"The target was loaded as {newest.strategy} last;"
+    if newest.delete_scan and newest.window and newest.window.watermark != config.incremental_value:
+        # Its load died, and the row was edited before that was adopted.
+        return "Rows were deleted since its watermark was reached, and may have returned below it;"
     return None

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from airflow_dataloader.control.standing import standing
+from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.status import LoadStatus
+from airflow_dataloader.exceptions import SourceStalled
 from airflow_dataloader.loader.keeper import LeaseTimes
 from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.run import LoadIds
+from airflow_dataloader.loader.verify.look import looking
 from tests.bench import Bench
 from tests.conftest import Server
 from tests.faults.accident import Beside, Interfering, commits, healthy
@@ -77,10 +82,7 @@ def test_a_read_is_broken_off_on_the_way(bench: Bench, proxy: Proxy, strategy: s
     change_items(bench, 1)
     bench.set(row, load_full="true")
     before = commits(bench)
-    with bench.control.begin() as connection:
-        connection.exec_driver_sql(
-            """UPDATE control.table_control_dbconfig SET connection_options = '{"socket_timeout": "3"}'"""
-        )
+    _connect_with(bench, '{"socket_timeout": "3"}')
     ids = bench.claim(row)
     proxy.plan = Plan(fault, after=_ENOUGH)
     result = Beside(bench, ids).result()
@@ -92,6 +94,27 @@ def test_a_read_is_broken_off_on_the_way(bench: Bench, proxy: Proxy, strategy: s
     _nothing_is_left_reading(bench, ids)
     proxy.plan = Plan()
     bench.succeed(row)
+    healthy(bench, row)
+
+
+def _connect_with(bench: Bench, options: str) -> None:
+    with bench.control.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE control.table_control_dbconfig SET connection_options = %(options)s", {"options": options}
+        )
+
+
+def test_a_source_that_computes_for_longer_than_its_rows_are_waited_for(bench: Bench) -> None:
+    make_items(bench, rows=1)
+    bench.source.execute("CREATE VIEW slow AS SELECT items.* FROM items, (SELECT pg_sleep(6)) AS first")
+    row = row_of(bench, "full", query="SELECT * FROM slow")
+    _connect_with(bench, '{"socket_timeout": "2"}')
+    assert "raise connection_options.socket_timeout" in bench.fail(row).message
+    failure = bench.history(row)[-1].failure
+    assert (failure["error"], failure["field"]) == ("SourceUnavailable", "connection_options.socket_timeout")
+    # Without the option a source may compute for as long as the load may take.
+    _connect_with(bench, "{}")
+    assert Beside(bench, bench.claim(row), _WATCHED).result().status is LoadStatus.SUCCEEDED
     healthy(bench, row)
 
 
@@ -130,6 +153,22 @@ def test_a_source_that_falls_silent_ends_the_load(bench: Bench, proxy: Proxy, pl
     _nothing_is_left_reading(bench, ids)
     bench.succeed(row)
     healthy(bench, row)
+
+
+def test_a_source_that_falls_silent_ends_a_look_at_it(bench: Bench, proxy: Proxy) -> None:
+    make_items(bench)
+    _connect_with(bench, '{"connect_timeout": "2"}')
+    (row,) = standing(bench.control, [row_of(bench, "full")])
+
+    def look() -> None:
+        with looking(replace(bench.worker, times=_WATCHED), LoadConfig.from_snapshot(row.snapshot)) as seen:
+            proxy.plan = Plan(Fault.STALL)
+            seen.session.query(f"SELECT count(*) FROM {seen.relation}")
+
+    with pytest.raises(SourceStalled):
+        look()
+    assert proxy.met > 0, "nothing was broken off"
+    proxy.plan = Plan()
 
 
 def test_a_source_that_falls_silent_after_it_was_read_ends_nothing(bench: Bench, proxy: Proxy) -> None:

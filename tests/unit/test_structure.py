@@ -73,7 +73,6 @@ WITHOUT_TEST: set[str] = {
     "control/connect.py",
     "control/migrations.py",
     "control/refusal.py",
-    "loader/endpoint.py",
     "loader/window.py",
 }
 

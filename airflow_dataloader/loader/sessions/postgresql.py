@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -35,6 +36,9 @@ log = logging.getLogger(__name__)
 #: Seconds that a cancelled query gets to end before its connection is ended.
 _PATIENCE = 3.0
 
+#: Seconds that ending the load's queries may take, over a connection that may fall silent itself.
+_LONGEST_END = 30.0
+
 #: The activity view names a connection's login, whatever role it has taken since.
 _OTHERS = """
     FROM pg_stat_activity
@@ -42,12 +46,14 @@ _OTHERS = """
       AND datname = current_database() AND pid NOT IN (pg_backend_pid(), %s)
 """
 
-#: A connection that cannot hand its rows over computes nothing.
+#: A connection that cannot hand its rows over computes nothing. Last: whether the session's own is there.
 _ACTIVITY = """
-    SELECT coalesce(bool_or(state = 'active' AND wait_event IS DISTINCT FROM 'ClientWrite'), false),
-        coalesce(array_agg(concat_ws(' ', pid, state, state_change)), '{}')
+    SELECT coalesce(bool_or(state = 'active' AND wait_event IS DISTINCT FROM 'ClientWrite')
+            FILTER (WHERE pid <> %s), false),
+        coalesce(array_agg(concat_ws(' ', pid, state, state_change)) FILTER (WHERE pid <> %s), '{}'),
+        coalesce(bool_or(pid = %s), false)
     FROM pg_stat_activity
-    WHERE application_name = %s AND usename = session_user AND datname = current_database() AND pid <> %s
+    WHERE application_name = %s AND usename = session_user AND datname = current_database()
 """
 
 
@@ -61,6 +67,8 @@ class PostgresqlSession:
         self._asking = False
         self._watching: psycopg.Connection[Any] | None = None
         self._holding: psycopg.Connection[Any] | None = None
+        self._seen = False
+        self._strange = False
         with self._explained():
             self._connection = self._connected()
             self._pid = self._connection.info.backend_pid
@@ -113,7 +121,11 @@ class PostgresqlSession:
 
     def cancel_reads(self) -> None:
         """Cancel the load's queries, then end the connections that are still there."""
-        with self._explained(), psycopg.connect(**psycopg_kwargs(self.endpoint)) as other:
+        with (
+            self._explained(),
+            psycopg.connect(**psycopg_kwargs(self.endpoint)) as other,
+            _shut_after(other, _LONGEST_END),
+        ):
             # The session's own connection is only cancelled: whoever uses it must see the error and close it.
             _as_login(other, "SELECT pg_cancel_backend(%s)", self._pid)
             _as_login(other, f"SELECT count(pg_cancel_backend(pid)) {_OTHERS}", self._pid)
@@ -126,24 +138,29 @@ class PostgresqlSession:
 
     def activity(self) -> Activity | None:
         """Return what the load's connections do; its own one counts while it waits for an answer."""
-        own = 0 if self._asking else self._pid
+        idle = 0 if self._asking else self._pid
         with self._explained():
             if self._watching is None or self._watching.closed:
                 # Under another name, so that it is not taken for a read.
                 kwargs = psycopg_kwargs(self.endpoint)
                 kwargs["application_name"] = f"{self.endpoint.application_name}-watch"
                 self._watching = psycopg.connect(**kwargs)
-            row = _as_login(self._watching, _ACTIVITY, self.endpoint.application_name, own)
+                # What answers now may be another server than before, or the same one started anew.
+                self._strange = self._seen
+            row = _as_login(self._watching, _ACTIVITY, idle, idle, self._pid, self.endpoint.application_name)
         assert row is not None, "an aggregate has a row"
-        return Activity(busy=row[0], marks=frozenset(row[1])) if row[1] else None
+        busy, marks, there = row
+        if there:
+            self._seen, self._strange = True, False
+        if marks or self._strange:
+            return Activity(busy=busy, marks=frozenset(marks))
+        return None
 
     def abandon(self) -> None:
         """Shut the sockets down under whoever waits for them."""
         for connection in (self._connection, self._holding):
-            if connection is None:
-                continue
-            with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as own:
-                own.shutdown(socket.SHUT_RDWR)
+            if connection is not None:
+                _shut(connection)
 
     def close(self) -> None:
         """Close the connections, and with them the snapshot."""
@@ -216,6 +233,23 @@ class PostgresqlSession:
             # libpq spoke, in words that nobody here knows: it speaks about the connection.
             return explain("08006", _said(error), self._context)
         return ours
+
+
+def _shut(connection: psycopg.Connection[Any]) -> None:
+    """Shut the socket down under whoever waits for it."""
+    with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as own:
+        own.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def _shut_after(connection: psycopg.Connection[Any], seconds: float) -> Iterator[None]:
+    timer = threading.Timer(seconds, _shut, (connection,))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _as_login(connection: psycopg.Connection[Any], sql: str, *values: int | str) -> tuple[Any, ...] | None:

@@ -70,7 +70,10 @@ class SourceSession(Protocol):
     def activity(self) -> Activity | None:
         """Return what the load's queries do, asked over a connection of its own, from one other thread.
 
-        None where the load waits for no answer of the source. May hang as long as the source does.
+        None where the load waits for no answer of the source, or where that cannot be seen. Where the server
+        that the load has been seen at is away, and another one or a new start of it answers that knows
+        nothing of the load, nothing is busy and there are no marks: what the load waits for comes no more.
+        May hang as long as the source does.
         """
 
     def abandon(self) -> None:

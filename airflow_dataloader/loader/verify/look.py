@@ -13,9 +13,11 @@ from airflow_dataloader.loader.endpoint import resolve_endpoint
 from airflow_dataloader.loader.engines.protocol import Engine
 from airflow_dataloader.loader.execute import stop_reads
 from airflow_dataloader.loader.journal import Journal
+from airflow_dataloader.loader.keeper import LeaseKeeper
 from airflow_dataloader.loader.reading import open_snapshot, plan_columns
 from airflow_dataloader.loader.sessions.protocol import Snapshot, SnapshotKind, SourceSession
 from airflow_dataloader.loader.sessions.registry import open_session
+from airflow_dataloader.loader.watchdog import Watchdog
 from airflow_dataloader.loader.worker import Worker
 from airflow_dataloader.sources.dialect import DescribedColumn, Dialect
 from airflow_dataloader.sources.registry import dialect_of
@@ -40,7 +42,10 @@ class Look:
 
 @contextmanager
 def looking(worker: Worker, config: LoadConfig) -> Iterator[Look]:
-    """Connect, freeze one snapshot of the source, and plan its columns; stop what still runs on an error."""
+    """Connect, freeze one snapshot of the source, and plan its columns; stop what still runs on an error.
+
+    Raises SourceStalled where nothing comes from the source for as long as a load would wait.
+    """
     name = f"adl-verify-{config.config_id}-{secrets.token_hex(4)}"
     endpoint = resolve_endpoint(config, worker.secrets, application_name=name)
     dialect = dialect_of(config.db_type)
@@ -48,10 +53,25 @@ def looking(worker: Worker, config: LoadConfig) -> Iterator[Look]:
         look = Look(
             config=config, engine=worker.engine, session=session, dialect=dialect, endpoint=session.endpoint
         )
+        watchdog = Watchdog(pause=worker.times.beat, waits=lambda: True)
+        keeper = _keeper(worker, watchdog)
         try:
-            open_snapshot(look)
-            plan_columns(look)
-            yield look
+            with keeper, watchdog.watching(session):
+                open_snapshot(look)
+                plan_columns(look)
+                yield look
         except BaseException as error:
             stop_reads(worker, session.cancel_reads, error)
+            if keeper.ended_by is not None:
+                raise keeper.ended_by from error
             raise
+
+
+def _keeper(worker: Worker, watchdog: Watchdog) -> LeaseKeeper:
+    """Return what ends a look at a source that has fallen silent, as it ends a load; a look has no lease."""
+
+    def stop() -> None:
+        watchdog.abandon()
+        worker.engine.interrupt()
+
+    return LeaseKeeper(lambda _: None, progressed=watchdog.moved, on_lost=stop, times=worker.times)

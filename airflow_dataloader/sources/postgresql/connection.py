@@ -23,6 +23,13 @@ _NAME_LENGTH = 63
 #: transaction that it reads in, and runs nothing of ours before.
 _SETTINGS = f"-c lock_timeout={LOCK_TIMEOUT}"
 
+#: Seconds that the driver can wait at most: it counts milliseconds in 32 bits.
+_LONGEST_WAIT = 2_147_483
+
+#: Milliseconds that sent bytes, or probes of a silent connection, may stay without an answer. Not every
+#: system can be told; there, bytes that nobody takes are sent again for a quarter of an hour.
+_UNANSWERED = 60_000
+
 #: A host that cannot smuggle anything into a JDBC URL: a name or an address.
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 
@@ -81,7 +88,7 @@ def jdbc(endpoint: Endpoint) -> JdbcOptions:
         "connectTimeout": "15",
         "loginTimeout": "30",
         # Without it a connection that falls silent is waited for until the machine is switched off.
-        "socketTimeout": "1800",
+        "socketTimeout": str(min(endpoint.read_seconds, _LONGEST_WAIT)),
         "tcpKeepAlive": "true",
     }
     if endpoint.takes_settings:
@@ -112,6 +119,7 @@ def psycopg_kwargs(endpoint: Endpoint) -> dict[str, Any]:
         "keepalives_idle": 30,
         "keepalives_interval": 10,
         "keepalives_count": 3,
+        "tcp_user_timeout": _UNANSWERED,
         # Transaction poolers lose prepared statements.
         "prepare_threshold": None,
         "autocommit": True,

@@ -11,6 +11,7 @@ from airflow_dataloader.sources.postgresql.meanings import (
     LOCKED,
     NOT_UTF_8,
     OWN,
+    READ_TIMED_OUT,
     RELATION,
     code_of,
     meaning_of,
@@ -28,6 +29,9 @@ _SAID = re.compile(
 #: pgjdbc's own words for a value that it cannot give to a JVM. They do not name the column.
 _BAD_VALUE = re.compile(r"Bad value for type \S+")
 
+
+#: pgjdbc's words for a connection that gave it no answer.
+_NO_BYTES = "I/O error occurred"
 
 #: pgjdbc's words for a text that is not UTF-8.
 _UNDECODABLE = "Invalid character data was found"
@@ -70,7 +74,11 @@ def recognise(message: str, context: ErrorContext) -> DataloaderError | None:
     found = _SAID.search(message)
     if found is None or _BAD_VALUE.search(found.group(1)):
         return None
-    return explain(None, found.group(1), context)
+    said = found.group(1)
+    if _NO_BYTES in said and READ_TIMED_OUT in message:
+        # The driver's own words are the same whatever broke the connection; the JVM's come as their cause.
+        said = f"{said} {READ_TIMED_OUT}"
+    return explain(None, said, context)
 
 
 def undecodable(context: ErrorContext) -> ValueRefused:

@@ -22,6 +22,10 @@ NOT_UTF_8 = "22021"
 LOCKED = "55P03"
 
 
+#: A JVM's words for a socket that stayed silent for longer than its timeout.
+READ_TIMED_OUT = "Read timed out"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Meaning:
     """What one SQLSTATE means to a load."""
@@ -50,6 +54,14 @@ _BROKEN_OFF = Meaning(
     what="The source broke off",
     fix="nothing, if the source is back: the row is loaded again",
 )
+_SILENT = Meaning(
+    kind=SourceUnavailable,
+    what="The source sent nothing for longer than a read waits",
+    field="connection_options.socket_timeout",
+    fix="raise connection_options.socket_timeout, or remove it for the row's max_runtime_minutes, if the "
+    "source computes for so long before it sends a row; nothing, if the network was lost: the row is loaded "
+    "again",
+)
 _TLS = Meaning(
     kind=ConfigurationError,
     what="The source and this machine do not agree on TLS",
@@ -76,6 +88,7 @@ _CANCELLED = Meaning(
 
 _MEANINGS: dict[str, Meaning] = {
     "TLS": _TLS,
+    "SILENT": _SILENT,
     "28P01": _LOGIN,
     "28000": _LOGIN,
     "3D000": Meaning(
@@ -143,7 +156,7 @@ _OTHER = Meaning(
     fix="read the source's own words, and run the same SELECT there",
 )
 
-#: Words of PostgreSQL, libpq and pgjdbc where no SQLSTATE tells, in the order they are tried. Two of the
+#: Words of PostgreSQL, libpq and pgjdbc where no SQLSTATE tells, in the order they are tried. Some of the
 #: meanings have no code of their own.
 _WORDS: tuple[tuple[str, str], ...] = (
     (r"password authentication failed|no password supplied|no password was provided", "28P01"),
@@ -172,16 +185,17 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (r"cross-database references", "CATALOG"),
     (r"syntax error at", "42601"),
     (r"invalid byte sequence for encoding", NOT_UTF_8),
+    (READ_TIMED_OUT, "SILENT"),
     (r"[Cc]onnection refused|Connection to \S+ refused|connection attempt failed", "08001"),
     (r"timeout expired|connect timed out", "08001"),
     (r"could not translate host name|failed to resolve host|UnknownHostException", "08001"),
     (r"No route to host|Network is unreachable", "08001"),
     (r"server closed the connection|connection has been closed|connection is closed|EOFException", "08006"),
-    (r"Connection reset|Broken pipe|I/O error occurred|Read timed out|consuming input failed", "08006"),
+    (r"Connection reset|Broken pipe|I/O error occurred|consuming input failed", "08006"),
 )
 
 #: Meanings without a code of PostgreSQL's own.
-OWN = frozenset({"TLS", "CATALOG"})
+OWN = frozenset({"TLS", "CATALOG", "SILENT"})
 
 #: Codes that say less than the words that come with them.
 _VAGUE = frozenset({None, "0A000"})

@@ -304,3 +304,95 @@ def test_a_scan_after_a_window_without_rows_does_not_hide_that_the_target_was_re
         bench.source.execute("UPDATE items SET at = %s WHERE id = %s", (at - 50, number))
     assert "No row had a cursor" in bench.succeed(row).message
     assert bench.target_rows() == bench.source_rows()
+
+
+def lag(bench: Bench) -> None:
+    """Let the source be as a copy of it that has not got the newest rows yet."""
+    bench.source.execute("CREATE TABLE IF NOT EXISTS newest AS SELECT * FROM items WHERE id > 37")
+    bench.source.execute("DELETE FROM items WHERE id > 37")
+
+
+def catch_up(bench: Bench) -> None:
+    bench.source.execute("INSERT INTO items SELECT * FROM newest")
+
+
+@pytest.mark.parametrize("policy", ["scan", "soft"])
+@pytest.mark.parametrize("strategy", ["incremental", "check_and_load"])
+def test_rows_that_a_lagging_copy_does_not_have_come_back_with_it(
+    bench: Bench, strategy: str, policy: str
+) -> None:
+    row = make(bench, load_strategy=strategy, delete_policy=policy)
+    lag(bench)
+    # A load that looks at no window, since nothing is new, has none to tell it of.
+    bench.succeed(row)
+    bench.succeed(row)
+    assert bench.state(row).incremental_value == "40"
+    result = scan(bench, row)
+    assert result.receipt.rows_deleted == 3
+    assert "the watermark goes back to 37" in result.message
+    assert bench.state(row).incremental_value == "37"
+    catch_up(bench)
+    assert "read again" not in bench.succeed(row).message
+    assert Counter(bench.engine.rows(bench.target(), LIVE)) == bench.source_rows()
+    assert bench.state(row).incremental_value == "40"
+    if policy == "soft":
+        assert marked(bench) == []
+
+
+def test_newest_rows_that_are_really_gone_go_once(bench: Bench) -> None:
+    row = make(bench)
+    lag(bench)
+    assert scan(bench, row).receipt.rows_deleted == 3
+    assert bench.target_rows() == bench.source_rows()
+    assert scan(bench, row).message == ""
+    bench.source.execute("INSERT INTO items VALUES (41, 38, 'next')")
+    assert bench.succeed(row).receipt.rows_inserted == 1
+    assert bench.target_rows() == bench.source_rows()
+
+
+def test_a_source_that_has_gone_back_and_lost_nothing_leaves_the_watermark(bench: Bench) -> None:
+    row = make(bench)
+    bench.source.execute("UPDATE items SET at = 1 WHERE id > 37")
+    assert scan(bench, row).receipt.target_version is None
+    assert bench.state(row).incremental_value == "40"
+
+
+def test_rows_come_back_where_no_row_had_a_cursor_left(bench: Bench) -> None:
+    row = make(bench)
+    lag(bench)
+    bench.source.execute("UPDATE items SET at = NULL")
+    assert scan(bench, row).receipt.rows_deleted == 3
+    bench.source.execute("UPDATE items SET at = id")
+    catch_up(bench)
+    assert "No row had a cursor" in bench.succeed(row).message
+    assert bench.target_rows() == bench.source_rows()
+
+
+class Dying:
+    """An observer that ends a load before it is settled, as if its process had been killed."""
+
+    def reached(self, config: LoadConfig, moment: Moment) -> None:
+        if moment is Moment.SETTLING:
+            raise RuntimeError("dies")
+
+
+@pytest.mark.parametrize(
+    "edit", [{"value_policy": "fail"}, {"value_policy": "string"}], ids=["as it was", "edited"]
+)
+def test_the_watermark_goes_back_also_where_the_scan_is_adopted(bench: Bench, edit: dict[str, str]) -> None:
+    row = make(bench)
+    lag(bench)
+    due(bench, row)
+    bench.observer = Dying()
+    with pytest.raises(RuntimeError):
+        bench.load(row)
+    assert len(bench.target_rows()) == 37
+    bench.pretend_lease_ended(row)
+    bench.give_up()
+    bench.observer = LogObserver()
+    bench.set(row, **edit)
+    catch_up(bench)
+    result = bench.succeed(row)
+    assert ("everything was read again" in result.message) == (edit["value_policy"] == "string")
+    assert bench.target_rows() == bench.source_rows()
+    assert bench.state(row).incremental_value == "40"

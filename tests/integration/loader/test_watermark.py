@@ -264,6 +264,22 @@ def test_a_text_cursor_may_be_long(bench: Bench) -> None:
     assert bench.succeed(row).receipt.rows_read == 1
 
 
+@pytest.mark.parametrize("strategy", ["incremental", "append_only"])
+def test_a_text_cursor_keeps_digits_that_no_timestamp_has(bench: Bench, strategy: str) -> None:
+    first, later = "2026-01-01 00:00:00.1234567", "2026-01-01 00:00:00.1234568"
+    bench.source.execute("CREATE TABLE items (id integer, at text)")
+    bench.source.execute("INSERT INTO items VALUES (1, %s)", (first,))
+    row = bench.row(load_strategy=strategy, primary_key_cols="id", incremental_column="at")
+    bench.succeed(row)
+    assert bench.state(row).incremental_value == first
+    bench.source.execute("INSERT INTO items VALUES (2, %s), (3, %s)", (first, later))
+    receipt = bench.succeed(row).receipt
+    assert (receipt.low, receipt.high, receipt.rows_read, receipt.rows_inserted) == (first, later, 3, 2)
+    assert bench.state(row).incremental_value == later
+    assert bench.succeed(row).receipt.rows_read == 1
+    assert bench.target_rows() == bench.source_rows()
+
+
 def test_who_sets_a_watermark_is_known_by_the_statement(bench: Bench, row: int) -> None:
     bench.succeed(row)
     with bench.control.begin() as connection:

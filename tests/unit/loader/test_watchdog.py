@@ -54,10 +54,11 @@ def moved_after_a_while(source: Source) -> bool:
         ([IDLE, LATER] * 20, True),
         ([BUSY], True),
         ([None], True),
+        ([BUSY, Activity(busy=False, marks=frozenset())], False),
         ([SourceUnavailable("It does not answer.")], False),
         ([SourceRefused("Too many connections.")], True),
     ],
-    ids=["still", "changing", "computing", "nothing asked", "no answer", "refused"],
+    ids=["still", "changing", "computing", "nothing asked", "lost", "no answer", "refused"],
 )
 def test_movement(shown: list[Any], moves: bool) -> None:
     assert moved_after_a_while(Source(*shown)) is moves

@@ -27,8 +27,10 @@ class Cursor:
     type: str
     value: str
     number: str
-    lookback: str
-    chunk_size: str
+    lookback: str | None
+    chunk_size: str | None
+    #: Numbers that a window reaches back by it.
+    reach: int = LOOKBACK
 
 
 BIGINT = Cursor(type="bigint", value="{}", number="{}", lookback=f"{LOOKBACK}", chunk_size="8")
@@ -56,6 +58,11 @@ CURSORS = {
         type="date", value="date '2020-01-01' + ({})::integer", number="{} - date '2020-01-01'",
         lookback=f"{LOOKBACK} days",
         chunk_size="8 days",
+    ),
+    # As a source writes times that are more precise than a timestamp. There is nothing before a text.
+    "text": Cursor(
+        type="text", value="'2020-01-01 00:00:00.' || lpad(({})::text, 7, '0')",
+        number="right({}, 7)::integer", lookback=None, chunk_size=None, reach=0,
     ),
 }  # fmt: skip
 
@@ -116,7 +123,7 @@ class Story:
             self._insert(self.now, number)
 
     def late(self, number: int) -> None:
-        self._insert(self.bound - number % (LOOKBACK + 1), number)
+        self._insert(self.bound - number % (self._cursor.reach + 1), number)
 
     def tie(self, number: int) -> None:
         self._insert(self.bound, number)
@@ -195,7 +202,7 @@ class Story:
 
     @property
     def _reached(self) -> str:
-        return f"at IS NULL OR at >= {self._at(self.bound - LOOKBACK)}"
+        return f"at IS NULL OR at >= {self._at(self.bound - self._cursor.reach)}"
 
     def _at(self, number: int) -> str:
         return self._cursor.value.format(number)

@@ -30,6 +30,17 @@ def test_a_silent_connection_ends_by_itself() -> None:
     assert int(options["socketTimeout"]) > 0
     assert options["tcpKeepAlive"] == "true"
     assert psycopg_kwargs(endpoint())["keepalives_idle"] > 0
+    # Probes are sent on a connection that waits; bytes that nobody takes have a limit of their own.
+    assert psycopg_kwargs(endpoint())["tcp_user_timeout"] > 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "options", "waits"),
+    [(600, {}, "600"), (600, {"socket_timeout": "3"}, "3"), (10**9, {}, "2147483")],
+    ids=["as long as the load may take", "as the row says", "as long as the driver can"],
+)
+def test_a_read_waits_for_the_next_byte(seconds: int, options: dict[str, str], waits: str) -> None:
+    assert in_url(endpoint(read_seconds=seconds, options=options))["socketTimeout"] == waits
 
 
 def test_connections_carry_the_load_s_name_as_far_as_the_server_keeps_it() -> None:

@@ -140,6 +140,19 @@ def test_an_engine_s_text_is_recognised_by_the_driver_s_words(
     assert "\tat " not in error.message
 
 
+def test_a_read_that_waited_in_vain_names_the_option_that_it_waited_by() -> None:
+    text = (
+        "Lost task: org.postgresql.util.PSQLException: An I/O error occurred while sending to the backend."
+        "\n\tat x\nCaused by: java.net.SocketTimeoutException: Read timed out\n\tat y"
+    )
+    error = recognise(text, TABLE)
+    assert error is not None
+    assert (type(error), error.field) == (SourceUnavailable, "connection_options.socket_timeout")
+    assert "raise connection_options.socket_timeout" in (error.fix or "")
+    # The words of a storage that the target is on do not speak of the source.
+    assert recognise("java.net.SocketTimeoutException: Read timed out", TABLE) is None
+
+
 def test_a_connection_refused_by_the_driver_s_words_is_unreachable() -> None:
     assert explain(None, "Connection to 10.0.0.1:5432 refused. Check the hostname", TABLE).sqlstate == "08001"
 

@@ -1,0 +1,31 @@
+"""From a row, which holds names of secrets, to a place to connect to."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.loader.endpoint import resolve_endpoint
+from airflow_dataloader.loader.secrets import EnvironmentSecrets, SecretChain
+from tests.source_configs import config
+
+LOGIN = {"host": "db", "port": "5432", "database": "shop", "user": "reader", "password": "canary"}
+
+
+def secrets(**values: str) -> SecretChain:
+    named = {f"DATALOADER_SECRET_TEST_SHOP_{name.upper()}": value for name, value in (LOGIN | values).items()}
+    return SecretChain(EnvironmentSecrets(named))
+
+
+def test_reads_wait_for_as_long_as_the_load_may_take() -> None:
+    row = config(db_kv_scope="test", max_runtime_minutes=5)
+    endpoint = resolve_endpoint(row, secrets(), application_name="adl-x-1")
+    assert (endpoint.host, endpoint.port, endpoint.read_seconds) == ("db", 5432, 300)
+
+
+@pytest.mark.parametrize("port", ["", "0", "70000", "5432/shop"])
+def test_a_port_that_is_none_is_refused_without_being_shown(port: str) -> None:
+    row = config(db_kv_scope="test")
+    with pytest.raises(ConfigurationError) as refusal:
+        resolve_endpoint(row, secrets(port=port), application_name="adl-x-1")
+    assert refusal.value.field == "db_config_value.port"
