@@ -110,7 +110,7 @@ def code_of(loaded: Sequence[Loaded]) -> ExitCode:
     """Return 0 if all succeeded, 4 if nothing is wrong but that others hold a row, else 1."""
     if all(load.status is LoadStatus.SUCCEEDED for load in loaded):
         return ExitCode.DONE
-    held = all(load.status is LoadStatus.SUCCEEDED or not load.claimed for load in loaded)
+    held = all(load.status is LoadStatus.SUCCEEDED or not (load.claimed or load.refused) for load in loaded)
     return ExitCode.CONFLICT if held else ExitCode.FAILED
 
 
@@ -118,6 +118,8 @@ def outcome(load: Loaded) -> str:
     """Return in a word how a load ended."""
     if load.status is not None:
         return load.status
+    if load.refused:
+        return "refused"
     return "not settled here" if load.claimed else "not claimed"
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.bench import Bench
 from tests.integration.cli.conftest import Command
+from tests.integration.control.drive import sql
 from tests.waiting import until
 
 
@@ -56,6 +57,26 @@ def test_a_failed_load_says_why_and_ends_with_1(bench: Bench, load: Command) -> 
     (reason,) = (line for line in out.splitlines() if "Fix: " in line)
     assert reason == bench.state(bad).last_status_message
     assert "public.gone [bold]x[/bold]" in reason
+
+
+def test_a_row_that_the_database_refuses_to_queue_is_said_and_the_next_is_loaded(
+    bench: Bench, load: Command
+) -> None:
+    fill(bench, "orders", "other")
+    refused = bench.row("orders", priority=1, owner="old")
+    good = bench.row("other")
+    sql(
+        bench.control,
+        "ALTER TABLE control.table_control ADD CONSTRAINT somebody_s_own CHECK (owner <> 'old') NOT VALID",
+    )
+    code, out, _ = load("-s", "source:shop")
+    assert code == 1
+    assert (bench.state(refused).last_status, bench.state(good).last_status) == (None, "Succeeded")
+    assert ": refused\n" in out
+    assert "2 loads" in out
+    (reason,) = (line for line in out.splitlines() if "Fix: " in line)
+    assert reason.startswith(f"config_id {refused} (public.orders")
+    assert "somebody_s_own" in reason
 
 
 def test_a_selector_that_matches_nothing_is_a_usage_error(bench: Bench, load: Command) -> None:
