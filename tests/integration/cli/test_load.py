@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import cast
 
 import pytest
+from sqlalchemy import Engine
 
+from airflow_dataloader.cli.main import run
 from tests.bench import Bench
+from tests.factories import add_row, add_source
 from tests.integration.cli.conftest import Command
-from tests.integration.control.drive import sql
+from tests.integration.control.drive import claim_now, due_row, sql
 from tests.waiting import until
 
 
@@ -19,6 +24,10 @@ from tests.waiting import until
 def load(dataloader: Command) -> Command:
     """The command."""
     return partial(dataloader, "load", "--local")
+
+
+#: Runs the command where nothing is to be loaded, and returns what it says.
+Idle = Callable[[], list[str]]
 
 
 def fill(bench: Bench, *tables: str) -> None:
@@ -46,6 +55,56 @@ def test_what_is_due_without_a_selector_and_then_nothing(bench: Bench, load: Com
     assert bench.state(row).last_status == "Succeeded"
     code, out, _ = load()
     assert (code, out) == (0, "Nothing is due.\n")
+
+
+@pytest.fixture
+def idle(
+    control_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Idle:
+    """The command where there is nothing to load, so that no Spark is asked for anything."""
+    monkeypatch.setenv("DATALOADER_CONTROL_URL", control_url)
+    monkeypatch.setenv("DATALOADER_HOME", str(tmp_path))
+    monkeypatch.setenv("SPARK_REMOTE", "sc://127.0.0.1:1")
+    monkeypatch.setenv("DATALOADER_MAX_CONCURRENT_LOADS", "3")
+
+    def command() -> list[str]:
+        assert run(["load", "--local"]) == 0
+        return capsys.readouterr().out.splitlines()
+
+    return command
+
+
+def test_rows_that_are_due_and_wait_are_named_with_the_reason(control: Engine, idle: Idle) -> None:
+    add_source(control, "shop", max_concurrent_loads=1)
+    assert idle() == ["Nothing is due."]
+    for key in "abcd":
+        add_source(control, key, paused_until="infinity")
+        due_row(control, db_config_key=key)
+    due_row(control)
+    claim_now(control, add_row(control))
+    assert idle() == [
+        "Nothing can be loaded now.",
+        "Due and waiting: 4 rows whose source is paused (a, b, c and 1 more).",
+        "Due and waiting: 1 row whose source has as many loads as its max_concurrent_loads (shop).",
+    ]
+    add_source(control, "wide", max_concurrent_loads=9)
+    for _ in range(2):
+        claim_now(control, add_row(control, db_config_key="wide"))
+    assert idle() == [
+        "Nothing can be loaded now.",
+        "Due and waiting: 5 rows, for the end of one of the 3 loads that may live at the same time.",
+    ]
+
+
+def test_a_row_that_somebody_else_holds_is_said_to_be_held(control: Engine, idle: Idle) -> None:
+    add_source(control)
+    due_row(control)
+    with control.begin() as connection:
+        connection.exec_driver_sql("SELECT FROM control.table_control FOR UPDATE")
+        first, held = idle()
+    assert first == "Nothing can be loaded now."
+    assert held.startswith("Due and waiting: 1 row that another session holds just now, or whose target ")
+    assert held.endswith(" (shop).")
 
 
 def test_a_failed_load_says_why_and_ends_with_1(bench: Bench, load: Command) -> None:
