@@ -13,6 +13,7 @@ parses a message::
       TerminalError             somebody has to change something first
         ConfigurationError      a row, a setting or a secret is wrong or missing
           NotMigrated           the control database's schema is not the one this package needs
+          RowRefused            the control database refuses to write a row
         SourceRefused           the source answered, and refused (login, missing table, bad SQL)
         ValueRefused            a value cannot be kept exactly, and value_policy says fail
         SchemaRefused           source and target columns do not fit together
@@ -88,6 +89,28 @@ class ConfigurationError(TerminalError):
 
 class NotMigrated(ConfigurationError):
     """The control database's schema is not the one that this package needs."""
+
+
+class RowRefused(ConfigurationError):
+    """The control database refuses to write a row, because of a constraint of somebody's own, say.
+
+    ``config_id`` and ``label`` name the row; ``others`` are what the same call met with further rows.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        config_id: int,
+        label: str,
+        field: str | None = None,
+        fix: str | None = None,
+        sqlstate: str | None = None,
+    ) -> None:
+        super().__init__(message, field=field, fix=fix, sqlstate=sqlstate)
+        self.config_id = config_id
+        self.label = label
+        self.others: tuple[RowRefused, ...] = ()
 
 
 class SourceRefused(TerminalError):

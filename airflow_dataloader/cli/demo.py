@@ -8,8 +8,7 @@ from contextlib import ExitStack
 import click
 
 from airflow_dataloader.cli.console import Progress, new_console
-from airflow_dataloader.cli.demo_report import page_of, say_where, table_of
-from airflow_dataloader.cli.exit_codes import ExitCode
+from airflow_dataloader.cli.demo_report import page_of, say_where, table_of, verdict
 from airflow_dataloader.cli.local_engine import check_engine
 from airflow_dataloader.cli.trouble import own_settings
 from airflow_dataloader.workspace.demo.ports import Ports
@@ -55,13 +54,12 @@ def demo(*, leave: bool, port: int | None, workspace_port: int, postgres_port: i
         rounds = stand.show().run()
         for one in rounds:
             progress.console.print(table_of(one, stand.airflow.address))
-        equal = all(one.equal for one in rounds)
-        verdict = "Every target equals its source" if equal else "At least one target differs from its source"
-        progress.line(f"{verdict}; {time.monotonic() - begun:.0f} s.")
+        code, sentence = verdict(rounds)
+        progress.line(f"{sentence}; {time.monotonic() - begun:.0f} s.")
         if not leave:
             _stay(progress, stand)
         progress.step("Stopping everything")
-    return ExitCode.DONE if equal else ExitCode.FAILED
+    return code
 
 
 def _stay(progress: Progress, stand: Stand) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import quote
 
 from rich.style import Style
@@ -9,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from airflow_dataloader.cli.console import Progress, new_table
+from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.workspace.demo import shop
 from airflow_dataloader.workspace.demo.airflow_home import USER
 from airflow_dataloader.workspace.demo.psql import psql
@@ -26,6 +28,15 @@ def table_of(shown: Round, airflow: str) -> Table:
     for line in shown.lines:
         table.add_row(*_cells(line), _run(line.load.airflow_run, airflow))
     return table
+
+
+def verdict(rounds: Sequence[Round]) -> tuple[ExitCode, str]:
+    """Return the demo's exit code and its one sentence; what was not compared proves nothing."""
+    if not rounds or not all(one.lines for one in rounds):
+        return ExitCode.FAILED, "Not everything was compared"
+    if not all(one.equal for one in rounds):
+        return ExitCode.FAILED, "At least one target differs from its source"
+    return ExitCode.DONE, "Every target equals its source"
 
 
 def page_of(stand: Stand) -> str:

@@ -27,19 +27,21 @@ log = logging.getLogger(__name__)
 #: How long a Spark server may take for a word.
 _ANSWER_SECONDS = 5.0
 
+_NOT_OURS = "not needed, Spark is the server of SPARK_REMOTE"
+
 
 @click.command()
 def doctor() -> int:
     """Say whether everything is here that a load needs.
 
     Checks Python, Spark (the server of SPARK_REMOTE is asked), Java, the jars (fetched if missing), the
-    control database's schema and the role's rights there; changes nothing else. Exit code 1 if one of them
-    would stop a load on this machine.
+    control database's schema and the role's rights there; changes nothing else. With SPARK_REMOTE, Java and
+    jars are that server's, and not needed here. Exit code 1 if one of them would stop a load on this machine.
     """
     checks: dict[str, Callable[[], str]] = {
         "Python": platform.python_version,
         "Spark": _spark,
-        "Java": lambda: str(java_home()),
+        "Java": _java,
         "jars": _jars,
         "control database": _control,
     }
@@ -82,8 +84,14 @@ def _spark() -> str:
     return f"{installed}, the server of SPARK_REMOTE answers"
 
 
+def _java() -> str:
+    return _NOT_OURS if os.environ.get("SPARK_REMOTE") else str(java_home())
+
+
 def _jars() -> str:
     home = own_settings().home
+    if os.environ.get("SPARK_REMOTE"):
+        return _NOT_OURS
     found = jars.ensure(("delta", "postgresql"), home)
     return f"{len(found)} in {home / 'jars'}"
 

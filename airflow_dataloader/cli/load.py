@@ -17,6 +17,7 @@ from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.cli.local_engine import local_engine
 from airflow_dataloader.cli.local_secrets import local_secrets
 from airflow_dataloader.cli.trouble import own_settings
+from airflow_dataloader.control.waiting import Reason, Waiting, waiting
 from airflow_dataloader.core.reaping import ReapLimits
 from airflow_dataloader.core.selector import Selector, parse
 from airflow_dataloader.core.status import LoadStatus
@@ -25,6 +26,16 @@ from airflow_dataloader.loader.engines.spark.remote import check_remote
 from airflow_dataloader.loader.keeper import LeaseTimes
 from airflow_dataloader.loader.local import Loaded, load_locally
 from airflow_dataloader.loader.worker import Worker
+
+#: Sources that a line names.
+_NAMED = 3
+
+_WAITS = {
+    Reason.FULL: ", for the end of one of the {most} loads that may live at the same time",
+    Reason.PAUSED: " whose source is paused",
+    Reason.AT_LIMIT: " whose source has as many loads as its max_concurrent_loads",
+    Reason.HELD: " that another session holds just now, or whose target another load holds",
+}
 
 _COLOURS = {LoadStatus.SUCCEEDED: "green", LoadStatus.FAILED: "red"}
 
@@ -47,6 +58,9 @@ Examples:
   dataloader load --local                                  what is due
   dataloader load --local -s 'source:shop name:orders*'    these, now
   dataloader load --local -s status:failed                 what failed last time
+
+Exit code 0: all that could be loaded succeeded; where nothing could, rows that are due and wait are counted.
+1: a load failed, or the control database refuses to queue a row. 4: a selected row could not be claimed.
 
 Spark is that of SPARK_REMOTE, else one of its own. The logins of sources are read from
 DATALOADER_SECRET_<SCOPE>_<NAME> in the environment, then from what `dataloader workspace secret put` stored.
@@ -97,7 +111,12 @@ def _load(selector: Selector | None) -> list[Loaded]:
             max_concurrent=settings.max_concurrent_loads,
             limits=ReapLimits.of_minutes(queued=settings.queued_minutes, progress=settings.progress_minutes),
         )
-        show(progress.console, loaded)
+        if loaded:
+            show(progress.console, loaded)
+        else:
+            limit = settings.max_concurrent_loads
+            for line in idle(waiting(control, max_concurrent=limit), limit):
+                progress.console.print(Text(line), soft_wrap=True)
     return loaded
 
 
@@ -106,11 +125,30 @@ def _report(progress: Progress, ended: Loaded) -> None:
     interrupt.check()
 
 
+def idle(waits: Sequence[Waiting], max_concurrent: int) -> list[str]:
+    """Return what to say where nothing was loaded: that nothing is due, or what the due rows wait for."""
+    if not waits:
+        return ["Nothing is due."]
+    lines = ["Nothing can be loaded now."]
+    for one in waits:
+        rows = f"{one.rows:,} row{'' if one.rows == 1 else 's'}"
+        lines.append(f"Due and waiting: {rows}{_WAITS[one.reason].format(most=max_concurrent)}{_of(one)}.")
+    return lines
+
+
+def _of(waits: Waiting) -> str:
+    """Name some of the sources, where it is theirs to end the waiting."""
+    if waits.reason is Reason.FULL or not waits.sources:
+        return ""
+    more = len(waits.sources) - _NAMED
+    return f" ({', '.join(waits.sources[:_NAMED])}{f' and {more} more' if more > 0 else ''})"
+
+
 def code_of(loaded: Sequence[Loaded]) -> ExitCode:
     """Return 0 if all succeeded, 4 if nothing is wrong but that others hold a row, else 1."""
     if all(load.status is LoadStatus.SUCCEEDED for load in loaded):
         return ExitCode.DONE
-    held = all(load.status is LoadStatus.SUCCEEDED or not load.claimed for load in loaded)
+    held = all(load.status is LoadStatus.SUCCEEDED or not (load.claimed or load.refused) for load in loaded)
     return ExitCode.CONFLICT if held else ExitCode.FAILED
 
 
@@ -118,14 +156,13 @@ def outcome(load: Loaded) -> str:
     """Return in a word how a load ended."""
     if load.status is not None:
         return load.status
+    if load.refused:
+        return "refused"
     return "not settled here" if load.claimed else "not claimed"
 
 
 def show(console: Console, loaded: Sequence[Loaded]) -> None:
     """Print the loads as a table, and below it what there is to say about some of them."""
-    if not loaded:
-        console.print("Nothing is due.")
-        return
     title = f"{len(loaded)} load{'' if len(loaded) == 1 else 's'}"
     table = new_table(title, ("row", "status"), ("rows", "version"))
     for load in loaded:

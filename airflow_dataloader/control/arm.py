@@ -61,7 +61,7 @@ def _armed(connection: Connection, item: dict[str, Any]) -> bool:
         with connection.begin_nested():
             _write(connection, [item])
     except DBAPIError as error:
-        refusal = row_refused(error, f"config_id {item['config_id']}")
+        refusal = row_refused(error, item["config_id"], f"config_id {item['config_id']}")
         if refusal is None:
             raise
         log.error("Left without a slot: %s", refusal)

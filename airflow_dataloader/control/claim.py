@@ -24,7 +24,7 @@ from airflow_dataloader.core.failure import Failure, Phase
 from airflow_dataloader.core.selector import Selector
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.core.strategy import Trigger
-from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.exceptions import ConfigurationError, RowRefused
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ def claim(
     live. Limits hold in any case: at most ``max_concurrent`` loads in all, a source's own limit, nothing from
     a paused source. Rows that cannot be loaded are settled Failed on the spot, are in the answer, and take
     nobody's place; nor does one that the database refuses to queue, which is left out and logged. Where there
-    is nothing but such rows, raises ConfigurationError.
+    is nothing but such rows, raises RowRefused for the first, with the others in it.
     """
     claimant = Claimant(airflow_run=airflow_run, airflow_task=airflow_task, airflow_base_url=airflow_base_url)
 
@@ -149,7 +149,7 @@ class _Claiming:
         self._claimed: list[Claimed] = []
         #: Of those, rows that could not be loaded.
         self._settled = 0
-        self._refusals: list[ConfigurationError] = []
+        self._refusals: list[RowRefused] = []
 
     def run(self, *, of_row: int | None = None) -> list[Claimed]:
         """Return what the run has claimed before, of one row or of all; where that is nothing, claim."""
@@ -170,7 +170,9 @@ class _Claiming:
         else:
             self._fill(looked(self._connection, begun))
         if self._refusals and not self._claimed:
-            raise self._refusals[0]
+            first, *others = self._refusals
+            first.others = tuple(others)
+            raise first
         return self._claimed
 
     def _fill(self, taken: Taken) -> None:

@@ -15,7 +15,7 @@ from airflow_dataloader.control.refusal import row_refused
 from airflow_dataloader.control.transaction import LAST
 from airflow_dataloader.core.config import row_label
 from airflow_dataloader.core.strategy import Trigger
-from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.exceptions import RowRefused
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ def queue(
 
 def queue_each(
     connection: Connection, entries: Sequence[Entry], claimant: Claimant
-) -> tuple[dict[int, tuple[int, int]], list[ConfigurationError]]:
+) -> tuple[dict[int, tuple[int, int]], list[RowRefused]]:
     """Queue rows one by one; leave out, and say, which the database refuses."""
     ids: dict[int, tuple[int, int]] = {}
     refusals = []
@@ -91,7 +91,7 @@ def queue_each(
             with connection.begin_nested():
                 ids |= queue(connection, [entry], claimant, last=False)
         except DBAPIError as error:
-            refusal = row_refused(error, row_label(entry.snapshot))
+            refusal = row_refused(error, entry.config_id, row_label(entry.snapshot))
             if refusal is None:
                 raise
             log.error("Left out: %s", refusal)

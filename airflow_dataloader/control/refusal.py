@@ -6,7 +6,13 @@ import psycopg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from airflow_dataloader.exceptions import ConfigurationError, ControlUnavailable, DataloaderError, NotMigrated
+from airflow_dataloader.exceptions import (
+    ConfigurationError,
+    ControlUnavailable,
+    DataloaderError,
+    NotMigrated,
+    RowRefused,
+)
 
 #: The command that every schema error ends in.
 MIGRATE = "dataloader db migrate"
@@ -68,13 +74,15 @@ def refuses_row(error: ConfigurationError | DBAPIError) -> bool:
     return (state or "")[:2] in {_INTEGRITY, _DATA}
 
 
-def row_refused(error: DBAPIError, label: str) -> ConfigurationError | None:
+def row_refused(error: DBAPIError, config_id: int, label: str) -> RowRefused | None:
     """Return why the database refused to write one row, or None where it refused no row."""
     cause = error.orig
     if not isinstance(cause, psycopg.Error) or not refuses_row(error):
         return None
-    return ConfigurationError(
+    return RowRefused(
         f"{label} cannot be written; the control database refused: {_said(cause)}.",
+        config_id=config_id,
+        label=label,
         field=cause.diag.column_name or cause.diag.constraint_name,
         fix="mend what the database names, or set is_active = false on the row",
         sqlstate=cause.sqlstate,

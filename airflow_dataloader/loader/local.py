@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine as ControlEngine
 
@@ -20,9 +21,10 @@ from airflow_dataloader.core.scrub import scrub
 from airflow_dataloader.core.selector import Selector
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.core.strategy import Trigger
-from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.exceptions import ConfigurationError, RowRefused
 from airflow_dataloader.loader.janitor import sweep_after
 from airflow_dataloader.loader.own_secrets import all_secrets
+from airflow_dataloader.loader.patience import START_PATIENCE, patiently
 from airflow_dataloader.loader.run import LoadIds, run_load
 from airflow_dataloader.loader.settlement import Result
 from airflow_dataloader.loader.worker import Worker
@@ -39,6 +41,8 @@ class Loaded:
     receipt: Receipt
     #: ``historical_metadata.id`` of its load; None where it was not claimed.
     metadata_id: int | None = None
+    #: The control database refuses to have the row queued; the message says why.
+    refused: bool = False
     #: The configuration that it was claimed with; empty where it was not claimed.
     config: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
@@ -50,6 +54,8 @@ class Loaded:
 
 #: Inactive rows that a message names.
 _NAMED = 3
+
+_Answer = TypeVar("_Answer")
 
 
 def load_locally(
@@ -64,10 +70,11 @@ def load_locally(
     """Load the selected rows now, whatever their slot; without a selector, what is due.
 
     Loads whose time by ``limits`` is over are given up first. Rows are claimed one at a time, so that none
-    waits in a queue that only this process knows. ``open_worker`` is called once, and only when there is
-    something to load: an engine takes seconds to start. ``report`` is told of each end; ``max_concurrent``
-    loads may live at the same time, other processes' included. Raises ConfigurationError
-    if the selector matches no active row.
+    waits in a queue that only this process knows; one that the control database refuses to have queued stops
+    no other. ``open_worker`` is called once, and only when there is something to load: an engine takes
+    seconds to start. ``report`` is told of each end; ``max_concurrent`` loads may live at the same time,
+    other processes' included. A control database that answers at first and goes away later is waited for.
+    Raises ConfigurationError if the selector matches no active row.
     """
     reap(control, run_api=None, limits=limits)
     worker = cache(open_worker)
@@ -89,19 +96,31 @@ def _claims(
     limited = partial(claim, control, max_concurrent=max_concurrent)
     if selector is None:
         number = 0
-        while claimed := limited(airflow_run=f"{run}-{number}", batch_size=1):
+        while claimed := _claimed(partial(limited, airflow_run=f"{run}-{number}", batch_size=1)):
             yield from claimed
+            if not any(isinstance(one, Claimed) for one in claimed):
+                # Whatever else was due has been claimed before these.
+                return
             number += 1
         return
-    rows = select_rows(control, selector)
+    rows = _patiently(partial(select_rows, control, selector))
     if not rows:
         raise no_match(control, selector)
     for row in rows:
-        claimed = limited(airflow_run=f"{run}-{row.config_id}", only=[row.config_id], trigger=Trigger.MANUAL)
-        if claimed:
-            yield from claimed
-        else:
-            yield _busy(row)
+        one = partial(limited, airflow_run=f"{run}-{row.config_id}", only=[row.config_id])
+        yield from _claimed(partial(one, trigger=Trigger.MANUAL)) or [_busy(row)]
+
+
+def _claimed(call: Callable[[], list[Claimed]]) -> Sequence[Claimed | Loaded]:
+    """Return what a claim has claimed, or else the rows that the control database refused to have queued."""
+    try:
+        return _patiently(call)
+    except RowRefused as error:
+        return [_refused(one) for one in (error, *error.others)]
+
+
+def _patiently(call: Callable[[], _Answer]) -> _Answer:
+    return patiently(call, until=time.monotonic() + START_PATIENCE)
 
 
 def no_match(control: ControlEngine, selector: Selector) -> ConfigurationError:
@@ -124,6 +143,17 @@ def no_match(control: ControlEngine, selector: Selector) -> ConfigurationError:
 def _busy(row: SelectedRow) -> Loaded:
     message = "Not claimed: a load holds the row or its target, or its source is paused or at its limit."
     return Loaded(config_id=row.config_id, label=row.label, status=None, message=message, receipt=Receipt())
+
+
+def _refused(error: RowRefused) -> Loaded:
+    return Loaded(
+        config_id=error.config_id,
+        label=error.label,
+        status=None,
+        message=str(error),
+        receipt=Receipt(),
+        refused=True,
+    )
 
 
 def _load(control: ControlEngine, open_worker: Callable[[], Worker], claimed: Claimed) -> Loaded:

@@ -7,6 +7,7 @@ the second; the repair finds the first.
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 
 from airflow_dataloader.control.lease import Attempt
 from airflow_dataloader.control.settle import adopt
@@ -18,6 +19,7 @@ from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.leftovers import clear_up
 from airflow_dataloader.loader.observer import Moment
+from airflow_dataloader.loader.patience import patiently
 
 
 def take_target(job: Job) -> None:
@@ -106,7 +108,8 @@ def _repair(job: Job, attempt: Attempt) -> None:
     begun_alike = window.low in (None, attempt.low)
     same = facts.content_hash == job.config.content_hash and begun_alike
     done = [job.engine.outcome(one) for one in entries]
-    adopted = adopt(
+    call = partial(
+        adopt,
         job.control,
         job.started,
         attempt,
@@ -116,6 +119,7 @@ def _repair(job: Job, attempt: Attempt) -> None:
         rows_updated=sum(one.rows_updated for one in done),
         rows_deleted=sum(one.rows_deleted for one in done),
     )
+    adopted = patiently(call, until=job.keeper.deadline)
     job.started = adopted.started
     job.journal.note(adopted=attempt.metadata_id)
     job.journal.remark(

@@ -158,7 +158,8 @@ def test_both_rounds_are_equal_though_a_part_was_killed_and_nothing_is_left(own_
     assert shown.index("Starting PostgreSQL") < shown.index("Starting Airflow") < shown.index("First load")
     tables = own_home / "demo" / "warehouse" / "dataloader_demo" / "shop"
     assert {path.name for path in tables.iterdir()} == TABLES
-    assert {path.name for path in own_home.iterdir()} == {"demo", "jars"}
+    # "java" is there where Java comes from the package index.
+    assert {path.name for path in own_home.iterdir()} - {"java"} == {"demo", "jars"}
     logs = "".join(path.read_text(errors="replace") for path in (own_home / "demo" / "logs").iterdir())
     assert (own_home / "demo" / "postgres" / "password").read_text() not in logs
 

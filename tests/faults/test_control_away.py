@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
+from uuid import uuid4
 
 import pytest
+from sqlalchemy import Engine, event
 
+from airflow_dataloader.control import migrate
+from airflow_dataloader.control.connect import create_engine
+from airflow_dataloader.core.selector import Selector, parse
 from airflow_dataloader.core.status import LoadStatus
+from airflow_dataloader.exceptions import EngineFailed
 from airflow_dataloader.loader.keeper import LeaseTimes
+from airflow_dataloader.loader.local import load_locally
 from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.run import LoadIds, run_load
 from airflow_dataloader.loader.settlement import Result
+from airflow_dataloader.loader.worker import Worker
 from tests.bench import Bench
 from tests.conftest import Server
+from tests.factories import add_row, add_source
 from tests.faults.accident import Interfering, commits, give_up, healthy
 from tests.faults.items import (
     change_items,
@@ -27,16 +37,26 @@ from tests.faults.items import (
     readers,
     row_of,
 )
+from tests.integration.control.drive import LONG_AGO
+from tests.integration.loader.test_target import forget_settlement
 from tests.waiting import eventually
 
 
 @contextmanager
-def _outages() -> Iterator[list[threading.Timer]]:
-    """Timers that start a server again; all have done so when the block ends."""
+def _outage(spare: Server, seconds: int) -> Iterator[Callable[[], None]]:
+    """Yield what takes the server away for so long; it is back when the block ends."""
     timers: list[threading.Timer] = []
-    yield timers
-    for timer in timers:
-        timer.join()
+
+    def take_away() -> None:
+        spare.stop()
+        timers.append(threading.Timer(seconds, spare.start))
+        timers[0].start()
+
+    try:
+        yield take_away
+    finally:
+        for timer in timers:
+            timer.join()
 
 
 @pytest.mark.parametrize(
@@ -55,13 +75,7 @@ def test_a_load_survives_an_outage(
     bench = away_control
     make_items(bench)
     row = row_of(bench, strategy)
-    with _outages() as timers:
-
-        def take_away() -> None:
-            spare.stop()
-            timers.append(threading.Timer(seconds, spare.start))
-            timers[0].start()
-
+    with _outage(spare, seconds) as take_away:
         bench.observer = Interfering(moment, take_away)
         result = bench.succeed(row)
     assert result.receipt.rows_inserted == 2000
@@ -69,6 +83,74 @@ def test_a_load_survives_an_outage(
     change_items(bench, 1)
     assert bench.succeed(row).receipt.fence_version is None, "nothing was owed"
     healthy(bench, row)
+
+
+@pytest.mark.parametrize("seconds", [4, pytest.param(45, marks=pytest.mark.faults)])
+def test_a_repair_survives_an_outage(away_control: Bench, spare: Server, seconds: int) -> None:
+    bench = away_control
+    make_items(bench)
+    row = row_of(bench, "incremental")
+    first = bench.succeed(row)
+    forget_settlement(bench, row, None)
+    with _outage(spare, seconds) as take_away:
+        bench.observer = Interfering(Moment.FENCED, take_away)
+        result = bench.succeed(row)
+    assert result.receipt.adopted == first.metadata_id
+    healthy(bench, row)
+
+
+class _Once:
+    """Does something the first time that it is told of anything."""
+
+    def __init__(self, action: Callable[[], None]) -> None:
+        self._action: Callable[[], None] | None = action
+
+    def __call__(self, *_: object) -> None:
+        action, self._action = self._action, None
+        if action is not None:
+            action()
+
+
+@pytest.mark.parametrize("selector", [None, parse("source:shop")])
+def test_rows_get_their_turn_after_an_outage_between_two(spare: Server, selector: Selector | None) -> None:
+    with _control_at(spare) as control, _outage(spare, 3) as take_away:
+        add_source(control)
+        # The claim itself settles such rows.
+        rows = {add_row(control, load_strategy="sideways", next_load_date_time=LONG_AGO) for _ in range(2)}
+        ended = load_locally(control, _no_worker, selector=selector, report=_Once(take_away))
+    assert {load.config_id for load in ended} == rows
+    assert all("sideways" in load.message for load in ended)
+
+
+def test_rows_are_found_after_an_outage_while_they_are_looked_for(spare: Server) -> None:
+    with _control_at(spare) as control, _outage(spare, 3) as take_away:
+        add_source(control)
+        row = add_row(control, load_strategy="sideways", tags=["looked for"])
+        once = _Once(take_away)
+
+        def looking(connection: Any, cursor: Any, statement: str, *_: object) -> None:
+            if "table_control.tags" in statement:
+                once()
+
+        event.listen(control, "before_cursor_execute", looking)
+        (ended,) = load_locally(control, _no_worker, selector=parse('tag:"looked for"'))
+    assert (ended.config_id, ended.status) == (row, LoadStatus.FAILED)
+
+
+@contextmanager
+def _control_at(spare: Server) -> Iterator[Engine]:
+    name = f"control_{uuid4().hex}"
+    spare.create(name)
+    migrate.upgrade(spare.url(name), report=lambda _: None)
+    control = create_engine(spare.url(name))
+    try:
+        yield control
+    finally:
+        control.dispose()
+
+
+def _no_worker() -> Worker:
+    raise EngineFailed("Nothing is to be loaded.")
 
 
 #: Stops its own work three seconds after the last heartbeat that got through.

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine
 
+from airflow_dataloader.cli import doctor
 from airflow_dataloader.cli.main import run
+from airflow_dataloader.loader.engines.spark import java
 from tests.integration.cli.conftest import Command
 
 
@@ -105,6 +108,26 @@ def test_a_spark_server_that_is_not_there_is_no_success(
     out = capsys.readouterr().out
     assert re.search(f"FAIL  Spark: {said}", out)
     assert "c4nary" not in out
+
+
+def test_another_s_spark_needs_neither_java_nor_jars_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATALOADER_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DATALOADER_IVY_SETTINGS", str(tmp_path / "nothing.xml"))
+    monkeypatch.setenv("SPARK_REMOTE", "sc://127.0.0.1:1")
+    monkeypatch.setattr(java, "_carried_runtime", lambda: None)
+    monkeypatch.setattr(doctor, "java_home", partial(java.java_home, {"PATH": str(tmp_path)}, machine=()))
+    run(["doctor"])
+    out = capsys.readouterr().out
+    for name in ("Java", "jars"):
+        assert f"ok    {name}: not needed, Spark is the server of SPARK_REMOTE\n" in out
+    assert not (tmp_path / "home").exists(), "something was fetched"
+    monkeypatch.delenv("SPARK_REMOTE")
+    run(["doctor"])
+    out = capsys.readouterr().out
+    assert "FAIL  Java: Spark needs Java 17 or 21: found none. Fix: install OpenJDK" in out
+    assert "FAIL  jars: DATALOADER_IVY_SETTINGS is" in out
 
 
 def test_the_spark_server_is_asked(dataloader: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import cast
 
 import pytest
+from sqlalchemy import Engine
 
+from airflow_dataloader.cli.main import run
 from tests.bench import Bench
+from tests.factories import add_row, add_source
 from tests.integration.cli.conftest import Command
+from tests.integration.control.drive import claim_now, due_row, sql
 from tests.waiting import until
 
 
@@ -18,6 +24,10 @@ from tests.waiting import until
 def load(dataloader: Command) -> Command:
     """The command."""
     return partial(dataloader, "load", "--local")
+
+
+#: Runs the command where nothing is to be loaded, and returns what it says.
+Idle = Callable[[], list[str]]
 
 
 def fill(bench: Bench, *tables: str) -> None:
@@ -47,6 +57,56 @@ def test_what_is_due_without_a_selector_and_then_nothing(bench: Bench, load: Com
     assert (code, out) == (0, "Nothing is due.\n")
 
 
+@pytest.fixture
+def idle(
+    control_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Idle:
+    """The command where there is nothing to load, so that no Spark is asked for anything."""
+    monkeypatch.setenv("DATALOADER_CONTROL_URL", control_url)
+    monkeypatch.setenv("DATALOADER_HOME", str(tmp_path))
+    monkeypatch.setenv("SPARK_REMOTE", "sc://127.0.0.1:1")
+    monkeypatch.setenv("DATALOADER_MAX_CONCURRENT_LOADS", "3")
+
+    def command() -> list[str]:
+        assert run(["load", "--local"]) == 0
+        return capsys.readouterr().out.splitlines()
+
+    return command
+
+
+def test_rows_that_are_due_and_wait_are_named_with_the_reason(control: Engine, idle: Idle) -> None:
+    add_source(control, "shop", max_concurrent_loads=1)
+    assert idle() == ["Nothing is due."]
+    for key in "abcd":
+        add_source(control, key, paused_until="infinity")
+        due_row(control, db_config_key=key)
+    due_row(control)
+    claim_now(control, add_row(control))
+    assert idle() == [
+        "Nothing can be loaded now.",
+        "Due and waiting: 4 rows whose source is paused (a, b, c and 1 more).",
+        "Due and waiting: 1 row whose source has as many loads as its max_concurrent_loads (shop).",
+    ]
+    add_source(control, "wide", max_concurrent_loads=9)
+    for _ in range(2):
+        claim_now(control, add_row(control, db_config_key="wide"))
+    assert idle() == [
+        "Nothing can be loaded now.",
+        "Due and waiting: 5 rows, for the end of one of the 3 loads that may live at the same time.",
+    ]
+
+
+def test_a_row_that_somebody_else_holds_is_said_to_be_held(control: Engine, idle: Idle) -> None:
+    add_source(control)
+    due_row(control)
+    with control.begin() as connection:
+        connection.exec_driver_sql("SELECT FROM control.table_control FOR UPDATE")
+        first, held = idle()
+    assert first == "Nothing can be loaded now."
+    assert held.startswith("Due and waiting: 1 row that another session holds just now, or whose target ")
+    assert held.endswith(" (shop).")
+
+
 def test_a_failed_load_says_why_and_ends_with_1(bench: Bench, load: Command) -> None:
     fill(bench, "orders")
     good, bad = bench.row("orders"), bench.row("gone [bold]x[/bold]")
@@ -56,6 +116,26 @@ def test_a_failed_load_says_why_and_ends_with_1(bench: Bench, load: Command) -> 
     (reason,) = (line for line in out.splitlines() if "Fix: " in line)
     assert reason == bench.state(bad).last_status_message
     assert "public.gone [bold]x[/bold]" in reason
+
+
+def test_a_row_that_the_database_refuses_to_queue_is_said_and_the_next_is_loaded(
+    bench: Bench, load: Command
+) -> None:
+    fill(bench, "orders", "other")
+    refused = bench.row("orders", priority=1, owner="old")
+    good = bench.row("other")
+    sql(
+        bench.control,
+        "ALTER TABLE control.table_control ADD CONSTRAINT somebody_s_own CHECK (owner <> 'old') NOT VALID",
+    )
+    code, out, _ = load("-s", "source:shop")
+    assert code == 1
+    assert (bench.state(refused).last_status, bench.state(good).last_status) == (None, "Succeeded")
+    assert ": refused\n" in out
+    assert "2 loads" in out
+    (reason,) = (line for line in out.splitlines() if "Fix: " in line)
+    assert reason.startswith(f"config_id {refused} (public.orders")
+    assert "somebody_s_own" in reason
 
 
 def test_a_selector_that_matches_nothing_is_a_usage_error(bench: Bench, load: Command) -> None:

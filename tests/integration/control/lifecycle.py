@@ -5,18 +5,26 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine, text
 
 from airflow_dataloader.control.claim import Claimed
+from airflow_dataloader.control.cron import next_slot
+from airflow_dataloader.control.infinity import LATEST
 from airflow_dataloader.control.lease import Started
+from airflow_dataloader.exceptions import ConfigurationError
 
 #: Columns of a row that both people and loads write.
 SHARED = ("incremental_value", "load_strategy", "load_full")
 
 LIVE = ("Queued", "In Progress")
 FINAL = ("Succeeded", "Failed", "Cancelled")
+
+#: When somebody edits a schedule. Slots are far away, so that none comes round while a test runs.
+CRONS = (None, "0 0 29 2 *", "30 12 1 1 *", "often")
+ZONES = ("UTC", "America/New_York", "Berlin")
 
 #: What a row may be like; the last two cannot be loaded.
 KINDS: dict[str, dict[str, Any]] = {
@@ -34,7 +42,8 @@ KINDS: dict[str, dict[str, Any]] = {
 
 _ROWS = text("""
 SELECT config_id, last_status, load_epoch, retry_count, incremental_value, load_strategy, load_full, priority,
-    is_active, coalesce(next_load_date_time <= clock_timestamp(), false) AS due
+    is_active, load_cron, load_timezone, next_load_date_time,
+    coalesce(next_load_date_time <= clock_timestamp(), false) AS due
 FROM control.table_control""")
 
 _SOURCES = text("""
@@ -58,11 +67,54 @@ class ModelRow:
     status: str | None = None
     epoch: int = 0
     retry_count: int = 0
+    active: bool = True
+    #: ``load_cron`` and ``load_timezone``.
+    schedule: tuple[str | None, str] = (None, "UTC")
+    #: The earliest and the latest time that ``next_load_date_time`` may be, until it has been seen.
+    slot: tuple[datetime, datetime] | None = None
     loads: list[ModelLoad] = field(default_factory=list)
     deleted: bool = False
 
     def __repr__(self) -> str:
         return f"row {self.config_id}"
+
+    def switch(self, *, active: bool) -> None:
+        """Be switched on or off; a row that is activated waits for its slot."""
+        if active and not self.active:
+            self.slot = None
+        self.active = active
+
+    def reschedule(self, load_cron: str | None, load_timezone: str) -> None:
+        """Get another cron or zone, and lose the slot that the old ones gave."""
+        if self.schedule != (load_cron, load_timezone):
+            self.schedule, self.slot = (load_cron, load_timezone), None
+
+    def arm(self, since: datetime, until: datetime) -> None:
+        """See a claim, which gives a slot to whatever waits for one; made due is what cannot have one."""
+        if self.active and not self.deleted and self.slot is None and self.schedule[0] is not None:
+            soonest, latest = self._next(since), self._next(until)
+            self.slot = (since, until) if soonest == LATEST else (soonest, latest)
+
+    def move_on(self, since: datetime, until: datetime) -> None:
+        """Be claimed: the next slot is one of the cron's, later than the claim; never, if it has none."""
+        no_cron = self.schedule[0] is None
+        self.slot = None if no_cron else (self._next(since), self._next(until))
+
+    def _next(self, after: datetime) -> datetime:
+        load_cron, load_timezone = self.schedule
+        assert load_cron is not None
+        try:
+            return next_slot(load_cron, load_timezone, after)
+        except ConfigurationError:
+            return LATEST
+
+    def see_slot(self, seen: datetime | None) -> None:
+        """Check ``next_load_date_time``; from now on it must stay as it is."""
+        if self.slot is None or seen is None:
+            assert seen is self.slot, f"{self}: slot {seen}"
+            return
+        assert self.slot[0] <= seen <= self.slot[1], f"{self}: slot {seen}"
+        self.slot = seen, seen
 
     def claimed(self, metadata_id: int, airflow_run: str) -> ModelLoad:
         """Be queued, with a load of its own."""

@@ -7,6 +7,7 @@ database is compared with a model, and what must hold in every state is checked.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import pytest
@@ -27,14 +28,16 @@ from airflow_dataloader.control.reap import ReapLimits, reap
 from airflow_dataloader.control.retry import Reset, mark_for_review, reset_for_retry
 from airflow_dataloader.core.run_api import Run, RunState
 from airflow_dataloader.exceptions import ConfigurationError
-from tests.factories import add_source
-from tests.integration.control.drive import ago, due_row, edit, repair, sql
+from tests.factories import add_row, add_source
+from tests.integration.control.drive import LONG_AGO, ago, edit, repair, sql
 from tests.integration.control.jobs import Jobs
 from tests.integration.control.lifecycle import (
+    CRONS,
     FINAL,
     KINDS,
     LIVE,
     SHARED,
+    ZONES,
     ModelLoad,
     ModelRow,
     Picture,
@@ -62,6 +65,20 @@ EVENTS = {
     "run_moves": 1,
     "reap": 2,
 }
+
+#: What people do.
+BY_PEOPLE = (
+    "add",
+    "edit",
+    "switch",
+    "make due",
+    "reschedule",
+    "pause",
+    "review",
+    "set free",
+    "delete",
+    "advance",
+)
 
 
 class Died(Exception):
@@ -116,17 +133,12 @@ class Lifecycle(RuleBasedStateMachine):
 
     def person(self, data: Draw) -> None:
         row = self._row(data, lambda row: row.status in LIVE)
-        actions = ["add", "edit", "switch", "make due", "pause", "review", "set free", "delete", "advance"]
-        match data.draw(st.sampled_from(actions)):
+        match data.draw(st.sampled_from(BY_PEOPLE)):
             case "add":
                 kind, source = data.draw(st.sampled_from(list(KINDS))), data.draw(st.sampled_from(SOURCES))
-                self._add_row(kind, source, data.draw(st.integers(0, 1)))
-            case "edit":
-                self._edit(row, data)
-            case "switch":
-                edit(self.engine, row.config_id, is_active=data.draw(st.integers(0, 3)) > 0)
-            case "make due":
-                edit(self.engine, row.config_id, next_load_date_time="2020-01-01")
+                self._add_row(kind, source, data.draw(st.integers(0, 1)), due=data.draw(st.booleans()))
+            case "edit" | "switch" | "make due" | "reschedule" as how:
+                self._configure(row, data, how)
             case "pause":
                 self._pause(data)
             case "review":
@@ -141,11 +153,42 @@ class Lifecycle(RuleBasedStateMachine):
             case "advance":
                 self._advance(row, data.draw(st.integers(0, 40)))
 
-    def _add_row(self, kind: str, source: str, priority: int) -> None:
+    def _add_row(self, kind: str, source: str, priority: int, *, due: bool = True) -> None:
         columns = {"load_strategy": "full", "priority": priority, "db_config_key": source} | KINDS[kind]
-        config_id = due_row(self.engine, **columns)
+        slot = {"next_load_date_time": LONG_AGO} if due else {}
+        config_id = add_row(self.engine, **columns, **slot)
         values = {name: columns.get(name) for name in (*SHARED, "priority")}
-        self.model[config_id] = ModelRow(config_id=config_id, source=source, values=values)
+        self.model[config_id] = ModelRow(
+            config_id=config_id,
+            source=source,
+            values=values,
+            schedule=(columns.get("load_cron"), "UTC"),
+            slot=(LONG_AGO, LONG_AGO) if due else None,
+        )
+
+    def _reschedule(self, row: ModelRow, data: Draw) -> None:
+        load_cron, load_timezone = row.schedule
+        if data.draw(st.booleans()):
+            load_cron = data.draw(st.sampled_from(CRONS))
+        else:
+            load_timezone = data.draw(st.sampled_from(ZONES))
+        if not row.deleted:
+            edit(self.engine, row.config_id, load_cron=load_cron, load_timezone=load_timezone)
+            row.reschedule(load_cron, load_timezone)
+
+    def _configure(self, row: ModelRow, data: Draw, how: str) -> None:
+        match how:
+            case "edit":
+                self._edit(row, data)
+            case "reschedule":
+                self._reschedule(row, data)
+            case "switch":
+                active = data.draw(st.integers(0, 3)) > 0
+                edit(self.engine, row.config_id, is_active=active)
+                row.switch(active=active)
+            case "make due":
+                edit(self.engine, row.config_id, next_load_date_time=LONG_AGO)
+                row.slot = LONG_AGO, LONG_AGO
 
     def _edit(self, row: ModelRow, data: Draw) -> None:
         values: dict[str, st.SearchStrategy[Any]] = {
@@ -184,11 +227,13 @@ class Lifecycle(RuleBasedStateMachine):
     def reset(self, data: Draw) -> None:
         row = self._row(data, lambda row: row.status == "Failed" and not row.deleted)
         most = data.draw(st.sampled_from([3, 3, 1]))
+        since = datetime.now(UTC)
         told = reset_for_retry(self.engine, row.config_id, "again", max_retries=most)
         if row.deleted or row.status != "Failed":
             assert told is Reset.UNCHANGED
         elif row.retry_count < most:
             assert told is Reset.RETRY
+            row.slot = since, datetime.now(UTC)
             row.status, row.retry_count = None, row.retry_count + 1
         else:
             assert told is Reset.REVIEW
@@ -225,12 +270,17 @@ class Lifecycle(RuleBasedStateMachine):
     def _claim(self, **asked: Any) -> list[Claimed]:
         self.run_number += 1
         run = f"run-{self.run_number}"
+        since = datetime.now(UTC)
         claimed = claim(self.engine, airflow_run=run, **asked)
+        until = datetime.now(UTC)
+        for waits in self.model.values():
+            waits.arm(since, until)
         for told in claimed:
             row = self.model[told.config_id]
             assert told.epoch == row.epoch + 1
             assert row.status not in LIVE
             assert {name: told.config[name] for name in row.values} == row.values
+            row.move_on(since, until)
             load = row.claimed(told.metadata_id, run)
             self.known[load.metadata_id] = load
             if told.load_status == "Failed":
@@ -244,9 +294,11 @@ class Lifecycle(RuleBasedStateMachine):
             return
         load = self._load(data, lambda load: load.alive)
         for _ in range(data.draw(st.integers(1, 4))):
-            match data.draw(st.sampled_from([*ACTIONS, "edit", "edit", "cancel", "reap"])):
+            match data.draw(st.sampled_from([*ACTIONS, "edit", "edit", "reschedule", "cancel", "reap"])):
                 case "edit":
                     self._edit(load.row, data)
+                case "reschedule":
+                    self._reschedule(load.row, data)
                 case "cancel":
                     self._cancel(load)
                 case "reap":
@@ -311,6 +363,8 @@ class Lifecycle(RuleBasedStateMachine):
             assert row.load_epoch == model.epoch
             assert row.retry_count == model.retry_count
             assert {name: getattr(row, name) for name in model.values} == model.values, "an edit was lost"
+            assert (row.is_active, row.load_cron, row.load_timezone) == (model.active, *model.schedule)
+            model.see_slot(row.next_load_date_time)
         for metadata_id, load in now.loads.items():
             assert load.load_status == self.known[metadata_id].status
         check_rows(now, self.before)

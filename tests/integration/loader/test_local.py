@@ -7,13 +7,14 @@ from sqlalchemy import Engine, text
 
 from airflow_dataloader.control import lease
 from airflow_dataloader.core.reaping import ReapLimits
-from airflow_dataloader.core.selector import parse
+from airflow_dataloader.core.selector import Selector, parse
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.exceptions import ConfigurationError, EngineFailed
 from airflow_dataloader.loader.local import Loaded, load_locally
 from airflow_dataloader.loader.worker import Worker
 from tests.bench import Bench
 from tests.factories import add_row, add_source
+from tests.integration.control.drive import due_row, sql
 
 
 def fill(bench: Bench, *tables: str) -> None:
@@ -55,6 +56,35 @@ def test_a_failed_table_never_stops_the_next(bench: Bench) -> None:
     assert sorted(load.status or "" for load in ended.values()) == ["Failed", "Failed", "Succeeded"]
     (unknown,) = (load for load in ended.values() if "sideways" in load.message)
     assert "load_strategy" in unknown.message
+
+
+#: Somebody's own, written without looking at the rows that are there.
+SOMEBODY_S_OWN = (
+    "ALTER TABLE control.table_control ADD CONSTRAINT somebody_s_own CHECK (owner <> 'old') NOT VALID"
+)
+
+
+@pytest.mark.parametrize("selector", [None, parse("source:shop")])
+def test_rows_that_the_database_refuses_to_queue_stop_no_other(
+    control: Engine, selector: Selector | None
+) -> None:
+    add_source(control)
+    first = due_row(control, priority=9, owner="old")
+    # The claim itself settles it.
+    other = due_row(control, load_strategy="sideways")
+    last = due_row(control, priority=-9, owner="old")
+    sql(control, SOMEBODY_S_OWN)
+    told: list[Loaded] = []
+    ended = load_locally(control, refuse_to_open, selector=selector, report=told.append)
+    assert ended == told
+    by_row = {load.config_id: load for load in ended}
+    assert set(by_row) == {first, other, last}
+    assert by_row[other].status == "Failed"
+    for refused in (by_row[first], by_row[last]):
+        assert (refused.status, refused.claimed, refused.refused) == (None, False, True)
+        assert f"config_id {refused.config_id} (public." in refused.label
+        assert refused.message.startswith(f"{refused.label} cannot be written")
+        assert "somebody_s_own" in refused.message
 
 
 def test_a_row_that_another_load_holds_is_named_and_left_alone(bench: Bench) -> None:

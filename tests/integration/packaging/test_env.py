@@ -1,4 +1,4 @@
-"""``make env`` in a copy of the checkout whose package index cannot be reached."""
+"""``make env`` in a copy of the checkout, where something that it needs is missing."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def copy(tmp_path: Path) -> Path:
     return folder
 
 
-def made(folder: Path) -> tuple[int, str, list[str]]:
+def made(folder: Path, python: str = sys.executable) -> tuple[int, str, list[str]]:
     """Run the script; return its exit code, what it printed, and what it said on stderr."""
     environ = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder.parent),
-        "PYTHON": sys.executable,
+        "PYTHON": python,
         "PIP_INDEX_URL": NOWHERE,
         "PIP_RETRIES": "0",
         "UV_DEFAULT_INDEX": NOWHERE,
@@ -74,3 +74,30 @@ def test_packages_that_cannot_be_fetched_are_said_so(copy: Path) -> None:
         "env: the packages could not be installed: make env needs the package index, "
         "or a mirror of it in UV_DEFAULT_INDEX."
     )
+
+
+#: A Python that is new enough, as a distribution ships it that has split venv and pip off.
+BARE = """#!/bin/sh
+case "$1" in
+    -m) echo "No module named $2" >&2; exit 1 ;;
+    *) exec {python} "$@" ;;
+esac
+"""
+
+
+def test_a_python_with_neither_venv_nor_pip_is_one_line(copy: Path) -> None:
+    bare = copy.parent / "bare"
+    bare.write_text(BARE.format(python=sys.executable))
+    bare.chmod(0o755)
+    code, _, error = made(copy, str(bare))
+    assert code == 1
+    assert error == [
+        f"env: {bare} has neither venv nor pip: install one of them (Debian: apt install python3-venv)."
+    ]
+    assert not (copy / ".venv").exists()
+
+
+@pytest.mark.parametrize("wrong", ["/bin/false", "/nowhere/python3"])
+def test_a_python_that_is_named_and_is_none_is_one_line(copy: Path, wrong: str) -> None:
+    code, out, error = made(copy, wrong)
+    assert (code, out, error) == (1, "", [f"env: PYTHON={wrong} is not a Python 3.11 or newer."])

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from airflow_dataloader.cli.demo_report import table_of
+from airflow_dataloader.cli.demo_report import table_of, verdict
+from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.workspace.demo.loads import Load
 from airflow_dataloader.workspace.demo.show import Line, Round
 from tests.source_configs import snapshot
@@ -63,6 +64,24 @@ def test_a_terminal_gets_a_link_to_the_run() -> None:
 @pytest.mark.parametrize("equal", [True, False])
 def test_a_round_is_equal_if_all_of_it_is(equal: bool) -> None:
     assert Round(title="t", lines=[Line(load=LOAD, equal=True), Line(load=LOAD, equal=equal)]).equal is equal
+
+
+GOOD = Round(title="t", lines=[Line(load=LOAD, equal=True)])
+BAD = Round(title="t", lines=[Line(load=LOAD, equal=True), Line(load=LOAD, equal=False)])
+
+
+def test_the_demo_has_succeeded_if_every_round_was_equal() -> None:
+    assert verdict([GOOD, GOOD]) == (ExitCode.DONE, "Every target equals its source")
+
+
+@pytest.mark.parametrize("rounds", [[GOOD, BAD], [BAD, GOOD], [BAD]])
+def test_the_demo_has_failed_if_one_round_was_not(rounds: list[Round]) -> None:
+    assert verdict(rounds) == (ExitCode.FAILED, "At least one target differs from its source")
+
+
+@pytest.mark.parametrize("rounds", [[], [GOOD, Round(title="t", lines=[])]])
+def test_a_demo_that_compared_nothing_has_failed(rounds: list[Round]) -> None:
+    assert verdict(rounds) == (ExitCode.FAILED, "Not everything was compared")
 
 
 def test_a_round_without_tables_proves_nothing() -> None:

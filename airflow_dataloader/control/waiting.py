@@ -1,0 +1,65 @@
+"""Why rows that are due wait: what a person wants to know when a claim has found nothing to take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import Engine, text
+
+from airflow_dataloader.control.transaction import LAST, transaction
+
+#: The condition of a claim, sql/migrations/versions/0003/30_claim.sql, without its limits.
+_WAITING = text("""
+WITH live AS (
+    SELECT db_config_key, count(*) AS loads FROM control.table_control
+    WHERE last_status IN ('Queued', 'In Progress') GROUP BY db_config_key
+),
+waiting AS (
+    SELECT t.db_config_key, CASE
+        WHEN (SELECT coalesce(sum(loads), 0) FROM live) >= :max_concurrent THEN 'full'
+        WHEN s.paused_until > clock_timestamp() THEN 'paused'
+        WHEN live.loads >= s.max_concurrent_loads THEN 'at_limit'
+        ELSE 'held' END AS reason
+    FROM control.table_control t
+    LEFT JOIN control.table_control_dbconfig s ON s.db_config_key = t.db_config_key
+    LEFT JOIN live ON live.db_config_key = t.db_config_key
+    WHERE t.is_active AND (t.last_status IS NULL OR t.last_status NOT IN ('Queued', 'In Progress'))
+        AND t.next_load_date_time <= clock_timestamp()
+)
+SELECT reason, count(*) AS rows,
+    coalesce(array_agg(DISTINCT db_config_key) FILTER (WHERE db_config_key IS NOT NULL), '{}') AS sources
+FROM waiting GROUP BY reason ORDER BY array_position(ARRAY['full', 'paused', 'at_limit', 'held'], reason)""")
+
+
+class Reason(StrEnum):
+    """What keeps a row that is due from being claimed. The first that holds counts."""
+
+    #: As many loads live as may live at the same time.
+    FULL = "full"
+    #: Its source is paused.
+    PAUSED = "paused"
+    #: As many loads of its source live as the source bears.
+    AT_LIMIT = "at_limit"
+    #: Another session holds the row, or another load its target; or it became due just now.
+    HELD = "held"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """Rows that are due and wait for one reason."""
+
+    reason: Reason
+    rows: int
+    #: Their sources, by name.
+    sources: tuple[str, ...]
+
+
+def waiting(engine: Engine, *, max_concurrent: int) -> list[Waiting]:
+    """Return the rows that are due and that nobody loads, by the reason why a claim leaves them.
+
+    Looks at all rows that are due, so it is for people to ask and not for a claim.
+    """
+    with transaction(engine, readonly=True) as connection:
+        found = connection.execute(_WAITING, {"max_concurrent": max_concurrent}, execution_options=LAST).all()
+    return [Waiting(reason=Reason(row.reason), rows=row.rows, sources=tuple(row.sources)) for row in found]
