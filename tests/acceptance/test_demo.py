@@ -24,7 +24,19 @@ from airflow_dataloader.workspace.demo.airflow_home import USER
 from airflow_dataloader.workspace.demo.marked import Mark
 from tests.waiting import eventually
 
-TABLES = {"customers", "products", "orders", "order_lines", "payments", "events", "revenue_by_country"}
+#: Rows that the first load reads, 1,015,000 of them in tables, and that the load of the changes does.
+READ = {
+    "customers": ("60,000", "60,000"),
+    "products": ("5,000", "4,990"),
+    "orders": ("150,000", "4,001"),
+    # Three lines each of 3,000 new orders, and of six within the lookback.
+    "order_lines": ("450,000", "9,018"),
+    # A day has 500; the last one, which is read again, has one.
+    "payments": ("150,000", "2,001"),
+    "events": ("200,000", "10,001"),
+    "revenue_by_country": ("6", "6"),
+}
+TABLES = set(READ)
 
 #: Seconds; the machine may be busy with other tests.
 PATIENCE = 1_000
@@ -127,6 +139,9 @@ def check_rounds(shown: str) -> None:
         (name, version) for name in TABLES for version in "01"
     )
     assert {equal for *_, equal, _ in rows} == {"yes"}
+    assert {(name, int(version)): read for name, _, read, *_, version, _, _ in rows} == {
+        (name, version): read for name, both in READ.items() for version, read in enumerate(both)
+    }
     second = {name: numbers for name, *numbers, version, _, _ in rows if version == "1"}
     assert second["orders"] == ["incremental", "4,001", "3,001", "1,000"]
     assert second["products"] == ["full", "4,990", "4,990", "0"]
