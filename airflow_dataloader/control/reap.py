@@ -94,7 +94,7 @@ class _Doomed:
         return Reason(self.failure.error)
 
     def ending(self) -> Ending:
-        unstarted = self.reason is Reason.NOT_STARTED
+        unstarted = self.reason in {Reason.NOT_STARTED, Reason.RUN_GONE}
         return Ending(
             metadata_id=self.seen.metadata_id,
             epoch=self.epoch,
@@ -292,7 +292,7 @@ def _runs_to_cancel(loads: Sequence[Seen], doomed: Sequence[_Doomed]) -> set[tup
     """Return the runs of ended loads that go on, but not one that still has another load to do."""
     ended = {load.seen.metadata_id for load in doomed}
     spared = {seen.run for seen in loads if seen.metadata_id not in ended}
-    over = {Reason.RUN_ENDED, Reason.RUN_CANCELLED}
+    over = {Reason.RUN_ENDED, Reason.RUN_CANCELLED, Reason.RUN_GONE}
     spared |= {load.seen.run for load in doomed if load.reason in over}
     return {load.seen.run for load in doomed if load.seen.run and load.seen.run not in spared}
 

@@ -57,6 +57,7 @@ class Reason(StrEnum):
     STUCK_IN_QUEUE = "StuckInQueue"
     RUN_ENDED = "RunEnded"
     RUN_CANCELLED = "RunCancelled"
+    RUN_GONE = "RunGone"
     LEASE_EXPIRED = "LeaseExpired"
     NO_PROGRESS = "NoProgress"
     TIMED_OUT = "TimedOut"
@@ -151,7 +152,7 @@ def decide(load: LiveLoad, run: Run | None, limits: ReapLimits) -> Decision:
         return _queued(load, run, limits)
     if run is not None and run.state is RunState.ENDED:
         return run_ended(load.status, run)
-    return _overdue(load, limits) or _LEAVE
+    return _overdue(load, limits, run) or _LEAVE
 
 
 def _unseen(load: LiveLoad, limits: ReapLimits) -> Decision:
@@ -166,14 +167,17 @@ def _unseen(load: LiveLoad, limits: ReapLimits) -> Decision:
 
 
 def _queued(load: LiveLoad, run: Run | None, limits: ReapLimits) -> Decision:
-    if run is None:
+    if run is None or run.state is RunState.GONE:
         # A lease further ahead than any that is given was written by hand, and is no reason to wait for ever.
         if load.lease_over <= 0 and load.since_claim <= max(limits.queue, limits.extension):
             return _LEAVE
+        nothing = f"Nothing started this load within {_minutes(load.since_claim)} of its claim"
         return Decision(
             action=Action.END,
-            reason=Reason.NOT_STARTED,
-            message=f"Nothing started this load within {_minutes(load.since_claim)} of its claim.",
+            reason=Reason.RUN_GONE if run else Reason.NOT_STARTED,
+            message=f"{nothing}, and its workspace answers that its run does not exist."
+            if run
+            else f"{nothing}.",
         )
     if run.state is RunState.ENDED:
         return run_ended(load.status, run)
@@ -199,14 +203,16 @@ def run_ended(status: RowStatus, run: Run) -> Decision:
     )
 
 
-def _overdue(load: LiveLoad, limits: ReapLimits) -> Decision | None:
+def _overdue(load: LiveLoad, limits: ReapLimits, run: Run | None = None) -> Decision | None:
     if load.status is not RowStatus.IN_PROGRESS:
         return None
     runtime = load.max_runtime_minutes * 60
     if load.lease_over > limits.grace:
+        silent = f"Its loader has not been heard of since its lease ended {_minutes(load.lease_over)} ago"
+        gone = run is not None and run.state is RunState.GONE
         reason, message = (
             Reason.LEASE_EXPIRED,
-            f"Its loader has not been heard of since its lease ended {_minutes(load.lease_over)} ago.",
+            f"{silent}, and its workspace answers that its run does not exist." if gone else f"{silent}.",
         )
     elif load.since_start > runtime:
         reason, message = (

@@ -15,7 +15,9 @@ class RunState(StrEnum):
     RUNNING = "running"
     #: Over, in whatever way; ``reason`` says how.
     ENDED = "ended"
-    #: No such run, or one that belongs to another workspace.
+    #: The workspace that has started it answers that there is no such run.
+    GONE = "gone"
+    #: It cannot be asked about: its workspace is another one, or gives no answer that says anything.
     UNKNOWN = "unknown"
 
 

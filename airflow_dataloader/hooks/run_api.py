@@ -12,12 +12,9 @@ from requests.exceptions import RequestException
 from tenacity import RetryError
 
 from airflow_dataloader.core.run_api import Run, RunApiUnavailable, RunState
-from airflow_dataloader.hooks.runs import read_run, same_host
+from airflow_dataloader.hooks.runs import is_gone, is_missing, read_run, same_host
 
 _Answer = TypeVar("_Answer")
-
-#: What the Jobs API answers where it knows no such run.
-_NO_SUCH_RUN = frozenset({400, 404})
 
 #: What the hook raises where there is no answer: Airflow's own for a connection that is missing and for
 #: retries used up, ValueError for a connection or an answer that cannot be read. Anything else is a bug.
@@ -36,12 +33,17 @@ class DatabricksRunApi:
         )
 
     def state(self, workspace_host: str | None, databricks_run: str) -> Run:
-        """Return the run's state; UNKNOWN for another workspace's run, and for one that is gone."""
+        """Return the run's state: GONE where the workspace that is on record with it knows no such run.
+
+        UNKNOWN for another workspace's run, and for one that is missing here and may be another's.
+        """
         if not self._is_ours(workspace_host, databricks_run):
             return Run(state=RunState.UNKNOWN)
-        return self._ask(lambda: read_run(self._hook.get_run(int(databricks_run)))) or Run(
-            state=RunState.UNKNOWN
-        )
+        found = self._ask(lambda: read_run(self._hook.get_run(int(databricks_run))))
+        if isinstance(found, Run):
+            return found
+        gone = workspace_host is not None and is_gone(found)
+        return Run(state=RunState.GONE if gone else RunState.UNKNOWN)
 
     def cancel(self, workspace_host: str | None, databricks_run: str) -> None:
         """Ask for the run's end, if it is one of this workspace's."""
@@ -51,13 +53,13 @@ class DatabricksRunApi:
     def _is_ours(self, workspace_host: str | None, databricks_run: str) -> bool:
         return databricks_run.isdecimal() and same_host(workspace_host, self._reach(lambda: self._hook.host))
 
-    def _ask(self, question: Callable[[], _Answer]) -> _Answer | None:
-        """Return the answer, or None where there is no such run."""
+    def _ask(self, question: Callable[[], _Answer]) -> _Answer | DatabricksApiError:
+        """Return the answer, or the error that may mean that there is no such run."""
         try:
             return self._reach(question)
         except DatabricksApiError as error:
-            if error.http_status_code in _NO_SUCH_RUN:
-                return None
+            if is_missing(error):
+                return error
             raise RunApiUnavailable(f"HTTP status {error.http_status_code}") from error
 
     @staticmethod

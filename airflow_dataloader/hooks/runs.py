@@ -6,7 +6,15 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
+from airflow.providers.databricks.exceptions import DatabricksApiError
+
 from airflow_dataloader.core.run_api import Run, RunState
+
+#: What the Jobs API answers where it knows no such run.
+_NO_SUCH_RUN = frozenset({400, 404})
+
+#: Its words for it. A gateway's page, or the refusal of a question, has others.
+_GONE = ("does not exist", "RESOURCE_DOES_NOT_EXIST")
 
 _PENDING = frozenset({"PENDING", "QUEUED", "BLOCKED", "WAITING_FOR_RETRY"})
 _ENDED = frozenset({"TERMINATED", "SKIPPED", "INTERNAL_ERROR"})
@@ -30,6 +38,16 @@ def read_run(answer: Mapping[str, Any]) -> Run:
         cancelled=result in _CANCELLED,
         termination_code=details.get("code"),
     )
+
+
+def is_missing(error: DatabricksApiError) -> bool:
+    """Say whether the answer may mean that there is no such run."""
+    return error.http_status_code in _NO_SUCH_RUN
+
+
+def is_gone(error: DatabricksApiError) -> bool:
+    """Say whether the answer says in so many words that there is no such run."""
+    return is_missing(error) and any(words in str(error) for words in _GONE)
 
 
 def same_host(one: str | None, other: str | None) -> bool:

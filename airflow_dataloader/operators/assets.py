@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from urllib.parse import quote
 
@@ -12,11 +13,19 @@ LOADED_TABLES = AssetAlias("dataloader_loaded_tables")
 
 _SCHEME = "x-dataloader"
 
+#: Characters that Airflow keeps of an asset's name and of its URI.
+_LONGEST = 1_500
+
+_DIGITS = 64
+
 
 def table_asset(target: Sequence[str]) -> Asset:
     """Return the asset of a target's three-level name: ``x-dataloader://catalog/schema/table``.
 
-    One place builds it: a consumer matches on name and URI, as Airflow has normalised them.
+    One place builds it: a consumer matches on name and URI, as Airflow has normalised them. What is longer
+    than Airflow allows is cut, and ends with ``~`` and the SHA-256 digest of the whole.
     """
     uri = f"{_SCHEME}://{'/'.join(quote(part, safe='') for part in target)}"
+    if len(uri) > _LONGEST:
+        uri = f"{uri[: _LONGEST - _DIGITS - 1]}~{hashlib.sha256(uri.encode()).hexdigest()}"
     return Asset(name=uri, uri=uri)

@@ -7,15 +7,16 @@ from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
+from airflow.providers.databricks.exceptions import DatabricksApiError
 from airflow.providers.databricks.hooks.databricks import DatabricksHook
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_dataloader.control.ending import SettledBy
 from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.control.watch import Watched, end_with_run, watch
-from airflow_dataloader.core.run_api import RunState
+from airflow_dataloader.core.run_api import Run, RunState
 from airflow_dataloader.hooks.run_api import DatabricksRunApi
-from airflow_dataloader.hooks.runs import read_run
+from airflow_dataloader.hooks.runs import is_missing, read_run
 from airflow_dataloader.triggers.backoff import backoff, worth_a_line
 from airflow_dataloader.triggers.control import ask
 from airflow_dataloader.triggers.hold import hold
@@ -70,6 +71,7 @@ class LoadTrigger(BaseTrigger):
         # Airflow sets an attribute task_id of its own.
         self.task_name = task_name
         self.map_index = map_index
+        self._run_is_missing = False
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class and what makes an equal trigger elsewhere: primitives only."""
@@ -139,12 +141,30 @@ class LoadTrigger(BaseTrigger):
         facts = await self._facts()
         if facts is not None or self.run_id is None:
             return facts
-        run = read_run(await hook.a_get_run(self.run_id))
+        run = await self._run(hook, self.run_id)
         if run.state is not RunState.ENDED:
             return None
         if await self._ask(partial(end_with_run, metadata_id=self.metadata_id, run=run)):
             self.log.info("Run %s is over and had not settled load %s.", self.run_id, self.metadata_id)
         return await self._facts()
+
+    async def _run(self, hook: DatabricksHook, run_id: int) -> Run:
+        """Return the run as it stands. One that does not exist proves no end: its loader may be at work."""
+        try:
+            run = read_run(await hook.a_get_run(run_id))
+        except DatabricksApiError as error:
+            if not is_missing(error):
+                raise
+            run = Run(state=RunState.GONE)
+        if run.state is RunState.GONE and not self._run_is_missing:
+            self.log.warning(
+                "Run %s does not exist, says its workspace. Load %s ends with its loader's word, or with the "
+                "next claim after its lease is out.",
+                run_id,
+                self.metadata_id,
+            )
+        self._run_is_missing = run.state is RunState.GONE
+        return run
 
     async def _facts(self) -> dict[str, Any] | None:
         watched: Watched | None = await self._ask(partial(watch, metadata_id=self.metadata_id))

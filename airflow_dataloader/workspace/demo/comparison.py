@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,17 +33,23 @@ class Comparison:
     source_url: str = field(repr=False)
     warehouse: Path
     digests: Digests
+    #: Waits a moment; raises if waiting has become pointless.
+    pause: Callable[[], None]
 
     def equal(self, loads: Sequence[Load]) -> list[bool]:
-        """Say of each load whether its target equals its source; a load that failed makes no equal target."""
+        """Say of each load whether its target equals its source; a load that failed makes no equal target.
+
+        A source that is away for a while is waited for.
+        """
         folders = {load.id: self._folder(load.config) for load in loads if load.succeeded}
         targets = self.digests(list(folders.values()))
-        with psycopg.connect(self.source_url, autocommit=True) as source:
-            return [
-                load.id in folders
-                and targets[folders[load.id]] == source_digest(source, _relation(load.config))
-                for load in loads
-            ]
+        deadline = Deadline("The comparison", _PATIENCE, self.pause, fix="see the server's log")
+        sources = deadline.insist(lambda: self._sources([load for load in loads if load.id in folders]))
+        return [load.id in folders and targets[folders[load.id]] == sources[load.id] for load in loads]
+
+    def _sources(self, loads: Sequence[Load]) -> dict[int, Digest]:
+        with closing(psycopg.connect(self.source_url, autocommit=True)) as source:
+            return {load.id: source_digest(source, _relation(load.config)) for load in loads}
 
     def _folder(self, config: LoadConfig) -> Path:
         target = config.target

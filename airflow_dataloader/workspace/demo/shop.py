@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from importlib import resources
 from typing import Any
 
@@ -25,11 +26,30 @@ def create_databases(server: EmbeddedPostgres) -> None:
         server.create_database(name)
 
 
+#: Which scripts have run in a database, for :func:`run_once`.
+_MARKS = "CREATE TABLE IF NOT EXISTS public.demo_script (name text PRIMARY KEY)"
+_MARK = "INSERT INTO public.demo_script VALUES (%s) ON CONFLICT DO NOTHING"
+
+
 def run_script(connection: psycopg.Connection[Any], name: str) -> None:
     """Run one of the demo's SQL files in one transaction."""
-    script = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
     with connection.transaction():
-        connection.execute(script.encode())
+        connection.execute(_script(name))
+
+
+def run_once(url: str, name: str) -> None:
+    """Run one of them in one transaction, unless it has run in this database before.
+
+    So it may be asked for again where nobody knows whether it was committed.
+    """
+    with closing(psycopg.connect(url, autocommit=True)) as connection, connection.transaction():
+        connection.execute(_MARKS)
+        if connection.execute(_MARK, (name,)).rowcount:
+            connection.execute(_script(name))
+
+
+def _script(name: str) -> bytes:
+    return resources.files(__package__).joinpath(name).read_bytes()
 
 
 def put_secrets(server: EmbeddedPostgres, secrets: SecretFile) -> None:

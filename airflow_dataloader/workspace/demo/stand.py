@@ -8,8 +8,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
-
 from airflow_dataloader.control import migrate
 from airflow_dataloader.workspace.demo import airflow_home, shop
 from airflow_dataloader.workspace.demo.airflow_client import AirflowClient
@@ -30,7 +28,7 @@ from airflow_dataloader.workspace.postgres import EmbeddedPostgres
 DAG = "dataloader_load"
 
 _PAUSE_SECONDS = 0.3
-#: Seconds that Airflow's start may take; half a minute on a machine that does nothing else.
+#: Seconds that a step of the demo's own may take; half a minute on a machine that does nothing else.
 _PATIENCE = 300.0
 
 #: What makes a demo quicker than an installation that has other things to do.
@@ -68,7 +66,10 @@ class Stand:
                 reporter=self.reporter,
             ).load,
             compare=Comparison(
-                source_url=self.server.url(shop.SHOP), warehouse=self.home.warehouse, digests=digests
+                source_url=self.server.url(shop.SHOP),
+                warehouse=self.home.warehouse,
+                digests=digests,
+                pause=self.pause,
             ).equal,
             change=self._change_shop,
             reporter=self.reporter,
@@ -81,19 +82,18 @@ class Stand:
 
     def fill(self) -> None:
         """Make the control database and the shop."""
-        migrate.upgrade(self.server.url(shop.CONTROL), report=lambda _: None)
-        for database, script in ((shop.CONTROL, "control.sql"), (shop.SHOP, "shop.sql")):
-            with psycopg.connect(self.server.url(database), autocommit=True) as connection:
-                shop.run_script(connection, script)
+        control = self.server.url(shop.CONTROL)
+        deadline = self._deadline("Creating the control database and the shop")
+        deadline.insist(lambda: migrate.upgrade(control, report=lambda _: None))
+        deadline.insist(lambda: shop.run_once(control, "control.sql"))
+        deadline.insist(lambda: shop.run_once(self.server.url(shop.SHOP), "shop.sql"))
 
     def start_airflow(self) -> None:
         """Start its components and wait until all are healthy and the DAG is there."""
         for name in ("api-server", "dag-processor", "triggerer"):
             self.supervisor.start(self.airflow.component(name))
         api = self.api
-        deadline = Deadline(
-            "Starting Airflow", _PATIENCE, self.pause, fix=f"see the logs in {self.home.logs}"
-        )
+        deadline = self._deadline("Starting Airflow")
         # A task that finds nobody who answers waits long before it is tried again.
         deadline.until(api.answers)
         self.supervisor.start(self.airflow.component("scheduler"))
@@ -101,8 +101,11 @@ class Stand:
         deadline.until(lambda: deadline.insist(lambda: api.has_dag(DAG)))
 
     def _change_shop(self) -> None:
-        with psycopg.connect(self.server.url(shop.SHOP), autocommit=True) as connection:
-            shop.run_script(connection, "changes.sql")
+        deadline = self._deadline("Changing the shop")
+        deadline.insist(lambda: shop.run_once(self.server.url(shop.SHOP), "changes.sql"))
+
+    def _deadline(self, what: str) -> Deadline:
+        return Deadline(what, _PATIENCE, self.pause, fix=f"see the logs in {self.home.logs}")
 
 
 @contextmanager

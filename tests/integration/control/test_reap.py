@@ -214,6 +214,43 @@ def test_what_cannot_be_asked_about_is_left_until_it_expires(
     assert status(control, started.metadata_id) == ("Cancelled", "Failed")
 
 
+def test_a_queued_load_whose_run_does_not_exist_ends_with_its_lease(control: Engine, config_id: int) -> None:
+    metadata_id = queue(control, config_id, "7")
+    api = Jobs(**{"7": RunState.GONE})
+    assert gone(control, api) == []
+    ago(control, metadata_id, lease_until=1, load_queued_time=601)
+    (reaped,) = gone(control, api)
+    assert reaped.message.endswith("its workspace answers that its run does not exist.")
+    assert status(control, metadata_id) == ("Failed", "Failed")
+    assert load(control, metadata_id)["failure"]["error"] == "RunGone"
+    assert api.cancelled == []
+
+
+def test_a_queued_load_that_gets_more_time_meanwhile_is_not_ended(control: Engine, config_id: int) -> None:
+    metadata_id = queue(control, config_id, "7")
+    ago(control, metadata_id, lease_until=1)
+
+    class Late(Jobs):
+        def state(self, workspace_host: str | None, databricks_run: str) -> Run:
+            ago(control, metadata_id, lease_until=-600)
+            return super().state(workspace_host, databricks_run)
+
+    assert gone(control, Late(**{"7": RunState.GONE})) == []
+    assert status(control, metadata_id) == ("Queued", "Queued")
+
+
+def test_a_silent_loader_whose_run_does_not_exist_is_fenced(control: Engine, config_id: int) -> None:
+    started = begin(control, config_id, "7", lease_until=299)
+    api = Jobs(**{"7": RunState.GONE})
+    assert gone(control, api) == []
+    ago(control, started.metadata_id, lease_until=301)
+    (reaped,) = gone(control, api)
+    assert reaped.message.endswith("its workspace answers that its run does not exist.")
+    assert status(control, started.metadata_id) == ("Failed", "Failed")
+    record = load(control, started.metadata_id)
+    assert (record["writer_epoch"], record["epoch"]) == (started.epoch, started.epoch + 1)
+
+
 @pytest.mark.parametrize(("silence", "asked"), [(0.2, 1), (0.0, 3)])
 def test_an_api_that_keeps_silent_is_not_asked_for_every_run(
     control: Engine, config_id: int, silence: float, asked: int

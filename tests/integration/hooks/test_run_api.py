@@ -43,6 +43,26 @@ def test_a_run_is_known_and_can_be_cancelled(workspace: Workspace, run_id: str) 
     assert (run.cancelled, run.reason) == (True, "CANCELED: Run cancelled.")
 
 
+def test_a_run_that_its_own_workspace_does_not_know_is_gone(workspace: Workspace, tmp_path: Path) -> None:
+    script = tmp_path / "task.py"
+    script.write_text(SCRIPT)
+    workspace.order("lost_run")
+    lost = str(workspace.submit(script, "sleep", "0"))
+    api = DatabricksRunApi("databricks_default")
+    assert api.state(workspace.url, lost) == Run(state=RunState.GONE)
+    api.cancel(workspace.url, lost)
+    # Whose it is, nobody knows.
+    assert api.state(None, lost) == UNKNOWN
+
+
+@pytest.mark.parametrize("status", [400, 404])
+def test_another_refusal_does_not_say_that_a_run_is_gone(
+    workspace: Workspace, run_id: str, status: int
+) -> None:
+    workspace.order("status", path="runs/get", status=status)
+    assert DatabricksRunApi("databricks_default").state(workspace.url, run_id) == UNKNOWN
+
+
 def test_what_is_not_ours_or_not_there_is_unknown(workspace: Workspace, run_id: str) -> None:
     api = DatabricksRunApi("databricks_default")
     assert api.state("adb-1.azuredatabricks.net", run_id) == UNKNOWN

@@ -11,15 +11,18 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from sqlalchemy import Engine
+from structlog.testing import capture_logs
 
 from airflow_dataloader.control import lease
 from airflow_dataloader.control.claim import Claimed
 from airflow_dataloader.control.intervene import cancel
+from airflow_dataloader.control.reap import ReapLimits, reap
 from airflow_dataloader.control.tracking import update_run_tracking
+from airflow_dataloader.hooks.run_api import DatabricksRunApi
 from airflow_dataloader.triggers.load import LoadTrigger
 from tests.airflow_stand import Workspace
 from tests.factories import add_row, add_source
-from tests.integration.control.drive import claim_now, load, row
+from tests.integration.control.drive import ago, claim_now, load, row
 from tests.waiting import until
 
 
@@ -102,6 +105,47 @@ def test_a_run_that_never_ran_ends_its_load(
     facts = event(trigger(claimed, workspace.submit(script, "sleep", "0")))
     assert facts["load_status"] == "Failed"
     assert "A fault was ordered" in facts["message"]
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_a_load_whose_run_was_lost_waits_for_its_loader_or_for_reap(
+    control: Engine,
+    claimed: Claimed,
+    workspace: Workspace,
+    script: Path,
+    *,
+    running: bool,
+) -> None:
+    workspace.order("lost_run")
+    run_id = workspace.submit(script, "sleep", "0")
+    host = {"databricks_run": str(run_id), "workspace_host": workspace.url}
+    update_run_tracking(control, claimed.metadata_id, claimed.epoch, **host)
+    if running:
+        lease.start(control, claimed.metadata_id, claimed.epoch, nonce="n")
+
+    def reaped() -> int:
+        limits = ReapLimits(startup=0, wait=0)
+        return len(reap(control, run_api=DatabricksRunApi("databricks_default"), limits=limits).ended)
+
+    async def wait(said: list[Any]) -> dict[str, Any]:
+        waiting = asyncio.ensure_future(anext(trigger(claimed, run_id).run()))
+        while not missing(said):
+            await asyncio.sleep(0.1)
+        assert await asyncio.to_thread(reaped) == 0
+        ago(control, claimed.metadata_id, lease_until=301)
+        assert not waiting.done()
+        assert await asyncio.to_thread(reaped) == 1
+        return dict((await waiting).payload)
+
+    with capture_logs() as said:
+        facts = asyncio.run(wait(said))
+    assert facts["load_status"] == load(control, claimed.metadata_id)["load_status"] == "Failed"
+    assert facts["message"].endswith("its workspace answers that its run does not exist.")
+    assert len(missing(said)) == 1
+
+
+def missing(said: list[Any]) -> list[Any]:
+    return [entry for entry in said if "does not exist" in entry["event"]]
 
 
 def test_a_row_that_somebody_else_settles_is_enough(

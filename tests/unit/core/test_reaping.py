@@ -56,7 +56,7 @@ def run(state: RunState, reason: str = "") -> Run:
     return Run(state=state, reason=reason)
 
 
-RUNNING, UNKNOWN = run(RunState.RUNNING), run(RunState.UNKNOWN)
+RUNNING, UNKNOWN, GONE = run(RunState.RUNNING), run(RunState.UNKNOWN), run(RunState.GONE)
 
 
 @pytest.mark.parametrize("state", [RunState.PENDING, RunState.RUNNING])
@@ -134,6 +134,29 @@ def test_what_nobody_can_ask_about_is_left_until_it_expires(load: LiveLoad) -> N
     decision = decide(old, UNKNOWN, LIMITS)
     assert decision.reason is Reason.EXPIRED
     assert decision.action is (Action.END if load.status is RowStatus.QUEUED else Action.FENCE)
+
+
+def test_a_queued_load_whose_run_does_not_exist_ends_with_its_lease() -> None:
+    assert decide(queued(has_run=True, lease_over=-1.0), GONE, LIMITS).action is Action.LEAVE
+    decision = decide(queued(has_run=True, lease_over=1.0, since_claim=601.0), GONE, LIMITS)
+    assert (decision.action, decision.reason) == (Action.END, Reason.RUN_GONE)
+    assert decision.message == (
+        "Nothing started this load within 10 minutes of its claim, "
+        "and its workspace answers that its run does not exist."
+    )
+
+
+def test_a_loader_whose_run_does_not_exist_is_believed_while_it_is_heard_of() -> None:
+    assert decide(running(lease_over=-1.0), GONE, LIMITS).action is Action.LEAVE
+    assert decide(running(lease_over=300.0), GONE, LIMITS).action is Action.LEAVE
+    decision = decide(running(lease_over=301.0), GONE, LIMITS)
+    assert (decision.action, decision.reason) == (Action.FENCE, Reason.LEASE_EXPIRED)
+    assert decision.message == (
+        "Its loader has not been heard of since its lease ended 5 minutes ago, "
+        "and its workspace answers that its run does not exist."
+    )
+    assert decide(running(since_progress=660.0), GONE, LIMITS).reason is Reason.NO_PROGRESS
+    assert decide(running(since_start=999 * MINUTE), GONE, LIMITS).reason is Reason.TIMED_OUT
 
 
 def test_what_somebody_else_is_ending_is_left_until_that_expires() -> None:

@@ -77,5 +77,6 @@ def small_demo(bench: Bench, postgres: object) -> Iterator[SmallDemo]:
             source_url=bench.server.url(bench.source.info.dbname),
             warehouse=bench.home / "warehouse",
             digests=lambda folders: {folder: row_digest.target_digest(spark, folder) for folder in folders},
+            pause=lambda: None,
         )
         yield SmallDemo(bench, Told(), comparison)
