@@ -82,6 +82,7 @@ SELECT s.id, s.config_id, s.epoch, s.config_snapshot, s.load_start_time,
     (SELECT coalesce(h.writer_epoch, h.epoch) FROM control.historical_metadata h
         WHERE control.target_key(h) = s.target_key
             AND h.config_id = s.config_id AND h.id < s.id AND h.target_version IS NOT NULL
+            AND h.receipt ->> 'committed_by' IS NULL
         ORDER BY h.id DESC LIMIT 1) AS published_epoch
 FROM started s JOIN moved ON moved.config_id = s.config_id""")
 

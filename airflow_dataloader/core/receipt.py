@@ -41,6 +41,9 @@ class Receipt:
     snapshot: str | None = None
     partitions: int | None = None
     target_version: int | None = None
+    #: Load that made that version, where it was not this one, which found everything done. Its counts are on
+    #: record with it, and are not repeated here.
+    committed_by: int | None = None
     #: Table version of the target fence, where this load made one.
     fence_version: int | None = None
     #: The target's columns, name to type, as the load leaves them.

@@ -135,9 +135,11 @@ def _resumed(job: Job, plan: Backfill) -> Progress | None:
         return None
     progress = Progress(plan=plan, table=_table(job, plan), left=plan.chunks)
     job.target = job.engine.inspect(job.config.target, job.app_id, back_to=plan.epoch)
-    ended = any(entry.commit.facts.final for entry in commits_of(job.target, plan))
+    ended = next((entry for entry in commits_of(job.target, plan) if entry.commit.facts.final), None)
     if ended and job.target is not None and job.target.continuous and _is_newest(job.target, plan):
-        job.journal.remark("The backfill's last commit was there already.")
+        by = ended.commit.metadata_id
+        job.journal.note(target_version=ended.table_version, committed_by=by)
+        job.journal.remark(f"The backfill's last commit was there already, as load {by} had made it.")
         return replace(progress, left=(), begun=True, finished=True)
     table = job.target
     if progress.staged:

@@ -29,6 +29,8 @@ def load_chunks(job: Job, progress: Progress) -> None:
     """Load what is left of the plan, chunk by chunk, each in a commit of its own."""
     cursor = job.dialect.cursor(job.described, job.columns, job.config)
     begun = progress.begun
+    # Counted also where nothing is left to do.
+    job.journal.note(rows_read=0, rows_inserted=0, rows_updated=0)
     for chunk in chunks_to_load(job, progress, cursor):
         with job.journal.one_part():
             begun = _load(job, progress, chunk, cursor, begun=begun) or begun

@@ -61,7 +61,11 @@ class Journal:
         finally:
             now = self.receipt
             self.receipt = replace(
-                before, notes=now.notes, seconds=now.seconds, target_version=now.target_version
+                before,
+                notes=now.notes,
+                seconds=now.seconds,
+                target_version=now.target_version,
+                committed_by=now.committed_by,
             )
 
     @contextmanager

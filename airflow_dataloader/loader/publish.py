@@ -38,6 +38,7 @@ def publish(
             rows_deleted=written.rows_deleted,
             rows_present=written.rows_present,
             target_version=written.version,
+            committed_by=None,
         )
         # Told without asking whether the row is still ours: what is committed is committed.
         job.observer.reached(job.config, Moment.PUBLISHED)

@@ -205,8 +205,12 @@ def healthy(bench: Bench, config_id: int, *, equal: bool = True) -> None:
     for load in loads:
         if load.load_status == "Succeeded":
             assert load.receipt, "a load succeeded without a receipt"
+            assert None not in (load.rows_read, load.rows_inserted), "a load succeeded without its counts"
+            # A window without rows, and a source that has not changed, are published by no commit.
+            assert load.target_version is not None or load.rows_read == 0, "it succeeded without a version"
         if load.target_version is not None:
-            assert by_version[load.target_version].metadata_id == load.id
+            maker = (load.receipt or {}).get("committed_by", load.id)
+            assert by_version[load.target_version].metadata_id == maker
     recorded = {load.id for load in loads if load.target_version is not None}
     landed = {commit.metadata_id for commit in by_version.values() if commit and commit.publishes}
     assert landed <= recorded, "the target holds a commit that no load has on record"

@@ -282,6 +282,8 @@ def test_the_epoch_of_the_last_load_that_published_is_told(control: Engine, conf
     succeed(control, config_id, rows_read=0)
     fail(control, config_id, Receipt(fence_version=2))
     assert told() == 2, "neither published"
+    succeed(control, config_id, target_version=1, committed_by=1)
+    assert told() == 2, "it found the version of the other"
     fail(control, config_id, Receipt(target_version=3))
     last = told()
     assert last is not None

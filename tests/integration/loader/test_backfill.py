@@ -1,4 +1,4 @@
-"""A backfill that goes on at a source which is older than its plan."""
+"""What a backfill puts on record where it goes on: at an older source, or with nothing left to read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from airflow_dataloader.loader.observer import LogObserver, Moment
 from tests.bench import Bench
-from tests.integration.loader.strategies.test_chunked_backfill import CHUNKED, Breaking, make
+from tests.integration.loader.strategies.backfills import CHUNKED, Breaking, make
 
 
 @pytest.mark.parametrize("loads", [1, pytest.param(2, marks=pytest.mark.faults)])
@@ -43,3 +43,40 @@ def test_a_backfill_begins_anew_where_no_row_has_a_cursor_any_more(bench: Bench)
     bench.observer = LogObserver()
     assert "No row has a cursor any more; the backfill begins anew." in bench.succeed(row).message
     assert bench.target_rows() == bench.source_rows()
+
+
+@pytest.mark.parametrize("mode", ["direct", pytest.param("staged", marks=pytest.mark.faults)])
+def test_whoever_finds_the_end_there_says_which_version_it_is_and_whose(bench: Bench, mode: str) -> None:
+    make(bench)
+    row = bench.row(**CHUNKED)
+    if mode == "staged":
+        bench.succeed(row)
+        bench.set(row, load_strategy="chunked_backfill")
+    bench.observer = Breaking(Moment.PUBLISHED, 1 if mode == "staged" else 5)
+    bench.fail(row)
+    bench.observer = LogObserver()
+    bench.succeed(row)
+    broken, finisher = bench.history(row)[-2:]
+    assert broken.target_version is not None
+    assert (finisher.target_version, finisher.receipt["committed_by"]) == (broken.target_version, broken.id)
+    counts = (finisher.rows_read, finisher.rows_inserted, finisher.rows_updated, finisher.rows_processed)
+    assert counts == (0, 0, 0, 0), "the rows are on record with the load that published them"
+    # The version is none that this load's own epoch has published: it is no sign of an older target.
+    bench.source.execute("INSERT INTO items VALUES (999, 'new', '2025-04-05')")
+    after = bench.succeed(row).receipt
+    assert (after.low, after.rows_inserted, after.committed_by) == ("2025-04-04 00:05:00+00", 1, None)
+
+
+def test_a_staging_table_that_has_all_chunks_replaces_the_target_by_a_load_that_reads_none(
+    bench: Bench,
+) -> None:
+    make(bench)
+    row = bench.row(**CHUNKED | {"load_strategy": "full"})
+    bench.succeed(row)
+    bench.set(row, load_strategy="chunked_backfill")
+    bench.observer = Breaking(Moment.CHUNKED, 5)
+    bench.fail(row)
+    bench.observer = LogObserver()
+    receipt = bench.succeed(row).receipt
+    assert (receipt.rows_read, receipt.rows_inserted, receipt.committed_by) == (0, 20, None)
+    assert receipt.target_version is not None

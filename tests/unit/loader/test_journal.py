@@ -52,12 +52,13 @@ def test_a_part_that_breaks_off_counts_as_far_as_it_came() -> None:
 
 def test_what_is_done_aside_leaves_its_remarks_and_its_commit() -> None:
     journal = Journal()
-    journal.note(rows_read=3, target_version=1)
+    journal.note(rows_read=3, target_version=1, committed_by=7)
     with journal.aside(), journal.during(Phase.STAGE):
-        journal.note(rows_read=9, rows_deleted=2, target_version=2)
+        journal.note(rows_read=9, rows_deleted=2, target_version=2, committed_by=None)
         journal.remark("Two rows are gone.")
     receipt = journal.receipt
-    assert (receipt.rows_read, receipt.rows_deleted, receipt.target_version) == (3, None, 2)
+    assert (receipt.rows_read, receipt.rows_deleted) == (3, None)
+    assert (receipt.target_version, receipt.committed_by) == (2, None)
     assert receipt.notes == ("Two rows are gone.",)
     assert set(receipt.seconds) == {Phase.STAGE}
 
