@@ -110,6 +110,13 @@ def _count(default: int, about: str, minimum: int = 1) -> Any:
     return _setting(str(default), about, lambda text: _number(text, minimum), "integer")
 
 
+def without_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment for a process whose settings are not its user's: none of them but ``home``."""
+    dropped = {prefix + item.name.upper() for prefix in PREFIXES for item in fields(Settings)}
+    dropped = (dropped | {CLUSTER_ID}) - {prefix + "HOME" for prefix in PREFIXES}
+    return {name: value for name, value in environ.items() if name not in dropped}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Option:
     """A setting as a configuration reference describes it."""

@@ -47,7 +47,12 @@ def dag(name: str = "dataloader_load") -> DAG:
 def dag_of_its_own(name: str, folder: Path) -> DAG:
     """Return the load DAG of a file in ``folder`` that gives it another name, known to Airflow's database."""
     call = f"build_dags(globals(), dag_id={name!r})  # airflow dag"
-    (folder / "own.py").write_text(f"from airflow_dataloader import build_dags\n\n{call}\n")
+    return dag_of_a_file(name, folder, f"from airflow_dataloader import build_dags\n\n{call}\n")
+
+
+def dag_of_a_file(name: str, folder: Path, program: str) -> DAG:
+    """Return the DAG of that name that ``program`` makes in ``folder``, known to Airflow's database."""
+    (folder / "own.py").write_text(program)
     bag = _bag(folder)
     assert bag.import_errors == {}
     sync_bag_to_db(bag, BUNDLE, None)

@@ -73,15 +73,24 @@ class Workspace:
 
     def run(self, run_id: int) -> dict[str, Any]:
         """Return what the Jobs API says of a run."""
-        headers = {"Authorization": f"Bearer {self.token}"}
-        answer = httpx.get(f"{self.url}/api/2.2/jobs/runs/get", headers=headers, params={"run_id": run_id})
-        return dict(answer.json())
+        return self._ask("get", run_id=run_id)
 
     def runs(self) -> list[dict[str, Any]]:
         """Return all runs that were ever submitted, newest first."""
+        found: list[dict[str, Any]] = []
+        page: dict[str, Any] = {"next_page_token": ""}
+        while (token := page.get("next_page_token")) is not None:
+            page = self._ask("list", limit=25, **({"page_token": token} if token else {}))
+            found += page.get("runs", [])
+        return found
+
+    def _ask(self, what: str, **question: Any) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self.token}"}
-        answer = httpx.get(f"{self.url}/api/2.2/jobs/runs/list", headers=headers, params={"limit": 25})
-        return list(answer.json().get("runs", []))
+        answer = httpx.get(
+            f"{self.url}/api/2.2/jobs/runs/{what}", headers=headers, params=question, timeout=60
+        )
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -132,6 +133,11 @@ class Stand:
             check(self, table)
 
 
+def run_name(load: Any) -> str:
+    """Return the name that a load's run has in the workspace."""
+    return f"dataloader load {load.id}"
+
+
 def check(stand: Stand, table: Table) -> None:
     """Insist that nothing is left behind and nothing was written twice."""
     bench = stand.bench
@@ -147,11 +153,9 @@ def check(stand: Stand, table: Table) -> None:
     assert len(writers) == len(set(writers)), "a load has written twice"
     succeeded = {load.id for load in loads if load.load_status == "Succeeded"}
     assert succeeded <= set(writers)
-    runs = [
-        run
-        for run in stand.workspace.runs()
-        if run["run_name"] in {f"dataloader load {load.id}" for load in loads}
-    ]
-    assert len(runs) == len({run["run_name"] for run in runs}), "a load was submitted twice"
+    names = Counter(run["run_name"] for run in stand.workspace.runs())
+    assert all(names[run_name(load)] <= 1 for load in loads), "a load was submitted twice"
+    on_record = [load for load in loads if load.databricks_run is not None]
+    assert all(names[run_name(load)] == 1 for load in on_record), "a run on record is none of the workspace's"
     if loads[-1].load_status == "Succeeded":
         assert bench.target_rows(table.name) == bench.source_rows(f"SELECT * FROM {table.name}")

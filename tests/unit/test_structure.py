@@ -55,8 +55,6 @@ TESTED_BY = {
     "workspace/demo/loads.py": "integration/workspace/demo/test_loading.py",
     "workspace/demo/postgres_part.py": "acceptance/test_demo.py",
     "workspace/demo/shop.py": "acceptance/test_demo.py",
-    "workspace/demo/stand.py": "acceptance/test_demo.py",
-    "workspace/demo/workspace_part.py": "acceptance/test_demo.py",
     "workspace/app_state.py": "integration/workspace/test_application.py",
     "workspace/routes/faults.py": "integration/workspace/test_fault_injection.py",
     "workspace/routes/jobs.py": "integration/workspace/test_application.py",

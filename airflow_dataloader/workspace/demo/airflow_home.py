@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from airflow_dataloader.exceptions import TransientError
+from airflow_dataloader.settings import without_settings
 from airflow_dataloader.workspace.demo.part import PartSpec, ProcessPart
 from airflow_dataloader.workspace.own_machine import around_proxies
 from airflow_dataloader.workspace.private_file import write_private
@@ -78,7 +79,8 @@ class AirflowHome:
 
     def variables(self) -> dict[str, str]:
         """Return the environment of each of its processes."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
+        own = without_settings(os.environ)
+        kept = {name: value for name, value in own.items() if not name.startswith("AIRFLOW_")}
         return {**kept, **around_proxies(kept), **self._settings(), **self.environment}
 
     @property

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from airflow_dataloader.settings import without_settings
 from airflow_dataloader.workspace.demo.part import PartSpec, ProcessPart
 from airflow_dataloader.workspace.demo.workspace_client import WorkspaceClient
 from airflow_dataloader.workspace.home import WorkspaceHome
@@ -63,7 +64,7 @@ class LocalWorkspace:
 
     def _variables(self, base: Mapping[str, str]) -> dict[str, str]:
         return {
-            **base,
+            **without_settings(base),
             **around_proxies(base),
             "AIRFLOW__DATALOADER__HOME": str(self.folder),
             "DATALOADER_HOME": str(self.folder),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from airflow_dataloader.exceptions import TransientError
+from airflow_dataloader.settings import Settings
 from airflow_dataloader.workspace.demo.airflow_home import COMPONENTS, USER, AirflowHome, finish
 from airflow_dataloader.workspace.demo.marked import Mark
 from airflow_dataloader.workspace.demo.part import PartSpec, ProcessPart
@@ -49,6 +50,16 @@ def test_a_user_s_own_airflow_has_no_say(airflow: AirflowHome, monkeypatch: pyte
     assert "AIRFLOW__CORE__EXECUTOR" not in variables
     assert "AIRFLOW_CONN_DATALOADER_CONTROL" not in variables
     assert variables["AIRFLOW__CORE__PARALLELISM"] == "2"
+
+
+def test_a_user_s_own_settings_have_no_say(airflow: AirflowHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    for option in Settings.options():
+        monkeypatch.setenv(f"DATALOADER_{option.name.upper()}", "7")
+    monkeypatch.setenv("DATABRICKS_CLUSTER_ID", "7")
+    monkeypatch.setenv("DATALOADER_IVY_SETTINGS", "ivy.xml")
+    variables = airflow.variables()
+    mine = {name for name in variables if name.startswith(("DATALOADER_", "DATABRICKS_"))}
+    assert mine == {"DATALOADER_HOME", "DATALOADER_IVY_SETTINGS"}
 
 
 @pytest.mark.parametrize("name", COMPONENTS)
