@@ -33,10 +33,6 @@ SOURCES = 50
 CLAIMS = 200
 WARM_UP = 20
 
-#: A quarter of the memory of a small server, as PostgreSQL's documentation advises; a million rows and their
-#: indexes do not find room in the 128 MB that a server has unless somebody sets it.
-MEMORY = {"shared_buffers": "1GB"}
-
 _SOURCES = """
 INSERT INTO control.table_control_dbconfig (db_config_key, db_config_value, db_type, max_concurrent_loads)
 SELECT 'source_' || n, '{"host": "h", "port": "p", "database": "d", "user": "u", "password": "w"}',
@@ -164,7 +160,7 @@ def database() -> Iterator[Engine]:
     folder = Path(tempfile.mkdtemp(prefix="dataloader-bench-"))
     folder.chmod(0o755)
     try:
-        with EmbeddedPostgres(folder / "postgres", fsync=False, settings=MEMORY) as server:
+        with EmbeddedPostgres(folder / "postgres", fsync=False) as server:
             server.create_database("control")
             migrate.upgrade(server.url("control"), report=lambda _: None)
             engine = create_engine(server.url("control"))
