@@ -54,6 +54,8 @@ _DRIVER = re.compile(
     r"(.*?)(?=\n\s*at |\nDriver stacktrace|\n+Caused by|\n+JVM stacktrace|\Z)",
     re.DOTALL,
 )
+#: What a driver's exception says of its own cause: a JVM's words for a socket that stayed silent.
+_SILENT = "Read timed out"
 _EXTERNAL = re.compile(
     r"JDBC_EXTERNAL_ENGINE\w*(?:\.\w+)?\][^\n]*?(?:error|Error)[^\n]*?:\s*(.*?)(?=\n\s*at |\nJVM|\Z)",
     re.DOTALL,
@@ -149,7 +151,10 @@ def _driver_text(seen: Report) -> str | None:
     # The last one is the innermost cause. Spark names some of its own exceptions as drivers do.
     for match in reversed(list(_DRIVER.finditer(seen.text))):
         if not match[1].startswith("org.apache.spark."):
-            return f"{match[1].rpartition('.')[2]}: {match[2].strip()}"
+            silent = _SILENT in seen.text[match.end() :] and _SILENT not in match[2]
+            # Drivers say the same of every broken connection, and only their cause tells them apart.
+            cause = f"\nCaused by: {_SILENT}" if silent else ""
+            return f"{match[1].rpartition('.')[2]}: {match[2].strip()}{cause}"
     external = _EXTERNAL.search(seen.text)
     return external[1].strip() if external else None
 

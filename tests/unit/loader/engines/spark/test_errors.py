@@ -71,6 +71,13 @@ def test_a_driver_is_quoted_without_its_stack(text: str, kind: type[DataloaderEr
     assert "stacktrace" not in error.message
 
 
+def test_of_what_broke_a_driver_s_connection_it_is_kept_that_it_was_silent() -> None:
+    said = "(org.postgresql.util.PSQLException) An I/O error occurred while sending to the backend."
+    text = f"{said}\n\tat x\nCaused by: java.net.SocketTimeoutException: Read timed out\n\tat y"
+    assert errors.translate(Raised(text), "reading").message.endswith("\nCaused by: Read timed out")
+    assert errors.translate(Raised(said), "reading").message.endswith("backend.")
+
+
 def test_spark_s_own_words_for_a_driver_s_error_keep_its_sqlstate() -> None:
     error = errors.translate(Raised(SCHEMA_CONNECT, "JDBC_EXTERNAL_ENGINE_SYNTAX_ERROR", "42000"), "reading")
     assert type(error) is SourceRefused
