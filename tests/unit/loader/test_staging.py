@@ -11,6 +11,7 @@ from airflow_dataloader.core.plan import ReadPlan
 from airflow_dataloader.exceptions import EngineFailed
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage
 from airflow_dataloader.loader.job import Job
+from airflow_dataloader.loader.sessions.protocol import Snapshot, SnapshotKind
 from airflow_dataloader.loader.staging import LONGEST, note_duplicates, remark_on_keys, stage_rows
 from tests.unit.loader.jobs import Answers, job
 
@@ -87,11 +88,28 @@ def test_rows_that_got_lost_on_the_way_fail_the_load() -> None:
     assert not shelf.stages
 
 
-def test_a_view_may_select_other_rows_the_second_time() -> None:
-    load = job(engine=Shelf(5), session=Answers([(False,)]))
-    load.journal.note(source_rows=6, snapshot="exported")
+@pytest.mark.parametrize("values", [{}, {"query": "SELECT * FROM items"}], ids=["view", "query"])
+def test_a_view_may_select_other_rows_the_second_time(values: dict[str, str]) -> None:
+    load = counted([] if values else [[(False,)]], again=4, **values)
     with stage_rows(load, plan(load), DEDUP):
         assert "selects by the time" in load.journal.receipt.notes[0]
+
+
+@pytest.mark.parametrize("values", [{}, {"query": "SELECT * FROM items"}], ids=["view", "query"])
+def test_a_view_that_counts_the_same_rows_again_has_lost_some_on_the_way(values: dict[str, str]) -> None:
+    load = counted([] if values else [[(False,)]], again=6, **values)
+    with pytest.raises(EngineFailed, match=r"6 rows .* 5 arrived"), stage_rows(load, plan(load), DEDUP):
+        pass
+    assert load.journal.receipt.notes == ()
+
+
+def counted(before: list[list[tuple[bool]]], again: int, **values: str) -> Job:
+    """A load of a source that counted six rows, and counts so many the second time; five arrive."""
+    load = job(engine=Shelf(5), session=Answers(*before, [(again,)]), **values)
+    load.journal.note(source_rows=6, snapshot="exported")
+    load.snapshot = Snapshot(kind=SnapshotKind.EXPORTED, id="00000003-1")
+    load.relation = "items"
+    return load
 
 
 def test_without_a_common_snapshot_counts_may_differ() -> None:
