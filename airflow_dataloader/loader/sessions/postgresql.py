@@ -112,7 +112,7 @@ class PostgresqlSession:
             return self._execute(sql).fetchall()
 
     def query_beside(self, init: str, sql: str) -> list[tuple[Any, ...]]:
-        """Return the rows of one statement in a transaction of another connection that begins with ``init``."""
+        """Return the rows of one statement, in a transaction of another connection after ``init``."""
         with (
             self._explained(),
             psycopg.connect(**psycopg_kwargs(self.endpoint)) as other,
