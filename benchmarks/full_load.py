@@ -47,7 +47,7 @@ def main() -> None:
                 figures += compared(
                     f"{partitions} partition{'s' if partitions > 1 else ''}", pairs, copy, rows
                 )
-        figures += [memory(stand, "lineitem_few", FEW), memory(stand, "lineitem", rows)]
+        figures += [*memory(stand, "lineitem_few", FEW), *memory(stand, "lineitem", rows)]
     report("full_load", figures)
 
 

@@ -45,16 +45,14 @@ def copy_of(source: psycopg.Connection, table: str, rows: int) -> None:
     source.execute(f"VACUUM (ANALYZE) {table}")
 
 
-def keyed(source: psycopg.Connection, table: str) -> None:
-    """Make ``table`` of the rows of ``lineitem`` with the key ``id`` and the cursor ``changed_at``.
+def keyed(source: psycopg.Connection, table: str, of: str = "lineitem") -> None:
+    """Make ``table`` of the rows of ``of`` with the key ``id`` and the cursor ``changed_at``.
 
     The rows are two seconds apart, so that scale 1 is some 140 days.
     """
     number = "row_number() OVER ()"
     changed_at = f"timestamptz '2026-01-01' + {number} * interval '2 seconds'"
-    source.execute(
-        f"CREATE TABLE {table} AS SELECT {number} AS id, {changed_at} AS changed_at, * FROM lineitem"
-    )
+    source.execute(f"CREATE TABLE {table} AS SELECT {number} AS id, {changed_at} AS changed_at, * FROM {of}")
     source.execute(f"ALTER TABLE {table} ADD PRIMARY KEY (id)")
     source.execute(f"CREATE INDEX ON {table} (changed_at)")
     source.execute(f"VACUUM (ANALYZE) {table}")

@@ -1,14 +1,26 @@
-"""What several benchmarks measure alike: time, and a JVM's memory."""
+"""What several benchmarks measure alike: time, and the memory of a JVM and of the loader that uses it."""
 
 from __future__ import annotations
 
+import multiprocessing
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from sqlalchemy import Engine
+
+from airflow_dataloader.control.connect import create_engine
+from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine
+from airflow_dataloader.loader.run import LoadIds, run_load
+from airflow_dataloader.loader.secrets import EnvironmentSecrets, SecretChain
+from airflow_dataloader.loader.worker import Worker
 from benchmarks.report import Figure
-from benchmarks.stand import HEAP, Stand
+from benchmarks.stand import HEAP, Stand, succeeded
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -18,11 +30,62 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
-def memory(stand: Stand, table: str, rows: int) -> Figure:
-    """Load the table once through a fresh server; return the peak of what its JVM had in memory."""
-    config_id = stand.row(table, destination_table_name=f"{table}_memory", num_partitions=2)
-    with stand.connect() as (engine, server):
-        stand.load(stand.worker(engine), config_id)
-        status = Path(f"/proc/{server.pid}/status").read_text(encoding="utf-8")
+def memory(stand: Stand, table: str, rows: int, strategy: str = "full", **columns: Any) -> list[Figure]:
+    """Load the table once through a fresh server, from a fresh process; return the peak memory of both."""
+    config_id = stand.row(
+        table,
+        load_strategy=strategy,
+        destination_table_name=f"{table}_{strategy}_memory",
+        num_partitions=2,
+        **columns,
+    )
+    with stand.connect() as (_, server):
+        ids = stand.claim(config_id)
+        client = Client(
+            control_url=stand.control_url, secrets=stand.secrets, home=stand.home, remote=server.remote
+        )
+        # A process that remembers nothing of this one, whose own peak would be that of all its loads.
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+            loader = process.submit(client.load, ids).result()
+        jvm = peak(server.pid)
+    what = f"{strategy}, {rows:,} rows"
+    return [
+        Figure(f"JVM's peak in memory, heap {HEAP}, {what}", jvm, "MiB"),
+        Figure(f"loader's peak in memory, {what}", loader, "MiB"),
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Client:
+    """A loader in a process of its own, at a server that is there."""
+
+    control_url: str
+    secrets: dict[str, str]
+    home: Path
+    remote: str
+
+    def load(self, ids: LoadIds) -> float:
+        """Run what was claimed; return the MiB that this process has had in memory at most."""
+        with (
+            closing(open_engine(EngineSettings(home=self.home, remote=self.remote))) as engine,
+            closing_pool(create_engine(self.control_url)) as control,
+        ):
+            secrets = SecretChain(EnvironmentSecrets(self.secrets))
+            succeeded(run_load(Worker(control=control, engine=engine, secrets=secrets), ids))
+        return peak()
+
+
+def peak(pid: int | None = None) -> float:
+    """Return the MiB that a process has had in memory at most; None: this one."""
+    status = Path(f"/proc/{pid or 'self'}/status").read_text(encoding="utf-8")
     (kilobytes,) = re.findall(r"VmHWM:\s+(\d+) kB", status)
-    return Figure(f"JVM's peak in memory, heap {HEAP}, {rows:,} rows", int(kilobytes) / 1024, "MiB")
+    return int(kilobytes) / 1024
+
+
+@contextmanager
+def closing_pool(control: Engine) -> Iterator[Engine]:
+    """Close the pool of connections when the block ends."""
+    try:
+        yield control
+    finally:
+        control.dispose()

@@ -54,7 +54,8 @@ class Stand:
             migrate.upgrade(self.server.url("control"), report=lambda _: None)
             self.source_url = self.server.url("source")
             self.source = stack.enter_context(psycopg.connect(self.source_url, autocommit=True))
-            self.control = create_engine(self.server.url("control"))
+            self.control_url = self.server.url("control")
+            self.control = create_engine(self.control_url)
             stack.callback(self.control.dispose)
             self._add_source()
             self._stack = stack.pop_all()
@@ -89,7 +90,7 @@ class Stand:
 
     def worker(self, engine: Engine, observer: Observer | None = None) -> Worker:
         """Return a worker as a process makes one."""
-        secrets = SecretChain(EnvironmentSecrets(self._secrets()))
+        secrets = SecretChain(EnvironmentSecrets(self.secrets))
         return Worker(
             control=self.control, engine=engine, secrets=secrets, observer=observer or LogObserver()
         )
@@ -121,18 +122,24 @@ class Stand:
 
     def run(self, worker: Worker, ids: LoadIds) -> Result:
         """Load what was claimed; a load that does not succeed ends the benchmark."""
-        result = run_load(worker, ids)
-        if result.status is not LoadStatus.SUCCEEDED:
-            raise RuntimeError(result.message)
-        return result
+        return succeeded(run_load(worker, ids))
 
     def _add_source(self) -> None:
         values = {"db_config_value": {key: key for key in KEYS}, "db_kv_scope": "bench"}
         with self.control.begin() as connection:
             connection.execute(insert(dbconfig).values(db_config_key="bench", db_type="postgresql", **values))
 
-    def _secrets(self) -> dict[str, str]:
+    @property
+    def secrets(self) -> dict[str, str]:
+        """The source's login, as a process finds it in its environment."""
         values = ("127.0.0.1", str(self.server.port), "source", self.server.user, self.server.password)
         return {
             f"DATALOADER_SECRET_BENCH_{key.upper()}": value for key, value in zip(KEYS, values, strict=True)
         }
+
+
+def succeeded(result: Result) -> Result:
+    """Return the result of a load that succeeded; raise RuntimeError for any other."""
+    if result.status is not LoadStatus.SUCCEEDED:
+        raise RuntimeError(result.message)
+    return result

@@ -22,6 +22,8 @@ class Receipt:
     duplicate_sample: tuple[dict[str, str], ...] = ()
     #: Rows left out because a key column is NULL.
     null_keys: int | None = None
+    #: A few of those rows: key columns and cursor, column to value as text or None.
+    null_key_sample: tuple[dict[str, str | None], ...] = ()
     #: Rows read whose cursor is NULL.
     null_cursors: int | None = None
     #: Values that value_policy ``null`` replaced.

@@ -18,7 +18,7 @@ from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.patience import patiently
 from airflow_dataloader.loader.publish import publish, replace_table
 from airflow_dataloader.loader.reading import read_where
-from airflow_dataloader.loader.staging import note_duplicates, stage_rows
+from airflow_dataloader.loader.staging import note_duplicates, note_null_keys, stage_rows
 from airflow_dataloader.sources.dialect import CursorPlan
 
 #: Chunks that a remark names.
@@ -88,6 +88,7 @@ def _load(job: Job, progress: Progress, chunk: Chunk, cursor: CursorPlan, *, beg
         return False
     dedup = Deduplication(keys=key_columns(job), cursor=cursor.column.name)
     with stage_rows(job, plan, dedup) as stage:
+        note_null_keys(job, stage, dedup)
         written = _write(job, progress, chunk, stage, dedup, begun=begun)
         note_duplicates(job, stage, dedup, written.rows_in)
     published = written.rows_inserted + written.rows_updated

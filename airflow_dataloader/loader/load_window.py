@@ -17,7 +17,7 @@ from airflow_dataloader.loader.keys import key_columns, refuse_repeated_keys
 from airflow_dataloader.loader.publish import publish, replace_table
 from airflow_dataloader.loader.reading import read_where
 from airflow_dataloader.loader.shrinking import is_guarded, refuse_shrinking
-from airflow_dataloader.loader.staging import note_duplicates, remark_on_keys, stage_rows
+from airflow_dataloader.loader.staging import note_duplicates, note_null_keys, remark_on_keys, stage_rows
 from airflow_dataloader.loader.strategies.outcome import Outcome
 from airflow_dataloader.loader.watermark import standing_watermark
 from airflow_dataloader.loader.window import Window, freeze_window
@@ -60,6 +60,7 @@ def load_frozen(job: Job, window: Window, verb: Verb) -> Outcome:
     # The window ends with the source's newest row, so it holds the newest of every key that it holds.
     dedup = Deduplication(keys=key_columns(job), cursor=window.cursor.column.name, newest=not window.behind)
     with stage_rows(job, read_where(job, window.where), dedup) as stage:
+        note_null_keys(job, stage, dedup)
         remark_on_keys(job)
         if stage.rows == 0 and not job.replaces_table:
             job.journal.note(rows_inserted=0, rows_updated=0)
@@ -69,8 +70,7 @@ def load_frozen(job: Job, window: Window, verb: Verb) -> Outcome:
         if job.replaces_table:
             refuse_shrinking(job, _rows_to_hold(job, stage, dedup))
         written = _publish(job, window, stage, dedup, verb)
-        if dedup.keys:
-            note_duplicates(job, stage, dedup, written.rows_in)
+        note_duplicates(job, stage, dedup, written.rows_in)
     return Outcome(watermark=window.watermark, load_full_done=job.config.load_full)
 
 

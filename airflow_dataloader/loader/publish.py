@@ -8,6 +8,7 @@ from dataclasses import replace
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.facts import Facts
 from airflow_dataloader.core.failure import Phase
+from airflow_dataloader.exceptions import EngineFailed
 from airflow_dataloader.loader.engines.protocol import Deduplication, Rows, Stage, Written
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.observer import Moment
@@ -15,6 +16,11 @@ from airflow_dataloader.loader.schema import note_columns
 
 #: The one publishing write of strategies that need no more than one; step 0 is the fence.
 PUBLISH_STEP = 1
+
+#: What to do where other rows were published than were read.
+LOAD_AGAIN = (
+    "load again; if it happens again, run `dataloader verify` for the row and look at the engine's log"
+)
 
 #: Base of a commit to a target that was not there.
 _NOTHING = (-1, "")
@@ -40,6 +46,8 @@ def publish(
             target_version=written.version,
             committed_by=None,
         )
+        if written.rows_present is not None and written.rows_present < 0:
+            raise EngineFailed(f"More rows were added to {job.config.target} than were read.", fix=LOAD_AGAIN)
         # Told without asking whether the row is still ours: what is committed is committed.
         job.observer.reached(job.config, Moment.PUBLISHED)
     return written

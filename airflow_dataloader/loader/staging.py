@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from typing import TypeVar
 
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.plan import ReadPlan
-from airflow_dataloader.exceptions import DataloaderError
+from airflow_dataloader.exceptions import DataloaderError, EngineFailed
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.observer import Moment
+from airflow_dataloader.loader.publish import LOAD_AGAIN
 from airflow_dataloader.loader.reading import compare_with_source, explained
+
+_Text = TypeVar("_Text", str, str | None)
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +42,7 @@ def stage_rows(job: Job, plan: ReadPlan, dedup: Deduplication | None) -> Iterato
                 null_cursors=stage.null_cursors,
                 values_replaced=stage.values_replaced,
             )
-            compare_with_source(job, stage.rows)
+            compare_with_source(job, stage.rows, plan.where)
             job.reached(Moment.STAGED)
         with job.journal.without_source():
             yield stage
@@ -45,29 +50,75 @@ def stage_rows(job: Job, plan: ReadPlan, dedup: Deduplication | None) -> Iterato
         _drop(job)
 
 
+def note_null_keys(job: Job, stage: Stage, dedup: Deduplication) -> None:
+    """Write down a few of the staged rows that are left out because they have no key.
+
+    Where they cannot be had, the load goes without.
+    """
+    if stage.null_keys:
+        sample = job.journal.receipt.null_key_sample
+        beside = () if dedup.cursor is None or dedup.cursor in dedup.keys else (dedup.cursor,)
+        names = (*dedup.keys, *beside)
+        ask = partial(job.engine.null_keys, stage, dedup.keys, names)
+        job.journal.note(null_key_sample=(*sample, *_sampled(job, names, ask, SAMPLE - len(sample))))
+
+
 def remark_on_keys(job: Job) -> None:
-    """Say how many rows were left out because they have no key."""
-    if job.journal.receipt.null_keys:
-        job.journal.remark(f"{job.journal.receipt.null_keys} rows with NULL in the key were left out.")
+    """Say how many rows were left out because they have no key, and which the first of them was."""
+    receipt = job.journal.receipt
+    if receipt.null_keys:
+        first = next(iter(receipt.null_key_sample), {})
+        values = ", ".join(f"{name} {'NULL' if text is None else repr(text)}" for name, text in first.items())
+        named = f" (the first: {values})" if values else ""
+        job.journal.remark(f"{receipt.null_keys} rows with NULL in the key were left out{named}.")
 
 
 def note_duplicates(job: Job, stage: Stage, dedup: Deduplication, chosen: int) -> None:
     """Count the staged rows that were not among the ``chosen`` ones of their keys, and write a few keys down.
 
-    The load has published by now: where the keys cannot be had, it goes without.
+    The load has published by now: where these keys cannot be had, it goes without. Raises EngineFailed where
+    it has not published each row that has no key, or one row of each key.
     """
+    refuse_other_rows(job, stage, chosen, dedup.keys)
+    if not dedup.keys:
+        return
     left_out = stage.rows - stage.null_keys - chosen
     sample = job.journal.receipt.duplicate_sample
     job.journal.note(duplicate_keys=left_out)
-    if left_out <= 0 or len(sample) >= SAMPLE:
+    if left_out:
+        ask = partial(job.engine.duplicates, stage, dedup.keys)
+        found = _sampled(job, dedup.keys, ask, SAMPLE - len(sample))
+        job.journal.note(duplicate_sample=(*sample, *found))
+
+
+def refuse_other_rows(job: Job, stage: Stage, chosen: int, keys: Sequence[str] = ()) -> None:
+    """Raise EngineFailed where ``chosen`` is neither the number of a stage's rows, nor that of its keys."""
+    left_out = stage.rows - stage.null_keys - chosen
+    if left_out == 0 or (left_out > 0 and keys and _are_repeated(job, stage, chosen, keys)):
         return
+    raise EngineFailed(
+        f"{stage.rows} rows were staged in {stage.name}, {stage.null_keys} of them with NULL in the key, and "
+        f"{chosen} came from there to {job.config.target}; repeated keys do not account for that.",
+        fix=LOAD_AGAIN,
+    )
+
+
+def _are_repeated(job: Job, stage: Stage, chosen: int, keys: Sequence[str]) -> bool:
+    """Return whether the stage still holds its rows, and so many keys."""
+    return (job.engine.count(stage.name), job.engine.count_keys(stage, keys)) == (stage.rows, chosen)
+
+
+def _sampled(
+    job: Job, names: Sequence[str], ask: Callable[[int], Sequence[Sequence[_Text]]], limit: int
+) -> Iterator[dict[str, _Text]]:
+    """Return at most so many keys, column to text, or none where they cannot be had."""
     try:
-        found = job.engine.duplicates(stage, dedup.keys, SAMPLE - len(sample))
+        found = ask(limit) if limit > 0 else ()
     except DataloaderError as error:
-        log.warning("Duplicate keys of %s could not be looked up: %s", job.config.label, error)
-        return
-    keys = (dict(zip(dedup.keys, (text[:LONGEST] for text in key), strict=True)) for key in found)
-    job.journal.note(duplicate_sample=(*sample, *keys))
+        log.warning("Keys of %s could not be looked up: %s", job.config.label, error)
+        found = ()
+    for key in found:
+        yield {name: text and text[:LONGEST] for name, text in zip(names, key, strict=True)}
 
 
 def _drop(job: Job) -> None:

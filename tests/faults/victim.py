@@ -18,6 +18,7 @@ from pathlib import Path
 
 from airflow_dataloader.control.connect import create_engine, resolve_url
 from airflow_dataloader.core.config import LoadConfig
+from airflow_dataloader.loader import interrupt
 from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine
 from airflow_dataloader.loader.keeper import LeaseTimes
 from airflow_dataloader.loader.run import LoadIds, run_load
@@ -40,7 +41,8 @@ class Orders:
     moment: str | None = None
     #: At which time that it reaches the moment: a backfill publishes once a chunk.
     time: int = 1
-    #: ``SIGKILL`` ends the process, ``SIGSTOP`` freezes it until somebody continues it.
+    #: ``SIGKILL`` ends the process, ``SIGSTOP`` freezes it until somebody continues it, ``SIGINT`` and
+    #: ``SIGTERM`` ask it to end, as whoever cancels its run does.
     signal: str = "SIGKILL"
     #: Seconds between the moment and the break: 0 breaks in the loader's own thread, at the moment itself.
     delay: float = 0.0
@@ -98,7 +100,9 @@ def main(argument: str) -> None:
         ),
     )
     breaker.reached(None, CLAIMED)
-    result = run_load(worker, LoadIds(metadata_id=orders.metadata_id, epoch=orders.epoch))
+    # As every process of a cluster's or workspace's does, which is asked to end when its run is cancelled.
+    with interrupt.listening():
+        result = run_load(worker, LoadIds(metadata_id=orders.metadata_id, epoch=orders.epoch))
     print(f"ended {result.status} {result.message}", flush=True)
 
 

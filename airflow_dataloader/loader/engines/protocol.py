@@ -185,6 +185,11 @@ class Engine(Protocol):
     def duplicates(self, side: Stage | TargetName, keys: Sequence[str], limit: int) -> list[tuple[str, ...]]:
         """Return the first ``limit`` keys that several rows have, as texts; binary as hexadecimal."""
 
+    def null_keys(
+        self, stage: Stage, keys: Sequence[str], names: Sequence[str], limit: int
+    ) -> list[tuple[str | None, ...]]:
+        """Return the columns ``names`` of the first ``limit`` rows with NULL in a key, as texts as above."""
+
     def count_keys(self, stage: Stage, keys: Sequence[str]) -> int:
         """Return how many keys a stage's rows have; one with NULL in it is none."""
 

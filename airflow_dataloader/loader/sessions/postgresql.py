@@ -119,6 +119,16 @@ class PostgresqlSession:
         with self._explained():
             return self._execute(sql).fetchall()
 
+    def query_beside(self, init: str, sql: str) -> list[tuple[Any, ...]]:
+        """Return the rows of one statement, in a transaction of another connection after ``init``."""
+        with (
+            self._explained(),
+            psycopg.connect(**psycopg_kwargs(self.endpoint)) as other,
+            other.transaction(),
+        ):
+            other.execute(init)
+            return other.execute(sql, binary=True).fetchall()
+
     def cancel_reads(self) -> None:
         """Cancel the load's queries, then end the connections that are still there."""
         with (

@@ -64,6 +64,12 @@ class SourceSession(Protocol):
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Return the rows of one read-only statement."""
 
+    def query_beside(self, init: str, sql: str) -> list[tuple[Any, ...]]:
+        """Return the rows of one statement over a new connection, which runs ``init`` first, as reads do.
+
+        Its time is its own, and so is whatever else a source has for each connection.
+        """
+
     def cancel_reads(self) -> None:
         """End what this load still runs at the source, over a second connection; from any thread."""
 

@@ -11,7 +11,7 @@ from airflow_dataloader.loader.engines.protocol import Stage
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.publish import publish, replace_table
 from airflow_dataloader.loader.shrinking import is_guarded, refuse_shrinking
-from airflow_dataloader.loader.staging import remark_on_keys
+from airflow_dataloader.loader.staging import refuse_other_rows, remark_on_keys
 from airflow_dataloader.loader.strategies.outcome import Outcome
 
 
@@ -39,13 +39,14 @@ def _replace_target(job: Job, progress: Progress) -> None:
     refuse_incomplete(job, progress, waiting)
     if not waiting.filled:
         refuse_emptying(job)
+    stage = Stage(name=progress.table, columns=job.columns, rows=job.engine.count(progress.table))
     if is_guarded(job):
-        refuse_shrinking(job, job.engine.count(progress.table))
-    stage = Stage(name=progress.table, columns=job.columns, rows=0)
+        refuse_shrinking(job, stage.rows)
     with job.journal.without_source():
-        publish(
+        written = publish(
             job,
             progress.facts(None),
             lambda commit: replace_table(job, stage, commit),
             step=len(progress.plan.chunks) + 1,
         )
+        refuse_other_rows(job, stage, written.rows_in)

@@ -48,6 +48,20 @@ def test_a_snapshot_holds_for_the_session_and_for_whoever_names_it(
         assert other.execute("SELECT id FROM t").fetchall() == [(1,), (2,)]
 
 
+def test_a_question_beside_has_the_snapshot_and_a_time_of_its_own(
+    source_db: psycopg.Connection, session: SourceSession
+) -> None:
+    source_db.execute("CREATE TABLE t AS SELECT 1 AS id")
+    init = POSTGRESQL.session_init(session.open_snapshot().id)
+    source_db.execute("INSERT INTO t VALUES (2)")
+    ((rows, own),) = session.query("SELECT (SELECT count(*) FROM t), now()")
+    ((again, other),) = session.query_beside(init, "SELECT (SELECT count(*) FROM t), now()")
+    assert (rows, again) == (1, 1)
+    assert other > own == session.query("SELECT now()")[0][0]
+    with pytest.raises(SourceRefused):
+        session.query_beside(init, "SELECT 1; SELECT 2")
+
+
 def test_a_snapshot_is_never_dropped_without_a_word(
     source_db: psycopg.Connection, session: SourceSession
 ) -> None:

@@ -54,6 +54,10 @@ class Answers:
         self.asked.append(sql)
         return self._results.pop(0)
 
+    def query_beside(self, init: str, sql: str) -> Sequence[tuple[Any, ...]]:
+        self.asked.append(init)
+        return self.query(sql)
+
 
 def keeper(*, lost: bool = False) -> LeaseKeeper:
     """A keeper that nobody started; ``lost``: its lease is over."""

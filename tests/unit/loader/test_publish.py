@@ -7,7 +7,7 @@ import pytest
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.facts import Bounds, Facts
 from airflow_dataloader.core.failure import Phase
-from airflow_dataloader.exceptions import LeaseLost
+from airflow_dataloader.exceptions import EngineFailed, LeaseLost
 from airflow_dataloader.loader.engines.protocol import Target, Written
 from airflow_dataloader.loader.publish import publish
 from tests.unit.loader.jobs import job
@@ -38,6 +38,13 @@ def test_a_commit_says_what_it_was_made_over() -> None:
     load.target = Target(version=11, columns={}, commits=(), filled=True, continuous=True, digest="d")
     publish(load, Facts(), write)
     assert bases == [(-1, ""), (11, "d")]
+
+
+def test_more_rows_than_were_read_are_no_success() -> None:
+    load = job()
+    with pytest.raises(EngineFailed, match=r"More rows .* than were read"):
+        publish(load, Facts(), lambda _: Written(version=12, rows_inserted=3, rows_in=2, rows_present=-1))
+    assert load.journal.receipt.target_version == 12, "it is at the target, and on record"
 
 
 def test_nothing_is_written_once_the_lease_is_lost() -> None:

@@ -39,7 +39,7 @@ from airflow_dataloader.loader.engines.spark import (
 )
 from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.fence import fence
-from airflow_dataloader.loader.engines.spark.keys import count_keys, duplicate_keys
+from airflow_dataloader.loader.engines.spark.keys import count_keys, duplicate_keys, null_keys
 from airflow_dataloader.loader.engines.spark.merge import merge
 from airflow_dataloader.loader.engines.spark.missing import append_missing
 from airflow_dataloader.loader.engines.spark.read import JdbcRows
@@ -101,6 +101,13 @@ class SparkEngine:
         """See :meth:`.Engine.duplicates`."""
         with self._verb(f"looking for duplicate keys in {side.name if isinstance(side, Stage) else side}"):
             return duplicate_keys(self._context, side, keys, limit)
+
+    def null_keys(
+        self, stage: Stage, keys: Sequence[str], names: Sequence[str], limit: int
+    ) -> list[tuple[str | None, ...]]:
+        """See :meth:`.Engine.null_keys`."""
+        with self._verb(f"looking for rows without a key in {stage.name}"):
+            return null_keys(self._context, stage, keys, names, limit)
 
     def count_keys(self, stage: Stage, keys: Sequence[str]) -> int:
         """See :meth:`.Engine.count_keys`."""

@@ -1,4 +1,4 @@
-"""The keys of a table's rows: which stand there twice, and how many there are."""
+"""The keys of a table's rows: which stand there twice, how many there are, and which rows have none."""
 
 from __future__ import annotations
 
@@ -29,13 +29,34 @@ def duplicate_keys(
 
 def duplicates_sql(location: Location, keys: Mapping[str, str], limit: int) -> str:
     """Return the query of those keys; ``keys`` is name to type."""
-    names = [quoted(key) for key in keys]
-    texts = ", ".join(
-        f"HEX({name}) AS k{number}" if kind == "binary" else f"CAST({name} AS STRING) AS k{number}"
-        for number, (name, kind) in enumerate(zip(names, keys.values(), strict=True))
+    names = ", ".join(quoted(key) for key in keys)
+    grouped = f" GROUP BY {names} HAVING COUNT(1) > 1 ORDER BY {names} LIMIT {limit}"
+    return select(_texts(keys), location.sql, present(keys)) + grouped
+
+
+def null_keys(
+    context: Context, stage: Stage, keys: Sequence[str], names: Sequence[str], limit: int
+) -> list[tuple[str | None, ...]]:
+    """Return the columns ``names`` of a stage's first ``limit`` rows with NULL in a key, as texts."""
+    held = tables.planned_types(stage.columns)
+    text = null_keys_sql(context.names.locate(stage.name), keys, {name: held[name] for name in names}, limit)
+    return [tuple(row) for row in context.spark.sql(text).collect()]
+
+
+def null_keys_sql(location: Location, keys: Sequence[str], names: Mapping[str, str], limit: int) -> str:
+    """Return the query of those rows; ``names`` is name to type."""
+    order = ", ".join(quoted(name) for name in names)
+    rows = select(_texts(names), location.sql, f"NOT ({present(keys)})")
+    return f"{rows} ORDER BY {order} LIMIT {limit}"
+
+
+def _texts(names: Mapping[str, str]) -> str:
+    return ", ".join(
+        f"HEX({quoted(name)}) AS k{number}"
+        if kind == "binary"
+        else f"CAST({quoted(name)} AS STRING) AS k{number}"
+        for number, (name, kind) in enumerate(names.items())
     )
-    grouped = f" GROUP BY {', '.join(names)} HAVING COUNT(1) > 1 ORDER BY {', '.join(names)} LIMIT {limit}"
-    return select(texts, location.sql, present(keys)) + grouped
 
 
 def count_keys(context: Context, stage: Stage, keys: Sequence[str]) -> int:

@@ -106,6 +106,8 @@ def test_the_newest_of_duplicate_keys_wins_and_is_counted(bench: Bench) -> None:
     result = bench.succeed(incremental(bench))
     assert (result.receipt.duplicate_keys, result.receipt.null_keys) == (1, 1)
     assert result.receipt.duplicate_sample == ({"id": "1"},)
+    assert result.receipt.null_key_sample == ({"id": None, "updated_at": "2026-01-01 11:00:00"},)
+    assert "1 rows with NULL in the key were left out (the first: id NULL, updated_at '2026" in result.message
     assert [row[:2] for row in bench.target_rows()] == [(1, "new")]
 
 
