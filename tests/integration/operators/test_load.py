@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,7 +38,7 @@ def test_a_table_travels_from_its_row_to_its_target(bench: Bench, workspace: Wor
     bench.source.execute(
         "CREATE TABLE items AS SELECT n AS id, 'item ' || n AS name FROM generate_series(1, 50) n"
     )
-    config_id = bench.row(next_load_date_time=LONG_AGO)
+    config_id = bench.row(next_load_date_time=LONG_AGO, max_runtime_minutes=7)
     run = dag().test()
     assert states(run) == {("claim", -1): "success", ("load", 0): "success"}
     assert bench.target_rows() == bench.source_rows()
@@ -44,6 +47,9 @@ def test_a_table_travels_from_its_row_to_its_target(bench: Bench, workspace: Wor
     assert load.submit_token == f"adl-{bench.installation}-{load.id}-{load.epoch}"
     (submitted,) = workspace.runs()
     assert load.databricks_run == str(submitted["run_id"])
+    with closing(sqlite3.connect(bench.home / "workspace" / "runs.db")) as runs:
+        (kept,) = runs.execute("SELECT submission FROM run WHERE id = ?", [submitted["run_id"]]).fetchone()
+    assert json.loads(kept)["timeout"] == 7 * 60
     state = bench.state(config_id)
     assert state.last_databricks_run == submitted["run_page_url"]
     assert f"/runs/{run.run_id.split('T')[0]}" in state.last_airflow_run
@@ -132,14 +138,34 @@ def test_nothing_of_a_row_is_ever_rendered(
         partition_column=TEMPLATE,
         last_status_message=TEMPLATE,
     )
+    refused = bench.row(
+        next_load_date_time=LONG_AGO, destination_table_name="refused", load_strategy=TEMPLATE
+    )
+    failing = bench.row(
+        next_load_date_time=LONG_AGO,
+        source_table_schema=TEMPLATE,
+        source_table_name=f"missing {TEMPLATE}",
+        destination_table_name="failing",
+    )
     run = dag().test()
     tasks = {ti.map_index: ti for ti in run.get_task_instances() if ti.task_id == "load"}
-    assert {index: str(ti.state) for index, ti in tasks.items()} == {0: "success", 1: "success"}
-    assert TEMPLATE in tasks[1].rendered_map_index
+    ended = {bench.history(row)[0].id: row for row in (asking, config_id, refused, failing)}
+    claimed = [ended[load["metadata_id"]] for load in xcoms(run)["claim", -1, "return_value"]]
+    assert {claimed[index]: str(ti.state) for index, ti in tasks.items()} == {
+        asking: "success",
+        config_id: "success",
+        refused: "failed",
+        failing: "failed",
+    }
+    for row in (refused, failing):
+        assert TEMPLATE in bench.state(row).last_status_message
+        assert TEMPLATE in xcoms(run)["load", claimed.index(row), "load_record"]["message"]
+    assert TEMPLATE in tasks[claimed.index(config_id)].rendered_map_index
     assert bench.target_rows("asked") == {(TEMPLATE,): 1}
     pushed = xcoms(run)
-    assert TEMPLATE in pushed["claim", -1, "return_value"][1]["label"]
+    assert TEMPLATE in pushed["claim", -1, "return_value"][claimed.index(config_id)]["label"]
+    assert TEMPLATE in pushed["claim", -1, "return_value"][claimed.index(refused)]["message"]
     shown = [ti.rendered_map_index for ti in tasks.values()]
-    kept = [(bench.history(row), bench.state(row)) for row in (asking, config_id)]
+    kept = [(bench.history(row), bench.state(row)) for row in (asking, config_id, refused, failing)]
     for text in (pushed, workspace.runs(), kept, shown, caplog.text):
         assert SECRET not in str(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import zipfile
@@ -74,3 +75,28 @@ def test_an_installation_finds_its_files(wheel: Path, tmp_path: Path) -> None:
     )
     package = tmp_path.resolve() / "airflow_dataloader"
     assert ran.stdout.split() == [str(package / f"_{name}") for name in ("sql", "dags", "spark_tasks")]
+
+
+def test_an_airflow_that_has_what_it_needs_is_changed_in_nothing_else(wheel: Path) -> None:
+    """Asked of pip in this environment, without an index from which it could take anything."""
+    options = ["--dry-run", "--quiet", "--no-index", "--no-cache-dir", "--report", "-"]
+    ran = subprocess.run(
+        [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", *options, str(wheel)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    installed = [one["metadata"]["name"] for one in json.loads(ran.stdout)["install"]]
+    assert installed == ["airflow-dataloader"]
+
+
+def test_the_documentation_names_the_providers_that_it_needs(wheel: Path) -> None:
+    (metadata,) = (name for name in names(wheel) if name.endswith(".dist-info/METADATA"))
+    with zipfile.ZipFile(wheel) as archive:
+        lines = archive.read(metadata).decode().splitlines()
+    needed = [line.partition(": ")[2] for line in lines if line.startswith("Requires-Dist: apache-airflow")]
+    assert len(needed) == 3
+    documented = (REPOSITORY / "docs" / "installation.md").read_text()
+    for requirement in needed:
+        name, _, least = requirement.partition(">=")
+        assert f"`{name}` {least} " in documented, requirement

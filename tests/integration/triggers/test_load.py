@@ -145,7 +145,7 @@ def test_a_load_whose_run_was_lost_waits_for_its_loader_or_for_reap(
 
 
 def missing(said: list[Any]) -> list[Any]:
-    return [entry for entry in said if "does not exist" in entry["event"]]
+    return [entry for entry in said if "cannot be found" in entry["event"]]
 
 
 def test_a_row_that_somebody_else_settles_is_enough(
