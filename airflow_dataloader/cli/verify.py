@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import click
 from rich.console import Console
 from rich.text import Text
+from sqlalchemy import Engine
 
 from airflow_dataloader.cli.console import Progress, new_console, new_table
 from airflow_dataloader.cli.control import control_engine
@@ -15,8 +16,8 @@ from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.cli.local_engine import local_engine
 from airflow_dataloader.cli.local_secrets import local_secrets
 from airflow_dataloader.cli.trouble import own_settings
-from airflow_dataloader.control.rows import select_rows
-from airflow_dataloader.core.selector import Selector, parse
+from airflow_dataloader.control.rows import SelectedRow, select_rows
+from airflow_dataloader.core.selector import Selector, named, parse
 from airflow_dataloader.loader import interrupt
 from airflow_dataloader.loader.local import no_match
 from airflow_dataloader.loader.verify.rows import verify_rows
@@ -32,34 +33,56 @@ The source computes a digest of its rows for each range of keys, and so does Spa
 from ranges that differ alone. What the next load brings is counted and not compared. Nothing is claimed, and
 nothing is written but what is shown: no value of a row but its key.
 
-A SELECTOR is that of `dataloader load`. Exit code 1: a row differs, or cannot be compared.
+A TABLE is a name at the source or the target: table, schema.table or catalog.schema.table. A SELECTOR is that
+of `dataloader load`; with both, tables are looked for among what it selects. Exit code 1: a row differs, or
+cannot be compared.
 
 \b
-Example:
+Examples:
+  dataloader verify --local shop.orders shop.order_lines
   dataloader verify --local -s 'source:shop name:orders*'
 """
 
 
 @click.command(help=_HELP)
-@click.option("-s", "--select", required=True, metavar="SELECTOR", help="Which rows.")
+@click.argument("tables", nargs=-1, metavar="[TABLE]...")
+@click.option("-s", "--select", metavar="SELECTOR", help="Which rows.")
 @click.option("--local", is_flag=True, help="Compare in this process.")
-def verify(*, select: str, local: bool) -> int:
+def verify(*, tables: tuple[str, ...], select: str | None, local: bool) -> int:
     """Compare rows, show what was found, and say so by the exit code."""
+    if not tables and select is None:
+        raise click.UsageError("nothing is selected; name a TABLE, or select rows by -s.")
     if not local:
         raise click.UsageError("a cluster compares by the task verify_table.py; add --local to compare here.")
-    verified = _verify(parse(select))
+    verified = _verify(_selectors(tables, select))
     return ExitCode.DONE if all(one.equal for one in verified) else ExitCode.FAILED
 
 
-def _verify(selector: Selector) -> list[Verified]:
+def _selectors(tables: Sequence[str], select: str | None) -> list[Selector]:
+    """Return selectors that must each match a row: a name that was misspelt is no success."""
+    if select is None:
+        return [named(table) for table in tables]
+    selected = parse(select)
+    return [named(table) & selected for table in tables] or [selected]
+
+
+def _rows(control: Engine, selectors: Sequence[Selector]) -> list[SelectedRow]:
+    rows: dict[int, SelectedRow] = {}
+    for selector in selectors:
+        found = select_rows(control, selector)
+        if not found:
+            raise no_match(control, selector)
+        rows |= {row.config_id: row for row in found}
+    return list(rows.values())
+
+
+def _verify(selectors: Sequence[Selector]) -> list[Verified]:
     settings = own_settings()
     with ExitStack() as stack:
         progress = stack.enter_context(Progress(new_console()))
         control = control_engine()
         stack.callback(control.dispose)
-        rows = select_rows(control, selector)
-        if not rows:
-            raise no_match(control, selector)
+        rows = _rows(control, selectors)
         progress.step("Starting Spark")
         engine = stack.enter_context(local_engine(settings))
         worker = Worker(control=control, engine=engine, secrets=local_secrets(settings))

@@ -49,6 +49,10 @@ class Selector:
     terms: tuple[Term, ...]
     text: str
 
+    def __and__(self, other: Selector) -> Selector:
+        """Return the selector of what both select."""
+        return Selector(terms=self.terms + other.terms, text=f"{self.text} {other.text}")
+
     def __str__(self) -> str:
         """Return the selector as it was written."""
         return self.text
@@ -56,20 +60,37 @@ class Selector:
 
 def parse(text: str) -> Selector:
     """Return the selector that ``text`` means; raise ConfigurationError saying what is wrong with it."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise _wrong(text, "it holds bytes that are not UTF-8") from None
+    _readable(text, text)
     terms = tuple(_term(word, text) for word in _split(text, " \t\n", text))
     if not terms:
         raise _wrong(text, "it selects nothing")
     return Selector(terms=terms, text=text.strip())
 
 
+def named(table: str) -> Selector:
+    """Return the selector of one table by its name, whatever is in that name; raise ConfigurationError.
+
+    ``*`` and ``?`` are what they are in every selector.
+    """
+    text = f"name:{table.strip()}"
+    name = _readable(table.strip(), text)
+    if not name:
+        raise _wrong(text, "it has no value")
+    return Selector(terms=(Term(field=Field.NAME, patterns=(name,)),), text=text)
+
+
 def like(pattern: str) -> str:
     """Return a glob as SQL's LIKE pattern, to be used with a backslash as escape."""
     literal = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return literal.replace("*", "%").replace("?", "_")
+
+
+def _readable(part: str, text: str) -> str:
+    try:
+        part.encode()
+    except UnicodeEncodeError:
+        raise _wrong(text, "it holds bytes that are not UTF-8") from None
+    return part
 
 
 def _term(word: str, text: str) -> Term:

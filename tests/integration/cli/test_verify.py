@@ -24,7 +24,7 @@ def test_equal_and_different_rows(bench: Bench, verify: Command, capsys: pytest.
     bench.source.execute("CREATE TABLE other AS SELECT 1 AS id")
     orders, other = bench.row("orders", primary_key_cols="id"), bench.row("other")
     bench.succeed(orders)
-    code, out, _ = verify("--local", "-s", "name:orders")
+    code, out, _ = verify("--local", "public.orders")
     assert code == 0
     (line,) = (
         line for line in out.splitlines() if "equal" in line and "config_id" in line and ":" not in line
@@ -48,8 +48,13 @@ def test_equal_and_different_rows(bench: Bench, verify: Command, capsys: pytest.
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "Missing option '-s'"),
+        ((), "name a TABLE, or select rows by -s"),
         (("-s", "name:x"), "add --local"),
+        (("x",), "add --local"),
+        (("--local", "x "), "No active row matches name:x."),
+        (("--local", "there", "not_there"), "No active row matches name:not_there."),
+        (("--local", "there", "-s", "source:crm"), "No active row matches name:there source:crm."),
+        (("--local", ""), "it has no value"),
         (("--local", "-s", "colour:red"), "name, source, status, tag"),
         (("--local", "-s", "name:nothing"), "No active row matches name:nothing."),
     ],
@@ -57,9 +62,24 @@ def test_equal_and_different_rows(bench: Bench, verify: Command, capsys: pytest.
 def test_what_is_no_selection_is_a_usage_error(
     bench: Bench, verify: Command, words: tuple[str, ...], said: str
 ) -> None:
+    bench.row("there")
     code, out, error = verify(*words)
     assert (code, out) == (2, "")
     assert said in error
+
+
+def test_tables_by_their_names_each_of_them_once(bench: Bench, verify: Command) -> None:
+    bench.source.execute("CREATE TABLE a AS SELECT 1 AS id")
+    bench.source.execute("CREATE TABLE b AS SELECT 2 AS id")
+    bench.source.execute("CREATE TABLE c AS SELECT 3 AS id")
+    for table in "abc":
+        bench.succeed(bench.row(table))
+    code, out, _ = verify("--local", "public.b", f"{bench.schema}.a", "b", "-s", "source:shop")
+    assert code == 0
+    assert "2 rows compared" in out
+    assert f"public.a → bronze.{bench.schema}.a" in out
+    assert f"public.b → bronze.{bench.schema}.b" in out
+    assert "public.c" not in out
 
 
 def test_a_control_database_without_schema(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_dataloader.core.selector import Field, like, parse
+from airflow_dataloader.core.selector import Field, like, named, parse
 from airflow_dataloader.exceptions import ConfigurationError
 
 
@@ -79,3 +79,25 @@ def test_quoted_values_come_back_as_written(wanted: list[tuple[Field, list[str]]
     wanted = [(field, [value.strip() or "x" for value in values]) for field, values in wanted]
     text = " ".join(f"{field}:" + ",".join(f'"{value}"' for value in values) for field, values in wanted)
     assert terms(text) == [(str(field), tuple(values)) for field, values in wanted]
+
+
+@pytest.mark.parametrize(
+    "table", ["orders", "shop.orders", "bronze.shop.o*", "month end", "a,b", 'a:"b', "a:b"]
+)
+def test_a_table_by_its_name_whatever_is_in_it(table: str) -> None:
+    (term,) = named(f" {table} ").terms
+    assert (term.field, term.patterns) == (Field.NAME, (table,))
+    assert table in str(named(table))
+
+
+@pytest.mark.parametrize(("table", "reason"), [(" ", "no value"), ("a\udcff", "not UTF-8")])
+def test_what_is_no_name(table: str, reason: str) -> None:
+    with pytest.raises(ConfigurationError, match=reason) as caught:
+        named(table)
+    assert caught.value.field == "selector"
+
+
+def test_what_two_selectors_select() -> None:
+    both = named("shop.orders") & parse("source:shop tag:x")
+    assert [str(term.field) for term in both.terms] == ["name", "source", "tag"]
+    assert str(both) == "name:shop.orders source:shop tag:x"

@@ -27,6 +27,7 @@ from tests.integration.workspace.conftest import Counted, Start, Workspace, star
 from tests.waiting import until
 
 TASK = "/Workspace/Shared/dataloader/spark_tasks/load_table.py"
+VERIFY = "/Workspace/Shared/dataloader/spark_tasks/verify_table.py"
 #: A read that is asleep at the source for a while, once it has begun.
 SLOW = "SELECT id, length(pg_sleep(6)::text) AS at FROM items"
 
@@ -70,6 +71,25 @@ def test_a_load_succeeds_and_says_where_it_ran(workspace: Workspace, bench: Benc
         workspace.url.removeprefix("http://"),
     )
     assert bench.target_rows() == bench.source_rows()
+    assert len(commits(bench)) == 1
+
+
+def test_a_row_is_verified_and_the_output_says_so(workspace: Workspace, bench: Bench) -> None:
+    bench.source.execute("CREATE TABLE items AS SELECT n AS id, 'x' AS v FROM generate_series(1, 9) n")
+    row = bench.row(primary_key_cols="id")
+    bench.succeed(row)
+    script = {"python_file": VERIFY, "parameters": [str(row)]}
+    body = {"tasks": [{"task_key": "t", "spark_python_task": script}]}
+    name = f"config_id {row} (public.items → bronze.{bench.schema}.items)"
+    equal = workspace.submit_body(body)
+    assert workspace.wait(equal)["state"]["result_state"] == "SUCCESS", workspace.output(equal)
+    assert f"{name}: equal" in workspace.output(equal)["logs"].splitlines()
+    bench.source.execute("UPDATE items SET v = 'y' WHERE id = 4")
+    different = workspace.submit_body(body)
+    assert workspace.wait(different)["state"]["result_state"] == "FAILED"
+    logs = workspace.output(different)["logs"].splitlines()
+    assert f"{name}: different" in logs
+    assert "  id = 4: different in v" in logs
     assert len(commits(bench)) == 1
 
 
