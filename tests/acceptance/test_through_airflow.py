@@ -252,6 +252,33 @@ def test_a_loader_that_is_killed_or_frozen_leaves_its_end_to_the_trigger(stand: 
 
 
 @pytest.mark.faults
+def test_an_end_that_the_trigger_cannot_write_is_written_when_the_control_database_is_back(
+    stand: Stand, airflow_proxy: Proxy
+) -> None:
+    table = stand.table()
+    with table.held():
+        stand.airflow.run()
+        table.deferred()
+        table.started()
+        run_id = table.load.databricks_run
+        table.strike(signal.SIGSTOP)
+        airflow_proxy.plan = Plan(fault=Fault.RESET)
+        try:
+            stand.workspace.post("/api/2.2/jobs/runs/cancel", {"run_id": int(run_id)})
+            eventually("the run's end", lambda: ended(stand, run_id), seconds=120)
+            met = airflow_proxy.met
+            eventually("looks in vain", lambda: airflow_proxy.met > met + 3, seconds=120)
+            assert table.load.load_status == "In Progress"
+        finally:
+            airflow_proxy.plan = Plan()
+        table.ends_as("failed")
+    assert (table.load.failure["termination_code"], table.load.load_status) == ENDS["canceled"]
+    assert table.load.failure["settled_by"] == "trigger"
+    assert stand.airflow.record(table.run, table.map_index)["message"] == table.load.log_message
+    assert table.task()["try_number"] == 1
+
+
+@pytest.mark.faults
 def test_loads_that_end_at_once_are_all_reported(stand: Stand) -> None:
     """Airflow fails tasks whose trigger fires too early, and then their resumed method never runs."""
     tables = [stand.table() for _ in range(40)]
