@@ -202,7 +202,9 @@ def test_parts_that_are_killed_while_they_load(own_home: Path, parts: list[str])
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("moment", ["shop.customers: ", "Comparing targets", "Changing rows"])
+@pytest.mark.parametrize(
+    "moment", ["Creating a control database", "shop.customers: ", "Comparing targets", "Changing rows"]
+)
 def test_a_postgresql_that_is_killed_is_waited_for(own_home: Path, moment: str) -> None:
     demo = Demo(own_home, "--exit")
     demo.says(moment)

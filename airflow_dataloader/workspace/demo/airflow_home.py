@@ -9,7 +9,7 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +33,9 @@ COMPONENTS: Mapping[str, tuple[str, ...]] = {
     "triggerer": ("--skip-serve-logs",),
     "scheduler": ("--skip-serve-logs",),
 }
+
+#: How often a migration whose database went away is tried again.
+_MORE_TRIES = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,9 +132,17 @@ class AirflowHome:
         )
 
 
-def finish(migrating: ProcessPart) -> None:
-    """Return when a process has ended well; raise TransientError, naming its log, if it has not."""
-    code = migrating.wait()
+def finish(migrating: ProcessPart, anew: Callable[[], None] | None = None) -> None:
+    """Return when a process has ended well; raise TransientError, naming its log, if it has not.
+
+    It is tried twice more if ``anew`` can empty its database: one that went away under it is half made.
+    """
+    code, left = migrating.wait(), _MORE_TRIES
+    while code != 0 and anew is not None and left > 0:
+        left -= 1
+        anew()
+        migrating.start()
+        code = migrating.wait()
     if code != 0:
         raise TransientError(
             f"The {migrating.name} failed with exit code {code}.", fix=f"see {migrating.log_file}"

@@ -22,8 +22,13 @@ SCOPE = "demo"
 def create_databases(server: EmbeddedPostgres) -> None:
     """Make all databases anew, empty."""
     for name in (CONTROL, SHOP, AIRFLOW):
-        server.drop_database(name)
-        server.create_database(name)
+        create_database(server, name)
+
+
+def create_database(server: EmbeddedPostgres, name: str) -> None:
+    """Make one of them anew, empty."""
+    server.drop_database(name)
+    server.create_database(name)
 
 
 #: Which scripts have run in a database, for :func:`run_once`.

@@ -88,6 +88,11 @@ class Stand:
         deadline.insist(lambda: shop.run_once(control, "control.sql"))
         deadline.insist(lambda: shop.run_once(self.server.url(shop.SHOP), "shop.sql"))
 
+    def empty_airflow(self) -> None:
+        """Make Airflow's database anew."""
+        deadline = self._deadline("Creating a database for Airflow")
+        deadline.insist(lambda: shop.create_database(self.server, shop.AIRFLOW))
+
     def start_airflow(self) -> None:
         """Start its components and wait until all are healthy and the DAG is there."""
         for name in ("api-server", "dag-processor", "triggerer"):
@@ -135,7 +140,7 @@ def running(home: Path, ports: Ports, reporter: Reporter) -> Iterator[Stand]:
         reporter.step("Creating a control database, and a shop with a million rows")
         stand.fill()
         reporter.step("Starting Airflow")
-        airflow_home.finish(migration)
+        airflow_home.finish(migration, stand.empty_airflow)
         stand.start_airflow()
         yield stand
 

@@ -85,3 +85,29 @@ def test_a_migration_that_fails_names_its_log(tmp_path: Path) -> None:
         finish(part)
     assert str(tmp_path / "db-migrate.log") in str(caught.value)
     assert Mark(tmp_path).processes() == []
+
+
+@pytest.mark.parametrize("failures", [0, 1, 2, 3])
+def test_a_migration_is_tried_again_on_a_database_that_was_made_anew(tmp_path: Path, failures: int) -> None:
+    tries = tmp_path / "tries"
+    tries.write_text("")
+    part = ProcessPart(
+        PartSpec(
+            name="db-migrate",
+            command=[sys.executable, "-c", f"exit(len(open({str(tries)!r}).read()) < {failures})"],
+            environment={},
+            folder=tmp_path,
+            log_file=tmp_path / "db-migrate.log",
+        )
+    )
+
+    def anew() -> None:
+        tries.write_text(tries.read_text() + "x")
+
+    part.start()
+    if failures > 2:
+        with pytest.raises(TransientError, match="failed with exit code 1"):
+            finish(part, anew)
+    else:
+        finish(part, anew)
+    assert len(tries.read_text()) == min(failures, 2)
