@@ -16,6 +16,7 @@ from airflow_dataloader.loader.sessions.protocol import Activity
 from tests.conftest import Server
 from tests.faults.proxy import Fault, Plan, Proxy
 from tests.source_configs import connect_beside, endpoint_of
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -37,8 +38,8 @@ def test_reads_that_went_with_their_server_are_no_movement(
             read = session.activity()
             assert read is not None
             assert read.marks
-        # They have ended well: what is left to do is the engine's.
-        assert session.activity() is None
+        # They have ended well, and the server has noticed: what is left to do is the engine's.
+        eventually("the end of the reads", lambda: session.activity() is None)
         with connect_beside(away_db, application_name="adl-test-1"):
             assert session.activity() is not None
             spare.restart()
