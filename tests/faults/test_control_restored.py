@@ -22,7 +22,7 @@ from tests.conftest import Server
 from tests.factories import add_source
 from tests.faults.accident import kill_at, published
 from tests.faults.items import change_items, make_items, row_of
-from tests.integration.loader.strategies.backfills import Breaking
+from tests.integration.loader.strategies.backfills import Breaking, break_off
 
 
 class Restored:
@@ -148,11 +148,9 @@ def test_chunks_of_lost_attempts_of_a_plan_are_not_gone_on_from(
     row = row_of(bench, "incremental")
     bench.succeed(row)
     bench.set(row, load_strategy="chunked_backfill", chunk_size="1 hour")
-    bench.observer = Breaking(Moment.CHUNKED, 1)
-    bench.fail(row)
+    break_off(bench, row, Moment.CHUNKED, 1)
     copies.append(Restored(bench, postgres))
-    bench.observer = Breaking(Moment.CHUNKED, 2)
-    bench.fail(row)
+    break_off(bench, row, Moment.CHUNKED, 2)
     restored = copies[0].bench()
     # Into the first chunk: its second commit would have an epoch that the table has seen, and be skipped.
     restored.source.execute("INSERT INTO items VALUES (900, 'new', '2026-01-01 00:30+00')")

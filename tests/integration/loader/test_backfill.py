@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_dataloader.loader.observer import LogObserver, Moment
+from airflow_dataloader.loader.observer import Moment
 from tests.bench import Bench
-from tests.integration.loader.strategies.backfills import CHUNKED, Breaking, make
+from tests.integration.loader.strategies.backfills import CHUNKED, break_off, make
 
 
 @pytest.mark.parametrize("loads", [1, pytest.param(2, marks=pytest.mark.faults)])
 def test_a_backfill_that_goes_on_at_a_lagging_copy_is_caught_up_with_later(bench: Bench, loads: int) -> None:
     make(bench)
     row = bench.row(**CHUNKED, lookback="0 seconds")
-    bench.observer = Breaking(Moment.CHUNKED, 2)
-    bench.fail(row)
+    break_off(bench, row, Moment.CHUNKED, 2)
     bench.source.execute("CREATE TABLE newest AS SELECT * FROM items WHERE id > 302")
     bench.source.execute("DELETE FROM items WHERE id > 302")
     if loads == 2:
         # What it has read of the last range stays as it is, although the next load sees all of the source.
-        bench.observer = Breaking(Moment.CHUNKED, 2)
-        bench.fail(row)
+        break_off(bench, row, Moment.CHUNKED, 2)
         bench.source.execute("INSERT INTO items SELECT * FROM newest WHERE id = 305")
         bench.source.execute("DELETE FROM items WHERE id = 301")
-    bench.observer = LogObserver()
     assert ("it goes no further than the source" in bench.succeed(row).message) == (loads == 1)
     assert bench.state(row).incremental_value == "2025-04-04 00:02:00+00"
     bench.source.execute("INSERT INTO items SELECT * FROM newest ON CONFLICT DO NOTHING")
@@ -37,10 +34,8 @@ def test_a_backfill_that_goes_on_at_a_lagging_copy_is_caught_up_with_later(bench
 def test_a_backfill_begins_anew_where_no_row_has_a_cursor_any_more(bench: Bench) -> None:
     make(bench)
     row = bench.row(**CHUNKED)
-    bench.observer = Breaking(Moment.CHUNKED, 2)
-    bench.fail(row)
+    break_off(bench, row, Moment.CHUNKED, 2)
     bench.source.execute("UPDATE items SET at = NULL")
-    bench.observer = LogObserver()
     assert "No row has a cursor any more; the backfill begins anew." in bench.succeed(row).message
     assert bench.target_rows() == bench.source_rows()
 
@@ -52,9 +47,7 @@ def test_whoever_finds_the_end_there_says_which_version_it_is_and_whose(bench: B
     if mode == "staged":
         bench.succeed(row)
         bench.set(row, load_strategy="chunked_backfill")
-    bench.observer = Breaking(Moment.PUBLISHED, 1 if mode == "staged" else 5)
-    bench.fail(row)
-    bench.observer = LogObserver()
+    break_off(bench, row, Moment.PUBLISHED, 1 if mode == "staged" else 5)
     bench.succeed(row)
     broken, finisher = bench.history(row)[-2:]
     assert broken.target_version is not None
@@ -74,9 +67,7 @@ def test_a_staging_table_that_has_all_chunks_replaces_the_target_by_a_load_that_
     row = bench.row(**CHUNKED | {"load_strategy": "full"})
     bench.succeed(row)
     bench.set(row, load_strategy="chunked_backfill")
-    bench.observer = Breaking(Moment.CHUNKED, 5)
-    bench.fail(row)
-    bench.observer = LogObserver()
+    break_off(bench, row, Moment.CHUNKED, 5)
     receipt = bench.succeed(row).receipt
     assert (receipt.rows_read, receipt.rows_inserted, receipt.committed_by) == (0, 20, None)
     assert receipt.target_version is not None

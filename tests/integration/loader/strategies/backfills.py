@@ -10,7 +10,7 @@ CHUNKED = {"load_strategy": "chunked_backfill", "primary_key_cols": "id", "incre
 
 
 class Breaking:
-    """An observer that breaks the load at the given time that it reaches a moment."""
+    """An observer that breaks a load, once: at the given time that one reaches a moment."""
 
     def __init__(self, moment: Moment, time: int = 1) -> None:
         self._moment, self._left = moment, time
@@ -19,6 +19,12 @@ class Breaking:
         self._left -= moment is self._moment
         if moment is self._moment and self._left == 0:
             raise RuntimeError("broken on purpose")
+
+
+def break_off(bench: Bench, row: int, moment: Moment, time: int = 1) -> None:
+    """Have a load of the row fail there; those after it are left alone."""
+    bench.observer = Breaking(moment, time)
+    bench.fail(row)
 
 
 def make(bench: Bench, months: int = 4, each: int = 5) -> None:

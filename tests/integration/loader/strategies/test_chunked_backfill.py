@@ -14,7 +14,7 @@ from airflow_dataloader.control.tables import backfill, load_chunk, table_contro
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.loader.observer import LogObserver, Moment
 from tests.bench import Bench
-from tests.integration.loader.strategies.backfills import CHUNKED, Breaking, make
+from tests.integration.loader.strategies.backfills import CHUNKED, Breaking, break_off, make
 
 
 def plans(bench: Bench) -> list[Any]:
@@ -72,7 +72,6 @@ def test_a_filled_table_keeps_its_old_version_until_the_end(bench: Bench) -> Non
     failed = bench.fail(row)
     assert failed.receipt.rows_read == 14
     assert bench.target_rows() == old
-    bench.observer = Breaking(Moment.SETTLED, 99)
     result = bench.succeed(row)
     assert "Went on with chunk 4 of 5" in result.message
     assert result.receipt.target_version == before + 1
@@ -91,8 +90,7 @@ def test_a_staging_table_that_a_stale_load_made_anew_replaces_nothing(
     bench.succeed(row)
     old = bench.target_rows()
     bench.set(row, load_strategy="chunked_backfill")
-    bench.observer = Breaking(Moment.STAGED)
-    bench.fail(row)
+    break_off(bench, row, Moment.STAGED)
     bench.source.execute("UPDATE items SET name = 'new'")
     fence, fences = bench.engine.fence, []
     monkeypatch.setattr(bench.engine, "fence", lambda *given: (fences.append(given), fence(*given))[1])
@@ -111,7 +109,6 @@ def test_a_staging_table_that_a_stale_load_made_anew_replaces_nothing(
     bench.observer = Overtaken(Moment.CHUNKED, 2)
     assert "is not as this load left it" in bench.fail(row).message
     assert bench.target_rows() == old
-    bench.observer = LogObserver()
     assert "begins anew" in bench.succeed(row).message
     assert bench.target_rows() == bench.source_rows()
 
@@ -129,11 +126,9 @@ def test_a_staging_table_that_a_stale_load_made_anew_replaces_nothing(
 def test_a_broken_backfill_goes_on_where_it_was(bench: Bench, moment: Moment) -> None:
     make(bench)
     row = bench.row(**CHUNKED)
-    bench.observer = Breaking(moment, 2)
-    bench.fail(row)
+    break_off(bench, row, moment, 2)
     # What came after the bound is the next load's; what changed in a chunk that is done is, too.
     bench.source.execute("INSERT INTO items VALUES (999, 'new', '2025-04-05')")
-    bench.observer = Breaking(Moment.SETTLED, 99)
     result = bench.succeed(row)
     assert "of 5" in result.message
     assert bench.state(row).incremental_value == "2025-04-04 00:05:00+00"
@@ -146,10 +141,8 @@ def test_a_broken_backfill_goes_on_where_it_was(bench: Bench, moment: Moment) ->
 def test_an_edited_row_begins_its_backfill_anew(bench: Bench) -> None:
     make(bench)
     row = bench.row(**CHUNKED)
-    bench.observer = Breaking(Moment.CHUNKED, 2)
-    bench.fail(row)
+    break_off(bench, row, Moment.CHUNKED, 2)
     bench.set(row, query="SELECT * FROM items WHERE id > 100")
-    bench.observer = Breaking(Moment.SETTLED, 99)
     assert "begins anew" in bench.succeed(row).message
     assert bench.target_rows() == bench.source_rows("SELECT * FROM items WHERE id > 100")
     assert [plan.status for plan in plans(bench)] == ["abandoned", "done"]
@@ -171,10 +164,8 @@ def test_a_chunk_has_the_size_that_the_row_says(bench: Bench) -> None:
 def test_another_chunk_size_begins_a_backfill_anew(bench: Bench) -> None:
     make(bench)
     row = bench.row(**CHUNKED)
-    bench.observer = Breaking(Moment.CHUNKED, 2)
-    bench.fail(row)
+    break_off(bench, row, Moment.CHUNKED, 2)
     bench.set(row, chunk_size="52 weeks")
-    bench.observer = LogObserver()
     assert (
         "The row was edited since its backfill began; the backfill begins anew." in bench.succeed(row).message
     )
@@ -196,9 +187,7 @@ def test_a_chunk_size_of_the_wrong_kind_fails_the_load_before_it_reads(bench: Be
 def test_a_target_that_was_dropped_meanwhile_begins_anew(bench: Bench) -> None:
     make(bench)
     row = bench.row(**CHUNKED)
-    bench.observer = Breaking(Moment.CHUNKED, 2)
-    bench.fail(row)
-    bench.observer = Breaking(Moment.SETTLED, 99)
+    break_off(bench, row, Moment.CHUNKED, 2)
     shutil.rmtree(bench.home / "warehouse" / "bronze" / bench.schema / "items")
     assert "begins anew" in bench.succeed(row).message
     assert bench.target_rows() == bench.source_rows()
@@ -219,7 +208,6 @@ def test_a_target_that_vanishes_before_the_last_chunk_is_not_made_anew_by_it(ben
 
     bench.observer = Removing(Moment.CHUNKED, 4)
     assert "vanished" in bench.fail(row).message
-    bench.observer = LogObserver()
     assert "begins anew" in bench.succeed(row).message
     assert bench.target_rows() == bench.source_rows()
 
@@ -231,14 +219,11 @@ def test_a_target_that_another_load_of_the_row_replaced_meanwhile_begins_anew(
     make(bench)
     row = bench.row(**CHUNKED)
     # With the fifth chunk all is there, and nobody was told.
-    bench.observer = Breaking(Moment.PUBLISHED, published)
-    bench.fail(row)
+    break_off(bench, row, Moment.PUBLISHED, published)
     bench.set(row, load_strategy="full", query="SELECT * FROM items WHERE id > 300")
-    bench.observer = Breaking(Moment.PUBLISHED)
-    bench.fail(row)
+    break_off(bench, row, Moment.PUBLISHED)
     assert bench.target_rows().total() == 5
     bench.set(row, load_strategy="chunked_backfill", query=None)
-    bench.observer = LogObserver()
     assert "not as its unfinished backfill left it" in bench.succeed(row).message
     assert bench.target_rows() == bench.source_rows()
     assert [plan.status for plan in plans(bench)] == ["abandoned", "done"]
@@ -250,14 +235,11 @@ def test_a_staged_backfill_s_end_that_was_replaced_is_no_end(bench: Bench) -> No
     row = bench.row(**CHUNKED | {"load_strategy": "full"})
     bench.succeed(row)
     bench.set(row, load_strategy="chunked_backfill")
-    bench.observer = Breaking(Moment.PUBLISHED)
-    bench.fail(row)
+    break_off(bench, row, Moment.PUBLISHED)
     bench.set(row, load_strategy="rolling", rolling_column="at", rolling_days=1, empty_source_policy="allow")
-    bench.observer = Breaking(Moment.PUBLISHED)
-    bench.fail(row)
+    break_off(bench, row, Moment.PUBLISHED)
     assert bench.target_rows().total() == 0
     bench.set(row, load_strategy="chunked_backfill", rolling_column=None, rolling_days=None)
-    bench.observer = LogObserver()
     assert "begins anew" in bench.succeed(row).message
     assert bench.target_rows() == bench.source_rows()
 
@@ -265,8 +247,7 @@ def test_a_staged_backfill_s_end_that_was_replaced_is_no_end(bench: Bench) -> No
 def test_a_scan_for_deleted_rows_does_not_make_the_end_another_load_s(bench: Bench) -> None:
     make(bench)
     row = bench.row(**CHUNKED, delete_policy="scan", delete_cron="0 3 1 1 *")
-    bench.observer = Breaking(Moment.CHUNKED, 2)
-    bench.fail(row)
+    break_off(bench, row, Moment.CHUNKED, 2)
     bench.source.execute("DELETE FROM items WHERE id = 1")
     for moment in (Breaking(Moment.PUBLISHED, 4), LogObserver()):
         bench.set(row, next_delete_scan=datetime(2020, 1, 1, tzinfo=UTC))
@@ -280,9 +261,7 @@ def test_a_scan_for_deleted_rows_does_not_make_the_end_another_load_s(bench: Ben
 def test_a_half_filled_target_is_not_taken_for_a_watermark_s(bench: Bench) -> None:
     make(bench)
     row = bench.row(**CHUNKED, incremental_value="2025-03-01 00:00:00+00")
-    bench.observer = Breaking(Moment.CHUNKED, 2)
-    bench.fail(row)
-    bench.observer = Breaking(Moment.SETTLED, 99)
+    break_off(bench, row, Moment.CHUNKED, 2)
     bench.set(row, load_strategy="incremental")
     result = bench.succeed(row)
     assert "unfinished backfill" in result.message
@@ -318,9 +297,7 @@ def test_a_source_that_was_emptied_meanwhile_replaces_nothing(bench: Bench) -> N
     row = bench.row(**CHUNKED | {"load_strategy": "full"})
     bench.succeed(row)
     bench.set(row, load_strategy="chunked_backfill")
-    bench.observer = Breaking(Moment.CHUNKED, 3)
-    bench.fail(row)
-    bench.observer = LogObserver()
+    break_off(bench, row, Moment.CHUNKED, 3)
     bench.source.execute("DELETE FROM items")
     assert "empty_source_policy" in bench.fail(row).message
     assert bench.target_rows().total() == 20
@@ -333,9 +310,7 @@ def test_a_source_that_was_emptied_meanwhile_replaces_nothing(bench: Bench) -> N
 def test_an_end_that_was_there_already_gives_no_person_s_word(bench: Bench) -> None:
     make(bench)
     row = bench.row(**CHUNKED)
-    bench.observer = Breaking(Moment.PUBLISHED, 5)
-    bench.fail(row)
-    bench.observer = LogObserver()
+    break_off(bench, row, Moment.PUBLISHED, 5)
     # So that the repair moves no watermark: the strategy itself does.
     bench.set(row, incremental_value="2020-01-01 00:00:00+00")
     assert "last commit was there already" in bench.succeed(row).message
@@ -345,15 +320,13 @@ def test_an_end_that_was_there_already_gives_no_person_s_word(bench: Bench) -> N
 def test_load_full_asked_for_between_two_attempts_begins_anew(bench: Bench) -> None:
     make(bench)
     row = bench.row(**CHUNKED)
-    bench.observer = Breaking(Moment.CHUNKED, 2)
-    bench.fail(row)
+    break_off(bench, row, Moment.CHUNKED, 2)
     bench.source.execute("UPDATE items SET name = 'new' WHERE id < 100")
     bench.set(row, load_full="true")
     bench.observer = Breaking(Moment.CHUNKED, 2)
     assert any("load_full was set" in note for note in bench.fail(row).receipt.notes)
     assert bench.state(row).load_full == "true"
     # What began with it goes on with it.
-    bench.observer = LogObserver()
     assert "Went on with chunk 3" in bench.succeed(row).message
     assert bench.state(row).load_full is None
     assert bench.target_rows() == bench.source_rows()
@@ -373,10 +346,8 @@ def test_what_the_chunks_before_cannot_take_begins_anew(bench: Bench, before: st
     make(bench)
     bench.source.execute(f"ALTER TABLE items {before}")
     row = bench.row(**CHUNKED)
-    bench.observer = Breaking(Moment.CHUNKED, 2)
-    bench.fail(row)
+    break_off(bench, row, Moment.CHUNKED, 2)
     bench.source.execute(f"ALTER TABLE items {after}")
-    bench.observer = LogObserver()
     assert "begins anew" in bench.succeed(row).message
     assert bench.target_rows() == bench.source_rows()
 
@@ -391,12 +362,10 @@ def test_a_row_that_comes_to_a_chunk_that_is_done_is_loaded(bench: Bench, mode: 
     if mode == "staged":
         bench.succeed(row)
         bench.set(row, load_strategy="chunked_backfill")
-    bench.observer = Breaking(Moment.CHUNKED, 3)
-    bench.fail(row)
+    break_off(bench, row, Moment.CHUNKED, 3)
     bench.source.execute("UPDATE items SET at = '2025-01-01 12:00' WHERE id = 9001")
     bench.source.execute("DELETE FROM items WHERE id > 700 AND id < 800")
     bench.source.execute("INSERT INTO items VALUES (100, 'before all', '2024-12-01')")
-    bench.observer = LogObserver()
     result = bench.succeed(row)
     assert "these were read again: 1." in result.message
     assert "Went on with chunk 4 of 4" in result.message
@@ -409,10 +378,8 @@ def test_a_row_that_comes_to_a_chunk_that_is_done_is_loaded(bench: Bench, mode: 
 def test_a_new_column_that_is_ignored_begins_nothing_anew(bench: Bench) -> None:
     make(bench)
     row = bench.row(**CHUNKED, schema_policy="ignore")
-    bench.observer = Breaking(Moment.CHUNKED, 2)
-    bench.fail(row)
+    break_off(bench, row, Moment.CHUNKED, 2)
     bench.source.execute("ALTER TABLE items ADD v integer DEFAULT 7")
-    bench.observer = LogObserver()
     assert "Went on with chunk 3" in bench.succeed(row).message
     assert bench.target_rows() == bench.source_rows("SELECT id, name, at FROM items")
 
