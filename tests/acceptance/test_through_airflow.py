@@ -102,8 +102,7 @@ def test_marking_a_deferred_task_ends_its_load_and_no_other(stand: Stand, state:
     with table.held(), other.held():
         stand.airflow.run()
         for one in (table, other):
-            one.deferred()
-            one.started()
+            one.at_work()
         stand.airflow.mark(table.run, table.map_index, state)
         eventually("its end", lambda: table.load.load_status == "Cancelled", seconds=120)
         assert table.load.failure["settled_by"] == "trigger"
@@ -132,8 +131,7 @@ def test_a_control_database_that_is_away_when_the_run_ends_costs_nothing(
     table = stand.table()
     with table.held():
         stand.airflow.run()
-        table.deferred()
-        table.started()
+        table.at_work()
         airflow_proxy.plan = Plan(fault=Fault.RESET)
     try:
         time.sleep(45)
@@ -237,8 +235,7 @@ def test_a_loader_that_is_killed_or_frozen_leaves_its_end_to_the_trigger(stand: 
     with killed.held(), frozen.held():
         stand.airflow.run()
         for table in (killed, frozen):
-            table.deferred()
-            table.started()
+            table.at_work()
         killed.strike(signal.SIGKILL)
         frozen.strike(signal.SIGSTOP)
         # A loader that could would settle now; this one cannot, and is killed in the end.
@@ -258,8 +255,7 @@ def test_an_end_that_the_trigger_cannot_write_is_written_when_the_control_databa
     table = stand.table()
     with table.held():
         stand.airflow.run()
-        table.deferred()
-        table.started()
+        table.at_work()
         run_id = table.load.databricks_run
         table.strike(signal.SIGSTOP)
         airflow_proxy.plan = Plan(fault=Fault.RESET)
@@ -295,8 +291,7 @@ def test_all_of_postgresql_may_be_away_for_a_while(stand: Stand, postgres: Serve
     table = stand.table()
     with table.held():
         stand.airflow.run()
-        table.deferred()
-        table.started()
+        table.at_work()
         run, map_index = table.run, table.map_index
         postgres.stop()
     try:
@@ -316,8 +311,7 @@ def test_a_workspace_that_is_killed_and_comes_back_leaves_nothing_undone(
     table = stand.table()
     with table.held():
         stand.airflow.run()
-        table.deferred()
-        table.started()
+        table.at_work()
         run = table.load.databricks_run
         airflow_workspace_process.kill()
         time.sleep(5)

@@ -90,6 +90,11 @@ class Table:
 
         eventually("start", running, seconds=PATIENCE)
 
+    def at_work(self) -> None:
+        """Wait until its task waits for its run, and its loader runs."""
+        self.deferred()
+        self.started()
+
     def ends_as(self, state: str) -> None:
         """Wait for the end of its task."""
         eventually(f"{self.name} {state}", lambda: self.task_is("success", "failed"), seconds=PATIENCE)
