@@ -67,7 +67,9 @@ class PostgresqlSession:
         self._asking = False
         self._watching: psycopg.Connection[Any] | None = None
         self._holding: psycopg.Connection[Any] | None = None
+        #: Whether the watching connection has seen the session's own backend at the server.
         self._seen = False
+        #: Whether it has had to connect again since, and has not found that backend there.
         self._strange = False
         with self._explained():
             self._connection = self._connected()
