@@ -217,6 +217,18 @@ def test_a_postgresql_that_is_killed_is_waited_for(own_home: Path, moment: str) 
 
 
 @pytest.mark.faults
+def test_a_scheduler_that_hangs_is_replaced(own_home: Path) -> None:
+    demo = Demo(own_home, "--exit")
+    demo.says("Changing rows")
+    demo.part("scheduler").suspend()
+    code, shown, complaints = demo.end()
+    assert (code, complaints) == (0, ""), shown
+    assert "The scheduler hangs, and is ended" in shown
+    check_rounds(shown)
+    assert of(own_home) == []
+
+
+@pytest.mark.faults
 def test_a_part_that_keeps_dying_ends_the_demo_with_a_line_that_names_its_log(own_home: Path) -> None:
     demo = Demo(own_home, "--exit")
     demo.says("Starting Airflow")

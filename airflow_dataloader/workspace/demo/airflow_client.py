@@ -10,8 +10,9 @@ import httpx
 
 from airflow_dataloader.exceptions import TransientError
 
-#: Components that are heard of at all times, by their names in the health report.
-_HEALTH = ("metadatabase", "scheduler", "triggerer", "dag_processor")
+#: Components that are heard of at all times, to their names in the health report.
+_COMPONENTS = {"scheduler": "scheduler", "triggerer": "triggerer", "dag-processor": "dag_processor"}
+_HEALTH = ("metadatabase", *_COMPONENTS.values())
 _SECONDS = 60.0
 
 
@@ -32,6 +33,18 @@ class AirflowClient:
         """Whether every component has been heard of lately."""
         report = self._open("/api/v2/monitor/health") or {}
         return all((report.get(name) or {}).get("status") == "healthy" for name in _HEALTH)
+
+    def unheard(self) -> set[str]:
+        """Return the components that have been heard of, but not lately; none where nobody can say."""
+        report = self._open("/api/v2/monitor/health") or {}
+        if (report.get("metadatabase") or {}).get("status") != "healthy":
+            return set()
+        return {
+            component
+            for component, name in _COMPONENTS.items()
+            if (said := report.get(name) or {}).get("status") == "unhealthy"
+            and said.get(f"latest_{name}_heartbeat")
+        }
 
     def has_dag(self, dag: str) -> bool:
         """Whether the DAG is there and not paused."""

@@ -113,6 +113,11 @@ class ProcessPart:
         if self.running and self._process is not None:
             self._process.terminate()
 
+    def kill(self) -> None:
+        """End it at once; what it has left is ended by its next start, or by :meth:`stop`."""
+        if self._process is not None:
+            self._process.kill()
+
     def stop(self) -> None:
         """Ask it to end, kill it if it takes too long, and end what it has left. Twice is fine."""
         self.ask_to_stop()

@@ -15,6 +15,7 @@ from airflow_dataloader.workspace.demo.airflow_home import AirflowHome
 from airflow_dataloader.workspace.demo.comparison import Comparison, WorkspaceDigests
 from airflow_dataloader.workspace.demo.connections import control_connection, databricks_connection
 from airflow_dataloader.workspace.demo.deadline import Deadline
+from airflow_dataloader.workspace.demo.hangs import Hangs
 from airflow_dataloader.workspace.demo.home import DemoHome
 from airflow_dataloader.workspace.demo.loading import Loading
 from airflow_dataloader.workspace.demo.ports import Ports
@@ -48,11 +49,12 @@ class Stand:
     airflow: AirflowHome
     supervisor: Supervisor
     reporter: Reporter
+    hangs: Hangs
 
     @property
     def api(self) -> AirflowClient:
         """Airflow's API, with the login that people have too."""
-        return AirflowClient(self.airflow.address, airflow_home.USER, self.airflow.password)
+        return _api_of(self.airflow)
 
     def show(self) -> Show:
         """Return the show on this stand."""
@@ -78,6 +80,7 @@ class Stand:
     def pause(self) -> None:
         """Wait a moment; raise TransientError if a part was given up."""
         self.supervisor.check()
+        self.hangs.look()
         time.sleep(_PAUSE_SECONDS)
 
     def fill(self) -> None:
@@ -96,14 +99,19 @@ class Stand:
     def start_airflow(self) -> None:
         """Start its components and wait until all are healthy and the DAG is there."""
         for name in ("api-server", "dag-processor", "triggerer"):
-            self.supervisor.start(self.airflow.component(name))
+            self._start(name)
         api = self.api
         deadline = self._deadline("Starting Airflow")
         # A task that finds nobody who answers waits long before it is tried again.
         deadline.until(api.answers)
-        self.supervisor.start(self.airflow.component("scheduler"))
+        self._start("scheduler")
         deadline.until(api.healthy)
         deadline.until(lambda: deadline.insist(lambda: api.has_dag(DAG)))
+
+    def _start(self, name: str) -> None:
+        component = self.airflow.component(name)
+        self.supervisor.start(component)
+        self.hangs.watch(component)
 
     def _change_shop(self) -> None:
         deadline = self._deadline("Changing the shop")
@@ -171,4 +179,9 @@ def _stand(
         airflow=airflow,
         supervisor=supervisor,
         reporter=reporter,
+        hangs=Hangs(_api_of(airflow).unheard, reporter.line),
     )
+
+
+def _api_of(airflow: AirflowHome) -> AirflowClient:
+    return AirflowClient(airflow.address, airflow_home.USER, airflow.password)

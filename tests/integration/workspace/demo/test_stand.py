@@ -15,6 +15,7 @@ import pytest
 from airflow_dataloader.workspace.demo import shop
 from airflow_dataloader.workspace.demo.airflow_home import AirflowHome
 from airflow_dataloader.workspace.demo.comparison import Comparison
+from airflow_dataloader.workspace.demo.hangs import Hangs
 from airflow_dataloader.workspace.demo.home import DemoHome
 from airflow_dataloader.workspace.demo.postgres_part import PostgresPart
 from airflow_dataloader.workspace.demo.row_digest import Digest
@@ -47,6 +48,7 @@ def stand() -> Iterator[Stand]:
             airflow=AirflowHome(folder=folder.airflow, database_url="", port=0, logs=folder.logs),
             supervisor=supervisor,
             reporter=told,
+            hangs=Hangs(set, told.line),
         )
     finally:
         supervisor.stop()
