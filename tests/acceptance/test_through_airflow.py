@@ -12,8 +12,10 @@ import psycopg
 import pytest
 
 from airflow_dataloader.control.claim import _LOCK as CLAIM_LOCK
-from tests.acceptance.through_airflow import Stand, Table
+from tests.acceptance.through_airflow import LONG_AGO, PATIENCE, Stand, Table
 from tests.airflow_stand import WorkspaceProcess
+from tests.faults.items import change_items
+from tests.faults.kill_matrix import STRATEGIES
 from tests.faults.proxy import Fault, Plan, Proxy
 from tests.waiting import eventually
 
@@ -44,6 +46,26 @@ def test_a_triggerer_that_is_killed_is_replaced_and_nothing_is_lost(stand: Stand
         table.ends_as("success")
         assert len(table.loads()) == 1
         assert table.task()["try_number"] == 1
+
+
+def test_every_strategy_loads_its_table_and_then_what_changed(stand: Stand) -> None:
+    tables = {strategy: stand.items(strategy) for strategy in STRATEGIES}
+    stand.airflow.run()
+    for table in tables.values():
+        table.ends_as("success")
+    stand.check()
+    for strategy, table in tables.items():
+        change_items(stand.bench, 1, table.name, strategy=strategy)
+        stand.bench.set(table.config_id, next_load_date_time=LONG_AGO)
+    stand.airflow.run()
+    for table in tables.values():
+        eventually("a second load", lambda one=table: len(one.loads()) == 2, seconds=PATIENCE)
+        eventually("its end", lambda one=table: one.load.load_end_time is not None, seconds=PATIENCE)
+    assert {name: table.load.load_status for name, table in tables.items()} == dict.fromkeys(
+        tables, "Succeeded"
+    )
+    backfilled = tables["chunked_backfill"]
+    assert stand.bench.state(backfilled.config_id).load_strategy == "incremental"
 
 
 @pytest.mark.faults

@@ -20,6 +20,7 @@ from tests.acceptance.airflow_parts import Airflow
 from tests.airflow_stand import Workspace
 from tests.bench import Bench
 from tests.faults.accident import commits
+from tests.faults.items import make_items, row_of
 from tests.waiting import eventually
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -123,11 +124,19 @@ class Stand:
 
     def table(self, **overrides: Any) -> Table:
         """Make a table of a hundred rows that is due."""
-        name = f"t_{uuid4().hex[:12]}"
+        name = new_name()
+        self.bench.source.execute(f"CREATE TABLE {name} AS SELECT n AS id FROM generate_series(1, 100) n")
+        return self._add(name, self.bench.row(name, next_load_date_time=LONG_AGO, **overrides))
+
+    def items(self, strategy: str) -> Table:
+        """Make a table of items that is due, to be loaded by a strategy."""
+        name = new_name()
+        make_items(self.bench, name, rows=200)
+        return self._add(name, row_of(self.bench, strategy, table=name, next_load_date_time=LONG_AGO))
+
+    def _add(self, name: str, config_id: int) -> Table:
         with self.bench.control.begin() as connection:
             connection.exec_driver_sql("UPDATE control.table_control_dbconfig SET max_concurrent_loads = 50")
-        self.bench.source.execute(f"CREATE TABLE {name} AS SELECT n AS id FROM generate_series(1, 100) n")
-        config_id = self.bench.row(name, next_load_date_time=LONG_AGO, **overrides)
         made = Table(stand=self, name=name, config_id=config_id)
         self.tables.append(made)
         return made
@@ -136,6 +145,11 @@ class Stand:
         """Insist on what must hold for every table of this test, whatever happened to it."""
         for table in self.tables:
             check(self, table)
+
+
+def new_name() -> str:
+    """Return a source table's name that no test has used."""
+    return f"t_{uuid4().hex[:12]}"
 
 
 def run_name(load: Any) -> str:
@@ -154,10 +168,10 @@ def check(stand: Stand, table: Table) -> None:
     state = bench.state(table.config_id)
     assert state.last_status == ("Succeeded" if loads[-1].load_status == "Succeeded" else "Failed")
     ours = [entry["commit"] for entry in commits(bench, table.name)]
-    writers = [one.metadata_id for one in ours if one and one.step > 0]
-    assert len(writers) == len(set(writers)), "a load has written twice"
+    writes = [(one.metadata_id, one.step) for one in ours if one and one.step > 0]
+    assert len(writes) == len(set(writes)), "a load has written twice"
     succeeded = {load.id for load in loads if load.load_status == "Succeeded"}
-    assert succeeded <= set(writers)
+    assert succeeded <= {metadata_id for metadata_id, _ in writes}
     names = Counter(run["run_name"] for run in stand.workspace.runs())
     assert all(names[run_name(load)] <= 1 for load in loads), "a load was submitted twice"
     on_record = [load for load in loads if load.databricks_run is not None]
