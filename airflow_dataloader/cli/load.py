@@ -17,7 +17,7 @@ from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.cli.local_engine import local_engine
 from airflow_dataloader.cli.local_secrets import local_secrets
 from airflow_dataloader.cli.trouble import own_settings
-from airflow_dataloader.control.waiting import Reason, Waiting, waiting
+from airflow_dataloader.control.waiting import Waiting, WaitReason, waiting
 from airflow_dataloader.core.reaping import ReapLimits
 from airflow_dataloader.core.selector import Selector, parse
 from airflow_dataloader.core.status import LoadStatus
@@ -31,10 +31,10 @@ from airflow_dataloader.loader.worker import Worker
 _NAMED = 3
 
 _WAITS = {
-    Reason.FULL: ", for the end of one of the {most} loads that may live at the same time",
-    Reason.PAUSED: " whose source is paused",
-    Reason.AT_LIMIT: " whose source has as many loads as its max_concurrent_loads",
-    Reason.HELD: " that another session holds just now, or whose target another load holds",
+    WaitReason.FULL: ", for the end of one of the {most} loads that may live at the same time",
+    WaitReason.PAUSED: " whose source is paused",
+    WaitReason.AT_LIMIT: " whose source has as many loads as its max_concurrent_loads",
+    WaitReason.HELD: " that another session holds just now, or whose target another load holds",
 }
 
 _COLOURS = {LoadStatus.SUCCEEDED: "green", LoadStatus.FAILED: "red"}
@@ -138,7 +138,7 @@ def idle(waits: Sequence[Waiting], max_concurrent: int) -> list[str]:
 
 def _of(waits: Waiting) -> str:
     """Name some of the sources, where it is theirs to end the waiting."""
-    if waits.reason is Reason.FULL or not waits.sources:
+    if waits.reason is WaitReason.FULL or not waits.sources:
         return ""
     more = len(waits.sources) - _NAMED
     return f" ({', '.join(waits.sources[:_NAMED])}{f' and {more} more' if more > 0 else ''})"

@@ -24,7 +24,7 @@ from airflow_dataloader.control.live import Seen, live_loads
 from airflow_dataloader.control.strays import Stray, end_strays, lost_loads, stuck_rows
 from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.core.failure import Failure, Phase
-from airflow_dataloader.core.reaping import Action, Decision, ReapLimits, Reason, decide, must_ask
+from airflow_dataloader.core.reaping import Action, Decision, EndReason, ReapLimits, decide, must_ask
 from airflow_dataloader.core.run_api import Run, RunApi, RunApiUnavailable, RunState
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.exceptions import ConfigurationError, ControlUnavailable, NotMigrated
@@ -113,11 +113,11 @@ class _Doomed:
         return self.seen.config_id
 
     @property
-    def reason(self) -> Reason:
-        return Reason(self.failure.error)
+    def reason(self) -> EndReason:
+        return EndReason(self.failure.error)
 
     def ending(self) -> Ending:
-        unstarted = self.reason in {Reason.NOT_STARTED, Reason.RUN_GONE}
+        unstarted = self.reason in {EndReason.NOT_STARTED, EndReason.RUN_GONE}
         return Ending(
             metadata_id=self.seen.metadata_id,
             epoch=self.epoch,
@@ -220,7 +220,7 @@ class _Reaper:
             failure = _left_behind(seen)
             epoch = self._alone(seen, lambda: take_over(self._engine, seen, seconds=seconds))
         elif decision.action is Action.FENCE:
-            failure, reason = decision.failure, Reason(decision.failure.error)
+            failure, reason = decision.failure, EndReason(decision.failure.error)
             epoch = self._alone(seen, lambda: fence(self._engine, seen, reason, failure, seconds=seconds))
         else:
             return None
@@ -309,20 +309,20 @@ def _left_behind(seen: Seen) -> Failure:
     """Return the end that the reap before us had already decided and recorded, as far as it can be read."""
     said = {key: value for key, value in (seen.failure or {}).items() if key != "settled_by"}
     try:
-        failure = Failure(**{**said, "phase": Phase(said["phase"]), "error": Reason(said["error"])})
+        failure = Failure(**{**said, "phase": Phase(said["phase"]), "error": EndReason(said["error"])})
         if isinstance(failure.sentence, str):
             return failure
     except (AttributeError, KeyError, TypeError, ValueError):
         log.warning("What a reap had recorded of load %s cannot be read", seen.metadata_id)
     message = "Its end was begun, and why was not recorded in a form that can be read."
-    return Failure(phase=Phase.RUN, error=Reason.LEASE_EXPIRED, message=message, transient=True)
+    return Failure(phase=Phase.RUN, error=EndReason.LEASE_EXPIRED, message=message, transient=True)
 
 
 def _runs_to_cancel(loads: Sequence[Seen], doomed: Sequence[_Doomed]) -> set[tuple[str | None, str]]:
     """Return the runs of ended loads that go on, but not one that still has another load to do."""
     ended = {load.metadata_id for load in doomed}
     spared = {seen.run for seen in loads if seen.metadata_id not in ended}
-    over = {Reason.RUN_ENDED, Reason.RUN_CANCELLED, Reason.RUN_GONE}
+    over = {EndReason.RUN_ENDED, EndReason.RUN_CANCELLED, EndReason.RUN_GONE}
     spared |= {load.seen.run for load in doomed if load.reason in over}
     return {load.seen.run for load in doomed if load.seen.run and load.seen.run not in spared}
 
