@@ -21,6 +21,7 @@ from airflow_dataloader.control.waiting import Waiting, WaitReason, waiting
 from airflow_dataloader.core.reaping import ReapLimits
 from airflow_dataloader.core.selector import Selector, parse
 from airflow_dataloader.core.status import LoadStatus
+from airflow_dataloader.core.wording import counted, listed
 from airflow_dataloader.loader import interrupt
 from airflow_dataloader.loader.engines.spark.remote import check_remote
 from airflow_dataloader.loader.keeper import LeaseTimes
@@ -131,7 +132,7 @@ def idle(waits: Sequence[Waiting], max_concurrent: int) -> list[str]:
         return ["Nothing is due."]
     lines = ["Nothing can be loaded now."]
     for one in waits:
-        rows = f"{one.rows:,} row{'' if one.rows == 1 else 's'}"
+        rows = counted(one.rows, "row")
         lines.append(f"Due and waiting: {rows}{_WAITS[one.reason].format(most=max_concurrent)}{_of(one)}.")
     return lines
 
@@ -140,8 +141,7 @@ def _of(waits: Waiting) -> str:
     """Name some of the sources, where it is theirs to end the waiting."""
     if waits.reason is WaitReason.FULL or not waits.sources:
         return ""
-    more = len(waits.sources) - _NAMED
-    return f" ({', '.join(waits.sources[:_NAMED])}{f' and {more} more' if more > 0 else ''})"
+    return f" ({listed(waits.sources, _NAMED)})"
 
 
 def code_of(loaded: Sequence[Loaded]) -> ExitCode:
@@ -163,8 +163,7 @@ def outcome(load: Loaded) -> str:
 
 def show(console: Console, loaded: Sequence[Loaded]) -> None:
     """Print the loads as a table, and below it what there is to say about some of them."""
-    title = f"{len(loaded)} load{'' if len(loaded) == 1 else 's'}"
-    table = new_table(title, ("row", "status"), ("rows", "version"))
+    table = new_table(counted(len(loaded), "load"), ("row", "status"), ("rows", "version"))
     for load in loaded:
         receipt = load.receipt
         version = "" if receipt.target_version is None else str(receipt.target_version)

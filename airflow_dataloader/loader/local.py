@@ -21,6 +21,7 @@ from airflow_dataloader.core.scrub import scrub
 from airflow_dataloader.core.selector import Selector
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.core.strategy import Trigger
+from airflow_dataloader.core.wording import listed
 from airflow_dataloader.exceptions import ConfigurationError, RowRefused
 from airflow_dataloader.loader.janitor import sweep_after
 from airflow_dataloader.loader.own_secrets import all_secrets
@@ -146,9 +147,8 @@ def no_match(control: ControlEngine, selector: Selector) -> ConfigurationError:
             field="selector",
             fix="look at source, name, status and tags",
         )
-    more = f" and {len(inactive) - _NAMED} more" if len(inactive) > _NAMED else ""
     return ConfigurationError(
-        f"No active row matches {selector}; inactive: {', '.join(inactive[:_NAMED])}{more}.",
+        f"No active row matches {selector}; inactive: {listed(inactive, _NAMED)}.",
         field="selector",
         fix="set is_active to true on the rows that are meant",
     )
