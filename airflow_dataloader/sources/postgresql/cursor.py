@@ -35,7 +35,6 @@ _TYPES = {
 #: Types whose order depends on a collation. The target compares bytes, so the source has to do the same.
 _COLLATED = frozenset({"text", "varchar", "bpchar"})
 
-_SPANS = frozenset({CursorType.TIMESTAMP, CursorType.TIMESTAMP_NTZ, CursorType.DATE})
 _WITHOUT_ZONE = frozenset({CursorType.TIMESTAMP_NTZ, CursorType.DATE})
 _NUMBERS = frozenset({CursorType.INTEGER, CursorType.DECIMAL})
 
@@ -95,15 +94,16 @@ def _checked_lookback(
     kind: CursorType, column: DescribedColumn, asked: timedelta | int | None
 ) -> timedelta | int | None:
     if asked is None:
-        return DEFAULT_FOR_TIMESTAMPS if kind in _SPANS - {CursorType.DATE} else None
+        return DEFAULT_FOR_TIMESTAMPS if kind.is_time and kind is not CursorType.DATE else None
     if not asked:
         return None
-    wanted = timedelta if kind in _SPANS else int
-    if kind in _SPANS | _NUMBERS and isinstance(asked, wanted):
+    wanted = timedelta if kind.is_time else int
+    subtracts = kind.is_time or kind in _NUMBERS
+    if subtracts and isinstance(asked, wanted):
         return asked
     fixes = {timedelta: "write a span of time, such as '15 minutes' or '2 days'", int: "write a whole number"}
     raise ConfigurationError(
         f"lookback is {asked}, which cannot be subtracted from column {column.name!r} ({column.declared}).",
         field="lookback",
-        fix=fixes[wanted] if kind in _SPANS | _NUMBERS else "leave it empty: text has no distance",
+        fix=fixes[wanted] if subtracts else "leave it empty: text has no distance",
     )
