@@ -5,7 +5,7 @@ from __future__ import annotations
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.load_columns import DELETED_AT, OWN_COLUMNS
 from airflow_dataloader.core.names import TargetName, quoted
-from airflow_dataloader.exceptions import SchemaRefused
+from airflow_dataloader.core.schema_change import new_key
 from airflow_dataloader.loader.engines.protocol import KeyComparison, Stage, Written
 from airflow_dataloader.loader.engines.spark import tables
 from airflow_dataloader.loader.engines.spark.context import Context
@@ -86,11 +86,7 @@ def distinct_keys(source: Location, keys: Stage, types: dict[str, str]) -> str:
 def _fit(keys: Stage, types: dict[str, str]) -> Fit:
     fitted = fit(keys.columns, types)
     for key in fitted.added:
-        raise SchemaRefused(
-            f"Key column {key} is not at the target: its rows cannot be told by it.",
-            field="primary_key_cols",
-            fix="set load_full = 'true' on the row to replace the table once with the source's columns",
-        )
+        raise new_key(key)
     return fitted
 
 

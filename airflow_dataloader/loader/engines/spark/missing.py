@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.names import TargetName, quoted
-from airflow_dataloader.exceptions import SchemaRefused
+from airflow_dataloader.core.schema_change import new_key
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage, Written
 from airflow_dataloader.loader.engines.spark import history, tables
 from airflow_dataloader.loader.engines.spark.context import Context
@@ -108,8 +108,4 @@ def missing_rows_sql(rows: WholeRows) -> str:
 def _refuse_new_keys(dedup: Deduplication, fitted: Fit) -> None:
     for key in dedup.keys:
         if key in fitted.added:
-            raise SchemaRefused(
-                f"Key column {key} is new: the rows that the target holds cannot be told by it.",
-                field="primary_key_cols",
-                fix="set load_full = 'true' on the row to replace the table once with the source's columns",
-            )
+            raise new_key(key)
