@@ -29,8 +29,6 @@ from airflow_dataloader.core.run_api import Run, RunApi, RunApiUnavailable, RunS
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.exceptions import ConfigurationError, ControlUnavailable, NotMigrated
 
-__all__ = ["Left", "ReapLimits", "Reaped", "Reaping", "reap"]
-
 log = logging.getLogger(__name__)
 
 _Answer = TypeVar("_Answer")

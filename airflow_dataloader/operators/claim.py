@@ -46,7 +46,8 @@ class ClaimOperator(BaseOperator):
 
     def _claim(self, task: Any) -> list[Claimed]:
         from airflow_dataloader.control.claim import claim
-        from airflow_dataloader.control.reap import ReapLimits, reap
+        from airflow_dataloader.control.reap import reap
+        from airflow_dataloader.core.reaping import ReapLimits
         from airflow_dataloader.hooks.control import ControlHook
         from airflow_dataloader.hooks.run_api import DatabricksRunApi
 

@@ -7,9 +7,10 @@ from functools import partial
 import pytest
 from sqlalchemy import Engine, text
 
-from airflow_dataloader.control.reap import ReapLimits, reap
+from airflow_dataloader.control.reap import reap
 from airflow_dataloader.control.strays import Stray, end_strays, lost_loads, stuck_rows
 from airflow_dataloader.control.transaction import transaction
+from airflow_dataloader.core.reaping import ReapLimits
 from tests.factories import add_source
 from tests.integration.control.drive import claim_now, due_row, load, repair, row, sql, start_now
 
