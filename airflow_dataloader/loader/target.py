@@ -35,9 +35,11 @@ def take_target(job: Job) -> None:
             return
         for attempt in unsettled:
             if attempt not in own:
+                job.keeper.check()
                 # Refused where that row's own later attempt holds the target: the same end is reached.
                 with suppress(Fenced):
                     _fence(job, _closing(job, attempt))
+        job.keeper.check()
         version = _fence(job, job.commit(FENCE_STEP, Facts(made=job.target is None)))
         job.reached(Moment.FENCED)
         job.target = _inspect(job, seen=job.started.epoch)
