@@ -27,15 +27,20 @@ from airflow_dataloader.core.strategy import (
     ValuePolicy,
 )
 
-#: Snapshot fields that decide which rows a load reads and where they go. A commit whose load had other
-#: values here cannot be adopted by a later load.
-_CONTENT_FIELDS = (
+#: Snapshot fields that say what is read.
+_SOURCE_FIELDS = (
     "db_config_key",
     "db_type",
     "source_table_catalog",
     "source_table_schema",
     "source_table_name",
     "query",
+)
+
+#: Snapshot fields that decide which rows a load reads and where they go. A commit whose load had other
+#: values here cannot be adopted by a later load.
+_CONTENT_FIELDS = (
+    *_SOURCE_FIELDS,
     "target_catalog",
     "target_schema",
     "target_table",
@@ -56,16 +61,8 @@ _STRATEGY_FIELDS: Mapping[str, tuple[str, ...]] = {
     Strategy.CHUNKED_BACKFILL: ("chunk_size",),
 }
 
-#: Those among them that a watermark depends on: what is read, by which cursor, and where it went.
-_WATERMARK_FIELDS = (
-    "db_config_key",
-    "db_type",
-    "source_table_catalog",
-    "source_table_schema",
-    "source_table_name",
-    "query",
-    "incremental_column",
-)
+#: Those that a watermark depends on, beside target and key: what is read, and by which cursor.
+_WATERMARK_FIELDS = (*_SOURCE_FIELDS, "incremental_column")
 
 
 @dataclass(frozen=True, kw_only=True)
