@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from typing import Any, cast
 
@@ -57,8 +58,9 @@ def moved_after_a_while(source: Source) -> bool:
         ([BUSY, Activity(busy=False, marks=frozenset())], False),
         ([SourceUnavailable("It does not answer.")], False),
         ([SourceRefused("Too many connections.")], True),
+        ([OSError(errno.EMFILE, "Too many open files")], True),
     ],
-    ids=["still", "changing", "computing", "nothing asked", "lost", "no answer", "refused"],
+    ids=["still", "changing", "computing", "nothing asked", "lost", "no answer", "refused", "no look"],
 )
 def test_movement(shown: list[Any], moves: bool) -> None:
     assert moved_after_a_while(Source(*shown)) is moves
