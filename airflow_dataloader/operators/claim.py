@@ -80,7 +80,7 @@ def mapped(claimed: Sequence[Claimed], longest: int) -> list[dict[str, Any]]:
     """
     surplus = max(0, len(claimed) - longest)
     refused = [load.metadata_id for load in claimed if load.load_status == LoadStatus.FAILED]
-    left_out = set(refused[len(refused) - surplus :]) if surplus else set()
+    left_out = set(refused[max(0, len(refused) - surplus) :])
     return [
         {
             "metadata_id": load.metadata_id,
