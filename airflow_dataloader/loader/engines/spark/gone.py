@@ -25,7 +25,8 @@ def compare_keys(context: Context, target: TargetName, keys: Stage, *, mark: boo
         add_mark(context.spark, location)
         types[DELETED_AT] = OWN_COLUMNS[DELETED_AT]
     text = compare_sql(location, context.names.locate(keys.name), keys, types)
-    (row,) = context.spark.sql(text).collect()
+    with context.interrupts.statement():
+        (row,) = context.spark.sql(text).collect()
     return KeyComparison(**{name: int(value) for name, value in row.asDict().items()})
 
 

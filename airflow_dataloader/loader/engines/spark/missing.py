@@ -70,7 +70,8 @@ def _measure(
     kind = fitted.types[column] if column and column not in fitted.added else ""
     count = f"COUNT(DISTINCT {keys})" if keys else "COUNT(1)"
     asked = [count, *extremes(column, kind)]
-    (row,) = context.spark.sql(select(", ".join(asked), all_rows(source, stage, fitted))).collect()
+    with context.interrupts.statement():
+        (row,) = context.spark.sql(select(", ".join(asked), all_rows(source, stage, fitted))).collect()
     if len(asked) == 1:
         return int(row[0]), "TRUE"
     narrowed = between(column, kind, row[1], row[2])
