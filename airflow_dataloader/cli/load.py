@@ -44,7 +44,7 @@ _HELP = """
 Load rows of the control database, and wait for their end.
 
 A SELECTOR is one or more field:value terms. A space between terms means and, a comma within a term or;
-* stands for any characters. Only active rows are loaded.
+* stands for any characters. Only active rows are loaded. What is due ends with the first row due a second time.
 
 \b
   name:     table, or schema.table or catalog.schema.table, at the source or the target
