@@ -44,7 +44,8 @@ _HELP = """
 Load rows of the control database, and wait for their end.
 
 A SELECTOR is one or more field:value terms. A space between terms means and, a comma within a term or;
-* stands for any characters. Only active rows are loaded. What is due ends with the first row due a second time.
+* stands for any characters. Only active rows are loaded. Without a SELECTOR the command ends at the first row
+that is due a second time.
 
 \b
   name:     table, or schema.table or catalog.schema.table, at the source or the target

@@ -47,7 +47,7 @@ def test_a_schema_that_is_closed_keeps_no_other_and_no_target(control: sqlalchem
     assert catalog.looked == ["closed", "open"]
 
 
-def test_a_schema_that_is_closed_keeps_no_other_from_the_sweep_after_loads(control: sqlalchemy.Engine) -> None:
+def test_a_schema_that_is_closed_does_not_end_the_sweep_after_loads(control: sqlalchemy.Engine) -> None:
     add_source(control, "shop")
     loads = [
         start_now(control, due_row(control, destination_table_schema=schema)).metadata_id
