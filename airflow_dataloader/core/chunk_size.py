@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow_dataloader.core.lookback import parse_lookback
+from airflow_dataloader.core.distance import parse_distance
 from airflow_dataloader.core.strategy import CursorType
 from airflow_dataloader.exceptions import ConfigurationError
 
@@ -21,7 +21,7 @@ def parse_chunk_size(text: str | None) -> timedelta | int | None:
 
     Raises ValueError with one sentence when it is neither, or nothing at all.
     """
-    size = parse_lookback(text)
+    size = parse_distance(text)
     if size is not None and not size:
         raise ValueError(f"{text!r} is the size of an empty chunk")
     return size

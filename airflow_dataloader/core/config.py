@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from airflow_dataloader.core.chunk_size import parse_chunk_size
-from airflow_dataloader.core.lookback import parse_lookback
+from airflow_dataloader.core.distance import parse_distance
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.problems import problems
 from airflow_dataloader.core.snapshot import choice, flag, split_columns, text
@@ -164,7 +164,7 @@ class LoadConfig:
             incremental_type=CursorType(cursor_type) if cursor_type else None,
             incremental_value=snapshot.get("incremental_value"),
             watermark_of=snapshot.get("watermark_of"),
-            lookback=parse_lookback(text(snapshot, "lookback")),
+            lookback=parse_distance(text(snapshot, "lookback")),
             chunk_size=parse_chunk_size(text(snapshot, "chunk_size")),
             primary_key=split_columns(snapshot.get("primary_key_cols")),
             rolling_column=text(snapshot, "rolling_column"),

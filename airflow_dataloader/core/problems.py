@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow_dataloader.core.chunk_size import parse_chunk_size
 from airflow_dataloader.core.clustering import MOST as MOST_CLUSTERED
-from airflow_dataloader.core.lookback import parse_lookback
+from airflow_dataloader.core.distance import parse_distance
 from airflow_dataloader.core.snapshot import choices, split_columns, text
 from airflow_dataloader.core.strategy import (
     KEEPS_GONE_ROWS,
@@ -38,7 +38,7 @@ CONNECTION_KEYS = ("host", "port", "database", "user", "password")
 
 #: Columns that hold a span of time or a number, by their readers and what to write.
 _SIZES: Mapping[str, tuple[Callable[[str | None], object], str]] = {
-    "lookback": (parse_lookback, "write '15 minutes', '2 days' or '1000'"),
+    "lookback": (parse_distance, "write '15 minutes', '2 days' or '1000'"),
     "chunk_size": (parse_chunk_size, "write '7 days' or '250000'"),
 }
 

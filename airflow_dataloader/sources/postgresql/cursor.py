@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from airflow_dataloader.core.config import LoadConfig
-from airflow_dataloader.core.lookback import DEFAULT_FOR_TIMESTAMPS
 from airflow_dataloader.core.plan import PlannedColumn
 from airflow_dataloader.core.strategy import CursorType, ValuePolicy
 from airflow_dataloader.core.zones import read_zone
@@ -37,6 +36,9 @@ _COLLATED = frozenset({"text", "varchar", "bpchar"})
 
 _WITHOUT_ZONE = frozenset({CursorType.TIMESTAMP_NTZ, CursorType.DATE})
 _NUMBERS = frozenset({CursorType.INTEGER, CursorType.DECIMAL})
+
+#: What timestamp cursors get unless the row says otherwise: rows commit later than their cursor says.
+_LOOKBACK = timedelta(minutes=15)
 
 
 def cursor(
@@ -94,7 +96,7 @@ def _checked_lookback(
     kind: CursorType, column: DescribedColumn, asked: timedelta | int | None
 ) -> timedelta | int | None:
     if asked is None:
-        return DEFAULT_FOR_TIMESTAMPS if kind.is_time and kind is not CursorType.DATE else None
+        return _LOOKBACK if kind.is_time and kind is not CursorType.DATE else None
     if not asked:
         return None
     wanted = timedelta if kind.is_time else int
