@@ -7,7 +7,8 @@ import os
 from sqlalchemy import Engine
 
 from airflow_dataloader.cli.trouble import check_control
-from airflow_dataloader.control.connect import create_engine, resolve_url
+from airflow_dataloader.control.connect import create_engine
+from airflow_dataloader.control.url import resolve_url
 
 
 def control_url() -> str:

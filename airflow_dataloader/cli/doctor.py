@@ -92,7 +92,7 @@ def _jars() -> str:
     home = own_settings().home
     if os.environ.get("SPARK_REMOTE"):
         return _NOT_OURS
-    found = jars.ensure(("delta", "postgresql"), home)
+    found = jars.ensure(jars.DEFAULT, home)
     return f"{len(found)} in {home / 'jars'}"
 
 

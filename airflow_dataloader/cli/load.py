@@ -17,10 +17,11 @@ from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.cli.local_engine import local_engine
 from airflow_dataloader.cli.local_secrets import local_secrets
 from airflow_dataloader.cli.trouble import own_settings
-from airflow_dataloader.control.waiting import Reason, Waiting, waiting
+from airflow_dataloader.control.waiting import Waiting, WaitReason, waiting
 from airflow_dataloader.core.reaping import ReapLimits
 from airflow_dataloader.core.selector import Selector, parse
 from airflow_dataloader.core.status import LoadStatus
+from airflow_dataloader.core.wording import counted, listed
 from airflow_dataloader.loader import interrupt
 from airflow_dataloader.loader.engines.spark.remote import check_remote
 from airflow_dataloader.loader.keeper import LeaseTimes
@@ -31,10 +32,10 @@ from airflow_dataloader.loader.worker import Worker
 _NAMED = 3
 
 _WAITS = {
-    Reason.FULL: ", for the end of one of the {most} loads that may live at the same time",
-    Reason.PAUSED: " whose source is paused",
-    Reason.AT_LIMIT: " whose source has as many loads as its max_concurrent_loads",
-    Reason.HELD: " that another session holds just now, or whose target another load holds",
+    WaitReason.FULL: ", for the end of one of the {most} loads that may live at the same time",
+    WaitReason.PAUSED: " whose source is paused",
+    WaitReason.AT_LIMIT: " whose source has as many loads as its max_concurrent_loads",
+    WaitReason.HELD: " that another session holds just now, or whose target another load holds",
 }
 
 _COLOURS = {LoadStatus.SUCCEEDED: "green", LoadStatus.FAILED: "red"}
@@ -43,7 +44,8 @@ _HELP = """
 Load rows of the control database, and wait for their end.
 
 A SELECTOR is one or more field:value terms. A space between terms means and, a comma within a term or;
-* stands for any characters. Only active rows are loaded.
+* stands for any characters. Only active rows are loaded. Without a SELECTOR the command ends at the first row
+that is due a second time.
 
 \b
   name:     table, or schema.table or catalog.schema.table, at the source or the target
@@ -131,17 +133,16 @@ def idle(waits: Sequence[Waiting], max_concurrent: int) -> list[str]:
         return ["Nothing is due."]
     lines = ["Nothing can be loaded now."]
     for one in waits:
-        rows = f"{one.rows:,} row{'' if one.rows == 1 else 's'}"
+        rows = counted(one.rows, "row")
         lines.append(f"Due and waiting: {rows}{_WAITS[one.reason].format(most=max_concurrent)}{_of(one)}.")
     return lines
 
 
 def _of(waits: Waiting) -> str:
     """Name some of the sources, where it is theirs to end the waiting."""
-    if waits.reason is Reason.FULL or not waits.sources:
+    if waits.reason is WaitReason.FULL or not waits.sources:
         return ""
-    more = len(waits.sources) - _NAMED
-    return f" ({', '.join(waits.sources[:_NAMED])}{f' and {more} more' if more > 0 else ''})"
+    return f" ({listed(waits.sources, _NAMED)})"
 
 
 def code_of(loaded: Sequence[Loaded]) -> ExitCode:
@@ -163,8 +164,7 @@ def outcome(load: Loaded) -> str:
 
 def show(console: Console, loaded: Sequence[Loaded]) -> None:
     """Print the loads as a table, and below it what there is to say about some of them."""
-    title = f"{len(loaded)} load{'' if len(loaded) == 1 else 's'}"
-    table = new_table(title, ("row", "status"), ("rows", "version"))
+    table = new_table(counted(len(loaded), "load"), ("row", "status"), ("rows", "version"))
     for load in loaded:
         receipt = load.receipt
         version = "" if receipt.target_version is None else str(receipt.target_version)

@@ -27,7 +27,7 @@ changed since, and vacuumed when the last time is vacuum_every_hours ago. One th
 the next run.
 
 SELECTOR is that of `dataloader load`; without it, all targets and every schema that was ever loaded into are
-looked at. Exit code 1: a target could not be maintained.
+looked at. Exit code 1: a target could not be maintained, or a schema could not be looked into.
 """
 
 

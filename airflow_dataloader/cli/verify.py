@@ -18,6 +18,7 @@ from airflow_dataloader.cli.local_secrets import local_secrets
 from airflow_dataloader.cli.trouble import own_settings
 from airflow_dataloader.control.rows import SelectedRow, select_rows
 from airflow_dataloader.core.selector import Selector, named, parse
+from airflow_dataloader.core.wording import counted
 from airflow_dataloader.loader import interrupt
 from airflow_dataloader.loader.local import no_match
 from airflow_dataloader.loader.verify.rows import verify_rows
@@ -103,7 +104,7 @@ def _verify(selectors: Sequence[Selector]) -> list[Verified]:
 
 def show(console: Console, verified: Sequence[Verified]) -> None:
     """Print what was found as a table, and below it where rows differ and what else there is to say."""
-    title = f"{len(verified)} row{'' if len(verified) == 1 else 's'} compared"
+    title = f"{counted(len(verified), 'row')} compared"
     table = new_table(title, ("row", "result"), ("source", "target", "later", "version"))
     for one in verified:
         counts = (one.source_rows, one.target_rows, one.later_rows)

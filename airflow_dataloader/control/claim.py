@@ -13,10 +13,10 @@ from sqlalchemy.exc import DBAPIError
 from airflow_dataloader.control.arm import arm
 from airflow_dataloader.control.due import Candidate, Taken, Wanted, looked, read_json, take
 from airflow_dataloader.control.ending import Ending, SettledBy, end
+from airflow_dataloader.control.next_load import NextLoad, next_load
 from airflow_dataloader.control.queueing import Claimant, Entry, queue, queue_each
 from airflow_dataloader.control.refusal import refuses_row
 from airflow_dataloader.control.selection import condition
-from airflow_dataloader.control.slots import Plan, plan
 from airflow_dataloader.control.tables import table_control
 from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.core.config import row_label
@@ -199,36 +199,37 @@ class _Claiming:
         """
         if not rows:
             return True
-        plans = {row.config_id: (row, plan(row)) for row in rows}
-        entries = [
-            Entry(
-                config_id=row.config_id,
-                slot=planned.slot,
-                scan_slot=planned.scan_slot,
-                trigger=self._why(row),
-                snapshot=planned.snapshot,
-            )
-            for row, planned in plans.values()
-        ]
+        loads = {row.config_id: next_load(row) for row in rows}
+        wrong = any(load.wrong for load in loads.values())
+        entries = [self._entry(row, loads[row.config_id]) for row in rows]
         if self._each:
             ids, refusals = queue_each(self._connection, entries, self._claimant)
             self._refusals += refusals
-            plans = {config_id: plans[config_id] for config_id in plans if config_id in ids}
         else:
-            last = not more and not any(planned.wrong for _, planned in plans.values())
-            ids = queue(self._connection, entries, self._claimant, last=last)
-        endings = [
-            _refusal(ids[config_id], planned) for config_id, (_, planned) in plans.items() if planned.wrong
-        ]
+            ids = queue(self._connection, entries, self._claimant, last=not more and not wrong)
+        self._record({config_id: load for config_id, load in loads.items() if config_id in ids}, ids)
+        return len(ids) == len(rows) and not wrong
+
+    def _entry(self, row: Candidate, load: NextLoad) -> Entry:
+        return Entry(
+            config_id=row.config_id,
+            slot=load.slot,
+            scan_slot=load.scan_slot,
+            trigger=self._why(row),
+            snapshot=load.snapshot,
+        )
+
+    def _record(self, loads: Mapping[int, NextLoad], ids: Mapping[int, tuple[int, int]]) -> None:
+        """Settle those of the queued loads that cannot be loaded, and take note of all of them."""
+        endings = [_refusal(ids[config_id], load) for config_id, load in loads.items() if load.wrong]
         if endings:
             end(self._connection, endings)
         refused = {ending.metadata_id: ending.failure.sentence for ending in endings}
         self._claimed += [
-            _claimed(*ids[config_id], planned.snapshot, refused.get(ids[config_id][0]))
-            for config_id, (_, planned) in plans.items()
+            _claimed(*ids[config_id], load.snapshot, refused.get(ids[config_id][0]))
+            for config_id, load in loads.items()
         ]
         self._settled += len(endings)
-        return len(plans) == len(rows) and not endings
 
     def _why(self, row: Candidate) -> Trigger:
         return Trigger.RETRY if row.is_retry and self._trigger is Trigger.SCHEDULE else self._trigger
@@ -258,13 +259,13 @@ def _ids(connection: Connection, selector: Selector | None, only: Sequence[int] 
     return list(connection.execute(chosen).scalars())
 
 
-def _refusal(ids: tuple[int, int], planned: Plan) -> Ending:
-    first, *others = planned.wrong
+def _refusal(ids: tuple[int, int], load: NextLoad) -> Ending:
+    first, *others = load.wrong
     also = f" Also {'; '.join(f'{other.field}: {other.what}' for other in others)}." if others else ""
     failure = Failure(
         phase=Phase.CLAIM,
         error=ConfigurationError.__name__,
-        message=f"{row_label(planned.snapshot)} cannot be loaded: {first.field}: {first.what}.{also}",
+        message=f"{row_label(load.snapshot)} cannot be loaded: {first.field}: {first.what}.{also}",
         transient=False,
         field=first.field,
         fix=first.fix,

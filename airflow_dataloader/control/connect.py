@@ -15,10 +15,8 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, PoolRese
 
 from airflow_dataloader.control.infinity import read_times
 from airflow_dataloader.control.transaction import listen
-from airflow_dataloader.control.url import ControlUrl, Place, read_url, resolve_url
+from airflow_dataloader.control.url import ControlUrl, Place, read_url
 from airflow_dataloader.exceptions import ConfigurationError
-
-__all__ = ["create_engine", "open_connection", "place_of", "resolve_url"]
 
 #: libpq's parameters where the URL says nothing. Times in seconds, tcp_user_timeout in milliseconds.
 _DEFAULTS = {

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from sqlalchemy import Connection, Engine, text
 
+from airflow_dataloader.control.ending import SettledBy
 from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.core.status import LIVE, LoadStatus, RowStatus
 from airflow_dataloader.exceptions import Fenced
@@ -40,7 +41,7 @@ class LoadStanding:
 
     def is_own(self, nonce: str, status: LoadStatus) -> bool:
         """Say whether the loader with ``nonce`` has ended it so; its answer may have been lost."""
-        by_loader = status == LoadStatus.SUCCEEDED or self.settled_by == "loader"
+        by_loader = status == LoadStatus.SUCCEEDED or self.settled_by == SettledBy.LOADER
         return self.start_nonce == nonce and self.load_status == status and by_loader
 
 

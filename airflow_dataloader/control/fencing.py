@@ -9,7 +9,7 @@ from airflow_dataloader.control.held import holding
 from airflow_dataloader.control.live import Seen
 from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.core.failure import Failure
-from airflow_dataloader.core.reaping import Reason
+from airflow_dataloader.core.reaping import EndReason
 from airflow_dataloader.core.texts import kept_json, kept_text
 
 #: How long a reap waits for the lock of a load. Loaders and other reaps hold one for milliseconds.
@@ -43,7 +43,7 @@ WHERE id = :metadata_id AND epoch = :epoch AND load_status = 'In Progress'
 RETURNING epoch""")
 
 
-def fence(engine: Engine, seen: Seen, reason: Reason, failure: Failure, *, seconds: float) -> int | None:
+def fence(engine: Engine, seen: Seen, reason: EndReason, failure: Failure, *, seconds: float) -> int | None:
     """Give the row a new epoch that its loader does not have, for ``seconds`` ours; return that epoch.
 
     None: the loader is back, the load is over, or somebody else is ending it.
@@ -55,8 +55,8 @@ def fence(engine: Engine, seen: Seen, reason: Reason, failure: Failure, *, secon
         "seconds": seconds,
         "failure": kept_json(failure.as_json() | {"settled_by": SettledBy.REAP}),
         "message": kept_text(failure.sentence),
-        "lease_until": seen.lease_until if reason is Reason.LEASE_EXPIRED else None,
-        "progress_at": seen.progress_at if reason is Reason.NO_PROGRESS else None,
+        "lease_until": seen.lease_until if reason is EndReason.LEASE_EXPIRED else None,
+        "progress_at": seen.progress_at if reason is EndReason.NO_PROGRESS else None,
     }
     with transaction(engine, settings=PATIENCE) as connection:
         epoch = connection.execute(_FENCE, values, execution_options=LAST).scalar_one_or_none()

@@ -14,26 +14,27 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from sqlalchemy import Engine, text
 
 from airflow_dataloader.control.ending import Ending, SettledBy, end
 from airflow_dataloader.control.fencing import PATIENCE, fence, take_over
 from airflow_dataloader.control.live import Seen, live_loads
-from airflow_dataloader.control.strays import end_lost_loads, end_rows_without_load
+from airflow_dataloader.control.strays import Stray, end_strays, lost_loads, stuck_rows
 from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.core.failure import Failure, Phase
-from airflow_dataloader.core.reaping import Action, Decision, ReapLimits, Reason, decide, must_ask
+from airflow_dataloader.core.reaping import Action, Decision, EndReason, ReapLimits, decide, must_ask
 from airflow_dataloader.core.run_api import Run, RunApi, RunApiUnavailable, RunState
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.exceptions import ConfigurationError, ControlUnavailable, NotMigrated
 
-__all__ = ["Left", "ReapLimits", "Reaped", "Reaping", "reap"]
-
 log = logging.getLogger(__name__)
 
 _Answer = TypeVar("_Answer")
+
+_One = TypeVar("_One", bound="_GivenUp")
+_Id = TypeVar("_Id")
 
 _UP = text("SELECT extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())::float")
 
@@ -81,6 +82,18 @@ class Reaping:
     left: tuple[Left, ...] = ()
 
 
+class _GivenUp(Protocol):
+    """What is given up: a load, or a live row without one."""
+
+    @property
+    def metadata_id(self) -> int | None:
+        """The load's id; None: there is none."""
+
+    @property
+    def config_id(self) -> int | None:
+        """The row's id, where one is on record."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Doomed:
     """A load to be ended, and the epoch that its end has to name."""
@@ -90,11 +103,19 @@ class _Doomed:
     failure: Failure
 
     @property
-    def reason(self) -> Reason:
-        return Reason(self.failure.error)
+    def metadata_id(self) -> int:
+        return self.seen.metadata_id
+
+    @property
+    def config_id(self) -> int | None:
+        return self.seen.config_id
+
+    @property
+    def reason(self) -> EndReason:
+        return EndReason(self.failure.error)
 
     def ending(self) -> Ending:
-        unstarted = self.reason in {Reason.NOT_STARTED, Reason.RUN_GONE}
+        unstarted = self.reason in {EndReason.NOT_STARTED, EndReason.RUN_GONE}
         return Ending(
             metadata_id=self.seen.metadata_id,
             epoch=self.epoch,
@@ -151,7 +172,7 @@ class _Reaper:
         except Exception as error:
             log.exception("Load %s cannot be judged", seen.metadata_id)
             why = f"it cannot be judged ({type(error).__name__}: {str(error)[:200]})"
-            self._left.append(Left(metadata_id=seen.metadata_id, config_id=seen.config_id, why=why))
+            self._leave(seen, why)
             return Decision(action=Action.LEAVE)
 
     def _ask(self, seen: Seen) -> Run | None:
@@ -197,7 +218,7 @@ class _Reaper:
             failure = _left_behind(seen)
             epoch = self._alone(seen, lambda: take_over(self._engine, seen, seconds=seconds))
         elif decision.action is Action.FENCE:
-            failure, reason = decision.failure, Reason(decision.failure.error)
+            failure, reason = decision.failure, EndReason(decision.failure.error)
             epoch = self._alone(seen, lambda: fence(self._engine, seen, reason, failure, seconds=seconds))
         else:
             return None
@@ -205,32 +226,54 @@ class _Reaper:
 
     def _end(self, doomed: Sequence[_Doomed]) -> list[_Doomed]:
         """Write the ends; return the loads that this reap ended."""
-        if not doomed:
-            return []
-        try:
-            ids = self._write(doomed)
-        except (ControlUnavailable, ConfigurationError) as error:
-            if _concerns_one(error) is None:
-                raise
-            ids = set[int]().union(
-                *(self._alone(one.seen, partial(self._write, [one])) or () for one in doomed)
-            )
-        return [load for load in doomed if load.seen.metadata_id in ids]
+        ids = self._write_all(doomed, self._write)
+        return [load for load in doomed if load.metadata_id in ids]
 
     def _write(self, doomed: Sequence[_Doomed]) -> set[int]:
         with transaction(self._engine, settings=PATIENCE) as connection:
             return end(connection, [load.ending() for load in doomed], last=True)
 
-    def _alone(self, seen: Seen, write: Callable[[], _Answer]) -> _Answer | None:
-        """Write about one load; None where it has to be left to the next reap."""
+    def _strays(self) -> list[Reaped]:
+        """End what has no row, and then what has no load: a row may have lost its own just now."""
+        ended: list[Reaped] = []
+        for find in (lost_loads, partial(stuck_rows, expiry=self._limits.expiry)):
+            with transaction(self._engine, readonly=True) as connection:
+                found = find(connection)
+            over = self._write_all(found, self._write_strays)
+            ended += [_reaped_stray(stray) for stray in found if stray in over]
+        return ended
+
+    def _write_strays(self, strays: Sequence[Stray]) -> set[Stray]:
+        with transaction(self._engine, settings=PATIENCE) as connection:
+            found = end_strays(connection, strays, expiry=self._limits.expiry)
+        for stray in (stray for stray, ended in found.items() if not ended):
+            self._leave(stray, _LOCKED)
+        return {stray for stray, ended in found.items() if ended}
+
+    def _write_all(self, ones: Sequence[_One], write: Callable[[Sequence[_One]], set[_Id]]) -> set[_Id]:
+        """Write about all of them at once, or about each alone where one of them keeps the others."""
+        if not ones:
+            return set()
+        try:
+            return write(ones)
+        except (ControlUnavailable, ConfigurationError) as error:
+            if _concerns_one(error) is None:
+                raise
+        return set[_Id]().union(*(self._alone(one, partial(write, [one])) or () for one in ones))
+
+    def _alone(self, one: _GivenUp, write: Callable[[], _Answer]) -> _Answer | None:
+        """Write about one; None where it has to be left to the next reap."""
         try:
             return write()
         except (ControlUnavailable, ConfigurationError) as error:
             why = _concerns_one(error)
             if why is None:
                 raise
-            self._left.append(Left(metadata_id=seen.metadata_id, config_id=seen.config_id, why=why))
+            self._leave(one, why)
             return None
+
+    def _leave(self, one: _GivenUp, why: str) -> None:
+        self._left.append(Left(metadata_id=one.metadata_id, config_id=one.config_id, why=why))
 
     def _cancel(self, runs: Iterable[tuple[str | None, str]]) -> None:
         for run in runs:
@@ -252,21 +295,6 @@ class _Reaper:
     def _lives(self, run: tuple[str | None, str]) -> bool:
         return self._state(run).state in {RunState.PENDING, RunState.RUNNING}
 
-    def _strays(self) -> list[Reaped]:
-        with transaction(self._engine) as connection:
-            loads = end_lost_loads(connection)
-            rows = end_rows_without_load(connection, expiry=self._limits.expiry)
-        held = [Left(metadata_id=load, config_id=row, why=_LOCKED) for load, row in loads.held.items()]
-        self._left += held + [Left(metadata_id=None, config_id=row, why=_LOCKED) for row in rows.held]
-        failed = LoadStatus.FAILED
-        return [
-            Reaped(metadata_id=metadata_id, config_id=config_id, status=failed, message=message)
-            for metadata_id, (config_id, message) in loads.ended.items()
-        ] + [
-            Reaped(metadata_id=None, config_id=config_id, status=failed, message=message)
-            for config_id, message in rows.ended.items()
-        ]
-
 
 def _concerns_one(error: ControlUnavailable | ConfigurationError) -> str | None:
     """Return why one load cannot be ended just now; None where no load can be."""
@@ -279,28 +307,37 @@ def _left_behind(seen: Seen) -> Failure:
     """Return the end that the reap before us had already decided and recorded, as far as it can be read."""
     said = {key: value for key, value in (seen.failure or {}).items() if key != "settled_by"}
     try:
-        failure = Failure(**{**said, "phase": Phase(said["phase"]), "error": Reason(said["error"])})
+        failure = Failure(**{**said, "phase": Phase(said["phase"]), "error": EndReason(said["error"])})
         if isinstance(failure.sentence, str):
             return failure
     except (AttributeError, KeyError, TypeError, ValueError):
         log.warning("What a reap had recorded of load %s cannot be read", seen.metadata_id)
     message = "Its end was begun, and why was not recorded in a form that can be read."
-    return Failure(phase=Phase.RUN, error=Reason.LEASE_EXPIRED, message=message, transient=True)
+    return Failure(phase=Phase.RUN, error=EndReason.LEASE_EXPIRED, message=message, transient=True)
 
 
 def _runs_to_cancel(loads: Sequence[Seen], doomed: Sequence[_Doomed]) -> set[tuple[str | None, str]]:
     """Return the runs of ended loads that go on, but not one that still has another load to do."""
-    ended = {load.seen.metadata_id for load in doomed}
+    ended = {load.metadata_id for load in doomed}
     spared = {seen.run for seen in loads if seen.metadata_id not in ended}
-    over = {Reason.RUN_ENDED, Reason.RUN_CANCELLED, Reason.RUN_GONE}
+    over = {EndReason.RUN_ENDED, EndReason.RUN_CANCELLED, EndReason.RUN_GONE}
     spared |= {load.seen.run for load in doomed if load.reason in over}
     return {load.seen.run for load in doomed if load.seen.run and load.seen.run not in spared}
 
 
 def _reaped(doomed: _Doomed) -> Reaped:
     return Reaped(
-        metadata_id=doomed.seen.metadata_id,
-        config_id=doomed.seen.config_id,
+        metadata_id=doomed.metadata_id,
+        config_id=doomed.config_id,
         status=doomed.reason.status,
         message=doomed.failure.sentence,
+    )
+
+
+def _reaped_stray(stray: Stray) -> Reaped:
+    return Reaped(
+        metadata_id=stray.metadata_id,
+        config_id=stray.config_id,
+        status=LoadStatus.FAILED,
+        message=stray.message,
     )

@@ -91,7 +91,6 @@ _ADOPT = holding(""",
 adopted AS (
     UPDATE control.historical_metadata h SET
         adopted_by = :metadata_id,
-        receipt = coalesce(CAST(:receipt AS jsonb), h.receipt),
         rows_processed = :rows_processed,
         rows_read = coalesce(:rows_read, h.rows_read),
         rows_inserted = :rows_inserted,
@@ -159,9 +158,9 @@ def succeed(
     """Write Succeeded, the receipt, and what follows for the row; repeatable.
 
     ``watermark`` None leaves ``incremental_value``. ``committed_before``: an earlier attempt had published up
-    to it, with this row as it is. ``staging_changed``: the target's columns changed, so
-    schema files are due again. Raises Fenced when the load is not this loader's any more, and ValueRefused
-    where the watermark cannot be kept as it is.
+    to it, with this row as it is. ``staging_changed``: the target's columns changed, so schema files are due
+    again. Raises Fenced when the load is not this loader's any more, and ValueRefused where the watermark
+    cannot be kept as it is.
     """
     refuse_unkept(watermark, "The watermark")
     snapshot = started.config.snapshot
@@ -228,28 +227,17 @@ def adopt(
     started: Started,
     attempt: Attempt,
     *,
-    table_version: int,
+    found: Receipt,
     watermark: str | None,
-    rows_read: int | None = None,
-    rows_inserted: int | None = None,
-    rows_updated: int | None = None,
-    rows_deleted: int | None = None,
-    receipt: Receipt | None = None,
 ) -> Adopted:
     """Record a commit that ``attempt`` made and never settled; repeatable. Raises Fenced.
 
-    ``watermark`` is the upper bound of the attempt's window, and moves the row's only where that is still the
-    ``attempt.low``; None where the commit says nothing about it (another configuration, no cursor). Raises
-    ValueRefused where it cannot be kept as it is.
+    ``found``: version and row counts of the commit, by the target's own history. ``watermark`` is the upper
+    bound of the attempt's window, and moves the row's only where that is still the ``attempt.low``; None
+    where the commit says nothing about it (another configuration, no cursor). Raises ValueRefused where it
+    cannot be kept as it is.
     """
     refuse_unkept(watermark, "The watermark")
-    told = Receipt(
-        rows_read=rows_read,
-        rows_inserted=rows_inserted,
-        rows_updated=rows_updated,
-        rows_deleted=rows_deleted,
-        target_version=table_version,
-    )
     values: dict[str, Any] = {
         "metadata_id": started.metadata_id,
         "config_id": started.config_id,
@@ -258,8 +246,7 @@ def adopt(
         "low": attempt.low,
         "watermark": watermark,
         "watermark_of": started.config.watermark_hash,
-        "receipt": kept_json(receipt.as_json()) if receipt else None,
-        **counts(told),
+        **counts(found),
     }
     with transaction(engine, change_source="loader") as connection:
         row = connection.execute(_ADOPT, values, execution_options=LAST).one_or_none()

@@ -23,7 +23,7 @@ WHERE t.config_id = ANY (:config_ids)""")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class RowStanding:
     """A row as a claim would freeze it now, and where it is in its loads."""
 
     config_id: int
@@ -46,12 +46,12 @@ class Standing:
         return self.last_status in LIVE
 
 
-def standing(engine: Engine, config_ids: Sequence[int]) -> list[Standing]:
+def standing(engine: Engine, config_ids: Sequence[int]) -> list[RowStanding]:
     """Return the rows of these ids in their order; those that do not exist are not among them."""
     with transaction(engine, readonly=True) as connection:
         found = connection.execute(_STANDING, {"config_ids": list(config_ids)}, execution_options=LAST).all()
     rows = {
-        row.config_id: Standing(
+        row.config_id: RowStanding(
             config_id=row.config_id,
             snapshot=row.snapshot,
             epoch=row.load_epoch,

@@ -1,30 +1,49 @@
-"""What hand-made changes leave behind: loads whose row is gone, and live rows without a load.
-
-What somebody keeps locked is passed over, and said.
-"""
+"""What hand-made changes leave behind: loads whose row is gone, and live rows without a load."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
 from airflow_dataloader.control.ending import SettledBy
+from airflow_dataloader.control.transaction import LAST
 from airflow_dataloader.core.failure import Failure, Phase
+from airflow_dataloader.core.texts import kept_json
 
 _LOST_ROW = "Its row was deleted, or moved on by hand, while it ran."
 _NO_LOAD = (
     "Nothing that could end it is recorded for this row; it was set live by hand, or by another system."
 )
 
-_END_LOADS = text("""
-WITH lost AS MATERIALIZED (
+#: Live loads that no row answers for.
+_LOST = """
     SELECT h.id, h.config_id, h.epoch FROM control.historical_metadata h
     WHERE h.load_status IN ('Queued', 'In Progress') AND h.epoch IS NOT NULL
         AND NOT EXISTS (SELECT FROM control.table_control t
-            WHERE t.config_id = h.config_id AND t.load_epoch = h.epoch AND t.last_status = h.load_status)
+            WHERE t.config_id = h.config_id AND t.load_epoch = h.epoch AND t.last_status = h.load_status)"""
+
+#: Live rows that nothing will end, once they should have ended long ago.
+_STUCK = """
+    SELECT t.config_id, t.load_epoch FROM control.table_control t
+    WHERE t.last_status IN ('Queued', 'In Progress')
+        AND coalesce(t.last_status_date_time, '-infinity')
+            < clock_timestamp() - make_interval(mins => t.max_runtime_minutes, secs => :expiry)
+        AND NOT EXISTS (SELECT FROM control.historical_metadata h
+            WHERE h.config_id = t.config_id AND h.epoch = t.load_epoch
+                AND h.load_status IN ('Queued', 'In Progress'))"""
+
+_FIND_LOADS = text("".join((_LOST, " ORDER BY h.id")))
+
+_FIND_ROWS = text("".join((_STUCK, " ORDER BY t.config_id")))
+
+_END_LOADS = text(
+    "".join(
+        (
+            "WITH lost AS MATERIALIZED (",
+            _LOST,
+            """ AND h.id = ANY (:ids)
 ),
 held AS MATERIALIZED (
     SELECT h.id FROM control.historical_metadata h JOIN lost ON lost.id = h.id AND lost.epoch = h.epoch
@@ -43,18 +62,18 @@ ended AS (
     FROM held WHERE h.id = held.id
     RETURNING h.id
 )
-SELECT lost.id, lost.config_id, ended.id IS NOT NULL AS ended FROM lost LEFT JOIN ended ON ended.id = lost.id
-ORDER BY lost.id""")
+SELECT lost.id, lost.config_id, ended.id IS NOT NULL AS ended
+FROM lost LEFT JOIN ended ON ended.id = lost.id""",
+        )
+    )
+)
 
-_END_ROWS = text("""
-WITH stuck AS MATERIALIZED (
-    SELECT t.config_id, t.load_epoch FROM control.table_control t
-    WHERE t.last_status IN ('Queued', 'In Progress')
-        AND coalesce(t.last_status_date_time, '-infinity')
-            < clock_timestamp() - make_interval(mins => t.max_runtime_minutes, secs => :expiry)
-        AND NOT EXISTS (SELECT FROM control.historical_metadata h
-            WHERE h.config_id = t.config_id AND h.epoch = t.load_epoch
-                AND h.load_status IN ('Queued', 'In Progress'))
+_END_ROWS = text(
+    "".join(
+        (
+            "WITH stuck AS MATERIALIZED (",
+            _STUCK,
+            """ AND t.config_id = ANY (:ids)
 ),
 held AS MATERIALIZED (
     SELECT t.config_id FROM control.table_control t
@@ -69,48 +88,55 @@ ended AS (
     RETURNING t.config_id
 )
 SELECT stuck.config_id, ended.config_id IS NOT NULL AS ended
-FROM stuck LEFT JOIN ended ON ended.config_id = stuck.config_id
-ORDER BY stuck.config_id""")
+FROM stuck LEFT JOIN ended ON ended.config_id = stuck.config_id""",
+        )
+    )
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class LostLoads:
-    """Live loads that no row answers for."""
+class Stray:
+    """A live load that no row answers for; without a ``metadata_id`` a live row that nothing will end."""
 
-    #: metadata_id → (config_id, message).
-    ended: Mapping[int, tuple[int, str]]
-    #: Locked by somebody else: metadata_id → config_id.
-    held: Mapping[int, int]
+    metadata_id: int | None
+    config_id: int | None
 
-
-@dataclass(frozen=True, kw_only=True)
-class StuckRows:
-    """Live rows that nothing will end."""
-
-    #: config_id → message.
-    ended: Mapping[int, str]
-    #: Locked by somebody else.
-    held: Sequence[int]
+    @property
+    def message(self) -> str:
+        """What is said about its end."""
+        return _NO_LOAD if self.metadata_id is None else _LOST_ROW
 
 
-def end_lost_loads(connection: Connection) -> LostLoads:
-    """Fail live loads that no row answers for."""
-    failure = Failure(phase=Phase.RUN, error="RowLost", message=_LOST_ROW, transient=False)
-    values = {
-        "message": failure.message,
-        "failure": json.dumps(failure.as_json() | {"settled_by": SettledBy.REAP}),
-    }
-    found = connection.execute(_END_LOADS, values).all()
-    return LostLoads(
-        ended={row.id: (row.config_id, failure.message) for row in found if row.ended},
-        held={row.id: row.config_id for row in found if not row.ended},
-    )
+def lost_loads(connection: Connection) -> list[Stray]:
+    """Return the live loads that no row answers for. Ends the transaction."""
+    found = connection.execute(_FIND_LOADS, execution_options=LAST)
+    return [Stray(metadata_id=row.id, config_id=row.config_id) for row in found]
 
 
-def end_rows_without_load(connection: Connection, *, expiry: float) -> StuckRows:
-    """Fail rows that are live with nothing to end them, ``expiry`` seconds after their maximum runtime."""
-    found = connection.execute(_END_ROWS, {"message": _NO_LOAD, "expiry": expiry}).all()
-    return StuckRows(
-        ended={row.config_id: _NO_LOAD for row in found if row.ended},
-        held=[row.config_id for row in found if not row.ended],
-    )
+def stuck_rows(connection: Connection, *, expiry: float) -> list[Stray]:
+    """Return the rows that are live with nothing to end them, ``expiry`` seconds after their maximum runtime.
+
+    A row that has lost its load is none of them before that load has ended. Ends the transaction.
+    """
+    found = connection.execute(_FIND_ROWS, {"expiry": expiry}, execution_options=LAST)
+    return [Stray(metadata_id=None, config_id=row.config_id) for row in found]
+
+
+def end_strays(connection: Connection, strays: Sequence[Stray], *, expiry: float) -> dict[Stray, bool]:
+    """Fail those that still are strays; return of each whether it was, or somebody holds a lock on it."""
+    loads = [stray.metadata_id for stray in strays if stray.metadata_id is not None]
+    rows = [stray.config_id for stray in strays if stray.metadata_id is None]
+    ended: dict[Stray, bool] = {}
+    if loads:
+        failure = Failure(phase=Phase.RUN, error="RowLost", message=_LOST_ROW, transient=False)
+        values = {
+            "ids": loads,
+            "message": failure.message,
+            "failure": kept_json(failure.as_json() | {"settled_by": SettledBy.REAP}),
+        }
+        for row in connection.execute(_END_LOADS, values):
+            ended[Stray(metadata_id=row.id, config_id=row.config_id)] = row.ended
+    if rows:
+        for row in connection.execute(_END_ROWS, {"ids": rows, "message": _NO_LOAD, "expiry": expiry}):
+            ended[Stray(metadata_id=None, config_id=row.config_id)] = row.ended
+    return ended

@@ -32,7 +32,7 @@ SELECT reason, count(*) AS rows,
 FROM waiting GROUP BY reason ORDER BY array_position(ARRAY['full', 'paused', 'at_limit', 'held'], reason)""")
 
 
-class Reason(StrEnum):
+class WaitReason(StrEnum):
     """What keeps a row that is due from being claimed. The first that holds counts."""
 
     #: As many loads live as may live at the same time.
@@ -49,7 +49,7 @@ class Reason(StrEnum):
 class Waiting:
     """Rows that are due and wait for one reason."""
 
-    reason: Reason
+    reason: WaitReason
     rows: int
     #: Their sources, by name.
     sources: tuple[str, ...]
@@ -62,4 +62,6 @@ def waiting(engine: Engine, *, max_concurrent: int) -> list[Waiting]:
     """
     with transaction(engine, readonly=True) as connection:
         found = connection.execute(_WAITING, {"max_concurrent": max_concurrent}, execution_options=LAST).all()
-    return [Waiting(reason=Reason(row.reason), rows=row.rows, sources=tuple(row.sources)) for row in found]
+    return [
+        Waiting(reason=WaitReason(row.reason), rows=row.rows, sources=tuple(row.sources)) for row in found
+    ]

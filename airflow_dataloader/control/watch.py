@@ -11,7 +11,7 @@ from airflow_dataloader.control.ending import Ending, SettledBy, end
 from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.core.failure import Failure, Phase
 from airflow_dataloader.core.names import TargetName
-from airflow_dataloader.core.reaping import Reason, run_ended
+from airflow_dataloader.core.reaping import EndReason, run_ended
 from airflow_dataloader.core.run_api import Run
 from airflow_dataloader.core.status import OVER, LoadStatus, RowStatus
 
@@ -101,7 +101,7 @@ def end_with_run(engine: Engine, metadata_id: int, run: Run) -> bool:
         ending = Ending(
             metadata_id=metadata_id,
             epoch=found.epoch,
-            status=Reason(failure.error).status,
+            status=EndReason(failure.error).status,
             failure=failure,
             settled_by=SettledBy.TRIGGER,
             while_in=frozenset({status}),

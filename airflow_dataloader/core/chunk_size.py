@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow_dataloader.core.lookback import parse_lookback
+from airflow_dataloader.core.distance import parse_distance
 from airflow_dataloader.core.strategy import CursorType
 from airflow_dataloader.exceptions import ConfigurationError
 
@@ -15,15 +15,13 @@ _ROWS = 100_000
 _SPAN = timedelta(days=30)
 _DAY = timedelta(days=1)
 
-_TIMES = frozenset({CursorType.TIMESTAMP, CursorType.TIMESTAMP_NTZ, CursorType.DATE})
-
 
 def parse_chunk_size(text: str | None) -> timedelta | int | None:
     """Return the span (``7 days``) or the number of rows (``250000``) that ``text`` means; None for None.
 
     Raises ValueError with one sentence when it is neither, or nothing at all.
     """
-    size = parse_lookback(text)
+    size = parse_distance(text)
     if size is not None and not size:
         raise ValueError(f"{text!r} is the size of an empty chunk")
     return size
@@ -35,14 +33,13 @@ def fitting(asked: timedelta | int | None, kind: CursorType, column: str) -> tim
     ``asked`` None: 30 days, or 100,000 rows. Raises ConfigurationError naming the cursor's ``column`` if
     ``asked`` is of the other kind, or cuts days into parts.
     """
-    times = kind in _TIMES
     if asked is None:
-        return _SPAN if times else _ROWS
-    wrong = isinstance(asked, timedelta) is not times
+        return _SPAN if kind.is_time else _ROWS
+    wrong = isinstance(asked, timedelta) is not kind.is_time
     if wrong or (isinstance(asked, timedelta) and kind is CursorType.DATE and asked % _DAY):
         what = "a number of rows" if isinstance(asked, int) else "a span of time"
         fix = "write a number of rows, such as '250000'"
-        if times:
+        if kind.is_time:
             fix = f"write a span of {'whole days' if kind is CursorType.DATE else 'time'}, such as '7 days'"
         raise ConfigurationError(
             f"chunk_size is {asked}, {what}, by which column {column!r} of type {kind} cannot be cut.",

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from airflow_dataloader.core.chunk_size import parse_chunk_size
-from airflow_dataloader.core.lookback import parse_lookback
+from airflow_dataloader.core.distance import parse_distance
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.problems import problems
 from airflow_dataloader.core.snapshot import choice, flag, split_columns, text
@@ -27,15 +27,20 @@ from airflow_dataloader.core.strategy import (
     ValuePolicy,
 )
 
-#: Snapshot fields that decide which rows a load reads and where they go. A commit whose load had other
-#: values here cannot be adopted by a later load.
-_CONTENT_FIELDS = (
+#: Snapshot fields that say what is read.
+_SOURCE_FIELDS = (
     "db_config_key",
     "db_type",
     "source_table_catalog",
     "source_table_schema",
     "source_table_name",
     "query",
+)
+
+#: Snapshot fields that decide which rows a load reads and where they go. A commit whose load had other
+#: values here cannot be adopted by a later load.
+_CONTENT_FIELDS = (
+    *_SOURCE_FIELDS,
     "target_catalog",
     "target_schema",
     "target_table",
@@ -56,16 +61,8 @@ _STRATEGY_FIELDS: Mapping[str, tuple[str, ...]] = {
     Strategy.CHUNKED_BACKFILL: ("chunk_size",),
 }
 
-#: Those among them that a watermark depends on: what is read, by which cursor, and where it went.
-_WATERMARK_FIELDS = (
-    "db_config_key",
-    "db_type",
-    "source_table_catalog",
-    "source_table_schema",
-    "source_table_name",
-    "query",
-    "incremental_column",
-)
+#: Those that a watermark depends on, beside target and key: what is read, and by which cursor.
+_WATERMARK_FIELDS = (*_SOURCE_FIELDS, "incremental_column")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +164,7 @@ class LoadConfig:
             incremental_type=CursorType(cursor_type) if cursor_type else None,
             incremental_value=snapshot.get("incremental_value"),
             watermark_of=snapshot.get("watermark_of"),
-            lookback=parse_lookback(text(snapshot, "lookback")),
+            lookback=parse_distance(text(snapshot, "lookback")),
             chunk_size=parse_chunk_size(text(snapshot, "chunk_size")),
             primary_key=split_columns(snapshot.get("primary_key_cols")),
             rolling_column=text(snapshot, "rolling_column"),

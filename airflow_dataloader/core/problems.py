@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow_dataloader.core.chunk_size import parse_chunk_size
 from airflow_dataloader.core.clustering import MOST as MOST_CLUSTERED
-from airflow_dataloader.core.lookback import parse_lookback
+from airflow_dataloader.core.distance import parse_distance
 from airflow_dataloader.core.snapshot import choices, split_columns, text
 from airflow_dataloader.core.strategy import (
     KEEPS_GONE_ROWS,
@@ -38,9 +38,12 @@ CONNECTION_KEYS = ("host", "port", "database", "user", "password")
 
 #: Columns that hold a span of time or a number, by their readers and what to write.
 _SIZES: Mapping[str, tuple[Callable[[str | None], object], str]] = {
-    "lookback": (parse_lookback, "write '15 minutes', '2 days' or '1000'"),
+    "lookback": (parse_distance, "write '15 minutes', '2 days' or '1000'"),
     "chunk_size": (parse_chunk_size, "write '7 days' or '250000'"),
 }
+
+
+_NAME_KEY = "name the key columns, separated by commas"
 
 
 @dataclass(frozen=True)
@@ -65,12 +68,16 @@ def problems(snapshot: Mapping[str, Any]) -> list[Problem]:
     return found + _cluster_problems(snapshot)
 
 
+def _missing(field: str, needed_by: str, fix: str) -> Problem:
+    return Problem(field, f"is empty, and {needed_by} needs it", fix)
+
+
 def _key_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
     """Return why the key cannot be read, which everything else that looks at it would stumble over."""
     try:
         split_columns(snapshot.get("primary_key_cols"))
     except ValueError as error:
-        return [Problem("primary_key_cols", str(error), "name the key columns, separated by commas")]
+        return [Problem("primary_key_cols", str(error), _NAME_KEY)]
     return []
 
 
@@ -138,21 +145,9 @@ def _strategy_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
         return [Problem("load_strategy", what, f"use one of {', '.join(Strategy)}")]
     found = []
     if strategy in NEEDS_CURSOR and not text(snapshot, "incremental_column"):
-        found.append(
-            Problem(
-                "incremental_column",
-                f"is empty, and {strategy} needs it",
-                "name the column that grows with every change",
-            )
-        )
+        found.append(_missing("incremental_column", strategy, "name the column that grows with every change"))
     if strategy in NEEDS_KEY and not split_columns(snapshot.get("primary_key_cols")):
-        found.append(
-            Problem(
-                "primary_key_cols",
-                f"is empty, and {strategy} needs it",
-                "name the key columns, separated by commas",
-            )
-        )
+        found.append(_missing("primary_key_cols", strategy, _NAME_KEY))
     cursor_type = snapshot.get("incremental_type")
     if cursor_type and cursor_type not in choices(CursorType):
         found.append(
@@ -170,9 +165,7 @@ def _strategy_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
 def _rolling_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
     found = []
     if not text(snapshot, "rolling_column"):
-        found.append(
-            Problem("rolling_column", "is empty, and rolling needs it", "name the date or timestamp column")
-        )
+        found.append(_missing("rolling_column", "rolling", "name the date or timestamp column"))
     days = snapshot.get("rolling_days")
     if days is None or days <= 0:
         found.append(
@@ -242,21 +235,10 @@ def _delete_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
             )
         )
     elif strategy not in NEEDS_KEY and not split_columns(snapshot.get("primary_key_cols")):
-        found.append(
-            Problem(
-                "primary_key_cols",
-                f"is empty, and delete_policy {policy} needs it",
-                "name the key columns, separated by commas",
-            )
-        )
+        found.append(_missing("primary_key_cols", f"delete_policy {policy}", _NAME_KEY))
     if not text(snapshot, "delete_cron"):
-        found.append(
-            Problem(
-                "delete_cron",
-                f"is empty, and delete_policy {policy} needs it",
-                "say when to look for deleted rows, such as '0 3 * * 0'",
-            )
-        )
+        fix = "say when to look for deleted rows, such as '0 3 * * 0'"
+        found.append(_missing("delete_cron", f"delete_policy {policy}", fix))
     return found
 
 
@@ -266,13 +248,8 @@ def _cluster_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
         return []
     key, strategy = split_columns(snapshot.get("primary_key_cols")), text(snapshot, "load_strategy")
     if not key and strategy not in NEEDS_KEY:
-        return [
-            Problem(
-                "primary_key_cols",
-                "is empty, and cluster_by_key needs it",
-                "name the key columns, separated by commas, or set cluster_by_key = false",
-            )
-        ]
+        fix = f"{_NAME_KEY}, or set cluster_by_key = false"
+        return [_missing("primary_key_cols", "cluster_by_key", fix)]
     if len(key) > MOST_CLUSTERED:
         return [
             Problem(

@@ -50,7 +50,7 @@ class ReapLimits:
         return cls(queue=60 * queued, progress=60 * progress)
 
 
-class Reason(StrEnum):
+class EndReason(StrEnum):
     """Why a load was given up; ``failure.error``."""
 
     NOT_STARTED = "NotStarted"
@@ -66,13 +66,18 @@ class Reason(StrEnum):
     @property
     def status(self) -> LoadStatus:
         """What the load ends as: a person or a limit that one set cancels it, the rest is a failure."""
-        limits = {Reason.STUCK_IN_QUEUE, Reason.TIMED_OUT, Reason.EXPIRED, Reason.RUN_CANCELLED}
+        limits = {
+            EndReason.STUCK_IN_QUEUE,
+            EndReason.TIMED_OUT,
+            EndReason.EXPIRED,
+            EndReason.RUN_CANCELLED,
+        }
         return LoadStatus.CANCELLED if self in limits else LoadStatus.FAILED
 
     @property
     def transient(self) -> bool:
         """Whether the same load may succeed later without anybody changing anything."""
-        return self is not Reason.TIMED_OUT
+        return self is not EndReason.TIMED_OUT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +120,7 @@ class Decision:
     """An action, and for an end its reason in a word and in a sentence."""
 
     action: Action
-    reason: Reason | None = None
+    reason: EndReason | None = None
     message: str = ""
     termination_code: str | None = None
 
@@ -160,7 +165,7 @@ def _unseen(load: LiveLoad, limits: ReapLimits) -> Decision:
         return _LEAVE
     return Decision(
         action=Action.FENCE if load.status is RowStatus.IN_PROGRESS else Action.END,
-        reason=Reason.EXPIRED,
+        reason=EndReason.EXPIRED,
         message=f"Cancelled - not settled {_minutes(load.since_claim)} after its claim, "
         "and its run could not be asked about",
     )
@@ -174,7 +179,7 @@ def _queued(load: LiveLoad, run: Run | None, limits: ReapLimits) -> Decision:
         nothing = f"Nothing started this load within {_minutes(load.since_claim)} of its claim"
         return Decision(
             action=Action.END,
-            reason=Reason.RUN_GONE if run else Reason.NOT_STARTED,
+            reason=EndReason.RUN_GONE if run else EndReason.NOT_STARTED,
             message=f"{nothing}, and its workspace answers that its run does not exist."
             if run
             else f"{nothing}.",
@@ -184,7 +189,7 @@ def _queued(load: LiveLoad, run: Run | None, limits: ReapLimits) -> Decision:
     if load.since_claim > limits.queue:
         return Decision(
             action=Action.END,
-            reason=Reason.STUCK_IN_QUEUE,
+            reason=EndReason.STUCK_IN_QUEUE,
             message=f"Cancelled - stuck in queue for >{_minutes(limits.queue)}",
         )
     return Decision(action=Action.EXTEND)
@@ -197,7 +202,7 @@ def run_ended(status: RowStatus, run: Run) -> Decision:
     said = run.reason.strip().rstrip(".") or "no reason given"
     return Decision(
         action=Action.END,
-        reason=Reason.RUN_CANCELLED if run.cancelled else Reason.RUN_ENDED,
+        reason=EndReason.RUN_CANCELLED if run.cancelled else EndReason.RUN_ENDED,
         message=f"The run ended {when}: {said}.",
         termination_code=run.termination_code,
     )
@@ -211,16 +216,16 @@ def _overdue(load: LiveLoad, limits: ReapLimits, run: Run | None = None) -> Deci
         silent = f"Its loader has not been heard of since its lease ended {_minutes(load.lease_over)} ago"
         gone = run is not None and run.state is RunState.GONE
         reason, message = (
-            Reason.LEASE_EXPIRED,
+            EndReason.LEASE_EXPIRED,
             f"{silent}, and its workspace answers that its run does not exist." if gone else f"{silent}.",
         )
     elif load.since_start > runtime:
         reason, message = (
-            Reason.TIMED_OUT,
+            EndReason.TIMED_OUT,
             f"Cancelled - exceeded {load.max_runtime_minutes} minute timeout",
         )
     elif load.since_progress > limits.progress:
-        reason, message = Reason.NO_PROGRESS, f"No progress for {_minutes(load.since_progress)}."
+        reason, message = EndReason.NO_PROGRESS, f"No progress for {_minutes(load.since_progress)}."
     else:
         return None
     return Decision(action=Action.FENCE, reason=reason, message=message)

@@ -92,6 +92,15 @@ def misfit(
     )
 
 
+def new_key(name: str) -> SchemaRefused:
+    """Return the error for a key column that the target does not have yet."""
+    return SchemaRefused(
+        f"Key column {name} is new: the rows that the target holds cannot be told by it.",
+        field="primary_key_cols",
+        fix="set load_full = 'true' on the row to replace the table once with the source's columns",
+    )
+
+
 def difference(before: Mapping[str, str], after: Mapping[str, str]) -> str:
     """Return in words what a write changed of a table's columns; empty: nothing."""
     old = {name.casefold(): (name, kind) for name, kind in before.items()}

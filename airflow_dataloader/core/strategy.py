@@ -71,6 +71,11 @@ class CursorType(StrEnum):
     DECIMAL = "decimal"
     STRING = "string"
 
+    @property
+    def is_time(self) -> bool:
+        """Whether a span of time lies between two values."""
+        return self in {CursorType.TIMESTAMP, CursorType.TIMESTAMP_NTZ, CursorType.DATE}
+
 
 class Trigger(StrEnum):
     """``historical_metadata.trigger``: why a load was claimed."""

@@ -11,9 +11,9 @@ from airflow.sdk import Connection
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import Engine
 
-from airflow_dataloader.control.connect import create_engine, open_connection, resolve_url
+from airflow_dataloader.control.connect import create_engine, open_connection
 from airflow_dataloader.control.transaction import LAST, transaction
-from airflow_dataloader.control.url import read_url
+from airflow_dataloader.control.url import read_url, resolve_url
 from airflow_dataloader.exceptions import ConfigurationError, DataloaderError
 
 

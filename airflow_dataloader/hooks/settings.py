@@ -16,7 +16,7 @@ SECTION = "dataloader"
 
 
 def airflow_settings(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Return the settings: Airflow's environment and file, then ours, then the defaults.
+    """Return the settings: Airflow's environment, then ours, then Airflow's file, then the defaults.
 
     Raises ConfigurationError naming the setting at fault.
     """
@@ -24,10 +24,10 @@ def airflow_settings(environ: Mapping[str, str] = os.environ) -> Settings:
 
 
 def configured(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what Airflow's configuration sets past its environment, under the environment's names.
+    """Return what Airflow's configuration sets and our own environment does not, under Airflow's names.
 
-    A default that the provider registers sets nothing: our own environment still comes before it.
-    Raises ConfigurationError naming the setting that Airflow cannot read.
+    A default that the provider registers sets nothing. Raises ConfigurationError naming the setting that
+    Airflow cannot read.
     """
     airflows, ours = PREFIXES
     found = {}

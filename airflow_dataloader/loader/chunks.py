@@ -10,6 +10,7 @@ from airflow_dataloader.control.tracking import update_metadata
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.strategy import NullCursorPolicy
+from airflow_dataloader.core.wording import listed
 from airflow_dataloader.loader.backfill import Progress, put_on_record
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage, Written
 from airflow_dataloader.loader.job import Job
@@ -60,9 +61,8 @@ def chunks_to_load(job: Job, progress: Progress, cursor: CursorPlan) -> tuple[Ch
     both = zip(done, rows, strict=True)
     grown = [chunk for chunk, now in both if chunk.rows_read is None or now > chunk.rows_read]
     if grown:
-        which = ", ".join(str(chunk.number) for chunk in grown[:_NAMED])
-        more = f" and {len(grown) - _NAMED} more" if len(grown) > _NAMED else ""
-        job.journal.remark(f"Rows came to chunks that were done, and these were read again: {which}{more}.")
+        which = listed([chunk.number for chunk in grown], _NAMED)
+        job.journal.remark(f"Rows came to chunks that were done, and these were read again: {which}.")
     return (*grown, *progress.left)
 
 

@@ -8,6 +8,7 @@ from airflow_dataloader.core.facts import Facts
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.names import quoted
 from airflow_dataloader.core.strategy import CursorType
+from airflow_dataloader.loader.continuity import interruption
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.reading import Reader
 from airflow_dataloader.sources.dialect import Days
@@ -44,13 +45,11 @@ def remark_on_gap(job: Job, first: str) -> None:
     target, published = job.target, job.started.published_epoch
     if target is None or published is None:
         return
-    newest = target.newest_published
     last = next((one.commit.facts for one in target.published if one.commit.brings_rows), Facts())
-    if newest is None or not target.continuous or newest.commit.epoch < published:
-        why = "The target was made anew, restored, replaced or loaded under another name since the last load;"
-    elif _ended_before(last, first):
+    why = interruption(target, published)
+    if why is None and _ended_before(last, first):
         why = f"The last window ended before {first}, where this one begins;"
-    else:
+    if why is None:
         return
     job.journal.remark(
         f"{why} rows of earlier days may be missing. If they are, set rolling_days to reach back to them for "

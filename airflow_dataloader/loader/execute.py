@@ -9,7 +9,6 @@ from contextlib import closing, contextmanager
 from airflow_dataloader.control.lease import Started
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.strategy import Strategy
-from airflow_dataloader.exceptions import OutcomeUnknown
 from airflow_dataloader.loader.deletions import delete_gone
 from airflow_dataloader.loader.endpoint import resolve_endpoint
 from airflow_dataloader.loader.job import Job
@@ -19,6 +18,7 @@ from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.reading import open_snapshot, plan_columns
 from airflow_dataloader.loader.schema import cluster_columns, decide_schema
 from airflow_dataloader.loader.sessions.registry import open_session
+from airflow_dataloader.loader.settlement import to_report
 from airflow_dataloader.loader.stage_names import application_name
 from airflow_dataloader.loader.strategies import (
     append_only,
@@ -93,9 +93,9 @@ def _job(worker: Worker, started: Started, keeper: LeaseKeeper, journal: Journal
             )
         except BaseException as error:
             stop_reads(worker, session.cancel_reads, error)
-            cause = keeper.ended_by
-            if cause is not None and not isinstance(error, OutcomeUnknown):
-                raise cause from error
+            reported = to_report(error, keeper.ended_by, journal.phase)
+            if reported is not error:
+                raise reported from error
             raise
 
 

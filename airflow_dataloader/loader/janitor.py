@@ -21,10 +21,15 @@ def sweep_after(control: ControlEngine, engine: Engine, loads: Sequence[int]) ->
     if not loads:
         return
     try:
-        for beside in one_target_a_schema(control, loads=loads):
-            sweep(control, engine, beside)
+        besides = one_target_a_schema(control, loads=loads)
     except DataloaderError as error:
         log.warning("Old stages could not be looked for: %s", error)
+        return
+    for beside in besides:
+        try:
+            sweep(control, engine, beside)
+        except DataloaderError as error:
+            log.warning("Old stages beside %s could not be looked for: %s", beside, error)
 
 
 def sweep(control: ControlEngine, engine: Engine, beside: TargetName) -> list[TargetName]:

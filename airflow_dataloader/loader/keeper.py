@@ -60,8 +60,8 @@ class LeaseKeeper:
 
     ``beat`` renews the lease in the control database and raises Fenced when the row is no longer ours.
     ``progressed`` tells whether the load moved since it was last asked; its errors never end a load.
-    ``on_lost`` interrupts the load's work; it is called once, from the keeper's thread. ``interrupted`` tells
-    whether this process was asked to end.
+    ``on_lost`` interrupts the load's work; it is called once, from whichever thread finds the lease lost.
+    ``interrupted`` tells whether this process was asked to end.
     """
 
     def __init__(
@@ -79,6 +79,7 @@ class LeaseKeeper:
         self._times = times
         self._interrupted = interrupted
         self._closed = threading.Event()
+        self._losing = threading.Lock()
         self._lost: BaseException | None = None
         self._renewed = self._moved = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="lease-keeper", daemon=True)
@@ -179,9 +180,10 @@ class LeaseKeeper:
             return True
 
     def _lose(self, error: BaseException) -> None:
-        if self._lost is not None:
-            return
-        self._lost = error
+        with self._losing:
+            if self._lost is not None:
+                return
+            self._lost = error
         log.error("This load stops: %s", error)
         try:
             self._on_lost()

@@ -21,6 +21,7 @@ from airflow_dataloader.core.scrub import scrub
 from airflow_dataloader.core.selector import Selector
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.core.strategy import Trigger
+from airflow_dataloader.core.wording import listed
 from airflow_dataloader.exceptions import ConfigurationError, RowRefused
 from airflow_dataloader.loader.janitor import sweep_after
 from airflow_dataloader.loader.own_secrets import all_secrets
@@ -69,12 +70,13 @@ def load_locally(
 ) -> list[Loaded]:
     """Load the selected rows now, whatever their slot; without a selector, what is due.
 
-    Loads whose time by ``limits`` is over are given up first. Rows are claimed one at a time, so that none
-    waits in a queue that only this process knows; one that the control database refuses to have queued stops
-    no other. ``open_worker`` is called once, and only when there is something to load: an engine takes
-    seconds to start. ``report`` is told of each end; ``max_concurrent`` loads may live at the same time,
-    other processes' included. A control database that answers at first and goes away later is waited for.
-    Raises ConfigurationError if the selector matches no active row.
+    Whoever loads what is due stops after the first row that was due a second time. Loads whose time by
+    ``limits`` is over are given up first. Rows are claimed one at a time, so that none waits in a queue that
+    only this process knows; one that the control database refuses to have queued stops no other.
+    ``open_worker`` is called once, and only when there is something to load: an engine takes seconds to
+    start. ``report`` is told of each end; ``max_concurrent`` loads may live at the same time, other
+    processes' included. A control database that answers at first and goes away later is waited for. Raises
+    ConfigurationError if the selector matches no active row.
     """
     reap(control, run_api=None, limits=limits)
     worker = cache(open_worker)
@@ -95,13 +97,7 @@ def _claims(
     run = f"local-{uuid.uuid4().hex}"
     limited = partial(claim, control, max_concurrent=max_concurrent)
     if selector is None:
-        number = 0
-        while claimed := _claimed(partial(limited, airflow_run=f"{run}-{number}", batch_size=1)):
-            yield from claimed
-            if not any(isinstance(one, Claimed) for one in claimed):
-                # Whatever else was due has been claimed before these.
-                return
-            number += 1
+        yield from _claims_of_due(limited, run)
         return
     rows = _patiently(partial(select_rows, control, selector))
     if not rows:
@@ -109,6 +105,25 @@ def _claims(
     for row in rows:
         one = partial(limited, airflow_run=f"{run}-{row.config_id}", only=[row.config_id])
         yield from _claimed(partial(one, trigger=Trigger.MANUAL)) or [_busy(row)]
+
+
+def _claims_of_due(claim_one: Callable[..., list[Claimed]], run: str) -> Iterator[Claimed | Loaded]:
+    number, loaded = 0, set[int]()
+    while claimed := _claimed(partial(claim_one, airflow_run=f"{run}-{number}", batch_size=1)):
+        yield from claimed
+        if not any(isinstance(one, Claimed) for one in claimed):
+            # Whatever else was due has been claimed before these.
+            return
+        queued = {
+            one.config_id
+            for one in claimed
+            if isinstance(one, Claimed) and one.load_status == LoadStatus.QUEUED
+        }
+        if queued & loaded:
+            # A row whose load takes longer than its slots are apart would be loaded for ever.
+            return
+        loaded |= queued
+        number += 1
 
 
 def _claimed(call: Callable[[], list[Claimed]]) -> Sequence[Claimed | Loaded]:
@@ -132,9 +147,8 @@ def no_match(control: ControlEngine, selector: Selector) -> ConfigurationError:
             field="selector",
             fix="look at source, name, status and tags",
         )
-    more = f" and {len(inactive) - _NAMED} more" if len(inactive) > _NAMED else ""
     return ConfigurationError(
-        f"No active row matches {selector}; inactive: {', '.join(inactive[:_NAMED])}{more}.",
+        f"No active row matches {selector}; inactive: {listed(inactive, _NAMED)}.",
         field="selector",
         fix="set is_active to true on the rows that are meant",
     )

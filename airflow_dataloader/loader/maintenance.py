@@ -9,6 +9,7 @@ from sqlalchemy import Engine as ControlEngine
 
 from airflow_dataloader.control.maintained import MaintainedRow, live_load
 from airflow_dataloader.core.maintenance import LEAST_RETENTION, Upkeep, optimize_is_due, vacuum_is_due
+from airflow_dataloader.core.wording import counted
 from airflow_dataloader.exceptions import ConfigurationError, ControlUnavailable, DataloaderError
 from airflow_dataloader.loader.engines.protocol import Engine
 
@@ -84,11 +85,10 @@ def _vacuum(engine: Engine, row: MaintainedRow, upkeep: Upkeep) -> str:
 
 
 def _files(number: int, size: int) -> str:
-    return f"{number:,} file{'' if number == 1 else 's'} ({size:,} bytes)"
+    return f"{counted(number, 'file')} ({size:,} bytes)"
 
 
 def _span(span: timedelta) -> str:
     hours = int(span / timedelta(hours=1))
     days, rest = divmod(hours, 24)
-    number, unit = (hours, "hour") if rest or not days else (days, "day")
-    return f"{number:,} {unit}{'' if number == 1 else 's'}"
+    return counted(hours, "hour") if rest or not days else counted(days, "day")

@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from typing import Self
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urlsplit
@@ -64,7 +65,7 @@ class RestSecrets:
                 if error.code != _BUSY and error.code < 500:
                     raise _refused(scope, name, f"it answered {error.code}") from None
                 trouble = f"it answered {error.code}"
-            except (URLError, OSError) as error:
+            except (URLError, OSError, HTTPException) as error:
                 trouble = type(error).__name__
             if pause is not None:
                 time.sleep(pause)

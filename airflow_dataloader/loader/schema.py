@@ -8,7 +8,7 @@ from dataclasses import replace
 from airflow_dataloader.core.clustering import clustering
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.load_columns import OWN_COLUMNS, mark_for, refuse_collision, stamp_for
-from airflow_dataloader.core.schema_change import decide, difference
+from airflow_dataloader.core.schema_change import decide, difference, new_key
 from airflow_dataloader.core.strategy import NEEDS_CURSOR, DeletePolicy
 from airflow_dataloader.exceptions import ConfigurationError, SchemaRefused
 from airflow_dataloader.loader.job import Job
@@ -90,11 +90,7 @@ def _refuse_new_keys(job: Job) -> None:
     added = {column.source_name.casefold() for column in job.schema.added}
     for name in job.config.primary_key if job.config.strategy in NEEDS_CURSOR else ():
         if name.casefold() in added:
-            raise SchemaRefused(
-                f"Key column {name} is new: the rows that the target holds cannot be told by it.",
-                field="primary_key_cols",
-                fix="set load_full = 'true' on the row to replace the table once with the source's columns",
-            )
+            raise new_key(name)
 
 
 def _refuse_other_keys(job: Job) -> None:

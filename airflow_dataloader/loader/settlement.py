@@ -119,6 +119,14 @@ def describe(error: BaseException, phase: Phase) -> Failure:
     return failure
 
 
+def to_report(error: BaseException, cause: BaseException | None, phase: Phase) -> BaseException:
+    """Return what to say of a load that broke with ``error``, maybe because it was ended for ``cause``.
+
+    The cause says why, but not what became of a write: an error that leaves that open comes before it.
+    """
+    return error if cause is None or describe(error, phase).outcome_unknown else cause
+
+
 def named(failure: Failure, config: LoadConfig) -> Failure:
     """Return the failure with a message that names the row and the field, as a claim's refusals do."""
     missing = [name for name in (config.label, failure.field) if name and name not in failure.message]

@@ -14,6 +14,7 @@ from airflow_dataloader.control.settle import adopt
 from airflow_dataloader.core.commit import CLOSING_STEP, FENCE_STEP, Commit, app_id
 from airflow_dataloader.core.facts import Bounds, Facts
 from airflow_dataloader.core.failure import Phase
+from airflow_dataloader.core.receipt import Receipt
 from airflow_dataloader.exceptions import Fenced, TargetAhead
 from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
 from airflow_dataloader.loader.job import Job
@@ -35,9 +36,11 @@ def take_target(job: Job) -> None:
             return
         for attempt in unsettled:
             if attempt not in own:
+                job.keeper.check()
                 # Refused where that row's own later attempt holds the target: the same end is reached.
                 with suppress(Fenced):
                     _fence(job, _closing(job, attempt))
+        job.keeper.check()
         version = _fence(job, job.commit(FENCE_STEP, Facts(made=job.target is None)))
         job.reached(Moment.FENCED)
         job.target = _inspect(job, seen=job.started.epoch)
@@ -113,11 +116,13 @@ def _repair(job: Job, attempt: Attempt) -> None:
         job.control,
         job.started,
         attempt,
-        table_version=entry.table_version,
+        found=Receipt(
+            rows_inserted=sum(one.rows_inserted for one in done),
+            rows_updated=sum(one.rows_updated for one in done),
+            rows_deleted=sum(one.rows_deleted for one in done),
+            target_version=entry.table_version,
+        ),
         watermark=window.watermark if same else None,
-        rows_inserted=sum(one.rows_inserted for one in done),
-        rows_updated=sum(one.rows_updated for one in done),
-        rows_deleted=sum(one.rows_deleted for one in done),
     )
     adopted = patiently(call, until=job.keeper.deadline)
     job.started = adopted.started

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from airflow_dataloader.exceptions import DataloaderError, SourceUnavailable
+from airflow_dataloader.exceptions import SourceUnavailable
 from airflow_dataloader.loader.sessions.protocol import Activity, SourceSession
 
 log = logging.getLogger(__name__)
@@ -59,9 +59,10 @@ class Watchdog:
             except SourceUnavailable as error:
                 log.warning("The source cannot be looked at: %s", error)
                 continue
-            except DataloaderError as error:
-                # It answers, and does not let us look.
+            except Exception as error:
+                # It answers and does not let us look, or this process cannot look: that is no silence of its.
                 log.warning("What the source does cannot be seen: %s", error)
+                log.debug("This is where it happened:", exc_info=True)
                 now = None
             if now is None or now.busy or now != last:
                 self._moved = True

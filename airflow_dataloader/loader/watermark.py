@@ -5,6 +5,7 @@ from __future__ import annotations
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.facts import Facts
 from airflow_dataloader.core.strategy import GOES_ON_FROM
+from airflow_dataloader.loader.continuity import interruption
 from airflow_dataloader.loader.engines.protocol import Target
 from airflow_dataloader.loader.job import Job
 
@@ -33,13 +34,8 @@ def _why_not(config: LoadConfig, target: Target, published_epoch: int | None) ->
         return "The target holds an unfinished backfill;"
     if config.watermark_of is None:
         return None
-    if newest is None or not target.continuous:
-        return (
-            "The target was made anew, restored, replaced or loaded under another name since the last load;"
-        )
-    if newest.commit.epoch < (published_epoch or 0):
-        # Its files came back from a backup, its history with them.
-        return "The target is older than the last load on record;"
+    if why := interruption(target, published_epoch):
+        return why
     if _saw_no_cursor(target):
         return "No row had a cursor when the source was last read from the beginning;"
     return _why_another(config, facts)

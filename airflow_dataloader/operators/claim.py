@@ -46,7 +46,8 @@ class ClaimOperator(BaseOperator):
 
     def _claim(self, task: Any) -> list[Claimed]:
         from airflow_dataloader.control.claim import claim
-        from airflow_dataloader.control.reap import ReapLimits, reap
+        from airflow_dataloader.control.reap import reap
+        from airflow_dataloader.core.reaping import ReapLimits
         from airflow_dataloader.hooks.control import ControlHook
         from airflow_dataloader.hooks.run_api import DatabricksRunApi
 
@@ -79,7 +80,7 @@ def mapped(claimed: Sequence[Claimed], longest: int) -> list[dict[str, Any]]:
     """
     surplus = max(0, len(claimed) - longest)
     refused = [load.metadata_id for load in claimed if load.load_status == LoadStatus.FAILED]
-    left_out = set(refused[len(refused) - surplus :]) if surplus else set()
+    left_out = set(refused[max(0, len(refused) - surplus) :])
     return [
         {
             "metadata_id": load.metadata_id,

@@ -18,6 +18,10 @@ from airflow_dataloader.core.plan import Endpoint, PlannedColumn
 from airflow_dataloader.core.strategy import CursorType, NullCursorPolicy, ValuePolicy
 from airflow_dataloader.exceptions import DataloaderError, ValueRefused
 
+#: A JVM's words for a socket that stayed silent for longer than its timeout. They are the cause of a driver's
+#: error, which an engine passes on and a dialect looks for.
+READ_TIMED_OUT = "Read timed out"
+
 #: Runs one statement in the load's session at the source and returns its rows.
 Ask = Callable[[str], Sequence[tuple[Any, ...]]]
 

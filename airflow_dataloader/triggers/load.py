@@ -109,7 +109,7 @@ class LoadTrigger(BaseTrigger):
                     await self._cancel_run()
                 return
             except Exception as error:
-                # What is left undone is reap's.
+                # A load left unended is reap's. A run left uncancelled ends at its load's next heartbeat.
                 self.log.warning("Load %s could not be cancelled yet: %s", self.metadata_id, error)
                 self.log.debug("This is where it happened:", exc_info=True)
             if loop.time() + backoff(failures) > until:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import asdict
 from typing import Any, Self
 
+from airflow.providers.databricks.hooks.databricks import DatabricksHook, RunState
 from airflow.providers.databricks.triggers.databricks import DatabricksExecutionTrigger
 from airflow.triggers.base import TriggerEvent
 
@@ -17,8 +18,20 @@ from airflow_dataloader.triggers.kill import TaskAddress, newest_run_of, states_
 #: Seconds that the API may fail without a break, beyond the provider's own tries of each question.
 _PATIENCE = 900.0
 
-#: A look at the run that lasted for so many seconds had answers.
-_ANSWERED = 60.0
+
+class _NotingHook(DatabricksHook):
+    """The provider's own, which also notes when it heard last that a run goes on."""
+
+    #: By the event loop's clock; None: it has not heard that yet.
+    seen_at: float | None = None
+
+    async def a_get_run_state(self, run_id: int) -> RunState:
+        """Return the state, as the provider does."""
+        state = await super().a_get_run_state(run_id)
+        # Of a run that is over more is asked, and that has to be answered, too.
+        if not state.is_terminal:
+            self.seen_at = asyncio.get_running_loop().time()
+        return state
 
 
 class MaintainTrigger(DatabricksExecutionTrigger):
@@ -32,6 +45,13 @@ class MaintainTrigger(DatabricksExecutionTrigger):
         super().__init__(**kwargs)
         self.hold_seconds = hold_seconds
         self.waiting = waiting
+        self.hook: _NotingHook = _NotingHook(
+            self.databricks_conn_id,
+            retry_limit=self.retry_limit,
+            retry_delay=self.retry_delay,
+            retry_args=self.retry_args,
+            caller=self.caller,
+        )
 
     @classmethod
     def of(cls, trigger: DatabricksExecutionTrigger, hold_seconds: float, waiting: TaskAddress) -> Self:
@@ -52,15 +72,15 @@ class MaintainTrigger(DatabricksExecutionTrigger):
         begun = failing = loop.time()
         failures = 0
         while True:
-            looking = loop.time()
             try:
                 async for event in super().run():
                     await hold(self.hold_seconds, begun)
                     yield event
                 return
             except Exception as error:
-                if loop.time() - looking > _ANSWERED:
-                    failures, failing = 0, loop.time()
+                seen = self.hook.seen_at
+                if seen is not None and seen > failing:
+                    failures, failing = 0, seen
                 if loop.time() - failing > _PATIENCE:
                     raise
                 failures += 1

@@ -11,7 +11,7 @@ from typing import TypeVar
 _Answer = TypeVar("_Answer")
 
 #: A person who marks a DAG run ends all its loads at once, and an API may take its time over each.
-_THREADS = ThreadPoolExecutor(max_workers=16, thread_name_prefix="dataloader-kill")
+_THREADS = ThreadPoolExecutor(max_workers=16, thread_name_prefix="dataloader-trigger")
 
 
 async def in_thread(question: Callable[[], _Answer]) -> _Answer:

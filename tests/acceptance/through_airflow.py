@@ -15,7 +15,8 @@ from uuid import uuid4
 import psutil
 import psycopg
 
-from airflow_dataloader.control.reap import ReapLimits, reap
+from airflow_dataloader.control.reap import reap
+from airflow_dataloader.core.reaping import ReapLimits
 from tests.acceptance.airflow_parts import Airflow
 from tests.airflow_stand import Workspace
 from tests.bench import Bench

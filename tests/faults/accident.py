@@ -14,9 +14,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from airflow_dataloader.control.reap import ReapLimits, reap
+from airflow_dataloader.control.reap import reap
 from airflow_dataloader.core.commit import parse_user_metadata
 from airflow_dataloader.core.config import LoadConfig
+from airflow_dataloader.core.reaping import ReapLimits
 from airflow_dataloader.loader.keeper import LeaseTimes
 from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.run import LoadIds, run_load

@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from airflow_dataloader.control.connect import create_engine, resolve_url
+from airflow_dataloader.control.connect import create_engine
+from airflow_dataloader.control.url import resolve_url
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine
 from airflow_dataloader.loader.run import LoadIds, run_load

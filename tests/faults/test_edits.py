@@ -9,7 +9,8 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from airflow_dataloader.control.reap import ReapLimits, reap
+from airflow_dataloader.control.reap import reap
+from airflow_dataloader.core.reaping import ReapLimits
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.run import run_load

@@ -16,7 +16,8 @@ import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from airflow_dataloader.control.connect import create_engine, resolve_url
+from airflow_dataloader.control.connect import create_engine
+from airflow_dataloader.control.url import resolve_url
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.loader import interrupt
 from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine

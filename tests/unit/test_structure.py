@@ -33,7 +33,6 @@ MOST_SUPPRESSIONS = {"airflow_dataloader": 26, "elsewhere": 26}
 TESTED_BY = {
     "loader/engines/spark/compare.py": "integration/engines/test_compare.py",
     "loader/engines/spark/context.py": "integration/engines/test_inspect.py",
-    "loader/engines/spark/engine.py": "integration/engines/test_inspect.py",
     "loader/engines/spark/fence.py": "integration/engines/test_exactly_once.py",
     "loader/engines/spark/frames.py": "integration/engines/test_overwrite.py",
     "loader/engines/spark/layout.py": "integration/engines/test_overwrite.py",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from airflow_dataloader.control.standing import Standing, standing
+from airflow_dataloader.control.standing import RowStanding, standing
 from airflow_dataloader.core.commit import app_id
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.problems import problems
@@ -42,7 +42,7 @@ def verify_rows(
     return ended
 
 
-def verify_row(worker: Worker, row: Standing) -> Verified:
+def verify_row(worker: Worker, row: RowStanding) -> Verified:
     """Compare one row, and say whether a load came in between."""
     try:
         verified = _compare(worker, row)
@@ -56,7 +56,7 @@ def verify_row(worker: Worker, row: Standing) -> Verified:
     return replace(verified, notes=tuple(notes))
 
 
-def _compare(worker: Worker, row: Standing) -> Verified:
+def _compare(worker: Worker, row: RowStanding) -> Verified:
     wrong = problems(row.snapshot)
     if wrong:
         first = wrong[0]
@@ -83,5 +83,5 @@ def _compare(worker: Worker, row: Standing) -> Verified:
         return compare(look, target)
 
 
-def _moved_on(worker: Worker, row: Standing) -> bool:
+def _moved_on(worker: Worker, row: RowStanding) -> bool:
     return [now.epoch for now in standing(worker.control, [row.config_id])] != [row.epoch]

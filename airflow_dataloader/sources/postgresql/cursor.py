@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from airflow_dataloader.core.config import LoadConfig
-from airflow_dataloader.core.lookback import DEFAULT_FOR_TIMESTAMPS
 from airflow_dataloader.core.plan import PlannedColumn
 from airflow_dataloader.core.strategy import CursorType, ValuePolicy
 from airflow_dataloader.core.zones import read_zone
@@ -35,9 +34,11 @@ _TYPES = {
 #: Types whose order depends on a collation. The target compares bytes, so the source has to do the same.
 _COLLATED = frozenset({"text", "varchar", "bpchar"})
 
-_SPANS = frozenset({CursorType.TIMESTAMP, CursorType.TIMESTAMP_NTZ, CursorType.DATE})
 _WITHOUT_ZONE = frozenset({CursorType.TIMESTAMP_NTZ, CursorType.DATE})
 _NUMBERS = frozenset({CursorType.INTEGER, CursorType.DECIMAL})
+
+#: What timestamp cursors get unless the row says otherwise: rows commit later than their cursor says.
+_LOOKBACK = timedelta(minutes=15)
 
 
 def cursor(
@@ -95,15 +96,16 @@ def _checked_lookback(
     kind: CursorType, column: DescribedColumn, asked: timedelta | int | None
 ) -> timedelta | int | None:
     if asked is None:
-        return DEFAULT_FOR_TIMESTAMPS if kind in _SPANS - {CursorType.DATE} else None
+        return _LOOKBACK if kind.is_time and kind is not CursorType.DATE else None
     if not asked:
         return None
-    wanted = timedelta if kind in _SPANS else int
-    if kind in _SPANS | _NUMBERS and isinstance(asked, wanted):
+    wanted = timedelta if kind.is_time else int
+    subtracts = kind.is_time or kind in _NUMBERS
+    if subtracts and isinstance(asked, wanted):
         return asked
     fixes = {timedelta: "write a span of time, such as '15 minutes' or '2 days'", int: "write a whole number"}
     raise ConfigurationError(
         f"lookback is {asked}, which cannot be subtracted from column {column.name!r} ({column.declared}).",
         field="lookback",
-        fix=fixes[wanted] if kind in _SPANS | _NUMBERS else "leave it empty: text has no distance",
+        fix=fixes[wanted] if subtracts else "leave it empty: text has no distance",
     )

@@ -6,12 +6,11 @@ import re
 
 from airflow_dataloader.core.scrub import scrub
 from airflow_dataloader.exceptions import DataloaderError, ValueRefused
-from airflow_dataloader.sources.dialect import ErrorContext
+from airflow_dataloader.sources.dialect import READ_TIMED_OUT, ErrorContext
 from airflow_dataloader.sources.postgresql.meanings import (
     LOCKED,
     NOT_UTF_8,
     OWN,
-    READ_TIMED_OUT,
     RELATION,
     code_of,
     meaning_of,
@@ -28,7 +27,6 @@ _SAID = re.compile(
 
 #: pgjdbc's own words for a value that it cannot give to a JVM. They do not name the column.
 _BAD_VALUE = re.compile(r"Bad value for type \S+")
-
 
 #: pgjdbc's words for a connection that gave it no answer.
 _NO_BYTES = "I/O error occurred"

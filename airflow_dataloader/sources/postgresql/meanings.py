@@ -11,6 +11,7 @@ from airflow_dataloader.exceptions import (
     SourceRefused,
     SourceUnavailable,
 )
+from airflow_dataloader.sources.dialect import READ_TIMED_OUT
 
 #: Placeholder for the field that holds the relation: the table's name, or the query.
 RELATION = "relation"
@@ -20,10 +21,6 @@ NOT_UTF_8 = "22021"
 
 #: SQLSTATE of a lock that was waited for in vain.
 LOCKED = "55P03"
-
-
-#: A JVM's words for a socket that stayed silent for longer than its timeout.
-READ_TIMED_OUT = "Read timed out"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,8 +26,8 @@ class WorkspaceClient:
     def run(self, name: str, script: Path, parameters: Sequence[str], wait: Callable[[], None]) -> None:
         """Run a Python file in the workspace and return when it has succeeded.
 
-        ``wait`` is called between two looks. A workspace that is away for a while is waited for. Raises
-        EngineFailed with the run's own words if it does not succeed.
+        ``wait`` is called between two looks. A workspace that is away or out of order for a while is waited
+        for. Raises EngineFailed with the run's own words if it does not succeed, TransientError at a refusal.
         """
         task = {"python_file": str(script), "parameters": list(parameters)}
         body = {
@@ -45,10 +45,6 @@ class WorkspaceClient:
         if run["state"].get("result_state") != "SUCCESS":
             raise EngineFailed(f"Run {name!r} of the workspace failed: {run['state'].get('state_message')}")
 
-    def get(self, run_id: int) -> dict[str, Any]:
-        """Return what the workspace says of a run."""
-        return self._ask("GET", "/api/2.2/jobs/runs/get", params={"run_id": run_id})
-
     def _insist(self, method: str, path: str, wait: Callable[[], None], **what: Any) -> dict[str, Any]:
         while True:
             try:
@@ -60,6 +56,8 @@ class WorkspaceClient:
         headers = {"Authorization": f"Bearer {self.token}"}
         with httpx.Client(base_url=self.url, headers=headers, timeout=_SECONDS, trust_env=False) as http:
             answer = http.request(method, path, **what)
+        if answer.is_server_error:
+            answer.raise_for_status()
         if not answer.is_success:
             raise TransientError(
                 f"The workspace refuses {method} {path} ({answer.status_code}): {answer.text[:300]}"

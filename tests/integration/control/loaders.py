@@ -138,7 +138,7 @@ def adopt(engine: Engine, load: ModelLoad, data: Draw) -> None:
     if load.started is None or not load.started.unsettled:
         return
     attempt, watermark = data.draw(st.sampled_from(load.started.unsettled)), data.draw(WATERMARKS)
-    facts: dict[str, Any] = {"table_version": 5, "watermark": watermark}
+    facts: dict[str, Any] = {"found": Receipt(target_version=5), "watermark": watermark}
     if not load.alive:
         with pytest.raises(Fenced):
             settle.adopt(engine, load.started, attempt, **facts)

@@ -9,8 +9,9 @@ from airflow_dataloader.control import backfill, settle
 from airflow_dataloader.control.backfill import Chunk
 from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.control.lease import Started
-from airflow_dataloader.control.reap import ReapLimits, reap
+from airflow_dataloader.control.reap import reap
 from airflow_dataloader.control.tables import backfill as table
+from airflow_dataloader.core.reaping import ReapLimits
 from airflow_dataloader.core.receipt import Receipt
 from airflow_dataloader.exceptions import Fenced
 from tests.factories import add_source

@@ -11,7 +11,7 @@ from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.control.live import Seen, live_loads
 from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.core.failure import Failure, Phase
-from airflow_dataloader.core.reaping import Reason
+from airflow_dataloader.core.reaping import EndReason
 from tests.factories import add_source
 from tests.integration.control.drive import ago, claim_now, due_row, load, row, start_now
 
@@ -32,7 +32,7 @@ def see(engine: Engine) -> Seen:
 
 def test_a_fence_is_a_new_epoch_with_a_time(control: Engine, config_id: int) -> None:
     started = start_now(control, config_id)
-    assert fence(control, see(control), Reason.LEASE_EXPIRED, FAILURE, seconds=120) == 2
+    assert fence(control, see(control), EndReason.LEASE_EXPIRED, FAILURE, seconds=120) == 2
     record = load(control, started.metadata_id)
     assert (record["epoch"], row(control, config_id)["load_epoch"]) == (2, 2)
     assert (record["load_status"], row(control, config_id)["last_status"]) == ("In Progress", "In Progress")
@@ -43,22 +43,22 @@ def test_a_fence_is_a_new_epoch_with_a_time(control: Engine, config_id: int) -> 
 def test_only_one_fences(control: Engine, config_id: int) -> None:
     start_now(control, config_id)
     seen = see(control)
-    assert fence(control, seen, Reason.TIMED_OUT, FAILURE, seconds=120) == 2
-    assert fence(control, seen, Reason.TIMED_OUT, FAILURE, seconds=120) is None
-    assert fence(control, see(control), Reason.TIMED_OUT, FAILURE, seconds=120) is None
+    assert fence(control, seen, EndReason.TIMED_OUT, FAILURE, seconds=120) == 2
+    assert fence(control, seen, EndReason.TIMED_OUT, FAILURE, seconds=120) is None
+    assert fence(control, see(control), EndReason.TIMED_OUT, FAILURE, seconds=120) is None
 
 
 @pytest.mark.parametrize(
     ("reason", "progressed", "expected"),
     [
-        (Reason.LEASE_EXPIRED, False, None),
-        (Reason.NO_PROGRESS, False, 2),
-        (Reason.NO_PROGRESS, True, None),
-        (Reason.TIMED_OUT, True, 2),
+        (EndReason.LEASE_EXPIRED, False, None),
+        (EndReason.NO_PROGRESS, False, 2),
+        (EndReason.NO_PROGRESS, True, None),
+        (EndReason.TIMED_OUT, True, 2),
     ],
 )
 def test_a_sign_of_life_prevents_what_silence_caused(
-    control: Engine, config_id: int, reason: Reason, progressed: bool, expected: int | None
+    control: Engine, config_id: int, reason: EndReason, progressed: bool, expected: int | None
 ) -> None:
     started = start_now(control, config_id)
     seen = see(control)
@@ -70,15 +70,15 @@ def test_a_load_that_is_over_or_queued_is_not_fenced(control: Engine, config_id:
     started = start_now(control, config_id)
     seen = see(control)
     cancel(control, started.metadata_id, "enough")
-    assert fence(control, seen, Reason.TIMED_OUT, FAILURE, seconds=120) is None
+    assert fence(control, seen, EndReason.TIMED_OUT, FAILURE, seconds=120) is None
     claim_now(control, config_id)
-    assert fence(control, see(control), Reason.TIMED_OUT, FAILURE, seconds=120) is None
+    assert fence(control, see(control), EndReason.TIMED_OUT, FAILURE, seconds=120) is None
     assert row(control, config_id)["load_epoch"] == 2
 
 
 def test_one_takes_over_what_was_left(control: Engine, config_id: int) -> None:
     started = start_now(control, config_id)
-    fence(control, see(control), Reason.TIMED_OUT, FAILURE, seconds=120)
+    fence(control, see(control), EndReason.TIMED_OUT, FAILURE, seconds=120)
     ago(control, started.metadata_id, reaping_until=1)
     seen = see(control)
     assert take_over(control, seen, seconds=120) == 2

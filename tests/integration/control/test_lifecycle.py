@@ -24,8 +24,9 @@ from sqlalchemy import Engine
 
 from airflow_dataloader.control.claim import Claimed, claim
 from airflow_dataloader.control.intervene import advance_epoch, cancel
-from airflow_dataloader.control.reap import ReapLimits, reap
+from airflow_dataloader.control.reap import reap
 from airflow_dataloader.control.retry import Reset, mark_for_review, reset_for_retry
+from airflow_dataloader.core.reaping import ReapLimits
 from airflow_dataloader.core.run_api import Run, RunState
 from airflow_dataloader.exceptions import ConfigurationError
 from tests.factories import add_row, add_source

@@ -12,8 +12,9 @@ from sqlalchemy import Engine, text
 from airflow_dataloader.control import lease, settle
 from airflow_dataloader.control.connect import create_engine
 from airflow_dataloader.control.lease import Started
-from airflow_dataloader.control.reap import Reaped, ReapLimits, reap
+from airflow_dataloader.control.reap import Reaped, reap
 from airflow_dataloader.control.tracking import update_run_tracking
+from airflow_dataloader.core.reaping import ReapLimits
 from airflow_dataloader.core.receipt import Receipt
 from airflow_dataloader.core.run_api import Run, RunState
 from airflow_dataloader.core.status import LoadStatus

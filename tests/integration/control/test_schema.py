@@ -14,7 +14,7 @@ from airflow_dataloader.control.tables import backfill, dbconfig, load_chunk, ta
 from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.core import strategy
 from airflow_dataloader.core.chunk_size import parse_chunk_size
-from airflow_dataloader.core.lookback import parse_lookback
+from airflow_dataloader.core.distance import parse_distance
 from airflow_dataloader.exceptions import ConfigurationError
 from tests.factories import add_row, add_source
 
@@ -139,7 +139,7 @@ def test_numbers_that_make_no_sense_are_refused(control: Engine, row: int, colum
         edit(control, column, value)
 
 
-@pytest.mark.parametrize(("column", "read"), [("lookback", parse_lookback), ("chunk_size", parse_chunk_size)])
+@pytest.mark.parametrize(("column", "read"), [("lookback", parse_distance), ("chunk_size", parse_chunk_size)])
 @pytest.mark.parametrize(
     "value",
     [

@@ -237,7 +237,8 @@ def killed_then_started(engine: Engine, config_id: int) -> Started:
 
 
 def adopt(engine: Engine, started: Started, **overrides: Any) -> settle.Adopted:
-    values: dict[str, Any] = {"table_version": 8, "watermark": "9", "rows_inserted": 3, "rows_updated": 1}
+    found = Receipt(target_version=8, rows_inserted=3, rows_updated=1)
+    values: dict[str, Any] = {"found": found, "watermark": "9"}
     return settle.adopt(engine, started, started.unsettled[0], **(values | overrides))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Engine
 
 from airflow_dataloader.control.claim import claim
-from airflow_dataloader.control.waiting import Reason, Waiting, waiting
+from airflow_dataloader.control.waiting import Waiting, WaitReason, waiting
 from tests.factories import add_row, add_source
 from tests.integration.control.drive import claim_now, due_row
 
@@ -25,12 +25,12 @@ def test_rows_that_are_due_by_what_they_wait_for(control: Engine) -> None:
         connection.exec_driver_sql(f"SELECT FROM control.table_control WHERE config_id = {held} FOR UPDATE")
         assert claim(control, airflow_run="run") == []
         assert waiting(control, max_concurrent=3) == [
-            Waiting(reason=Reason.PAUSED, rows=3, sources=("asleep", "dozing")),
-            Waiting(reason=Reason.AT_LIMIT, rows=1, sources=("shop",)),
-            Waiting(reason=Reason.HELD, rows=1, sources=("awake",)),
+            Waiting(reason=WaitReason.PAUSED, rows=3, sources=("asleep", "dozing")),
+            Waiting(reason=WaitReason.AT_LIMIT, rows=1, sources=("shop",)),
+            Waiting(reason=WaitReason.HELD, rows=1, sources=("awake",)),
         ]
         assert waiting(control, max_concurrent=2) == [
-            Waiting(reason=Reason.FULL, rows=5, sources=("asleep", "awake", "dozing", "shop"))
+            Waiting(reason=WaitReason.FULL, rows=5, sources=("asleep", "awake", "dozing", "shop"))
         ]
 
 
@@ -44,4 +44,4 @@ def test_what_can_be_claimed_no_longer_waits(control: Engine) -> None:
 
 def test_a_row_without_a_source_waits_for_none(control: Engine) -> None:
     due_row(control, db_config_key=None)
-    assert waiting(control, max_concurrent=0) == [Waiting(reason=Reason.FULL, rows=1, sources=())]
+    assert waiting(control, max_concurrent=0) == [Waiting(reason=WaitReason.FULL, rows=1, sources=())]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 from sqlalchemy import Engine, text
 
@@ -10,7 +12,9 @@ from airflow_dataloader.core.reaping import ReapLimits
 from airflow_dataloader.core.selector import Selector, parse
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.exceptions import ConfigurationError, EngineFailed
+from airflow_dataloader.loader.engines.protocol import Engine as EngineSession
 from airflow_dataloader.loader.local import Loaded, load_locally
+from airflow_dataloader.loader.secrets import SecretChain
 from airflow_dataloader.loader.worker import Worker
 from tests.bench import Bench
 from tests.factories import add_row, add_source
@@ -42,6 +46,22 @@ def test_without_a_selector_what_is_due_is_loaded_and_no_more(bench: Bench) -> N
     ]
     assert bench.state(not_due).last_status is None
     assert load_locally(bench.control, lambda: bench.worker, selector=None) == []
+
+
+def test_a_row_that_is_always_due_again_does_not_keep_the_command(control: Engine) -> None:
+    add_source(control)
+    slow, other = due_row(control), due_row(control)
+    told: list[int] = []
+
+    def pass_time(ended: Loaded) -> None:
+        told.append(ended.config_id)
+        assert len(told) < 9, "it goes on for ever"
+        sql(control, f"UPDATE control.table_control SET next_load_date_time = now() WHERE config_id = {slow}")
+
+    # Its loads fail at the login that nobody has stored.
+    worker = Worker(control=control, engine=cast("EngineSession", None), secrets=SecretChain())
+    load_locally(control, lambda: worker, selector=None, report=pass_time)
+    assert told == [slow, other, slow]
 
 
 def test_a_failed_table_never_stops_the_next(bench: Bench) -> None:

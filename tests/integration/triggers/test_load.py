@@ -16,8 +16,9 @@ from structlog.testing import capture_logs
 from airflow_dataloader.control import lease
 from airflow_dataloader.control.claim import Claimed
 from airflow_dataloader.control.intervene import cancel
-from airflow_dataloader.control.reap import ReapLimits, reap
+from airflow_dataloader.control.reap import reap
 from airflow_dataloader.control.tracking import update_run_tracking
+from airflow_dataloader.core.reaping import ReapLimits
 from airflow_dataloader.hooks.run_api import DatabricksRunApi
 from airflow_dataloader.triggers.load import LoadTrigger
 from tests.airflow_stand import Workspace

@@ -12,9 +12,9 @@ from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.reaping import (
     Action,
     Decision,
+    EndReason,
     LiveLoad,
     ReapLimits,
-    Reason,
     decide,
     must_ask,
     run_ended,
@@ -65,14 +65,14 @@ def test_a_queued_load_whose_run_waits_is_extended_to_an_hour(state: RunState) -
     late = queued(has_run=True, since_claim=60 * MINUTE, lease_over=5.0)
     assert decide(late, run(state), LIMITS).action is Action.EXTEND
     decision = decide(queued(has_run=True, since_claim=60 * MINUTE + 1), run(state), LIMITS)
-    assert (decision.action, decision.reason) == (Action.END, Reason.STUCK_IN_QUEUE)
+    assert (decision.action, decision.reason) == (Action.END, EndReason.STUCK_IN_QUEUE)
     assert decision.message == "Cancelled - stuck in queue for >60 minutes"
 
 
 def test_a_queued_load_without_run_ends_with_its_lease() -> None:
     assert decide(queued(lease_over=-1.0), None, LIMITS).action is Action.LEAVE
     decision = decide(queued(lease_over=1.0, since_claim=601.0), None, LIMITS)
-    assert (decision.action, decision.reason) == (Action.END, Reason.NOT_STARTED)
+    assert (decision.action, decision.reason) == (Action.END, EndReason.NOT_STARTED)
     assert decision.message == "Nothing started this load within 10 minutes of its claim."
 
 
@@ -80,7 +80,7 @@ def test_a_queued_load_without_run_ends_with_its_lease() -> None:
 def test_an_ended_run_gives_its_own_reason(load: LiveLoad) -> None:
     ended = Run(state=RunState.ENDED, reason="Library failed.", termination_code="LIBRARY_INSTALLATION_ERROR")
     decision = decide(load, ended, LIMITS)
-    assert (decision.action, decision.reason) == (Action.END, Reason.RUN_ENDED)
+    assert (decision.action, decision.reason) == (Action.END, EndReason.RUN_ENDED)
     assert "Library failed." in decision.message
     assert decision.termination_code == "LIBRARY_INSTALLATION_ERROR"
 
@@ -92,7 +92,7 @@ def test_an_ended_run_gives_its_own_reason(load: LiveLoad) -> None:
 def test_a_cancelled_run_cancels_its_load(load: LiveLoad, when: str) -> None:
     cancelled = Run(state=RunState.ENDED, reason="CANCELED: by a person", cancelled=True)
     decision = run_ended(load.status, cancelled)
-    assert decision.reason is Reason.RUN_CANCELLED
+    assert decision.reason is EndReason.RUN_CANCELLED
     assert decision.message == f"The run ended before {when}: CANCELED: by a person."
 
 
@@ -100,20 +100,20 @@ def test_a_cancelled_run_cancels_its_load(load: LiveLoad, when: str) -> None:
 def test_a_short_silence_kills_nothing(known: Run | None) -> None:
     assert decide(running(lease_over=300.0), known, LIMITS).action is Action.LEAVE
     decision = decide(running(lease_over=301.0), known, LIMITS)
-    assert (decision.action, decision.reason) == (Action.FENCE, Reason.LEASE_EXPIRED)
+    assert (decision.action, decision.reason) == (Action.FENCE, EndReason.LEASE_EXPIRED)
 
 
 def test_a_load_without_progress_is_fenced() -> None:
     assert decide(running(since_progress=600.0), RUNNING, LIMITS).action is Action.LEAVE
     decision = decide(running(since_progress=660.0), RUNNING, LIMITS)
-    assert (decision.action, decision.reason) == (Action.FENCE, Reason.NO_PROGRESS)
+    assert (decision.action, decision.reason) == (Action.FENCE, EndReason.NO_PROGRESS)
     assert decision.message == "No progress for 11 minutes."
 
 
 def test_a_load_beyond_its_maximum_is_cancelled() -> None:
     assert decide(running(since_start=180 * MINUTE), RUNNING, LIMITS).action is Action.LEAVE
     decision = decide(running(since_start=180 * MINUTE + 1), RUNNING, LIMITS)
-    assert (decision.action, decision.reason) == (Action.FENCE, Reason.TIMED_OUT)
+    assert (decision.action, decision.reason) == (Action.FENCE, EndReason.TIMED_OUT)
     assert decision.message == "Cancelled - exceeded 180 minute timeout"
     own = decide(running(since_start=31 * MINUTE, max_runtime_minutes=30), RUNNING, LIMITS)
     assert own.message == "Cancelled - exceeded 30 minute timeout"
@@ -132,14 +132,14 @@ def test_what_nobody_can_ask_about_is_left_until_it_expires(load: LiveLoad) -> N
     assert decide(load, UNKNOWN, LIMITS).action is Action.LEAVE
     old = LiveLoad(**{**vars(load), "since_claim": 240 * MINUTE + 1})
     decision = decide(old, UNKNOWN, LIMITS)
-    assert decision.reason is Reason.EXPIRED
+    assert decision.reason is EndReason.EXPIRED
     assert decision.action is (Action.END if load.status is RowStatus.QUEUED else Action.FENCE)
 
 
 def test_a_queued_load_whose_run_does_not_exist_ends_with_its_lease() -> None:
     assert decide(queued(has_run=True, lease_over=-1.0), GONE, LIMITS).action is Action.LEAVE
     decision = decide(queued(has_run=True, lease_over=1.0, since_claim=601.0), GONE, LIMITS)
-    assert (decision.action, decision.reason) == (Action.END, Reason.RUN_GONE)
+    assert (decision.action, decision.reason) == (Action.END, EndReason.RUN_GONE)
     assert decision.message == (
         "Nothing started this load within 10 minutes of its claim, "
         "and its workspace answers that its run does not exist."
@@ -150,13 +150,13 @@ def test_a_loader_whose_run_does_not_exist_is_believed_while_it_is_heard_of() ->
     assert decide(running(lease_over=-1.0), GONE, LIMITS).action is Action.LEAVE
     assert decide(running(lease_over=300.0), GONE, LIMITS).action is Action.LEAVE
     decision = decide(running(lease_over=301.0), GONE, LIMITS)
-    assert (decision.action, decision.reason) == (Action.FENCE, Reason.LEASE_EXPIRED)
+    assert (decision.action, decision.reason) == (Action.FENCE, EndReason.LEASE_EXPIRED)
     assert decision.message == (
         "Its loader has not been heard of since its lease ended 5 minutes ago, "
         "and its workspace answers that its run does not exist."
     )
-    assert decide(running(since_progress=660.0), GONE, LIMITS).reason is Reason.NO_PROGRESS
-    assert decide(running(since_start=999 * MINUTE), GONE, LIMITS).reason is Reason.TIMED_OUT
+    assert decide(running(since_progress=660.0), GONE, LIMITS).reason is EndReason.NO_PROGRESS
+    assert decide(running(since_start=999 * MINUTE), GONE, LIMITS).reason is EndReason.TIMED_OUT
 
 
 def test_what_somebody_else_is_ending_is_left_until_that_expires() -> None:
@@ -171,7 +171,7 @@ def test_a_time_further_ahead_than_anybody_promises_keeps_no_load_alive() -> Non
     assert decide(running(reaping_over=-121.0), RUNNING, LIMITS).action is Action.TAKE_OVER
     assert decide(queued(lease_over=-1e11, since_claim=3_600.0), None, LIMITS).action is Action.LEAVE
     late = decide(queued(lease_over=-1e11, since_claim=3_601.0), None, LIMITS)
-    assert (late.action, late.reason) == (Action.END, Reason.NOT_STARTED)
+    assert (late.action, late.reason) == (Action.END, EndReason.NOT_STARTED)
 
 
 def test_the_api_is_asked_only_where_it_matters() -> None:
@@ -192,9 +192,14 @@ def test_the_defaults_are_those_of_the_settings() -> None:
 
 
 def test_limits_cancel_and_accidents_fail() -> None:
-    cancelled = {reason for reason in Reason if reason.status is LoadStatus.CANCELLED}
-    assert cancelled == {Reason.STUCK_IN_QUEUE, Reason.TIMED_OUT, Reason.EXPIRED, Reason.RUN_CANCELLED}
-    assert {reason for reason in Reason if not reason.transient} == {Reason.TIMED_OUT}
+    cancelled = {reason for reason in EndReason if reason.status is LoadStatus.CANCELLED}
+    assert cancelled == {
+        EndReason.STUCK_IN_QUEUE,
+        EndReason.TIMED_OUT,
+        EndReason.EXPIRED,
+        EndReason.RUN_CANCELLED,
+    }
+    assert {reason for reason in EndReason if not reason.transient} == {EndReason.TIMED_OUT}
 
 
 SECONDS = st.floats(-1_000, 100_000)
@@ -239,6 +244,6 @@ def test_a_load_that_renews_and_progresses_in_time_is_left(load: LiveLoad) -> No
 def test_an_end_is_recorded_with_what_the_run_said() -> None:
     ended = Run(state=RunState.ENDED, reason="TIMEDOUT", cancelled=True, termination_code="CANCELED")
     failure = run_ended(RowStatus.IN_PROGRESS, ended).failure
-    assert (failure.error, failure.phase, failure.transient) == (Reason.RUN_CANCELLED, Phase.RUN, True)
+    assert (failure.error, failure.phase, failure.transient) == (EndReason.RUN_CANCELLED, Phase.RUN, True)
     assert failure.message == "The run ended before its loader settled the load: TIMEDOUT."
     assert failure.termination_code == "CANCELED"

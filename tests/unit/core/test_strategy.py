@@ -39,3 +39,7 @@ def test_who_merges_needs_a_cursor_too() -> None:
 def test_a_merge_goes_on_from_full_alone_where_keys_may_stand_twice() -> None:
     assert set(Strategy) & LEAVES_REPEATED_KEYS == {Strategy.FULL}
     assert "full" in LEAVES_REPEATED_KEYS, "as a commit's facts name it"
+
+
+def test_between_two_values_of_a_time_lies_a_span_of_time() -> None:
+    assert {kind for kind in CursorType if kind.is_time} == {"timestamp", "timestamp_ntz", "date"}

@@ -30,6 +30,24 @@ def test_our_own_environment_comes_before_a_default_of_airflows() -> None:
     assert airflow_settings({"DATALOADER_BATCH_SIZE": "5"}).batch_size == 5
 
 
+def test_our_own_environment_comes_before_airflow_cfg_and_after_airflows_environment(tmp_path: Path) -> None:
+    file = tmp_path / "airflow.cfg"
+    file.write_text("[dataloader]\nbatch_size = 30\n")
+    conf.read(file)
+    try:
+        found = [
+            airflow_settings(environ).batch_size
+            for environ in (
+                {},
+                {"DATALOADER_BATCH_SIZE": "20"},
+                {"DATALOADER_BATCH_SIZE": "20", "AIRFLOW__DATALOADER__BATCH_SIZE": "10"},
+            )
+        ]
+    finally:
+        conf.remove_option("dataloader", "batch_size")
+    assert found == [30, 20, 10]
+
+
 def refusal() -> ConfigurationError:
     with pytest.raises(ConfigurationError) as caught:
         airflow_settings({})

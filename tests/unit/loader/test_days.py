@@ -87,6 +87,6 @@ def test_a_scan_for_deleted_rows_ends_no_window() -> None:
 def test_a_target_that_is_not_what_the_last_load_left_is_remarked_on() -> None:
     last = window("2026-01-01")
     assert "restored" in remarks(keeping(last, continuous=False), "2026-01-01")
-    assert "restored" in remarks(keeping(last, published=5), "2026-01-01")
+    assert "older than the last load" in remarks(keeping(last, published=5), "2026-01-01")
     assert "restored" in remarks(keeping(), "2026-01-01")
     assert not remarks(keeping(continuous=False, published=None), "2026-01-01"), "the row's first load of it"

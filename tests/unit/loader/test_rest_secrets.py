@@ -25,6 +25,10 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
 
 
+#: Body of an answer that breaks off in its middle.
+CUT = object()
+
+
 @contextmanager
 def serving(*answers: tuple[int, object]) -> Iterator[tuple[str, list[str]]]:
     """Run a server that gives these answers, one a request, and notes what it was asked."""
@@ -35,9 +39,9 @@ def serving(*answers: tuple[int, object]) -> Iterator[tuple[str, list[str]]]:
         def do_GET(self) -> None:
             asked.append(f"{self.path} {self.headers['Authorization']}")
             status, body = next(coming)
-            content = json.dumps(body).encode()
+            content = json.dumps("half" if body is CUT else body).encode()
             self.send_response(status)
-            self.send_header("Content-Length", str(len(content)))
+            self.send_header("Content-Length", str(len(content) * (2 if body is CUT else 1)))
             self.end_headers()
             self.wfile.write(content)
 
@@ -71,6 +75,14 @@ def test_a_busy_workspace_is_asked_again() -> None:
     with serving((429, {}), (503, {}), answer("x")) as (host, asked):
         assert RestSecrets(host, TOKEN).get("s", "n") == "x"
     assert len(asked) == 3
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again() -> None:
+    with serving((200, CUT), answer("x")) as (host, asked):
+        assert RestSecrets(host, TOKEN).get("s", "n") == "x"
+    assert len(asked) == 2
+    with serving(*[(200, CUT)] * 3) as (host, _), pytest.raises(TransientError, match="IncompleteRead"):
+        RestSecrets(host, TOKEN).get("s", "n")
 
 
 def test_a_refusal_says_which_secret_and_no_token() -> None:

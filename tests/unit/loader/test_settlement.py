@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from airflow_dataloader.core.failure import Phase
-from airflow_dataloader.exceptions import EngineFailed, OutcomeUnknown, SourceRefused
-from airflow_dataloader.loader.settlement import describe, named
+from airflow_dataloader.exceptions import EngineFailed, OutcomeUnknown, SourceRefused, SourceStalled
+from airflow_dataloader.loader.settlement import describe, named, to_report
 from tests.source_configs import config
 
 
@@ -26,6 +26,18 @@ def test_our_own_errors_say_themselves_what_they_know() -> None:
     assert describe(OutcomeUnknown("lost"), Phase.PUBLISH).outcome_unknown
     failure = describe(SourceRefused("no", field="query", sqlstate="42P01"), Phase.PLAN)
     assert (failure.field, failure.sqlstate, failure.transient) == ("query", "42P01", False)
+
+
+@pytest.mark.parametrize("error", [OutcomeUnknown("lost"), ValueError("?"), KeyboardInterrupt()])
+def test_why_a_load_was_ended_hides_no_write_whose_outcome_is_open(error: BaseException) -> None:
+    assert to_report(error, SourceStalled("silent"), Phase.PUBLISH) is error
+
+
+def test_what_an_end_broke_is_told_by_its_cause() -> None:
+    cause, broken = SourceStalled("silent"), EngineFailed("stopped")
+    assert to_report(broken, cause, Phase.PUBLISH) is cause
+    assert to_report(ValueError("?"), cause, Phase.STAGE) is cause
+    assert to_report(broken, None, Phase.PUBLISH) is broken
 
 
 def test_the_message_names_row_and_field_once() -> None:

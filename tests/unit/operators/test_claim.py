@@ -50,3 +50,4 @@ def test_rows_that_were_refused_give_way_where_a_map_is_full() -> None:
     assert [entry["metadata_id"] for entry in mapped(loads, 4)] == [1, 2, 3, 4]
     assert [entry["metadata_id"] for entry in mapped(loads, 3)] == [1, 2, 4]
     assert [entry["metadata_id"] for entry in mapped(loads, 2)] == [2, 4]
+    assert [entry["metadata_id"] for entry in mapped(loads, 1)] == [2, 4], "what is to be done never does"

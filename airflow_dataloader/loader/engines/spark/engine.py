@@ -186,7 +186,7 @@ class SparkEngine:
 
     def count(self, target: TargetName, predicate: str | None = None) -> int:
         """See :meth:`.Engine.count`."""
-        with self._verb(f"counting {target}"):
+        with self._verb(f"counting {target}"), self._context.interrupts.statement():
             return tables.count(self._context.spark, self._context.names.locate(target), predicate)
 
     def digests(

@@ -18,6 +18,7 @@ from airflow_dataloader.exceptions import (
     SourceUnavailable,
     ValueRefused,
 )
+from airflow_dataloader.sources.dialect import READ_TIMED_OUT
 
 #: The target has taken another version of ours, lower or higher, while this write was under way.
 TRANSACTION_CONFLICT = "DELTA_CONCURRENT_TRANSACTION"
@@ -54,8 +55,6 @@ _DRIVER = re.compile(
     r"(.*?)(?=\n\s*at |\nDriver stacktrace|\n+Caused by|\n+JVM stacktrace|\Z)",
     re.DOTALL,
 )
-#: What a driver's exception says of its own cause: a JVM's words for a socket that stayed silent.
-_SILENT = "Read timed out"
 _EXTERNAL = re.compile(
     r"JDBC_EXTERNAL_ENGINE\w*(?:\.\w+)?\][^\n]*?(?:error|Error)[^\n]*?:\s*(.*?)(?=\n\s*at |\nJVM|\Z)",
     re.DOTALL,
@@ -151,9 +150,9 @@ def _driver_text(seen: Report) -> str | None:
     # The last one is the innermost cause. Spark names some of its own exceptions as drivers do.
     for match in reversed(list(_DRIVER.finditer(seen.text))):
         if not match[1].startswith("org.apache.spark."):
-            silent = _SILENT in seen.text[match.end() :] and _SILENT not in match[2]
+            silent = READ_TIMED_OUT in seen.text[match.end() :] and READ_TIMED_OUT not in match[2]
             # Drivers say the same of every broken connection, and only their cause tells them apart.
-            cause = f"\nCaused by: {_SILENT}" if silent else ""
+            cause = f"\nCaused by: {READ_TIMED_OUT}" if silent else ""
             return f"{match[1].rpartition('.')[2]}: {match[2].strip()}{cause}"
     external = _EXTERNAL.search(seen.text)
     return external[1].strip() if external else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from airflow_dataloader.core.names import quoted
 from airflow_dataloader.exceptions import SchemaRefused
@@ -76,9 +77,7 @@ def refuse_doubles(context: Context, rows: WholeRows, cursor: str | None, staged
     """
     there = [name for name in rows.columns if name not in rows.fitted.added]
     asked = ["COUNT(1)", *(f"BOOL_OR({quoted(name)} IS NULL)" for name in there)]
-    (held, *lacking) = context.spark.sql(select(", ".join(asked), rows.target.sql, rows.narrowed)).collect()[
-        0
-    ]
+    (held, *lacking) = _one(context, select(", ".join(asked), rows.target.sql, rows.narrowed))
     empty = {name for name, lacks in zip(there, lacking, strict=True) if lacks}
     candidates = [
         name for name in rows.columns if name in rows.fitted.added or (name in empty and name != cursor)
@@ -103,7 +102,13 @@ def refuse_doubles(context: Context, rows: WholeRows, cursor: str | None, staged
 def _missing(context: Context, rows: WholeRows, *, without: Iterable[str]) -> int:
     left_out = frozenset(without)
     compared = tuple(name for name in rows.columns if name not in left_out)
-    return int(context.spark.sql(rows.missing(compared)).collect()[0][0])
+    return int(_one(context, rows.missing(compared))[0])
+
+
+def _one(context: Context, text: str) -> tuple[Any, ...]:
+    with context.interrupts.statement():
+        (row,) = context.spark.sql(text).collect()
+    return tuple(row)
 
 
 def _named(forms: dict[str, str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.load_columns import DELETED_AT, OWN_COLUMNS
 from airflow_dataloader.core.names import TargetName, quoted
-from airflow_dataloader.exceptions import SchemaRefused
+from airflow_dataloader.core.schema_change import new_key
 from airflow_dataloader.loader.engines.protocol import KeyComparison, Stage, Written
 from airflow_dataloader.loader.engines.spark import tables
 from airflow_dataloader.loader.engines.spark.context import Context
@@ -25,7 +25,8 @@ def compare_keys(context: Context, target: TargetName, keys: Stage, *, mark: boo
         add_mark(context.spark, location)
         types[DELETED_AT] = OWN_COLUMNS[DELETED_AT]
     text = compare_sql(location, context.names.locate(keys.name), keys, types)
-    (row,) = context.spark.sql(text).collect()
+    with context.interrupts.statement():
+        (row,) = context.spark.sql(text).collect()
     return KeyComparison(**{name: int(value) for name, value in row.asDict().items()})
 
 
@@ -86,11 +87,7 @@ def distinct_keys(source: Location, keys: Stage, types: dict[str, str]) -> str:
 def _fit(keys: Stage, types: dict[str, str]) -> Fit:
     fitted = fit(keys.columns, types)
     for key in fitted.added:
-        raise SchemaRefused(
-            f"Key column {key} is not at the target: its rows cannot be told by it.",
-            field="primary_key_cols",
-            fix="set load_full = 'true' on the row to replace the table once with the source's columns",
-        )
+        raise new_key(key)
     return fitted
 
 

@@ -14,7 +14,7 @@ _AGAIN = 0.2
 
 
 class Interrupts:
-    """Knows whether a verb runs, and whether its statement may still commit something."""
+    """Knows whether a verb runs, and whether a statement of it has not ended."""
 
     def __init__(self, cancel: Callable[[], bool]) -> None:
         """``cancel`` stops what the session runs, and returns whether it found something to stop."""
@@ -58,7 +58,7 @@ class Interrupts:
 
     @property
     def busy(self) -> bool:
-        """Whether a statement runs that may still commit something."""
+        """Whether a statement runs: it may take long yet, or commit something."""
         return self._statements > 0
 
     def interrupt(self) -> None:

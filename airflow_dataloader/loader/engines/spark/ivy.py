@@ -90,22 +90,36 @@ def settings_options(environ: Mapping[str, str]) -> list[str]:
 
 
 def network_options(environ: Mapping[str, str]) -> list[str]:
-    """Return what the environment says of proxies in Java's own words, and time limits."""
+    """Return what the environment says of proxies in Java's own words, and time limits.
+
+    Raises ConfigurationError for a proxy that is no address.
+    """
     options = [
         f"-Dsun.net.client.defaultConnectTimeout={_CONNECT_MILLISECONDS}",
         f"-Dsun.net.client.defaultReadTimeout={_READ_MILLISECONDS}",
     ]
     for scheme in ("http", "https"):
-        text = environ.get(f"{scheme}_proxy") or environ.get(f"{scheme.upper()}_PROXY") or ""
-        proxy = urlsplit(text if "//" in text else f"//{text}")
-        if proxy.hostname:
-            options += [f"-D{scheme}.proxyHost={proxy.hostname}", f"-D{scheme}.proxyPort={proxy.port or 80}"]
+        variable = f"{scheme}_proxy" if environ.get(f"{scheme}_proxy") else f"{scheme.upper()}_PROXY"
+        host, port = _proxy(variable, environ.get(variable) or "")
+        if host:
+            options += [f"-D{scheme}.proxyHost={host}", f"-D{scheme}.proxyPort={port}"]
     exceptions = environ.get("no_proxy") or environ.get("NO_PROXY")
     if exceptions:
         hosts = [host.strip() for host in exceptions.split(",") if host.strip()]
         patterns = "|".join(f"*{host}" if host.startswith(".") else host for host in hosts)
         options.append(f"-Dhttp.nonProxyHosts={patterns}")
     return options
+
+
+def _proxy(variable: str, text: str) -> tuple[str | None, int]:
+    try:
+        proxy = urlsplit(text if "//" in text else f"//{text}")
+        return proxy.hostname, proxy.port or 80
+    except ValueError:
+        # Not with its text and not with the error's, which may hold a password.
+        raise ConfigurationError(
+            f"{variable} is no address of a proxy.", field=variable, fix="write it as http://host:port."
+        ) from None
 
 
 def _run(command: Sequence[str], environ: Mapping[str, str]) -> None:

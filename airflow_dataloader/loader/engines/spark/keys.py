@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from airflow_dataloader.core.names import TargetName, quoted
 from airflow_dataloader.loader.engines.protocol import Stage
@@ -24,7 +25,7 @@ def duplicate_keys(
     if not all(key.casefold() in held for key in keys):
         return []
     text = duplicates_sql(location, {key: held[key.casefold()] for key in keys}, limit)
-    return [tuple(row) for row in context.spark.sql(text).collect()]
+    return _rows(context, text)
 
 
 def duplicates_sql(location: Location, keys: Mapping[str, str], limit: int) -> str:
@@ -40,7 +41,7 @@ def null_keys(
     """Return the columns ``names`` of a stage's first ``limit`` rows with NULL in a key, as texts."""
     held = tables.planned_types(stage.columns)
     text = null_keys_sql(context.names.locate(stage.name), keys, {name: held[name] for name in names}, limit)
-    return [tuple(row) for row in context.spark.sql(text).collect()]
+    return _rows(context, text)
 
 
 def null_keys_sql(location: Location, keys: Sequence[str], names: Mapping[str, str], limit: int) -> str:
@@ -64,8 +65,13 @@ def count_keys(context: Context, stage: Stage, keys: Sequence[str]) -> int:
     names = [quoted(key) for key in keys]
     location = context.names.locate(stage.name)
     distinct = select(f"DISTINCT {', '.join(names)}", location.sql, present(keys))
-    (row,) = context.spark.sql(select("COUNT(1) AS n", f"({distinct})")).collect()
-    return int(row.n)
+    ((found,),) = _rows(context, select("COUNT(1) AS n", f"({distinct})"))
+    return int(found)
+
+
+def _rows(context: Context, text: str) -> list[tuple[Any, ...]]:
+    with context.interrupts.statement():
+        return [tuple(row) for row in context.spark.sql(text).collect()]
 
 
 def _types(context: Context, side: Stage | TargetName, location: Location) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.names import TargetName, quoted
-from airflow_dataloader.exceptions import SchemaRefused
+from airflow_dataloader.core.schema_change import new_key
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage, Written
 from airflow_dataloader.loader.engines.spark import history, tables
 from airflow_dataloader.loader.engines.spark.context import Context
@@ -70,7 +70,8 @@ def _measure(
     kind = fitted.types[column] if column and column not in fitted.added else ""
     count = f"COUNT(DISTINCT {keys})" if keys else "COUNT(1)"
     asked = [count, *extremes(column, kind)]
-    (row,) = context.spark.sql(select(", ".join(asked), all_rows(source, stage, fitted))).collect()
+    with context.interrupts.statement():
+        (row,) = context.spark.sql(select(", ".join(asked), all_rows(source, stage, fitted))).collect()
     if len(asked) == 1:
         return int(row[0]), "TRUE"
     narrowed = between(column, kind, row[1], row[2])
@@ -108,8 +109,4 @@ def missing_rows_sql(rows: WholeRows) -> str:
 def _refuse_new_keys(dedup: Deduplication, fitted: Fit) -> None:
     for key in dedup.keys:
         if key in fitted.added:
-            raise SchemaRefused(
-                f"Key column {key} is new: the rows that the target holds cannot be told by it.",
-                field="primary_key_cols",
-                fix="set load_full = 'true' on the row to replace the table once with the source's columns",
-            )
+            raise new_key(key)

@@ -69,8 +69,7 @@ def open_engine(settings: Settings | EngineSettings) -> SparkEngine:
         settings = EngineSettings.of(settings, os.environ)
     _silence()
     spark, end = _open(settings)
-    for name, value in SESSION.items():
-        insist(spark, name, value)
+    _set_up(spark, end)
     names: Names = CatalogNames() if settings.databricks else WarehouseNames(settings.home / "warehouse")
     context = Context(
         spark=spark,
@@ -97,6 +96,16 @@ def _open(settings: EngineSettings) -> tuple[SparkSession, Callable[[], None]]:
         log = settings.home / "spark.log"
         fix = f"see what Java said (commands keep it in {log}); SPARK_DRIVER_MEMORY, such as 2g, is its heap"
         raise EngineFailed(said, fix=fix) from error
+
+
+def _set_up(spark: SparkSession, end: Callable[[], None]) -> None:
+    """Give a session our settings; one that does not take them is ended by ``end``."""
+    try:
+        for name, value in SESSION.items():
+            insist(spark, name, value)
+    except BaseException:
+        end()
+        raise
 
 
 def _silence() -> None:

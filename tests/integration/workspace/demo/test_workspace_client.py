@@ -48,6 +48,14 @@ def test_a_lost_answer_makes_no_second_run(start: Start) -> None:
     assert len(workspace.http.get("/api/2.2/jobs/runs/list").json()["runs"]) == 1
 
 
+def test_a_workspace_that_is_out_of_order_is_waited_for(start: Start) -> None:
+    workspace = start(faults=True)
+    faults = [{"kind": "status", "path": path, "status": 503} for path in ("runs/submit", "runs/get")]
+    assert workspace.http.post("/faults", json={"faults": faults}).status_code == 200
+    client_of(workspace).run("r", workspace.script, ["exit", "0"], lambda: None)
+    assert workspace.http.get("/faults").json()["faults"] == []
+
+
 def test_a_refusal_is_no_reason_to_wait(start: Start) -> None:
     workspace = start()
     stranger = WorkspaceClient(url=workspace.url, token="wrong")

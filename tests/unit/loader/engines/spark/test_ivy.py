@@ -69,6 +69,12 @@ def test_without_proxies_there_are_only_time_limits() -> None:
     assert all("Timeout" in option for option in network_options({"https_proxy": ""}))
 
 
+def test_a_proxy_that_is_no_address_is_refused_without_its_password() -> None:
+    with pytest.raises(ConfigurationError, match="HTTPS_PROXY is no address") as caught:
+        network_options({"HTTPS_PROXY": "http://jo:hunter2@proxy.example:none"})
+    assert "hunter2" not in str(caught.value)
+
+
 def test_a_settings_file_is_passed_on_and_must_be_there(tmp_path: Path) -> None:
     path = tmp_path / "ivysettings.xml"
     with pytest.raises(ConfigurationError, match="not a file"):

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from airflow_dataloader.loader.engines.spark.session import EngineSettings
+from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.loader.engines.spark.session import EngineSettings, _set_up
 from airflow_dataloader.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 HOME = Settings(home=Path("/home/x"))
 
@@ -32,3 +37,27 @@ def test_the_environment_decides(
 
 def test_a_server_s_token_is_not_printed() -> None:
     assert "canary" not in repr(EngineSettings(home=Path("/h"), remote="sc://h:1/;token=canary"))
+
+
+class Serverless:
+    """A session of a compute that lets nobody change a setting."""
+
+    def __init__(self) -> None:
+        self.conf = self
+        self.ended = 0
+
+    def set(self, name: str, value: str) -> None:
+        raise RuntimeError(f"[CONFIG_NOT_AVAILABLE] Configuration {name} is not available.")
+
+    def get(self, name: str) -> str:
+        return "another"
+
+    def stop(self) -> None:
+        self.ended += 1
+
+
+def test_a_session_that_does_not_take_our_settings_is_ended() -> None:
+    session = Serverless()
+    with pytest.raises(ConfigurationError, match="does not let a session set"):
+        _set_up(cast("SparkSession", session), session.stop)
+    assert session.ended == 1

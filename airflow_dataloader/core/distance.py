@@ -1,4 +1,4 @@
-"""How far a window reaches back over the last one."""
+"""A distance along a cursor, as a row writes it: a lookback, or the size of a chunk."""
 
 from __future__ import annotations
 
@@ -14,11 +14,8 @@ _UNITS = {
 }
 _SPAN = re.compile(r"(\d{1,9})\s*([a-z]+)")
 
-#: What timestamp cursors get unless the row says otherwise: rows commit later than their cursor says.
-DEFAULT_FOR_TIMESTAMPS = timedelta(minutes=15)
 
-
-def parse_lookback(text: str | None) -> timedelta | int | None:
+def parse_distance(text: str | None) -> timedelta | int | None:
     """Return the span (``15 minutes``, ``2 days``) or number (``1000``) that ``text`` means; None for None.
 
     Raises ValueError with one sentence when it is neither.

@@ -11,8 +11,8 @@ from sqlalchemy import Engine
 from airflow_dataloader.control.claim import Claimed, claim
 from airflow_dataloader.control.due import Candidate
 from airflow_dataloader.control.intervene import cancel
+from airflow_dataloader.control.next_load import next_load
 from airflow_dataloader.control.retry import reset_for_retry
-from airflow_dataloader.control.slots import plan
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.status import LoadStatus
 from tests.factories import add_row, add_source
@@ -156,7 +156,7 @@ def test_whatever_the_judgement_of_a_row_meets_is_wrong_with_that_row(control: E
         snapshot={**claimed.config, "num_partitions": "four"},
         unreadable=(),
     )
-    planned = plan(odd)
+    planned = next_load(odd)
     (problem,) = planned.wrong
     assert "cannot be judged (TypeError: " in problem.what
     assert planned.slot == "2020-01-01T00:01:00+00:00"

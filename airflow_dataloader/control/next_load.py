@@ -1,4 +1,4 @@
-"""What a claim decides of a row that it has locked: its next slots, what its load does, what stops it."""
+"""What a claim decides of a row that it has locked: what its load does, what stops it, its next slots."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class NextLoad:
     """A row's next load, and the slots after it as PostgreSQL reads them."""
 
     slot: str | None
@@ -32,8 +32,8 @@ class Plan:
     wrong: tuple[Problem, ...]
 
 
-def plan(row: Candidate) -> Plan:
-    """Plan the load of a row, and what comes after it."""
+def next_load(row: Candidate) -> NextLoad:
+    """Return the load that a row is to have now, and what comes after it."""
     wrong = [_unreadable(name) for name in row.unreadable] or _judged(row)
     slot = scan_slot = None
     snapshot = row.snapshot
@@ -51,7 +51,7 @@ def plan(row: Candidate) -> Plan:
             wrong.append(_problem(error, "delete_cron"))
         if _is_due(row) or row.repeats_scan:
             snapshot = {**snapshot, "delete_scan": True}
-    return Plan(slot=slot, scan_slot=scan_slot, snapshot=snapshot, wrong=tuple(dict.fromkeys(wrong)))
+    return NextLoad(slot=slot, scan_slot=scan_slot, snapshot=snapshot, wrong=tuple(dict.fromkeys(wrong)))
 
 
 def _judged(row: Candidate) -> list[Problem]:
