@@ -98,14 +98,18 @@ def _refuse_new_keys(job: Job) -> None:
 
 
 def _refuse_other_keys(job: Job) -> None:
-    """Refuse a key of another type at the source whose values the target holds under other texts."""
+    """Refuse a column of another type at the source whose values the target holds under other texts.
+
+    Of those that rows are told apart by: the key, or all where there is none.
+    """
     if job.config.strategy not in NEEDS_CURSOR and job.config.delete_policy is DeletePolicy.IGNORE:
         return
+    what = "Key column" if job.config.primary_key else "Column"
     for name, before in job.respelled(job.target).items():
         (column,) = (column for column in job.columns if column.name == name)
         anew = "set load_full = 'true' on the row to replace the table once with the source's keys"
         raise SchemaRefused(
-            f"Key column {name} of {job.config.label} is {column.source_type} at the source, and the target "
+            f"{what} {name} of {job.config.label} is {column.source_type} at the source, and the target "
             f"holds its values as texts of {before}: rows that are there would come a second time.",
             field="primary_key_cols",
             fix="change the type back, or "
