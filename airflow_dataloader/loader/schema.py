@@ -26,7 +26,9 @@ def decide_schema(job: Job) -> None:
         # What a fence has made has the columns that the source had then, and nobody depends on them.
         held = job.target.columns if job.target and not job.target.blank else None
         replaces = config.replaces_table or job.target is None or not job.target.filled
-        job.schema = decide(job.columns, held, config.schema_policy, replaces=replaces)
+        job.schema = decide(
+            job.columns, held, config.schema_policy, replaces=replaces, keeps_older=config.keeps_older_days
+        )
         if not replaces:
             _refuse_new_keys(job)
             _refuse_other_keys(job)
@@ -168,10 +170,9 @@ def _note_added(job: Job) -> None:
     """Say what the target's rows have in columns that only come with this load."""
     if job.schema.added:
         names = ", ".join(column.name for column in job.schema.added)
-        job.journal.remark(
-            f"Rows that no load writes have NULL in {names}. If they have values at the source, as after a "
-            "column with a default, set load_full = 'true' on the row."
-        )
+        anew = " If they have values at the source, as after a column with a default, set load_full = 'true' "
+        anew = "" if job.config.keeps_older_days else f"{anew}on the row."
+        job.journal.remark(f"Rows that no load writes have NULL in {names}.{anew}")
 
 
 def _note_come_back(job: Job) -> None:
@@ -179,7 +180,8 @@ def _note_come_back(job: Job) -> None:
     gone = {name.casefold() for name in (job.started.last_receipt or {}).get("columns_gone", ())}
     back = [column.name for column in job.columns if column.name.casefold() in gone]
     if back:
+        anew = "; if it is another column now, set load_full = 'true' on the row"
         job.journal.remark(
-            f"At the source again: {', '.join(back)}. Rows that no load writes keep what they held before; "
-            "if it is another column now, set load_full = 'true' on the row."
+            f"At the source again: {', '.join(back)}. Rows that no load writes keep what they held before"
+            f"{'' if job.config.keeps_older_days else anew}."
         )
