@@ -23,7 +23,7 @@ from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.patience import patiently
 from airflow_dataloader.loader.stage_names import backfill_stage_name
-from airflow_dataloader.loader.window import freeze_window
+from airflow_dataloader.loader.window import freeze_window, refuse_null_cursors
 from airflow_dataloader.sources.dialect import CursorPlan
 
 _Answer = TypeVar("_Answer")
@@ -175,10 +175,15 @@ def _no_further_than_the_source(job: Job, progress: Progress) -> Progress | None
     window later. On record before a chunk is read, since yet another load may read the others.
     """
     plan = progress.plan
-    if plan.watermark is None or not progress.left:
+    if progress.finished:
         return progress
     with job.journal.during(Phase.PLAN):
         cursor = job.dialect.cursor(job.described, job.columns, job.config)
+        # No chunk has them: they came since the plan was made.
+        refuse_null_cursors(job, cursor)
+    if plan.watermark is None or not progress.left:
+        return progress
+    with job.journal.during(Phase.PLAN):
         frozen = job.dialect.freeze(job.session.query, job.relation, cursor, plan.watermark)
     if frozen.high is None:
         job.journal.remark("No row has a cursor any more; the backfill begins anew.")

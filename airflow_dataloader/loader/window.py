@@ -42,8 +42,7 @@ def freeze_window(job: Job, low: str | None) -> Window:
         # Before anything is read by them.
         for bound in (frozen.high, frozen.watermark):
             refuse_unkept(bound, f"The newest {cursor.column.source_name!r} of {job.config.label}")
-        if job.config.null_cursor_policy is NullCursorPolicy.FAIL:
-            _refuse_null_cursors(job, cursor)
+        refuse_null_cursors(job, cursor)
         where = job.dialect.window_predicate(
             cursor,
             low,
@@ -74,7 +73,10 @@ def _remark_on(job: Job, cursor: CursorPlan, low: str | None, frozen: Frozen) ->
         )
 
 
-def _refuse_null_cursors(job: Job, cursor: CursorPlan) -> None:
+def refuse_null_cursors(job: Job, cursor: CursorPlan) -> None:
+    """Raise ValueRefused if a row of the source has no cursor, and the row's policy is to fail then."""
+    if job.config.null_cursor_policy is not NullCursorPolicy.FAIL:
+        return
     ((found,),) = job.session.query(job.dialect.null_cursor_sql(job.relation, cursor))
     if found:
         raise ValueRefused(
