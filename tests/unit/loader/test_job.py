@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from airflow_dataloader.core.commit import FENCE_STEP, Commit, txn_version
@@ -25,7 +27,7 @@ def test_a_commit_carries_row_epoch_step_and_facts() -> None:
     assert commit.facts.content_hash == job().config.content_hash
 
 
-def keyed(base: str, declared: str, **snapshot: str | None) -> Job:
+def keyed(base: str, declared: str, **snapshot: Any) -> Job:
     """Return a job whose key is a number and a column of this type, unless the snapshot says otherwise."""
     load = job(**({"primary_key_cols": "ID, code"} | snapshot))
     load.described = (
