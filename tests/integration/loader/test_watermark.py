@@ -151,6 +151,21 @@ def test_a_full_load_of_the_same_keeps_it(bench: Bench, row: int) -> None:
     assert bench.succeed(row).receipt.low == FIRST
 
 
+def test_a_full_load_of_a_source_that_began_anew_ends_the_watermark(bench: Bench, row: int) -> None:
+    bench.succeed(row)
+    bench.source.execute("UPDATE items SET updated_at = '2025-01-01 10:00:00+00'")
+    bench.set(row, load_strategy="full")
+    bench.succeed(row)
+    bench.set(row, load_strategy="incremental")
+    bench.source.execute("INSERT INTO items VALUES (6, 'new', '2025-01-01 11:00:00+00')")
+    said = bench.succeed(row).message
+    assert (
+        f"below the watermark {FIRST} from before the target was last replaced; everything was read" in said
+    )
+    assert bench.target_rows() == bench.source_rows()
+    assert bench.succeed(row).receipt.low == "2025-01-01 11:00:00+00"
+
+
 def test_a_table_that_was_replaced_by_a_load_that_failed_is_read_from_the_beginning(
     bench: Bench, row: int
 ) -> None:
