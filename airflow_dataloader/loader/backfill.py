@@ -22,6 +22,7 @@ from airflow_dataloader.loader.emptying import refuse_empty_source
 from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.patience import patiently
+from airflow_dataloader.loader.schema import keep_columns
 from airflow_dataloader.loader.stage_names import backfill_stage_name
 from airflow_dataloader.loader.window import freeze_window, refuse_null_cursors
 from airflow_dataloader.sources.dialect import CursorPlan
@@ -82,6 +83,8 @@ def take_up(job: Job) -> Progress:
                 refuse_empty_source(job)
             progress = _no_further_than_the_source(job, progress)
         if progress is not None:
+            if progress.begun and not progress.staged:
+                keep_columns(job)
             return progress
         job.keeper.check()
         job.engine.drop_stage(backfill_stage_name(job.config.target, job.started.installation, plan.id))

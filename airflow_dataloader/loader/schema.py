@@ -43,6 +43,15 @@ def decide_schema(job: Job) -> None:
         _note_come_back(job)
 
 
+def keep_columns(job: Job) -> None:
+    """Decide once more where a load goes on with what its target holds, although its strategy replaces it."""
+    if job.target is None or job.schema.keeps_columns:
+        return
+    job.schema = decide(job.columns, job.target.columns, job.config.schema_policy, replaces=False)
+    _add_load_columns(job)
+    _note_one_sided(job)
+
+
 def cluster_columns(job: Job) -> tuple[str, ...]:
     """Return the target's names of the columns that a new target is clustered by; none if it is not.
 

@@ -278,6 +278,20 @@ def test_a_source_without_rows_makes_an_empty_table(bench: Bench, policy: str) -
     assert bench.state(row).load_strategy == "incremental"
 
 
+def test_a_column_that_goes_before_a_backfill_goes_on_stays_and_is_said_to(bench: Bench) -> None:
+    make(bench, months=3)
+    row = bench.row(**CHUNKED)
+    break_off(bench, row, Moment.CHUNKED)
+    bench.source.execute("ALTER TABLE items DROP name")
+    result = bench.succeed(row)
+    assert "Gone at the source, and NULL in new rows: name." in result.message
+    assert "dropped" not in result.message
+    found = bench.engine.inspect(bench.target(), "nobody")
+    assert found is not None
+    assert result.receipt.columns == found.columns
+    assert "name" in found.columns
+
+
 def test_a_row_that_came_without_a_cursor_since_the_backfill_began_is_refused(bench: Bench) -> None:
     make(bench, months=3)
     row = bench.row(**CHUNKED, null_cursor_policy="fail")
