@@ -32,7 +32,8 @@ class Facts:
     content_hash: str | None = None
     watermark_hash: str | None = None
     strategy: str | None = None
-    #: What the texts of the key columns that are kept as texts depend on at the source, by column.
+    #: What the texts of the columns that rows are told apart by depend on at the source, by column: of the
+    #: key, or of whole rows; those that are kept as texts.
     keys: Mapping[str, str] = field(default_factory=dict)
 
     #: Of a commit that brings a window of the cursor, completes a backfill, or has set the watermark back

@@ -86,3 +86,12 @@ def mark_for(policy: DeletePolicy, held: Mapping[str, str]) -> Stamp:
             fix="rename or drop the column at the target, or set the policy to scan or ignore",
         )
     return {DELETED_AT: None} if policy is DeletePolicy.SOFT or kind == wanted else {}
+
+
+def unmarked(held: Mapping[str, str]) -> str | None:
+    """Return the predicate, in the SQL of targets, of the rows that are not marked as gone.
+
+    ``held``: the table's columns, name to type. None: it can have no marks.
+    """
+    kind = {name.casefold(): kind for name, kind in held.items()}.get(DELETED_AT)
+    return f"{DELETED_AT} IS NULL" if kind == OWN_COLUMNS[DELETED_AT] else None

@@ -11,6 +11,12 @@ from airflow_dataloader.core.plan import PlannedColumn
 from airflow_dataloader.core.strategy import SchemaPolicy
 from airflow_dataloader.exceptions import SchemaRefused
 
+#: What to do where the table must not be replaced.
+_CAST = (
+    "cast the column in query to the type that the target has; load_full would take older rows away that no "
+    "load reads any more"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class SchemaChange:
@@ -34,10 +40,13 @@ def decide(
     policy: SchemaPolicy,
     *,
     replaces: bool,
+    keeps_older: bool = False,
 ) -> SchemaChange:
     """Return what becomes of the target's columns (name to type; None: there is no target).
 
-    ``replaces``: the load puts a whole new table in the target's place. Names are compared without case.
+    ``replaces``: the load puts a whole new table in the target's place. ``keeps_older``: the target has rows
+    that no load reads any more, so that none is to be advised that replaces it. Names are compared without
+    case.
     Raises SchemaRefused naming every column that cannot be as the policy asks.
     """
     planned = {column.name: column.type for column in columns}
@@ -53,11 +62,11 @@ def decide(
         if column.name.casefold() in held and column.type != target[held[column.name.casefold()]]
     }
     if policy is SchemaPolicy.FREEZE and (added or changed):
-        raise _frozen(added, changed, target)
+        raise _frozen(added, changed, target, keeps_older=keeps_older)
     wider = {name: column for name, column in changed.items() if not fits(column.type, target[name])}
     misfits = {name: column for name, column in wider.items() if not widens(target[name], column.type)}
     if misfits:
-        raise misfit(misfits, target, policy)
+        raise misfit(misfits, target, policy, keeps_older=keeps_older)
     after = {**target, **{name: column.type for name, column in wider.items()}}
     known = {name.casefold() for name in planned}
     gone = tuple(name for name in target if name.casefold() not in known and not is_load_column(name))
@@ -78,17 +87,18 @@ def misfit(
     columns: Mapping[str, PlannedColumn],
     target: Mapping[str, str],
     policy: SchemaPolicy = SchemaPolicy.EVOLVE,
+    *,
+    keeps_older: bool = False,
 ) -> SchemaRefused:
     """Return the error for columns (by their names in ``target``) that can hold no more than one side."""
     found = "; ".join(_compared(name, target[name], column) for name, column in columns.items())
     one = len(columns) == 1
     replace = "load_full = 'true' on the row to replace the table once with the source's types"
+    evolve = "" if policy is SchemaPolicy.EVOLVE else "schema_policy = 'evolve' and "
     return SchemaRefused(
         f"{found}, and {'the column cannot' if one else 'none of them can'} become one that holds both.",
         field=next(iter(columns.values())).name,
-        fix=f"set {replace}"
-        if policy is SchemaPolicy.EVOLVE
-        else f"set schema_policy = 'evolve' and {replace}",
+        fix=_CAST if keeps_older else f"set {evolve}{replace}",
     )
 
 
@@ -116,18 +126,23 @@ def difference(before: Mapping[str, str], after: Mapping[str, str]) -> str:
 
 
 def _frozen(
-    added: Sequence[PlannedColumn], changed: Mapping[str, PlannedColumn], target: Mapping[str, str]
+    added: Sequence[PlannedColumn],
+    changed: Mapping[str, PlannedColumn],
+    target: Mapping[str, str],
+    *,
+    keeps_older: bool,
 ) -> SchemaRefused:
     parts = [f"column {column.name} is new ({column.type}; {column.source_type})" for column in added]
     parts += [_compared(name, target[name], column) for name, column in changed.items()]
     # A narrower type leaves the target's as it is, so that the next load would find the same difference.
     follows = all(widens(target[name], column.type) for name, column in changed.items())
     once = "" if follows else " and load_full = 'true'"
+    follow = f"let the target follow once: set schema_policy = 'evolve'{once}, load, and set it back"
     return SchemaRefused(
         f"schema_policy is freeze, and the source's columns are not the target's: {'; '.join(parts)}.",
         field=(*added, *changed.values())[0].name,
-        fix="change the source back, leave the column out in query, or let the target follow once: set "
-        f"schema_policy = 'evolve'{once}, load, and set it back",
+        fix="change the source back, leave the column out in query, or "
+        + (_CAST if keeps_older and not follows else follow),
     )
 
 

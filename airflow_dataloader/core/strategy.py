@@ -51,6 +51,9 @@ _MERGED = frozenset({Strategy.INCREMENTAL, Strategy.CHECK_AND_LOAD, Strategy.CHU
 #: Those among them that ask for no key: one may stand twice in what they left.
 LEAVES_REPEATED_KEYS = _MERGED - NEEDS_KEY
 
+#: Strategies that tell rows apart by all of their columns, where the control row names no key.
+COMPARES_WHOLE_ROWS = frozenset({Strategy.APPEND_ONLY})
+
 #: By strategy that has a watermark, whose commits it may go on from. After others the target holds other rows
 #: than the watermark says: fewer, or old versions.
 GOES_ON_FROM = {

@@ -22,8 +22,9 @@ from airflow_dataloader.loader.emptying import refuse_empty_source
 from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.patience import patiently
+from airflow_dataloader.loader.schema import keep_columns
 from airflow_dataloader.loader.stage_names import backfill_stage_name
-from airflow_dataloader.loader.window import freeze_window
+from airflow_dataloader.loader.window import freeze_window, refuse_null_cursors
 from airflow_dataloader.sources.dialect import CursorPlan
 
 _Answer = TypeVar("_Answer")
@@ -82,6 +83,8 @@ def take_up(job: Job) -> Progress:
                 refuse_empty_source(job)
             progress = _no_further_than_the_source(job, progress)
         if progress is not None:
+            if progress.begun and not progress.staged:
+                keep_columns(job)
             return progress
         job.keeper.check()
         job.engine.drop_stage(backfill_stage_name(job.config.target, job.started.installation, plan.id))
@@ -175,10 +178,15 @@ def _no_further_than_the_source(job: Job, progress: Progress) -> Progress | None
     window later. On record before a chunk is read, since yet another load may read the others.
     """
     plan = progress.plan
-    if plan.watermark is None or not progress.left:
+    if progress.finished:
         return progress
     with job.journal.during(Phase.PLAN):
         cursor = job.dialect.cursor(job.described, job.columns, job.config)
+        # No chunk has them: they came since the plan was made.
+        refuse_null_cursors(job, cursor)
+    if plan.watermark is None or not progress.left:
+        return progress
+    with job.journal.during(Phase.PLAN):
         frozen = job.dialect.freeze(job.session.query, job.relation, cursor, plan.watermark)
     if frozen.high is None:
         job.journal.remark("No row has a cursor any more; the backfill begins anew.")

@@ -59,7 +59,7 @@ def delete_gone(job: Job, outcome: Outcome) -> Outcome:
     )
     if found.keyless:
         job.journal.remark(f"{found.keyless} rows with NULL in the key were left alone.")
-    if missing and job.config.days_column is None and _is_one_snapshot(job):
+    if missing and _should_have_all(job):
         job.journal.remark(
             f"{missing} keys of the source are not at the target, and `dataloader verify` names them. Unless "
             "they were left out on purpose, load_full = 'true' on the row brings them."
@@ -130,6 +130,16 @@ def _left_out_by(job: Job) -> str | None:
         return None
     name = config.incremental_column or ""
     return job.dialect.find_column(job.columns, name, field="incremental_column").name
+
+
+def _should_have_all(job: Job) -> bool:
+    """Return whether the target should hold all keys that this scan saw.
+
+    A load by days has only those of its windows. What is newer than a backfill's plan comes with the next
+    load, where the backfill went on.
+    """
+    config = job.config
+    return config.days_column is None and config.strategy not in IN_PIECES and _is_one_snapshot(job)
 
 
 def _is_one_snapshot(job: Job) -> bool:

@@ -14,6 +14,7 @@ from airflow_dataloader.core.load_columns import Stamp
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.plan import Endpoint, PlannedColumn
 from airflow_dataloader.core.schema_change import SchemaChange
+from airflow_dataloader.core.strategy import COMPARES_WHOLE_ROWS
 from airflow_dataloader.loader.engines.protocol import Engine, Target
 from airflow_dataloader.loader.journal import Journal
 from airflow_dataloader.loader.keeper import LeaseKeeper
@@ -78,17 +79,22 @@ class Job:
 
     @property
     def key_spellings(self) -> dict[str, str]:
-        """What the texts of the key depend on, by the target's name of the column; none for other types."""
-        names = {name.casefold() for name in self.config.primary_key}
+        """What the texts that rows are told apart by depend on, by the target's name of the column.
+
+        These are the key's, or all where whole rows are compared; other types are the same however they are
+        spelled.
+        """
+        key = {name.casefold() for name in self.config.primary_key}
+        whole = not key and self.config.strategy in COMPARES_WHOLE_ROWS
         both = zip(self.described, self.columns, strict=True)
         return {
             planned.name: self.dialect.key_spelling(column)
             for column, planned in both
-            if column.name.casefold() in names and planned.type == "string"
+            if (whole or column.name.casefold() in key) and planned.type == "string"
         }
 
     def respelled(self, table: Target | None) -> dict[str, str]:
-        """Return the key columns whose values had other texts when the table was written to last: how then.
+        """Return those of these columns whose values had other texts when the table was last written to: how.
 
         A commit that does not say how is one of a version that did not write it down.
         """

@@ -26,7 +26,9 @@ def decide_schema(job: Job) -> None:
         # What a fence has made has the columns that the source had then, and nobody depends on them.
         held = job.target.columns if job.target and not job.target.blank else None
         replaces = config.replaces_table or job.target is None or not job.target.filled
-        job.schema = decide(job.columns, held, config.schema_policy, replaces=replaces)
+        job.schema = decide(
+            job.columns, held, config.schema_policy, replaces=replaces, keeps_older=config.keeps_older_days
+        )
         if not replaces:
             _refuse_new_keys(job)
             _refuse_other_keys(job)
@@ -39,6 +41,15 @@ def decide_schema(job: Job) -> None:
     if not replaces:
         _note_added(job)
         _note_come_back(job)
+
+
+def keep_columns(job: Job) -> None:
+    """Decide once more where a load goes on with what its target holds, although its strategy replaces it."""
+    if job.target is None or job.schema.keeps_columns:
+        return
+    job.schema = decide(job.columns, job.target.columns, job.config.schema_policy, replaces=False)
+    _add_load_columns(job)
+    _note_one_sided(job)
 
 
 def cluster_columns(job: Job) -> tuple[str, ...]:
@@ -94,14 +105,18 @@ def _refuse_new_keys(job: Job) -> None:
 
 
 def _refuse_other_keys(job: Job) -> None:
-    """Refuse a key of another type at the source whose values the target holds under other texts."""
+    """Refuse a column of another type at the source whose values the target holds under other texts.
+
+    Of those that rows are told apart by: the key, or all where there is none.
+    """
     if job.config.strategy not in NEEDS_CURSOR and job.config.delete_policy is DeletePolicy.IGNORE:
         return
+    what = "Key column" if job.config.primary_key else "Column"
     for name, before in job.respelled(job.target).items():
         (column,) = (column for column in job.columns if column.name == name)
         anew = "set load_full = 'true' on the row to replace the table once with the source's keys"
         raise SchemaRefused(
-            f"Key column {name} of {job.config.label} is {column.source_type} at the source, and the target "
+            f"{what} {name} of {job.config.label} is {column.source_type} at the source, and the target "
             f"holds its values as texts of {before}: rows that are there would come a second time.",
             field="primary_key_cols",
             fix="change the type back, or "
@@ -160,10 +175,9 @@ def _note_added(job: Job) -> None:
     """Say what the target's rows have in columns that only come with this load."""
     if job.schema.added:
         names = ", ".join(column.name for column in job.schema.added)
-        job.journal.remark(
-            f"Rows that no load writes have NULL in {names}. If they have values at the source, as after a "
-            "column with a default, set load_full = 'true' on the row."
-        )
+        anew = " If they have values at the source, as after a column with a default, set load_full = 'true' "
+        anew = "" if job.config.keeps_older_days else f"{anew}on the row."
+        job.journal.remark(f"Rows that no load writes have NULL in {names}.{anew}")
 
 
 def _note_come_back(job: Job) -> None:
@@ -171,7 +185,8 @@ def _note_come_back(job: Job) -> None:
     gone = {name.casefold() for name in (job.started.last_receipt or {}).get("columns_gone", ())}
     back = [column.name for column in job.columns if column.name.casefold() in gone]
     if back:
+        anew = "; if it is another column now, set load_full = 'true' on the row"
         job.journal.remark(
-            f"At the source again: {', '.join(back)}. Rows that no load writes keep what they held before; "
-            "if it is another column now, set load_full = 'true' on the row."
+            f"At the source again: {', '.join(back)}. Rows that no load writes keep what they held before"
+            f"{'' if job.config.keeps_older_days else anew}."
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airflow_dataloader.core.failure import Phase
+from airflow_dataloader.core.load_columns import unmarked
 from airflow_dataloader.exceptions import ShrinkRefused
 from airflow_dataloader.loader.job import Job
 
@@ -15,13 +16,15 @@ def is_guarded(job: Job) -> bool:
 def refuse_shrinking(job: Job, rows: int, predicate: str | None = None) -> None:
     """Raise ShrinkRefused if ``rows`` are far fewer than those whose place they would take.
 
-    These are all of the target's, or those that satisfy ``predicate`` (Spark SQL over target columns).
+    These are all of the target's, or those that satisfy ``predicate`` (Spark SQL over target columns). Rows
+    that are marked as deleted are lost already.
     """
     percent = job.config.shrink_guard_percent
-    if percent is None or not is_guarded(job):
+    if percent is None or job.target is None or not is_guarded(job):
         return
+    parts = [f"({part})" for part in (predicate, unmarked(job.target.columns)) if part]
     with job.journal.during(Phase.PLAN):
-        held = job.engine.count(job.config.target, predicate)
+        held = job.engine.count(job.config.target, " AND ".join(parts) or None)
     if is_beyond(percent, held - rows, held):
         raise ShrinkRefused(
             f"{job.config.label} would hold {rows} rows where it holds {held}, {share(held - rows, held)} % "

@@ -67,4 +67,21 @@ def _why_another(config: LoadConfig, newest: Facts) -> str | None:
     if newest.delete_scan and newest.window and newest.window.watermark != config.incremental_value:
         # Its load died, and the row was edited before that was adopted.
         return "Rows were deleted since its watermark was reached, and may have returned below it;"
+    if _is_up_to_another(config, newest):
+        return "The target was read from the beginning by a load that did not succeed;"
     return None
+
+
+def _is_up_to_another(config: LoadConfig, newest: Facts) -> bool:
+    """Return whether a load has read everything up to another watermark than the row's, and never settled.
+
+    By ``load_full`` it may have put the rows of a source that begins anew in the table's place, and what is
+    added there now lies below the row's watermark.
+    """
+    window = newest.window
+    return (
+        window is not None
+        and window.low is None
+        and window.watermark != config.incremental_value
+        and not newest.delete_scan
+    )

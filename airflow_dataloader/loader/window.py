@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from airflow_dataloader.core.facts import Bounds, Facts
 from airflow_dataloader.core.failure import Phase
-from airflow_dataloader.core.strategy import CursorType, NullCursorPolicy
+from airflow_dataloader.core.strategy import NEEDS_CURSOR, CursorType, NullCursorPolicy
 from airflow_dataloader.core.texts import refuse_unkept
 from airflow_dataloader.exceptions import ValueRefused
 from airflow_dataloader.loader.job import Job
@@ -35,15 +35,25 @@ class Window:
 
 
 def freeze_window(job: Job, low: str | None) -> Window:
-    """Ask the source for the upper end of the window that begins at ``low``, and write the bounds down."""
+    """Ask the source for the upper end of the window that begins at ``low``, and write the bounds down.
+
+    The window begins at the beginning instead where the source has gone back behind a watermark that is older
+    than what the target holds.
+    """
     with job.journal.during(Phase.PLAN):
         cursor = job.dialect.cursor(job.described, job.columns, job.config)
         frozen = job.dialect.freeze(job.session.query, job.relation, cursor, low)
+        if frozen.behind and _has_been_replaced_since(job):
+            job.journal.remark(
+                f"The newest {cursor.column.source_name!r} at the source is {frozen.high}, below the "
+                f"watermark {low} from before the target was last replaced; everything was read again."
+            )
+            low = None
+            frozen = job.dialect.freeze(job.session.query, job.relation, cursor, low)
         # Before anything is read by them.
         for bound in (frozen.high, frozen.watermark):
             refuse_unkept(bound, f"The newest {cursor.column.source_name!r} of {job.config.label}")
-        if job.config.null_cursor_policy is NullCursorPolicy.FAIL:
-            _refuse_null_cursors(job, cursor)
+        refuse_null_cursors(job, cursor)
         where = job.dialect.window_predicate(
             cursor,
             low,
@@ -62,6 +72,19 @@ def freeze_window(job: Job, low: str | None) -> Window:
     )
 
 
+def _has_been_replaced_since(job: Job) -> bool:
+    """Return whether the target holds all of the source as a later load found it, one without a watermark.
+
+    Later than the watermark, unless a person has set that.
+    """
+    if job.config.watermark_of is None:
+        return False
+    brought = (entry for entry in (job.target.published if job.target else ()) if entry.commit.brings_rows)
+    newest = next(brought, None)
+    # After all others without a watermark everything is read again anyway.
+    return newest is not None and newest.commit.facts.strategy not in NEEDS_CURSOR
+
+
 def _remark_on(job: Job, cursor: CursorPlan, low: str | None, frozen: Frozen) -> None:
     """Say what is wrong with a cursor that does not grow with time."""
     newest = f"The newest {cursor.column.source_name!r} at the source is {frozen.high}"
@@ -74,7 +97,10 @@ def _remark_on(job: Job, cursor: CursorPlan, low: str | None, frozen: Frozen) ->
         )
 
 
-def _refuse_null_cursors(job: Job, cursor: CursorPlan) -> None:
+def refuse_null_cursors(job: Job, cursor: CursorPlan) -> None:
+    """Raise ValueRefused if a row of the source has no cursor, and the row's policy is to fail then."""
+    if job.config.null_cursor_policy is not NullCursorPolicy.FAIL:
+        return
     ((found,),) = job.session.query(job.dialect.null_cursor_sql(job.relation, cursor))
     if found:
         raise ValueRefused(

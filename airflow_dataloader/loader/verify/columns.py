@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from airflow_dataloader.core.encoding import family
-from airflow_dataloader.core.load_columns import DELETED_AT
 from airflow_dataloader.core.plan import PlannedColumn
 from airflow_dataloader.core.strategy import SchemaPolicy
 
@@ -47,9 +46,3 @@ def match(planned: Sequence[PlannedColumn], target: Mapping[str, str], policy: S
     gone = [name for name in target if name.casefold() in held and not name.casefold().startswith(ADDED)]
     notes += [f"Column {name} is only at the target: it was not compared." for name in gone]
     return Match(columns=tuple(columns), differences=tuple(differences), notes=tuple(notes))
-
-
-def present(target: Mapping[str, str]) -> str | None:
-    """Return the predicate of the target's rows that are not marked as gone; None: no row can be."""
-    names = {name.casefold() for name in target}
-    return f"{DELETED_AT} IS NULL" if DELETED_AT in names else None

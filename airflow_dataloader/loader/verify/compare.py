@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from airflow_dataloader.core.comparison import Compared, PartDifferences, PartDigest, Parts
 from airflow_dataloader.core.encoding import ORDERED, family
+from airflow_dataloader.core.load_columns import unmarked
 from airflow_dataloader.core.plan import PlannedColumn, ReadPlan
 from airflow_dataloader.exceptions import SchemaRefused
 from airflow_dataloader.loader.engines.protocol import Held, Rows, Target
 from airflow_dataloader.loader.reading import explained, read_everything, read_where
-from airflow_dataloader.loader.verify.columns import match, present
+from airflow_dataloader.loader.verify.columns import match
 from airflow_dataloader.loader.verify.look import Look
 from airflow_dataloader.loader.verify.scope import Scope, scope_of
 from airflow_dataloader.loader.verify.verified import KEYS_NAMED, Verified
@@ -40,7 +41,7 @@ def compare(look: Look, target: Target) -> Verified:
     matched = match(look.columns, target.columns, config.schema_policy)
     rows, later = _count(look, scope.where), _count(look, scope.later) if scope.later else 0
     compared = _compared(look, scope, matched.columns, rows)
-    predicates = [f"({part})" for part in (scope.held, present(target.columns)) if part]
+    predicates = [f"({part})" for part in (scope.held, unmarked(target.columns)) if part]
     sides = _Sides(
         look=look,
         scope=scope,

@@ -12,6 +12,7 @@ from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.loader.observer import LogObserver, Moment
 from airflow_dataloader.loader.settlement import Result
 from tests.bench import Bench
+from tests.integration.loader.strategies.backfills import break_off
 from tests.integration.loader.test_watermark import spark_sql
 
 SCANNED = {
@@ -280,6 +281,21 @@ def test_a_backfill_looks_when_it_has_come_to_its_end(bench: Bench) -> None:
     assert scan(bench, row).receipt.delete_scan is not None
     assert bench.target_rows() == bench.source_rows()
     assert bench.state(row).load_strategy == "incremental"
+
+
+def test_what_is_newer_than_a_backfill_that_goes_on_need_not_be_brought(
+    bench: Bench,
+) -> None:
+    row = make(bench, load_strategy="chunked_backfill")
+    bench.set(row, load_strategy="chunked_backfill", chunk_size="20")
+    break_off(bench, row, Moment.CHUNKED)
+    bench.source.execute("INSERT INTO items VALUES (41, 41, 'newer')")
+    result = scan(bench, row)
+    assert result.receipt.delete_scan is not None
+    assert result.receipt.delete_scan["missing"] == 1
+    assert "keys of the source are not at the target" not in result.message
+    bench.succeed(row)
+    assert bench.target_rows() == bench.source_rows()
 
 
 def test_after_a_scan_an_unchanged_source_is_still_unchanged(bench: Bench) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from airflow_dataloader.loader.shrinking import is_beyond
@@ -102,6 +104,21 @@ def test_the_guard_does_not_stand_in_for_the_policy_of_empty_sources(bench: Benc
     bench.set(row, shrink_guard_percent=100)
     bench.succeed(row)
     assert not bench.target_rows()
+
+
+def test_rows_that_are_marked_as_deleted_are_not_lost_again(bench: Bench) -> None:
+    make(bench)
+    soft = {"delete_policy": "soft", "delete_cron": "@yearly"}
+    row = bench.row(**INCREMENTAL, **soft, shrink_guard_percent=40)
+    bench.succeed(row)
+    bench.source.execute("DELETE FROM items WHERE id <= 40")
+    bench.set(row, next_delete_scan=datetime(2020, 1, 1, tzinfo=UTC))
+    assert bench.succeed(row).receipt.rows_deleted == 40
+    bench.source.execute("DELETE FROM items WHERE id = 100")
+    bench.set(row, load_full="true", shrink_guard_percent=1)
+    assert "would hold 59 rows where it holds 60, 2 % fewer" in bench.fail(row).message
+    bench.set(row, shrink_guard_percent=2)
+    assert bench.succeed(row).receipt.rows_inserted == 59
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,10 @@ import pytest
 from sqlalchemy import text
 
 from airflow_dataloader.loader.engines.spark.engine import SparkEngine
+from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.run import run_load
 from tests.bench import Bench
+from tests.integration.loader.strategies.backfills import break_off
 
 FIRST, LATER = "2026-01-01 10:00:00+00", "2026-01-01 12:00:00+00"
 
@@ -147,6 +149,36 @@ def test_a_full_load_of_the_same_keeps_it(bench: Bench, row: int) -> None:
     bench.succeed(row)
     bench.set(row, load_strategy="incremental")
     assert bench.succeed(row).receipt.low == FIRST
+
+
+def test_a_full_load_of_a_source_that_began_anew_ends_the_watermark(bench: Bench, row: int) -> None:
+    bench.succeed(row)
+    bench.source.execute("UPDATE items SET updated_at = '2025-01-01 10:00:00+00'")
+    bench.set(row, load_strategy="full")
+    bench.succeed(row)
+    bench.set(row, load_strategy="incremental")
+    bench.source.execute("INSERT INTO items VALUES (6, 'new', '2025-01-01 11:00:00+00')")
+    said = bench.succeed(row).message
+    assert (
+        f"below the watermark {FIRST} from before the target was last replaced; everything was read" in said
+    )
+    assert bench.target_rows() == bench.source_rows()
+    assert bench.succeed(row).receipt.low == "2025-01-01 11:00:00+00"
+
+
+def test_a_table_that_was_replaced_by_a_load_that_failed_is_read_from_the_beginning(
+    bench: Bench, row: int
+) -> None:
+    bench.succeed(row)
+    bench.source.execute("UPDATE items SET updated_at = '2025-01-01 10:00:00+00'")
+    bench.set(row, load_full="true")
+    break_off(bench, row, Moment.PUBLISHED)
+    # What was committed says nothing for a row that was edited since, and nobody asks for all of it again.
+    bench.set(row, load_full=None, lookback="1 second")
+    bench.source.execute("INSERT INTO items VALUES (6, 'new', '2025-01-01 11:00:00+00')")
+    assert "by a load that did not succeed; everything was read again" in bench.succeed(row).message
+    assert bench.target_rows() == bench.source_rows()
+    assert bench.succeed(row).receipt.low == "2025-01-01 11:00:00+00"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from airflow_dataloader.core.load_columns import (
     mark_for,
     refuse_collision,
     stamp_for,
+    unmarked,
 )
 from airflow_dataloader.core.plan import PlannedColumn, Wire
 from airflow_dataloader.core.strategy import DeletePolicy, LoadColumnsPolicy
@@ -79,3 +80,9 @@ def test_what_a_load_writes_is_not_marked() -> None:
     with pytest.raises(SchemaRefused, match="is string at the target") as refused:
         mark_for(DeletePolicy.SOFT, {DELETED_AT: "string"})
     assert refused.value.field == "delete_policy"
+
+
+def test_rows_that_are_marked_as_gone_are_left_out() -> None:
+    assert unmarked({"id": "int"}) is None
+    assert unmarked({"id": "int", "_ADL_deleted_at": "timestamp"}) == "_adl_deleted_at IS NULL"
+    assert unmarked({"id": "int", "_adl_deleted_at": "string"}) is None

@@ -117,6 +117,15 @@ def test_a_type_that_cannot_follow_is_refused_with_both(
     assert refused.value.fix.startswith(fix)
 
 
+@pytest.mark.parametrize("policy", list(SchemaPolicy))
+def test_where_rows_would_be_lost_no_load_is_advised_that_replaces_the_table(policy: SchemaPolicy) -> None:
+    with pytest.raises(SchemaRefused) as refused:
+        decide(columns(id="string"), HELD, policy, replaces=False, keeps_older=True)
+    fix = refused.value.fix or ""
+    assert "load_full = 'true'" not in fix
+    assert "cast the column in query" in fix
+
+
 KINDS = st.sampled_from(["smallint", "int", "bigint", "decimal(9,2)", "decimal(22,2)", "double", "string"])
 TABLES = st.dictionaries(st.sampled_from("abcde"), KINDS, min_size=1)
 

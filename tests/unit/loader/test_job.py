@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from airflow_dataloader.core.commit import FENCE_STEP, Commit, txn_version
@@ -25,9 +27,9 @@ def test_a_commit_carries_row_epoch_step_and_facts() -> None:
     assert commit.facts.content_hash == job().config.content_hash
 
 
-def keyed(base: str, declared: str) -> Job:
-    """Return a job whose key is a number and a column of this type."""
-    load = job(primary_key_cols="ID, code")
+def keyed(base: str, declared: str, **snapshot: Any) -> Job:
+    """Return a job whose key is a number and a column of this type, unless the snapshot says otherwise."""
+    load = job(**({"primary_key_cols": "ID, code"} | snapshot))
     load.described = (
         DescribedColumn(name="id", base="int4", declared="integer"),
         DescribedColumn(name="code", base=base, declared=declared, modifier=7),
@@ -45,6 +47,13 @@ def held(*commits: Commit) -> Target:
 def test_a_commit_says_what_the_texts_of_its_key_depend_on() -> None:
     assert keyed("bpchar", "character(3)").commit(1, Facts()).facts.keys == {"code": "character(3)"}
     assert not job().commit(1, Facts()).facts.keys
+
+
+def test_without_a_key_the_commit_of_a_load_that_compares_whole_rows_says_so_of_all_texts() -> None:
+    load = keyed("bpchar", "character(3)", primary_key_cols=None, load_strategy="append_only")
+    assert load.commit(1, Facts()).facts.keys == {"code": "character(3)", "name": "text"}
+    load = keyed("bpchar", "character(3)", primary_key_cols=None, load_strategy="full")
+    assert not load.commit(1, Facts()).facts.keys
 
 
 def test_a_key_of_another_type_has_other_texts_than_the_newest_commit_that_published() -> None:

@@ -17,6 +17,8 @@ from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.load_window import beginning, beginning_of_merge
 from tests.unit.loader.jobs import job, target
 
+REACHED = "2026-01-01 00:00:00+00"
+
 
 class Holding:
     """An engine whose target holds several rows of these keys."""
@@ -31,7 +33,7 @@ class Holding:
 def loaded(*facts: Facts, engine: Any = None) -> Job:
     """A job that may go on from a watermark, over what loads with these facts have left."""
     reached = job().config.watermark_hash
-    load = job(engine=engine, incremental_value="2026-01-01 00:00:00+00", watermark_of=reached)
+    load = job(engine=engine, incremental_value=REACHED, watermark_of=reached)
     column = PlannedColumn(
         source_name="id", name="id", select="id", wire=Wire.NATIVE, type="int", source_type="integer"
     )
@@ -56,15 +58,15 @@ def loaded(*facts: Facts, engine: Any = None) -> Job:
 
 
 def test_load_full_begins_at_the_beginning() -> None:
-    load = job(load_full="true", incremental_value="2026-01-01 00:00:00+00")
+    load = job(load_full="true", incremental_value=REACHED)
     load.target = target(filled=True)
     assert beginning(load) is None
 
 
 def test_a_load_goes_on_from_the_row_s_watermark() -> None:
-    load = job(incremental_value="2026-01-01 00:00:00+00")
+    load = job(incremental_value=REACHED)
     load.target = target(filled=True)
-    assert beginning(load) == "2026-01-01 00:00:00+00"
+    assert beginning(load) == REACHED
 
 
 def test_a_load_that_goes_on_after_a_full_one_asks_for_repeated_keys() -> None:
@@ -78,7 +80,7 @@ def test_a_merge_has_left_no_key_twice() -> None:
     load = loaded(
         Facts(window=Bounds(low="x", watermark="y")), Facts(strategy="full"), engine=Holding(("1",))
     )
-    assert beginning_of_merge(load) == "2026-01-01 00:00:00+00"
+    assert beginning_of_merge(load) == REACHED
 
 
 @pytest.mark.parametrize("later", [[], [Facts(delete_scan=True)]])
@@ -91,10 +93,18 @@ def test_a_load_that_saw_no_cursor_leaves_no_watermark_to_go_on_from(later: list
 @pytest.mark.parametrize(
     "facts",
     [
-        Facts(window=Bounds(high="x", watermark="x")),
-        Facts(window=Bounds(low="x", watermark="x")),
+        Facts(window=Bounds(high=REACHED, watermark=REACHED)),
+        # Of a load that did not succeed: the row's watermark is one from before it, of the same rows.
+        Facts(window=Bounds(low=REACHED, watermark="x")),
         Facts(strategy="full"),
     ],
 )
 def test_a_watermark_that_was_reached_is_gone_on_from(facts: Facts) -> None:
-    assert beginning(loaded(facts)) == "2026-01-01 00:00:00+00"
+    assert beginning(loaded(facts)) == REACHED
+
+
+@pytest.mark.parametrize("also", [Facts(), Facts(base=(3, "digest"))])
+def test_what_was_read_from_the_beginning_up_to_elsewhere_is_not_gone_on_from(also: Facts) -> None:
+    load = loaded(replace(also, window=Bounds(high="x", watermark="x")))
+    assert beginning(load) is None
+    assert "by a load that did not succeed; everything was read again." in load.journal.receipt.notes[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.unit.loader.jobs import job
 BACK = "At the source again: Name."
 
 
-def notes(*gone: str, columns: tuple[str, ...] = ("id", "updated_at", "Name"), **snapshot: str) -> str:
+def notes(*gone: str, columns: tuple[str, ...] = ("id", "updated_at", "Name"), **snapshot: Any) -> str:
     """Return the remarks of a load whose predecessor found these columns of the target gone."""
     load = job(**snapshot)
     load.started = replace(load.started, last_receipt={"columns_gone": list(gone)})
@@ -38,6 +39,15 @@ def test_what_was_never_gone_or_is_gone_still_is_not() -> None:
     assert notes("name", columns=("id", "updated_at")) == ""
 
 
+def test_where_older_days_stay_no_load_is_advised_that_takes_them_away() -> None:
+    keep: dict[str, Any] = {"load_strategy": "rolling", "rolling_days": 3, "rolling_retention": "keep"}
+    keep |= {"rolling_column": "updated_at", "primary_key_cols": ""}
+    said = notes("name", columns=("id", "updated_at", "Name", "new"), **keep)
+    assert BACK in said
+    assert "NULL in new." in said
+    assert "load_full" not in said
+
+
 @pytest.mark.parametrize("other", [{"load_full": "true"}, {"load_strategy": "full"}])
-def test_a_load_that_reads_everything_anew_need_not_say_it(other: dict[str, str]) -> None:
+def test_a_load_that_reads_everything_anew_need_not_say_it(other: dict[str, Any]) -> None:
     assert notes("name", **other) == ""

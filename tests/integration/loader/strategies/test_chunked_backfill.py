@@ -278,6 +278,31 @@ def test_a_source_without_rows_makes_an_empty_table(bench: Bench, policy: str) -
     assert bench.state(row).load_strategy == "incremental"
 
 
+def test_a_column_that_goes_before_a_backfill_goes_on_stays_and_is_said_to(bench: Bench) -> None:
+    make(bench, months=3)
+    row = bench.row(**CHUNKED)
+    break_off(bench, row, Moment.CHUNKED)
+    bench.source.execute("ALTER TABLE items DROP name")
+    result = bench.succeed(row)
+    assert "Gone at the source, and NULL in new rows: name." in result.message
+    assert "dropped" not in result.message
+    found = bench.engine.inspect(bench.target(), "nobody")
+    assert found is not None
+    assert result.receipt.columns == found.columns
+    assert "name" in found.columns
+
+
+def test_a_row_that_came_without_a_cursor_since_the_backfill_began_is_refused(bench: Bench) -> None:
+    make(bench, months=3)
+    row = bench.row(**CHUNKED, null_cursor_policy="fail")
+    break_off(bench, row, Moment.CHUNKED)
+    bench.source.execute("INSERT INTO items VALUES (9001, 'no cursor', NULL)")
+    assert "null_cursor_policy: Column 'at'" in bench.fail(row).message
+    bench.source.execute("UPDATE items SET at = '2025-01-01 00:10:00+00' WHERE at IS NULL")
+    assert "Went on with chunk 2 of 3." in bench.succeed(row).message
+    assert bench.target_rows() == bench.source_rows()
+
+
 def test_an_empty_source_does_not_empty_a_filled_target(bench: Bench) -> None:
     make(bench)
     row = bench.row(**CHUNKED)

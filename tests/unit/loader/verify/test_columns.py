@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow_dataloader.core.plan import PlannedColumn, Wire
 from airflow_dataloader.core.strategy import SchemaPolicy
-from airflow_dataloader.loader.verify.columns import match, present
+from airflow_dataloader.loader.verify.columns import match
 
 
 def column(name: str, kind: str) -> PlannedColumn:
@@ -47,8 +47,3 @@ def test_columns_that_loads_add_are_no_matter_and_others_are_named() -> None:
         [], {"_adl_load_id": "bigint", "_ADL_deleted_at": "timestamp", "old": "int"}, SchemaPolicy.EVOLVE
     )
     assert found.notes == ("Column old is only at the target: it was not compared.",)
-
-
-def test_rows_that_are_marked_as_gone_are_left_out() -> None:
-    assert present({"id": "int"}) is None
-    assert present({"id": "int", "_adl_deleted_at": "timestamp"}) == "_adl_deleted_at IS NULL"
