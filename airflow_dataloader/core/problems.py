@@ -106,6 +106,15 @@ def _source_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
                     "set it to the name of a secret",
                 )
             )
+    found += [
+        Problem(
+            f"db_config_value.{item}",
+            f"of source {key!r} is not the name of a secret",
+            "set it to the name of a secret, or remove it",
+        )
+        for item, name in names.items()
+        if item not in CONNECTION_KEYS and not isinstance(name, str)
+    ]
     if not text(snapshot, "source_table_name") and not text(snapshot, "query"):
         found.append(
             Problem(
