@@ -94,6 +94,18 @@ def _source_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
                 f"use {' or '.join(sorted(LOADED_DB_TYPES))}",
             )
         ]
+    found = _secret_problems(snapshot, key, db_type)
+    if not text(snapshot, "source_table_name") and not text(snapshot, "query"):
+        found.append(
+            Problem(
+                "source_table_name", "is empty, and so is query", "name the source table, or give a query"
+            )
+        )
+    return found
+
+
+def _secret_problems(snapshot: Mapping[str, Any], key: str, db_type: str) -> list[Problem]:
+    """Return which items of a source name no secret."""
     found = []
     value = snapshot.get("db_config_value")
     names = value if isinstance(value, Mapping) else {}
@@ -115,12 +127,6 @@ def _source_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
         for item, name in names.items()
         if item not in CONNECTION_KEYS and not isinstance(name, str)
     ]
-    if not text(snapshot, "source_table_name") and not text(snapshot, "query"):
-        found.append(
-            Problem(
-                "source_table_name", "is empty, and so is query", "name the source table, or give a query"
-            )
-        )
     return found
 
 
