@@ -72,7 +72,7 @@ SELECT s.id, s.config_id, s.epoch, s.config_snapshot, s.load_start_time,
     (SELECT jsonb_agg(jsonb_build_object(
             'metadata_id', h.id, 'config_id', h.config_id,
             'epoch', coalesce(h.writer_epoch, h.epoch), 'low', h.watermark_low,
-            'snapshot', h.config_snapshot) ORDER BY h.id)
+            'nonce', h.start_nonce, 'snapshot', h.config_snapshot) ORDER BY h.id)
         FROM control.historical_metadata h
         WHERE control.target_key(h) = s.target_key
             AND h.id < s.id AND h.id >= coalesce((SELECT id FROM paid), 0)
@@ -104,6 +104,8 @@ class Attempt:
     config_id: int
     #: What its loader wrote with; a reap gives the load a later one.
     epoch: int
+    #: What its loader made up for itself.
+    nonce: str
     #: Watermark at its claim.
     low: str | None
     #: :func:`airflow_dataloader.core.config.content_hash` of its configuration.
@@ -181,6 +183,7 @@ def _started(row: Row[Any], nonce: str) -> Started:
                 metadata_id=attempt["metadata_id"],
                 config_id=attempt["config_id"],
                 epoch=attempt["epoch"],
+                nonce=attempt["nonce"],
                 low=attempt["low"],
                 content_hash=content_hash(attempt["snapshot"] or {}),
             )

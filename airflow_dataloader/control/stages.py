@@ -30,7 +30,7 @@ ORDER BY 1, 2""")
 _OVER = text("""
 SELECT s.number
 FROM jsonb_to_recordset(CAST(:stages AS jsonb)) AS s(
-    number integer, installation text, backfill boolean, id bigint)
+    number integer, installation text, backfill boolean, id bigint, loader text)
 JOIN control.installation i ON left(i.id, 8) = s.installation
 LEFT JOIN control.historical_metadata h ON h.id = s.id AND NOT s.backfill
 LEFT JOIN control.backfill b ON b.id = s.id AND s.backfill
@@ -39,6 +39,8 @@ WHERE CASE
         s.id <= pg_sequence_last_value(CAST(pg_get_serial_sequence('control.backfill', 'id') AS regclass))
     WHEN s.backfill THEN b.status <> 'open'
     WHEN h.id IS NULL THEN s.id < (SELECT max(id) FROM control.historical_metadata)
+    -- A loader's of the same load in a copy of this database, or in the one that this is a copy of.
+    WHEN s.loader <> left(encode(sha256(convert_to(h.start_nonce, 'UTF8')), 'hex'), 8) THEN false
     WHEN h.load_status IN ('Queued', 'In Progress') THEN false
     WHEN NOT control.is_uncertain(h) THEN true
     WHEN h.load_end_time < clock_timestamp() - greatest(
@@ -59,6 +61,8 @@ class StageOwner:
     #: Whether ``id`` is a backfill's instead of a load's.
     backfill: bool
     id: int
+    #: Which loader's (:func:`airflow_dataloader.core.commit.loader_mark`); None: the name does not tell.
+    loader: str | None = None
 
 
 def one_target_a_schema(
@@ -86,7 +90,13 @@ def are_over(engine: Engine, owners: Sequence[StageOwner]) -> list[bool]:
     False for another installation's, and for what this database does not know.
     """
     items = [
-        {"number": number, "installation": owner.installation, "backfill": owner.backfill, "id": owner.id}
+        {
+            "number": number,
+            "installation": owner.installation,
+            "backfill": owner.backfill,
+            "id": owner.id,
+            "loader": owner.loader,
+        }
         for number, owner in enumerate(owners)
     ]
     with transaction(engine, readonly=True) as connection:

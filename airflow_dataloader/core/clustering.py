@@ -35,4 +35,5 @@ def clustering(key: Sequence[PlannedColumn], columns: Sequence[PlannedColumn], l
                 field="cluster_by_key",
                 fix="set cluster_by_key = false on the row",
             )
-    return tuple(column.name for column in key)
+    # `id, ID` names one column, by which Delta does not cluster twice.
+    return tuple(dict.fromkeys(column.name for column in key))

@@ -6,6 +6,7 @@ higher. Versions grow with the row's epoch, so a stale loader's writes are skipp
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 
@@ -30,6 +31,14 @@ SCAN_STEP = STEPS_PER_EPOCH - 2
 #: Marks our entries among the user metadata of a table's history; the value is the format's version.
 MARK = "adl"
 FORMAT = 1
+
+
+def loader_mark(nonce: str) -> str:
+    """Return what tells a loader from another one, from what it made up for itself: 8 hexadecimal digits.
+
+    ``control/stages.py`` computes the same of a nonce on record.
+    """
+    return hashlib.sha256(nonce.encode()).hexdigest()[:8]
 
 
 def app_id(installation: str, config_id: int) -> str:
@@ -62,6 +71,11 @@ class Commit:
     def version(self) -> int:
         """The transaction version at the target."""
         return txn_version(self.epoch, self.step)
+
+    @property
+    def identity(self) -> tuple[int, int, str | None]:
+        """What only one write has: its version, its load, and its loader."""
+        return self.version, self.metadata_id, self.facts.loader
 
     @property
     def publishes(self) -> bool:

@@ -32,6 +32,9 @@ class Facts:
     content_hash: str | None = None
     watermark_hash: str | None = None
     strategy: str | None = None
+    #: Which loader made it (:func:`airflow_dataloader.core.commit.loader_mark`): a copy of the control
+    #: database gives the same load's id and epoch to another one.
+    loader: str | None = None
     #: What the texts of the columns that rows are told apart by depend on at the source, by column: of the
     #: key, or of whole rows; those that are kept as texts.
     keys: Mapping[str, str] = field(default_factory=dict)

@@ -9,6 +9,18 @@ from dataclasses import dataclass
 #: Delta refuses these in column names unless the table maps columns; the documents turn spaces into ``_``.
 _FORBIDDEN = re.compile(r"[ ,;{}()\n\t=\x00-\x1f]")
 
+#: What Delta calls columns of its own in a MERGE: it confuses a table's columns of these names with them.
+NAMES_OF_MERGE = frozenset(
+    {
+        "_metadata",
+        "_row_id_",
+        "_file_name_",
+        "_source_row_present_",
+        "_target_row_present_",
+        "_row_dropped_",
+    }
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class TargetName:

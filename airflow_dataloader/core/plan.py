@@ -73,6 +73,9 @@ class ReadPlan:
     relation: str
     #: Predicate of the window over the relation, or None for everything.
     where: str | None = None
+    #: Predicate of rows that are among them whenever and over whatever connection one looks in the snapshot;
+    #: None: nobody knows any.
+    certain: str | None = None
     #: Predicates, one a partition; empty for a single partition.
     partitions: tuple[str, ...] = ()
     #: SQL run first on every connection of the read: zone, styles, snapshot.

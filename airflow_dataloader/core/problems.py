@@ -101,6 +101,18 @@ def _source_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
                 f"use {' or '.join(sorted(LOADED_DB_TYPES))}",
             )
         ]
+    found = _secret_problems(snapshot, key, db_type)
+    if not text(snapshot, "source_table_name") and not text(snapshot, "query"):
+        found.append(
+            Problem(
+                "source_table_name", "is empty, and so is query", "name the source table, or give a query"
+            )
+        )
+    return found
+
+
+def _secret_problems(snapshot: Mapping[str, Any], key: str, db_type: str) -> list[Problem]:
+    """Return which items of a source name no secret."""
     found = []
     value = snapshot.get("db_config_value")
     names = value if isinstance(value, Mapping) else {}
@@ -113,12 +125,15 @@ def _source_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
                     "set it to the name of a secret",
                 )
             )
-    if not text(snapshot, "source_table_name") and not text(snapshot, "query"):
-        found.append(
-            Problem(
-                "source_table_name", "is empty, and so is query", "name the source table, or give a query"
-            )
+    found += [
+        Problem(
+            f"db_config_value.{item}",
+            f"of source {key!r} is not the name of a secret",
+            "set it to the name of a secret, or remove it",
         )
+        for item, name in names.items()
+        if item not in CONNECTION_KEYS and not isinstance(name, str)
+    ]
     return found
 
 

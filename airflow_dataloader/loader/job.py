@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import Engine as ControlEngine
 
 from airflow_dataloader.control.lease import Started
-from airflow_dataloader.core.commit import Commit, app_id
+from airflow_dataloader.core.commit import Commit, app_id, loader_mark
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.facts import Facts
 from airflow_dataloader.core.load_columns import Stamp
@@ -70,7 +70,9 @@ class Job:
     @property
     def stage_name(self) -> TargetName:
         """The load's own staging table, beside the target."""
-        return stage_name(self.config.target, self.started.installation, self.started.metadata_id)
+        return stage_name(
+            self.config.target, self.started.installation, self.started.metadata_id, self.started.nonce
+        )
 
     @property
     def replaces_table(self) -> bool:
@@ -115,6 +117,7 @@ class Job:
                 content_hash=self.config.content_hash,
                 watermark_hash=self.config.watermark_hash,
                 strategy=str(self.config.strategy),
+                loader=loader_mark(self.started.nonce),
                 keys=self.key_spellings,
             ),
         )

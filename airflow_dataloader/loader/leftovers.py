@@ -26,7 +26,7 @@ def clear_up(job: Job, attempt: Attempt) -> None:
         # Whoever comes under the attempt's name may end what runs under it.
         with closing(open_session(replace(job.endpoint, application_name=name))) as session:
             session.cancel_reads()
-        stage = stage_name(job.config.target, job.started.installation, attempt.metadata_id)
+        stage = stage_name(job.config.target, job.started.installation, attempt.metadata_id, attempt.nonce)
         job.engine.drop_stage(stage)
     except DataloaderError as error:
         log.warning("What load %s left behind could not be removed: %s", attempt.metadata_id, error)

@@ -59,7 +59,7 @@ def load_frozen(job: Job, window: Window, verb: Verb) -> Outcome:
         refuse_empty_source(job)
     # The window ends with the source's newest row, so it holds the newest of every key that it holds.
     dedup = Deduplication(keys=key_columns(job), cursor=window.cursor.column.name, newest=not window.behind)
-    with stage_rows(job, read_where(job, window.where), dedup) as stage:
+    with stage_rows(job, read_where(job, window.where, certain=window.end), dedup) as stage:
         note_null_keys(job, stage, dedup)
         remark_on_keys(job)
         if stage.rows == 0 and not job.replaces_table:

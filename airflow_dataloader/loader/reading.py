@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Protocol
 
 from airflow_dataloader.core.config import LoadConfig
@@ -12,6 +13,7 @@ from airflow_dataloader.core.fetch_size import UNMEASURED, fetch_size
 from airflow_dataloader.core.plan import Endpoint, PlannedColumn, ReadPlan
 from airflow_dataloader.core.strategy import IGNORES_KEYS
 from airflow_dataloader.exceptions import (
+    ConfigurationError,
     DataloaderError,
     EngineFailed,
     Fenced,
@@ -84,15 +86,34 @@ def read_everything(job: Reader, columns: tuple[PlannedColumn, ...] | None = Non
         return _plan(job, None, columns)
 
 
-def read_where(job: Reader, where: str | None, columns: tuple[PlannedColumn, ...] | None = None) -> ReadPlan:
+def read_where(
+    job: Reader,
+    where: str | None,
+    columns: tuple[PlannedColumn, ...] | None = None,
+    *,
+    certain: str | None = None,
+) -> ReadPlan:
     """Plan a read of the rows that satisfy ``where``, and have the source count them in the same snapshot.
 
-    ``where`` None: all rows; ``columns`` None: all that are loaded.
+    ``where`` None: all rows; ``columns`` None: all that are loaded. ``certain``: predicate of rows at the
+    window's end that were there before; raises ConfigurationError if they are not any more.
     """
     with job.journal.during(Phase.PLAN):
-        ((rows,),) = job.session.query(job.dialect.count_sql(job.relation, where))
+        ((rows, *others),) = job.session.query(job.dialect.count_sql(job.relation, where, certain))
+        if others == [0] and job.snapshot.id is not None:
+            raise _moving(job)
         job.journal.note(source_rows=int(rows))
-        return _plan(job, where, columns, rows=int(rows))
+        return replace(_plan(job, where, columns, rows=int(rows)), certain=certain)
+
+
+def _moving(job: Reader) -> ConfigurationError:
+    """Return the error for a cursor that is made of the time: its newest row is nowhere the next moment."""
+    return ConfigurationError(
+        f"Column {job.config.incremental_column!r} of {job.config.label} has other values at every look, as "
+        "those of now() or random(), so that no load can say how far it has come.",
+        field="incremental_column",
+        fix="name a column that is stored with the row, or load the row with load_strategy = 'full'",
+    )
 
 
 def _plan(
@@ -137,20 +158,24 @@ def _fetch_size(job: Reader, where: str | None, columns: tuple[PlannedColumn, ..
     return fetch_size(width)
 
 
-def compare_with_source(job: Job, arrived: int, where: str | None) -> None:
+def compare_with_source(job: Job, arrived: int, plan: ReadPlan) -> None:
     """Raise EngineFailed if other rows arrived than the source counted in the same snapshot.
 
-    ``where``: what was read, as the source counted it. A query or view that counts other rows over another
-    connection is given a remark instead.
+    ``plan``: what was read, as the source counted it. A query or view that counts other rows over another
+    connection is given a remark instead; ConfigurationError is raised where the certain ones are not there.
     """
     expected = job.journal.receipt.source_rows
     if expected is None or job.journal.receipt.snapshot != SnapshotKind.EXPORTED or expected == arrived:
         return
     found = f"The source counts {expected} rows in the window, {arrived} arrived from the same snapshot"
-    if not _is_fixed(job) and _counted_again(job, where) != expected:
-        # What a query or view selects may depend on more than the snapshot, now() above all.
-        job.journal.remark(f"{found}: the query or view selects by the time, or by chance.")
-        return
+    if not _is_fixed(job):
+        again, *others = _counted_again(job, plan)
+        if others == [0]:
+            raise _moving(job)
+        if again != expected:
+            # What a query or view selects may depend on more than the snapshot, now() above all.
+            job.journal.remark(f"{found}: the query or view selects by the time, or by chance.")
+            return
     raise EngineFailed(
         f"{found}.", fix="load again; if it happens again, look for a proxy or driver that cuts results"
     )
@@ -162,14 +187,14 @@ def _is_fixed(job: Job) -> bool:
     return fixed is not None and bool(job.session.query(fixed)[0][0])
 
 
-def _counted_again(job: Job, where: str | None) -> int:
+def _counted_again(job: Job, plan: ReadPlan) -> tuple[int, ...]:
     """Have the source count once more in the snapshot, at the time of another connection.
 
     In the session itself now() stands still.
     """
     init = job.dialect.session_init(job.snapshot.id, statement_seconds=job.config.max_runtime_minutes * 60)
-    ((rows,),) = job.session.query_beside(init, job.dialect.count_sql(job.relation, where))
-    return int(rows)
+    (counts,) = job.session.query_beside(init, job.dialect.count_sql(job.relation, plan.where, plan.certain))
+    return tuple(int(rows) for rows in counts)
 
 
 @contextmanager

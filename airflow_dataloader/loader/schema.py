@@ -8,8 +8,9 @@ from dataclasses import replace
 from airflow_dataloader.core.clustering import clustering
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.load_columns import OWN_COLUMNS, mark_for, refuse_collision, stamp_for
+from airflow_dataloader.core.names import NAMES_OF_MERGE
 from airflow_dataloader.core.schema_change import decide, difference, new_key
-from airflow_dataloader.core.strategy import NEEDS_CURSOR, DeletePolicy
+from airflow_dataloader.core.strategy import NEEDS_CURSOR, NEEDS_KEY, DeletePolicy
 from airflow_dataloader.exceptions import ConfigurationError, SchemaRefused
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.reading import take_columns
@@ -22,6 +23,7 @@ def decide_schema(job: Job) -> None:
     """
     config = job.config
     with job.journal.during(Phase.PLAN):
+        _refuse_names_of_merge(job)
         refuse_collision(job.columns, config.load_columns_policy, config.delete_policy)
         # What a fence has made has the columns that the source had then, and nobody depends on them.
         held = job.target.columns if job.target and not job.target.blank else None
@@ -95,6 +97,21 @@ def note_columns(job: Job, columns: Mapping[str, str]) -> None:
     elif known is None:
         known = job.target.columns
     job.journal.note(columns=dict(columns), columns_changed=dict(known) != dict(columns) or None)
+
+
+def _refuse_names_of_merge(job: Job) -> None:
+    """Refuse columns that Delta could not merge, before the first load, which merges nothing yet."""
+    config = job.config
+    if config.strategy not in NEEDS_KEY and config.delete_policy is DeletePolicy.IGNORE:
+        return
+    for column in job.columns:
+        if column.name.casefold() in NAMES_OF_MERGE:
+            raise SchemaRefused(
+                f"Column {column.source_name!r} of {config.label} has a name that Delta gives a column of "
+                "its own in a MERGE, by which this row is loaded.",
+                field="query" if config.query is not None else "source_table_name",
+                fix="select it under another name with AS in query",
+            )
 
 
 def _refuse_new_keys(job: Job) -> None:

@@ -42,7 +42,7 @@ def stage_rows(job: Job, plan: ReadPlan, dedup: Deduplication | None) -> Iterato
                 null_cursors=stage.null_cursors,
                 values_replaced=stage.values_replaced,
             )
-            compare_with_source(job, stage.rows, plan.where)
+            compare_with_source(job, stage.rows, plan)
             job.reached(Moment.STAGED)
         with job.journal.without_source():
             yield stage

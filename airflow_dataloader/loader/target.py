@@ -11,7 +11,7 @@ from functools import partial
 
 from airflow_dataloader.control.lease import Attempt
 from airflow_dataloader.control.settle import adopt
-from airflow_dataloader.core.commit import CLOSING_STEP, FENCE_STEP, Commit, app_id
+from airflow_dataloader.core.commit import CLOSING_STEP, FENCE_STEP, Commit, app_id, loader_mark
 from airflow_dataloader.core.facts import Bounds, Facts
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.receipt import Receipt
@@ -137,9 +137,11 @@ def _commits_of(job: Job, attempt: Attempt) -> list[HistoryEntry]:
     """Return the attempt's publishing commits, newest first; its own fence published nothing.
 
     Only the last of a backfill's chunks names a watermark: one that is followed by others settles nothing.
-    Its number may be that of a lost load, too, given out again by a restored control database; its epoch is
-    not.
+    Its number and epoch may be those of another load, too, which a copy of the control database has given
+    out. A commit that names no loader is one of a version that did not write it down.
     """
     who = (attempt.metadata_id, attempt.epoch)
+    loaders = {None, loader_mark(attempt.nonce)}
     published = job.target.published if job.target else ()
-    return [entry for entry in published if (entry.commit.metadata_id, entry.commit.epoch) == who]
+    found = [entry for entry in published if (entry.commit.metadata_id, entry.commit.epoch) == who]
+    return [entry for entry in found if entry.commit.facts.loader in loaders]

@@ -28,6 +28,8 @@ class Window:
     watermark: str | None
     #: Predicate over the relation, in the source's SQL.
     where: str
+    #: Predicate of the rows at the upper end; None: there are none, or they may lie below the lower end.
+    end: str | None
 
     def facts(self) -> Facts:
         """Return what a later load needs to adopt this window's commit."""
@@ -69,6 +71,7 @@ def freeze_window(job: Job, low: str | None) -> Window:
         behind=frozen.behind,
         watermark=frozen.watermark,
         where=where,
+        end=None if frozen.high is None or frozen.behind else job.dialect.end_predicate(cursor, frozen.high),
     )
 
 

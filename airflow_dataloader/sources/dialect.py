@@ -229,6 +229,9 @@ class Dialect(Protocol):
         With ``high`` None only rows without a cursor are left.
         """
 
+    def end_predicate(self, cursor: CursorPlan, high: str) -> str:
+        """Return the predicate of the rows at the upper end of a window, of which there is at least one."""
+
     def fingerprint(
         self,
         ask: Ask,
@@ -289,8 +292,11 @@ class Dialect(Protocol):
         Raises ConfigurationError where rolling_column does not fit, or the source does not know the zone.
         """
 
-    def count_sql(self, relation: str, where: str | None) -> str:
-        """Return a query for the number of rows: one row, one integer."""
+    def count_sql(self, relation: str, where: str | None, among: str | None = None) -> str:
+        """Return a query for the number of rows: one row, one integer.
+
+        With ``among`` another one: how many of these rows satisfy that, too.
+        """
 
     def probe_sql(self, relation: str, where: str | None) -> str:
         """Return a query whether there is any row: one row, one boolean."""

@@ -21,5 +21,5 @@ def load(job: Job) -> Outcome:
     with explained(job, None):
         written = publish(job, Facts(), lambda commit: replace_table(job, rows, commit))
     job.journal.note(rows_read=written.rows_in, values_replaced=written.values_replaced)
-    compare_with_source(job, written.rows_in, plan.where)
+    compare_with_source(job, written.rows_in, plan)
     return Outcome(load_full_done=job.config.load_full)

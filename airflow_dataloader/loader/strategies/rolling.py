@@ -35,5 +35,5 @@ def load(job: Job) -> Outcome:
     with explained(job, plan.where):
         written = publish(job, Facts(first=days.first, days=job.config.rolling_days or 1), write)
     job.journal.note(rows_read=written.rows_in, values_replaced=written.values_replaced)
-    compare_with_source(job, written.rows_in, plan.where)
+    compare_with_source(job, written.rows_in, plan)
     return Outcome(load_full_done=job.config.load_full)

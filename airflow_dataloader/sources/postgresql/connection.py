@@ -76,6 +76,18 @@ _OPTIONS = {
     "socket_timeout": _Option(jdbc=("socketTimeout",), accepts=_is_seconds, fix=_SECONDS),
 }
 
+#: What libpq would otherwise take from its environment variables, PGHOSTADDR above all. They are meant for
+#: the control database or for somebody's shell, and the JVM's driver does not know them: a load's connections
+#: have to lead to one server, by the same rules. These are libpq's own defaults; an empty text is none.
+_NOT_FROM_ENVIRONMENT = {
+    "hostaddr": "",
+    "sslmode": "prefer",
+    "sslrootcert": "",
+    "channel_binding": "prefer",
+    "gssencmode": "disable",
+    "target_session_attrs": "any",
+}
+
 
 def jdbc(endpoint: Endpoint) -> JdbcOptions:
     """Return URL and properties for the JVM's driver.
@@ -108,6 +120,7 @@ def jdbc(endpoint: Endpoint) -> JdbcOptions:
 def psycopg_kwargs(endpoint: Endpoint) -> dict[str, Any]:
     """Return the arguments of ``psycopg.connect``."""
     kwargs: dict[str, Any] = {
+        **_NOT_FROM_ENVIRONMENT,
         "host": endpoint.host,
         "port": endpoint.port,
         "dbname": endpoint.database,

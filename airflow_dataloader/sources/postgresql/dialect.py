@@ -40,6 +40,7 @@ class PostgresqlDialect:
     cursor = staticmethod(cursor.cursor)
     freeze = staticmethod(window.freeze)
     window_predicate = staticmethod(window.window_predicate)
+    end_predicate = staticmethod(window.end_predicate)
     cuts = staticmethod(chunks.cuts)
     chunk_rows = staticmethod(chunks.chunk_rows)
     chunk_predicate = staticmethod(chunks.chunk_predicate)
@@ -59,9 +60,10 @@ class PostgresqlDialect:
     diagnose = staticmethod(planning.diagnose)
 
     @staticmethod
-    def count_sql(relation: str, where: str | None) -> str:
-        """Return the query for the number of rows."""
-        return f"SELECT count(*) FROM {relation}{_where(where)}"
+    def count_sql(relation: str, where: str | None, among: str | None = None) -> str:
+        """Return the query for the number of rows, and of those among them."""
+        second = f", count(*) FILTER (WHERE {among})" if among else ""
+        return f"SELECT count(*){second} FROM {relation}{_where(where)}"
 
     @staticmethod
     def probe_sql(relation: str, where: str | None) -> str:

@@ -110,6 +110,11 @@ def window_predicate(
     return " OR ".join(parts) or "false"
 
 
+def end_predicate(cursor: CursorPlan, high: str) -> str:
+    """Return the predicate of the last rows; see :class:`airflow_dataloader.sources.dialect.Dialect`."""
+    return f"{cursor.quoted} = CAST({literal(high)} AS {cursor.cast})"
+
+
 def null_cursor_sql(relation: str, cursor: CursorPlan) -> str:
     """Return the query whether any row has no cursor."""
     missing = f"{cursor.quoted} IS NULL"

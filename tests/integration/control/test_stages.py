@@ -9,6 +9,7 @@ from sqlalchemy import Engine, insert, text, update
 
 from airflow_dataloader.control.stages import StageOwner, are_over, one_target_a_schema
 from airflow_dataloader.control.tables import backfill, historical_metadata
+from airflow_dataloader.core.commit import loader_mark
 from airflow_dataloader.core.names import TargetName
 from tests.factories import add_row, add_source
 
@@ -59,9 +60,13 @@ class Records:
         with self.control.begin() as connection:
             return int(connection.execute(statement).scalar_one())
 
-    def over(self, number: int, *, plan: bool = False, installation: str = "") -> bool:
+    def over(
+        self, number: int, *, plan: bool = False, installation: str = "", loader: str | None = None
+    ) -> bool:
         """Ask after one stage."""
-        owner = StageOwner(installation=installation or self.installation, backfill=plan, id=number)
+        owner = StageOwner(
+            installation=installation or self.installation, backfill=plan, id=number, loader=loader
+        )
         return are_over(self.control, [owner]) == [True]
 
 
@@ -161,6 +166,12 @@ def test_another_installation_s_stages_are_nobody_s_business(records: Records) -
         for name in (other, records.installation, other)
     ]
     assert are_over(records.control, owners) == [False, True, False]
+
+
+def test_a_stage_of_the_same_load_in_a_copy_of_the_database_is_nobody_s_business(records: Records) -> None:
+    number = records.load("Succeeded")
+    assert records.over(number, loader=loader_mark("n"))
+    assert not records.over(number, loader=loader_mark("the copy's"))
 
 
 def test_schemas_are_those_that_started_loads_had_as_their_target(records: Records) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
-from airflow_dataloader.control.tables import table_control
+from airflow_dataloader.control.tables import historical_metadata, table_control
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.loader.janitor import sweep
@@ -24,7 +24,10 @@ def make(bench: Bench) -> int:
 
 def leave_stage(bench: Bench, metadata_id: int, installation: str = "") -> TargetName:
     """Leave a stage of that load: the target's files under another name."""
-    name = stage_name(bench.target(), installation or bench.installation, metadata_id)
+    with bench.control.begin() as connection:
+        query = select(historical_metadata.c.start_nonce).where(historical_metadata.c.id == metadata_id)
+        nonce = connection.execute(query).scalar_one() or "not started yet"
+    name = stage_name(bench.target(), installation or bench.installation, metadata_id, nonce)
     folder = bench.home / "warehouse" / "bronze" / bench.schema
     shutil.copytree(folder / "items", folder / name.table)
     return name

@@ -54,3 +54,20 @@ def test_a_view_that_selects_by_the_time_is_told_from_that(bench: Bench) -> None
     result = bench.succeed(bench.row(**BY_CURSOR))
     assert "the query or view selects by the time, or by chance" in result.message
     assert result.receipt.rows_read < result.receipt.source_rows
+
+
+@pytest.mark.parametrize("moment", ["now()", "clock_timestamp()"])
+@pytest.mark.parametrize("which", ["all rows", "rows without another"])
+def test_a_cursor_that_is_made_of_the_time_is_refused(bench: Bench, moment: str, which: str) -> None:
+    bench.source.execute("CREATE TABLE base (id integer, changed timestamptz)")
+    bench.source.execute("INSERT INTO base SELECT i, '2026-01-01' FROM generate_series(1, 5) i")
+    bench.source.execute("INSERT INTO base VALUES (6, NULL)")
+    value = moment if which == "all rows" else f"coalesce(changed, {moment})"
+    bench.source.execute(f"CREATE VIEW items AS SELECT id, {value} AS at FROM base")
+    row = bench.row(load_strategy="incremental", primary_key_cols="id", incremental_column="at")
+    refused = bench.fail(row)
+    assert refused.receipt.target_version is None
+    assert bench.state(row).incremental_value is None
+    assert bench.history(row)[-1].failure["field"] == "incremental_column"
+    bench.set(row, load_strategy="full")
+    assert bench.succeed(row).receipt.rows_read == 6

@@ -448,3 +448,23 @@ def test_cancelling_when_nothing_runs_does_no_harm(
 def test_other_types_have_no_session(source_db: psycopg.Connection) -> None:
     with pytest.raises(ConfigurationError, match="'oracle' cannot be loaded"):
         open_session(endpoint_of(source_db, db_type="oracle"))
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PGHOSTADDR", "127.0.0.9"),
+        ("PGSSLMODE", "require"),
+        ("PGSSLROOTCERT", "system"),
+        ("PGCHANNELBINDING", "require"),
+        ("PGGSSENCMODE", "require"),
+        ("PGTARGETSESSIONATTRS", "standby"),
+    ],
+)
+def test_what_the_environment_says_to_libpq_is_not_about_the_source(
+    source_db: psycopg.Connection, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    endpoint = endpoint_of(source_db)
+    monkeypatch.setenv(variable, value)
+    with closing(open_session(endpoint)) as session:
+        assert session.query("SELECT current_database()") == [(source_db.info.dbname,)]

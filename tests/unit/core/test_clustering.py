@@ -21,6 +21,11 @@ def test_the_key_s_names_at_the_target_in_the_key_s_order() -> None:
     assert clustering(key, [*reversed(key)], "row 7") == ("line_no", "id", "day", "code")
 
 
+def test_a_column_that_the_key_names_twice_counts_once() -> None:
+    key = [column("id"), column("day", "date"), column("id")]
+    assert clustering(key, key[:2], "row 7") == ("id", "day")
+
+
 @pytest.mark.parametrize("kind", ["binary", "boolean", "array<int>"])
 def test_a_type_without_an_order_that_delta_knows_is_refused(kind: str) -> None:
     key = [column("id"), column("digest", kind)]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_dataloader.core.problems import problems
-from tests.unit.core.snapshots import snapshot
+from tests.unit.core.snapshots import SNAPSHOT, snapshot
 
 
 def faults(**overrides: Any) -> list[str]:
@@ -26,6 +26,13 @@ def faults(**overrides: Any) -> list[str]:
         (
             {"db_config_value": {"host": "h", "port": 5432, "database": "d", "user": "u"}},
             ["db_config_value.port", "db_config_value.password"],
+        ),
+        (
+            {
+                "db_config_value": SNAPSHOT["db_config_value"]
+                | {"note": None, "warehouse": "w", "x": {"y": 1}}
+            },
+            ["db_config_value.note", "db_config_value.x"],
         ),
         ({"source_table_name": " "}, ["source_table_name"]),
         (

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from airflow_dataloader.core.commit import FENCE_STEP, Commit, txn_version
+from airflow_dataloader.core.commit import FENCE_STEP, Commit, loader_mark, txn_version
 from airflow_dataloader.core.facts import Bounds, Facts
 from airflow_dataloader.core.strategy import ValuePolicy
 from airflow_dataloader.exceptions import LeaseLost
@@ -73,7 +73,8 @@ def test_what_no_commit_says_is_not_taken_for_another_type() -> None:
 
 
 def test_a_stage_is_the_load_s_own_among_all_installations_and_beside_the_target() -> None:
-    assert str(job().stage_name) == "bronze.shop._adl_stage_ffffffff_41"
+    own = job()
+    assert str(own.stage_name) == f"bronze.shop._adl_stage_ffffffff_41_{loader_mark(own.started.nonce)}"
 
 
 def test_a_lost_row_is_noticed_at_every_moment() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_dataloader.core.strategy import ValuePolicy
+from airflow_dataloader.exceptions import SchemaRefused
 from airflow_dataloader.loader.engines.protocol import Target
 from airflow_dataloader.loader.schema import decide_schema
 from airflow_dataloader.sources.dialect import DescribedColumn
@@ -51,3 +52,13 @@ def test_where_older_days_stay_no_load_is_advised_that_takes_them_away() -> None
 @pytest.mark.parametrize("other", [{"load_full": "true"}, {"load_strategy": "full"}])
 def test_a_load_that_reads_everything_anew_need_not_say_it(other: dict[str, Any]) -> None:
     assert notes("name", **other) == ""
+
+
+@pytest.mark.parametrize("name", ["_metadata", "_Row_Id_"])
+def test_a_column_by_a_name_that_delta_needs_in_a_merge_is_refused(name: str) -> None:
+    columns = ("id", "updated_at", name)
+    with pytest.raises(SchemaRefused, match=name) as refused:
+        notes(columns=columns)
+    assert "AS in query" in (refused.value.fix or "")
+    for merges_not in ("full", "append_only"):
+        notes(columns=columns, load_strategy=merges_not)

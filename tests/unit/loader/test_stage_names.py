@@ -5,13 +5,17 @@ from __future__ import annotations
 import pytest
 
 from airflow_dataloader.control.stages import StageOwner
+from airflow_dataloader.core.commit import loader_mark
 from airflow_dataloader.loader.stage_names import backfill_stage_name, stage_owner
 from tests.unit.loader.jobs import job
 
 
 def test_a_stage_s_name_tells_whose_it_is() -> None:
     own = job().stage_name
-    assert stage_owner(own.table) == StageOwner(installation="ffffffff", backfill=False, id=41)
+    mark = loader_mark(job().started.nonce)
+    assert stage_owner(own.table) == StageOwner(installation="ffffffff", backfill=False, id=41, loader=mark)
+    before = own.table.removesuffix(f"_{mark}")
+    assert stage_owner(before) == StageOwner(installation="ffffffff", backfill=False, id=41)
     plan = backfill_stage_name(own, "f" * 32, 9)
     assert stage_owner(plan.table) == StageOwner(installation="ffffffff", backfill=True, id=9)
 

@@ -27,7 +27,7 @@ def find(spark: SparkSession, location: Location, commit: Commit) -> HistoryEntr
     for limit in _STRETCHES:
         past = read(spark, location, commit.app_id, limit)
         for entry in past.entries:
-            if entry.commit.version == commit.version and entry.commit.metadata_id == commit.metadata_id:
+            if entry.commit.identity == commit.identity:
                 return entry
         if past.whole:
             break

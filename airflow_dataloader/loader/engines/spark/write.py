@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from airflow_dataloader.core.commit import Commit
@@ -42,11 +42,30 @@ def execute(
         if entry is not None:
             return entry
         if failure is None or _is_overtaken(spark, location, commit, failure):
-            raise Fenced(f"A later load holds target {location.sql}; this one wrote nothing.") from failure
+            raise _fenced(spark, location, commit) from failure
         if attempt == _ATTEMPTS or not errors.is_conflict(failure):
             raise errors.translate(failure, f"writing {location.sql}") from failure
         log.info("Another transaction got in the way at %s; attempt %d failed.", location.sql, attempt)
     raise AssertionError("unreachable")
+
+
+def _fenced(spark: SparkSession, location: Location, commit: Commit) -> Fenced:
+    """Return the error of a write that the table has skipped or refused, and say whose came before it."""
+    newest = _newest(spark, location, commit)
+    if any(entry.commit.version == commit.version for entry in newest):
+        return Fenced(
+            f"Target {location.sql} holds epoch {commit.epoch} of another load, of a copy of this control "
+            "database; this one wrote nothing.",
+            fix="see that no other control database loads this target, restored or copied from the same one",
+        )
+    return Fenced(f"A later load holds target {location.sql}; this one wrote nothing.")
+
+
+def _newest(spark: SparkSession, location: Location, commit: Commit) -> Sequence[HistoryEntry]:
+    try:
+        return history.read(spark, location, commit.app_id, _NEWEST).entries
+    except Exception as error:
+        raise _unknown(location, error) from error
 
 
 def _run(interrupts: Interrupts, statement: Callable[[], object]) -> Exception | None:
@@ -65,10 +84,7 @@ def _is_overtaken(spark: SparkSession, location: Location, commit: Commit, failu
     """Return whether the write met a later one of the same writer, and not the last one of a dead attempt."""
     if not errors.report(failure).has(errors.TRANSACTION_CONFLICT):
         return False
-    try:
-        newest = history.read(spark, location, commit.app_id, _NEWEST).entries
-    except Exception as error:
-        raise _unknown(location, error) from error
+    newest = _newest(spark, location, commit)
     return any(entry.commit.version >= commit.version for entry in newest)
 
 

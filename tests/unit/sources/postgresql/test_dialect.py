@@ -15,4 +15,6 @@ def test_counts_and_probes_read_the_window() -> None:
     dialect = PostgresqlDialect()
     assert dialect.count_sql('"t"', None) == 'SELECT count(*) FROM "t"'
     assert dialect.count_sql('"t"', "a OR b") == 'SELECT count(*) FROM "t" WHERE a OR b'
+    both = 'SELECT count(*), count(*) FILTER (WHERE c) FROM "t" WHERE a'
+    assert dialect.count_sql('"t"', "a", "c") == both
     assert dialect.probe_sql('"t"', "a") == 'SELECT EXISTS (SELECT FROM "t" WHERE a)'
