@@ -21,7 +21,7 @@ test: env ## Run every test but the long fault matrix
 	$(BIN)/python -m pytest -m "not faults" -n $(JOBS)
 
 faults: env ## Run the long fault matrix, and the engine's suite in Spark's classic mode
-	$(BIN)/python -m pytest -m "faults or kill_matrix" --timeout 900
+	$(BIN)/python -m pytest -m "faults or kill_matrix" --compiled --timeout 900
 
 check: lint ## Lint, format, types, import arrows, unit tests
 	$(BIN)/python -m pytest tests/unit

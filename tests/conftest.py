@@ -46,6 +46,11 @@ settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the Spark that tests share compile its plans, as it does for users."""
+    parser.addoption("--compiled", action="store_true", help="compile Spark's plans: slower")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Fail what is skipped because this machine lacks something, where nothing may be lacking."""
@@ -159,12 +164,19 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def connect_server(home: Path) -> Iterator[ConnectServer]:
+def connect_server(home: Path, pytestconfig: pytest.Config) -> Iterator[ConnectServer]:
     """One warm Spark Connect server for all tests; a test that kills a server starts its own."""
     from airflow_dataloader.loader.engines.spark.server import ConnectServer, server_settings
 
-    with ConnectServer(server_settings(home, cores=2), home / "server.log") as server:
+    server = ConnectServer(server_settings(home, cores=2), home / "server.log")
+    with pytest.MonkeyPatch.context() as environment:
+        if not pytestconfig.getoption("compiled"):
+            environment.setenv("SPARK_CONF_DIR", str(Path(__file__).with_name("interpreted")))
+        server.start()
+    try:
         yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture(scope="session")
