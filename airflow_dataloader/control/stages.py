@@ -39,8 +39,10 @@ WHERE CASE
         s.id <= pg_sequence_last_value(CAST(pg_get_serial_sequence('control.backfill', 'id') AS regclass))
     WHEN s.backfill THEN b.status <> 'open'
     WHEN h.id IS NULL THEN s.id < (SELECT max(id) FROM control.historical_metadata)
-    -- A loader's of the same load in a copy of this database, or in the one that this is a copy of.
-    WHEN s.loader <> left(encode(sha256(convert_to(h.start_nonce, 'UTF8')), 'hex'), 8) THEN false
+    -- A loader's of the same load in a copy of this database, or in the one that this is a copy of. Here the
+    -- load may never have started.
+    WHEN s.loader IS NOT NULL AND s.loader IS DISTINCT FROM
+        left(encode(sha256(convert_to(h.start_nonce, 'UTF8')), 'hex'), 8) THEN false
     WHEN h.load_status IN ('Queued', 'In Progress') THEN false
     WHEN NOT control.is_uncertain(h) THEN true
     WHEN h.load_end_time < clock_timestamp() - greatest(

@@ -172,6 +172,9 @@ def test_a_stage_of_the_same_load_in_a_copy_of_the_database_is_nobody_s_business
     number = records.load("Succeeded")
     assert records.over(number, loader=loader_mark("n"))
     assert not records.over(number, loader=loader_mark("the copy's"))
+    never_started = records.load(failure=BY_REAP, start_nonce=None)
+    assert records.over(never_started)
+    assert not records.over(never_started, loader=loader_mark("the copy's"))
 
 
 def test_schemas_are_those_that_started_loads_had_as_their_target(records: Records) -> None:
