@@ -78,7 +78,8 @@ _OPTIONS = {
 
 #: What libpq would otherwise take from its environment variables, PGHOSTADDR above all. They are meant for
 #: the control database or for somebody's shell, and the JVM's driver does not know them: a load's connections
-#: have to lead to one server, by the same rules. These are libpq's own defaults; an empty text is none.
+#: have to lead to one server, by the same rules. These are the defaults of the libpq that psycopg brings; an
+#: empty text is none.
 _NOT_FROM_ENVIRONMENT = {
     "hostaddr": "",
     "sslmode": "prefer",
@@ -86,6 +87,8 @@ _NOT_FROM_ENVIRONMENT = {
     "channel_binding": "prefer",
     "gssencmode": "disable",
     "target_session_attrs": "any",
+    # A pooler that takes no settings refuses these, too.
+    "options": "",
 }
 
 
