@@ -15,7 +15,14 @@ _LOOSE = frozenset({"interval", "citext", "jsonb", "numrange", "nummultirange"})
 _LOOSE_IN_ARRAYS = frozenset({"numeric", "float4", "float8", "bpchar", *_LOOSE})
 
 #: Types with the same texts for the same values, by the one that stands for them.
-_ALIKE = {"varchar": "text", "name": "text", "char": "text", "int2": "int8", "int4": "int8"}
+_ALIKE = {
+    "varchar": "text",
+    "name": "text",
+    "char": "text",
+    "citext": "text",
+    "int2": "int8",
+    "int4": "int8",
+}
 
 #: Follows a type in a spelling where values are kept as the type's own cast to text makes them.
 _CAST = "::text"

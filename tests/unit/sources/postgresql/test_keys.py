@@ -39,6 +39,9 @@ def described(declared: str, base: str, *, array: bool = False) -> DescribedColu
         (described("uuid", "uuid"), described("text", "text")),
         (described("shop.mood", "shop.mood"), described("character varying(20)", "varchar")),
         (described("bit(3)", "bit"), described("text", "text")),
+        # No key, but a column of rows that are compared as a whole.
+        (described("text", "text"), described("public.citext", "public.citext")),
+        (described("citext", "citext"), described("character varying(20)", "varchar")),
     ],
 )
 def test_types_that_spell_their_values_alike_are_the_same(
