@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 import uuid
@@ -53,7 +54,9 @@ class Loaded:
         return bool(self.config)
 
 
-#: Inactive rows that a message names.
+log = logging.getLogger(__name__)
+
+#: Rows that a message names.
 _NAMED = 3
 
 _Answer = TypeVar("_Answer")
@@ -115,14 +118,15 @@ def _claims_of_due(claim_one: Callable[..., list[Claimed]], run: str) -> Iterato
             # Whatever else was due has been claimed before these.
             return
         queued = {
-            one.config_id
+            one.config_id: one.label
             for one in claimed
             if isinstance(one, Claimed) and one.load_status == LoadStatus.QUEUED
         }
-        if queued & loaded:
+        if again := sorted(queued[config_id] for config_id in queued.keys() & loaded):
             # A row whose load takes longer than its slots are apart would be loaded for ever.
+            log.warning("%s was due again, so that nothing more is claimed.", listed(again, _NAMED))
             return
-        loaded |= queued
+        loaded |= queued.keys()
         number += 1
 
 

@@ -23,7 +23,6 @@ def decide_schema(job: Job) -> None:
     """
     config = job.config
     with job.journal.during(Phase.PLAN):
-        _refuse_names_of_merge(job)
         refuse_collision(job.columns, config.load_columns_policy, config.delete_policy)
         # What a fence has made has the columns that the source had then, and nobody depends on them.
         held = job.target.columns if job.target and not job.target.blank else None
@@ -36,6 +35,7 @@ def decide_schema(job: Job) -> None:
             _refuse_other_keys(job)
         if job.schema.ignored:
             _leave_out(job)
+        _refuse_names_of_merge(job)
         _add_load_columns(job)
     if held is not None:
         note_columns(job, held)

@@ -48,7 +48,9 @@ def test_without_a_selector_what_is_due_is_loaded_and_no_more(bench: Bench) -> N
     assert load_locally(bench.control, lambda: bench.worker, selector=None) == []
 
 
-def test_a_row_that_is_always_due_again_does_not_keep_the_command(control: Engine) -> None:
+def test_a_row_that_is_always_due_again_does_not_keep_the_command(
+    control: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
     add_source(control)
     slow, other = due_row(control), due_row(control)
     told: list[int] = []
@@ -62,6 +64,7 @@ def test_a_row_that_is_always_due_again_does_not_keep_the_command(control: Engin
     worker = Worker(control=control, engine=cast("EngineSession", None), secrets=SecretChain())
     load_locally(control, lambda: worker, selector=None, report=pass_time)
     assert told == [slow, other, slow]
+    assert "was due again, so that nothing more is claimed" in caplog.text
 
 
 def test_a_failed_table_never_stops_the_next(bench: Bench) -> None:

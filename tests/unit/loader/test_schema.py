@@ -62,3 +62,5 @@ def test_a_column_by_a_name_that_delta_needs_in_a_merge_is_refused(name: str) ->
     assert "AS in query" in (refused.value.fix or "")
     for merges_not in ("full", "append_only"):
         notes(columns=columns, load_strategy=merges_not)
+    # The target lacks it, and so does the merge.
+    notes(columns=columns, schema_policy="ignore")
