@@ -240,9 +240,9 @@ def test_a_cursor_in_the_future_hides_nothing_that_is_written_now(
 
 def test_a_query_that_asks_for_the_time_may_lose_rows_between_count_and_read(bench: Bench) -> None:
     bench.source.execute("CREATE TABLE items (id integer, at timestamptz)")
-    bench.source.execute("INSERT INTO items SELECT i, now() FROM generate_series(1, 100) AS i")
+    bench.source.execute("INSERT INTO items SELECT i, now() FROM generate_series(1, 2000) AS i")
     # Each connection's transaction begins at a time of its own.
-    query = "SELECT * FROM items WHERE id <= 50 + extract(microseconds FROM now())::bigint % 49"
+    query = "SELECT * FROM items WHERE id <= 50 + extract(microseconds FROM now())::bigint % 1949"
     row = bench.row(load_strategy="incremental", primary_key_cols="id", incremental_column="at", query=query)
     results = [bench.succeed(row) for _ in range(3)]
     assert any("selects by the time" in result.message for result in results)

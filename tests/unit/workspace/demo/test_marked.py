@@ -71,7 +71,9 @@ def test_a_part_is_not_another_and_a_folder_holds_those_below_it(folder: Path) -
 
 
 def test_a_changed_title_leaves_the_mark(folder: Path) -> None:
-    title = "import setproctitle, time; setproctitle.setproctitle('x' * 3000); print(); time.sleep(600)"
+    title = (
+        "import setproctitle, time; setproctitle.setproctitle('x' * 3000); print(flush=True); time.sleep(600)"
+    )
     start(Mark(folder), sys.executable, "-c", title)
     (found,) = Mark(folder).processes()
     assert found.cmdline()[0].startswith("xxx")
