@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
 from airflow_dataloader.control.ending import SettledBy
 from airflow_dataloader.control.transaction import LAST
@@ -17,34 +17,42 @@ _NO_LOAD = (
     "Nothing that could end it is recorded for this row; it was set live by hand, or by another system."
 )
 
-#: Live loads that no row answers for.
+#: Live loads that no row answers for: all of them, or those among ``ids``.
 _LOST = """
+WITH lost AS MATERIALIZED (
     SELECT h.id, h.config_id, h.epoch FROM control.historical_metadata h
     WHERE h.load_status IN ('Queued', 'In Progress') AND h.epoch IS NOT NULL
+        AND (CAST(:ids AS bigint[]) IS NULL OR h.id = ANY (:ids))
         AND NOT EXISTS (SELECT FROM control.table_control t
-            WHERE t.config_id = h.config_id AND t.load_epoch = h.epoch AND t.last_status = h.load_status)"""
+            WHERE t.config_id = h.config_id AND t.load_epoch = h.epoch AND t.last_status = h.load_status)
+)"""
 
-#: Live rows that nothing will end, once they should have ended long ago.
+#: Live rows that nothing will end, once they should have ended long ago: all of them, or those among ``ids``.
 _STUCK = """
+WITH stuck AS MATERIALIZED (
     SELECT t.config_id, t.load_epoch FROM control.table_control t
     WHERE t.last_status IN ('Queued', 'In Progress')
+        AND (CAST(:ids AS bigint[]) IS NULL OR t.config_id = ANY (:ids))
         AND coalesce(t.last_status_date_time, '-infinity')
             < clock_timestamp() - make_interval(mins => t.max_runtime_minutes, secs => :expiry)
         AND NOT EXISTS (SELECT FROM control.historical_metadata h
             WHERE h.config_id = t.config_id AND h.epoch = t.load_epoch
-                AND h.load_status IN ('Queued', 'In Progress'))"""
+                AND h.load_status IN ('Queued', 'In Progress'))
+)"""
 
-_FIND_LOADS = text("".join((_LOST, " ORDER BY h.id")))
 
-_FIND_ROWS = text("".join((_STUCK, " ORDER BY t.config_id")))
+def _of(strays: str, statement: str) -> TextClause:
+    """Return ``statement``, which goes on after the common table expression ``strays``."""
+    return text(strays + statement)
 
-_END_LOADS = text(
-    "".join(
-        (
-            "WITH lost AS MATERIALIZED (",
-            _LOST,
-            """ AND h.id = ANY (:ids)
-),
+
+_FIND_LOADS = _of(_LOST, " SELECT id, config_id FROM lost ORDER BY id")
+
+_FIND_ROWS = _of(_STUCK, " SELECT config_id FROM stuck ORDER BY config_id")
+
+_END_LOADS = _of(
+    _LOST,
+    """,
 held AS MATERIALIZED (
     SELECT h.id FROM control.historical_metadata h JOIN lost ON lost.id = h.id AND lost.epoch = h.epoch
     WHERE h.load_status IN ('Queued', 'In Progress')
@@ -64,17 +72,11 @@ ended AS (
 )
 SELECT lost.id, lost.config_id, ended.id IS NOT NULL AS ended
 FROM lost LEFT JOIN ended ON ended.id = lost.id""",
-        )
-    )
 )
 
-_END_ROWS = text(
-    "".join(
-        (
-            "WITH stuck AS MATERIALIZED (",
-            _STUCK,
-            """ AND t.config_id = ANY (:ids)
-),
+_END_ROWS = _of(
+    _STUCK,
+    """,
 held AS MATERIALIZED (
     SELECT t.config_id FROM control.table_control t
     JOIN stuck ON stuck.config_id = t.config_id AND stuck.load_epoch = t.load_epoch
@@ -89,8 +91,6 @@ ended AS (
 )
 SELECT stuck.config_id, ended.config_id IS NOT NULL AS ended
 FROM stuck LEFT JOIN ended ON ended.config_id = stuck.config_id""",
-        )
-    )
 )
 
 
@@ -109,7 +109,7 @@ class Stray:
 
 def lost_loads(connection: Connection) -> list[Stray]:
     """Return the live loads that no row answers for. Ends the transaction."""
-    found = connection.execute(_FIND_LOADS, execution_options=LAST)
+    found = connection.execute(_FIND_LOADS, {"ids": None}, execution_options=LAST)
     return [Stray(metadata_id=row.id, config_id=row.config_id) for row in found]
 
 
@@ -118,7 +118,7 @@ def stuck_rows(connection: Connection, *, expiry: float) -> list[Stray]:
 
     A row that has lost its load is none of them before that load has ended. Ends the transaction.
     """
-    found = connection.execute(_FIND_ROWS, {"expiry": expiry}, execution_options=LAST)
+    found = connection.execute(_FIND_ROWS, {"ids": None, "expiry": expiry}, execution_options=LAST)
     return [Stray(metadata_id=None, config_id=row.config_id) for row in found]
 
 
