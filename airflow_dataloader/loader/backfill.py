@@ -22,6 +22,7 @@ from airflow_dataloader.loader.emptying import refuse_empty_source
 from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.patience import patiently
+from airflow_dataloader.loader.reading import refuse_moving
 from airflow_dataloader.loader.schema import keep_columns
 from airflow_dataloader.loader.stage_names import backfill_stage_name
 from airflow_dataloader.loader.window import freeze_window, refuse_null_cursors
@@ -97,6 +98,7 @@ def _begun(job: Job) -> Progress:
     if mode == STAGED:
         refuse_empty_source(job)
     window = freeze_window(job, None)
+    refuse_moving(job, window.end)
     low, chunks = None, []
     if window.high is not None:
         with job.journal.during(Phase.PLAN):

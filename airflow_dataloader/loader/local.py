@@ -31,6 +31,13 @@ from airflow_dataloader.loader.run import LoadIds, run_load
 from airflow_dataloader.loader.settlement import Result
 from airflow_dataloader.loader.worker import Worker
 
+log = logging.getLogger(__name__)
+
+#: Rows that a message names.
+_NAMED = 3
+
+_Answer = TypeVar("_Answer")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
@@ -52,14 +59,6 @@ class Loaded:
     def claimed(self) -> bool:
         """Whether the row was ours to load at all."""
         return bool(self.config)
-
-
-log = logging.getLogger(__name__)
-
-#: Rows that a message names.
-_NAMED = 3
-
-_Answer = TypeVar("_Answer")
 
 
 def load_locally(

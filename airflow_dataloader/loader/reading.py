@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.failure import Phase
@@ -106,6 +106,19 @@ def read_where(
         return replace(_plan(job, where, columns, rows=int(rows)), certain=certain)
 
 
+def refuse_moving(job: Job, certain: str | None) -> None:
+    """Raise ConfigurationError if rows that were just there are not there for the connections that read.
+
+    For reads in several parts, of which none is held against all ``certain`` rows; see :func:`read_where`.
+    """
+    if certain is None or job.snapshot.id is None or _is_fixed(job):
+        return
+    with job.journal.during(Phase.PLAN):
+        (found,) = _asked_beside(job, job.dialect.probe_sql(job.relation, certain))
+    if not found:
+        raise _moving(job)
+
+
 def _moving(job: Reader) -> ConfigurationError:
     """Return the error for a cursor that is made of the time: its newest row is nowhere the next moment."""
     return ConfigurationError(
@@ -188,13 +201,19 @@ def _is_fixed(job: Job) -> bool:
 
 
 def _counted_again(job: Job, plan: ReadPlan) -> tuple[int, ...]:
-    """Have the source count once more in the snapshot, at the time of another connection.
+    """Have the source count once more in the snapshot."""
+    counts = _asked_beside(job, job.dialect.count_sql(job.relation, plan.where, plan.certain))
+    return tuple(int(rows) for rows in counts)
+
+
+def _asked_beside(job: Job, sql: str) -> tuple[Any, ...]:
+    """Return the one row of a question in the snapshot, asked at the time of another connection.
 
     In the session itself now() stands still.
     """
     init = job.dialect.session_init(job.snapshot.id, statement_seconds=job.config.max_runtime_minutes * 60)
-    (counts,) = job.session.query_beside(init, job.dialect.count_sql(job.relation, plan.where, plan.certain))
-    return tuple(int(rows) for rows in counts)
+    (row,) = job.session.query_beside(init, sql)
+    return row
 
 
 @contextmanager

@@ -68,7 +68,7 @@ def _why_another(config: LoadConfig, newest: Facts) -> str | None:
         # Its load died, and the row was edited before that was adopted.
         return "Rows were deleted since its watermark was reached, and may have returned below it;"
     if _is_up_to_another(config, newest):
-        return "The target was read from the beginning by a load that did not succeed;"
+        return "The target was last read from the beginning up to another watermark than the row's;"
     return None
 
 

@@ -58,13 +58,16 @@ def test_a_view_that_selects_by_the_time_is_told_from_that(bench: Bench) -> None
 
 @pytest.mark.parametrize("moment", ["now()", "clock_timestamp()"])
 @pytest.mark.parametrize("which", ["all rows", "rows without another"])
-def test_a_cursor_that_is_made_of_the_time_is_refused(bench: Bench, moment: str, which: str) -> None:
+@pytest.mark.parametrize("strategy", ["incremental", "chunked_backfill"])
+def test_a_cursor_that_is_made_of_the_time_is_refused(
+    bench: Bench, moment: str, which: str, strategy: str
+) -> None:
     bench.source.execute("CREATE TABLE base (id integer, changed timestamptz)")
     bench.source.execute("INSERT INTO base SELECT i, '2026-01-01' FROM generate_series(1, 5) i")
     bench.source.execute("INSERT INTO base VALUES (6, NULL)")
     value = moment if which == "all rows" else f"coalesce(changed, {moment})"
     bench.source.execute(f"CREATE VIEW items AS SELECT id, {value} AS at FROM base")
-    row = bench.row(load_strategy="incremental", primary_key_cols="id", incremental_column="at")
+    row = bench.row(load_strategy=strategy, primary_key_cols="id", incremental_column="at")
     refused = bench.fail(row)
     assert refused.receipt.target_version is None
     assert bench.state(row).incremental_value is None
