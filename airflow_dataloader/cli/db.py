@@ -7,8 +7,8 @@ import click
 from airflow_dataloader.cli.control import control_engine, control_url
 from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.control import migrate as schema
+from airflow_dataloader.control.intervene import advance_epoch
 from airflow_dataloader.control.prune import Retention, prune
-from airflow_dataloader.control.rows import advance_epoch
 
 
 @click.group()

@@ -11,7 +11,7 @@ from airflow_dataloader.cli.control import control_engine
 from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.cli.local_engine import local_engine
 from airflow_dataloader.cli.trouble import own_settings
-from airflow_dataloader.control.rows import select_rows
+from airflow_dataloader.control.lookup import select_rows
 from airflow_dataloader.core.selector import Selector, parse
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.loader.tasks.maintain import maintain as maintain_targets

@@ -16,7 +16,7 @@ from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.cli.local_engine import local_engine
 from airflow_dataloader.cli.local_secrets import local_secrets
 from airflow_dataloader.cli.trouble import own_settings
-from airflow_dataloader.control.rows import SelectedRow, select_rows
+from airflow_dataloader.control.lookup import SelectedRow, select_rows
 from airflow_dataloader.core.selector import Selector, named, parse
 from airflow_dataloader.core.wording import counted
 from airflow_dataloader.loader import interrupt

@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 from sqlalchemy import Engine as ControlEngine
 
 from airflow_dataloader.control.claim import MAX_CONCURRENT, Claimed, claim
+from airflow_dataloader.control.intervene import cancel
+from airflow_dataloader.control.lookup import SelectedRow, select_rows
 from airflow_dataloader.control.reap import reap
-from airflow_dataloader.control.rows import SelectedRow, cancel, select_rows
 from airflow_dataloader.core.reaping import ReapLimits
 from airflow_dataloader.core.receipt import Receipt
 from airflow_dataloader.core.scrub import scrub

@@ -13,7 +13,7 @@ import pytest
 from airflow_dataloader.cli.main import run
 from airflow_dataloader.control import lease
 from airflow_dataloader.control.connect import create_engine
-from airflow_dataloader.control.rows import advance_epoch
+from airflow_dataloader.control.intervene import advance_epoch
 from airflow_dataloader.exceptions import EngineFailed
 from airflow_dataloader.loader.engines.spark.engine import SparkEngine
 from airflow_dataloader.loader.observer import LogObserver, Moment

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from airflow_dataloader.control.rows import advance_epoch
+from airflow_dataloader.control.intervene import advance_epoch
 from tests.bench import Bench
 
 
