@@ -44,8 +44,7 @@ _HELP = """
 Load rows of the control database, and wait for their end.
 
 A SELECTOR is one or more field:value terms. A space between terms means and, a comma within a term or;
-* stands for any characters. Only active rows are loaded. Without a SELECTOR the command ends at the first row
-that is due a second time.
+* stands for any characters. Only active rows are loaded, and each once, also where it is due again meanwhile.
 
 \b
   name:     table, or schema.table or catalog.schema.table, at the source or the target

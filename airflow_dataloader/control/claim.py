@@ -81,6 +81,7 @@ def claim(
     max_concurrent: int = MAX_CONCURRENT,
     selector: Selector | None = None,
     only: Sequence[int] | None = None,
+    left_out: Sequence[int] = (),
     trigger: Trigger = Trigger.SCHEDULE,
     airflow_task: str | None = None,
     airflow_base_url: str | None = None,
@@ -89,17 +90,20 @@ def claim(
 
     A run that has claimed before gets the same loads again, ended ones too, and claims nothing. With a
     ``selector`` or ids in ``only``, those rows are claimed whatever their slot, where they are active and not
-    live. Limits hold in any case: at most ``max_concurrent`` loads in all, a source's own limit, nothing from
-    a paused source. Rows that cannot be loaded are settled Failed on the spot, are in the answer, and take
-    nobody's place; nor does one that the database refuses to queue, which is left out and logged. Where there
-    is nothing but such rows, raises RowRefused for the first, with the others in it.
+    live; never those of ``left_out``. Limits hold in any case: at most ``max_concurrent`` loads in all, a
+    source's own limit, nothing from a paused source. Rows that cannot be loaded are settled Failed on the
+    spot, are in the answer, and take nobody's place; nor does one that the database refuses to queue, which
+    is left out and logged. Where there is nothing but such rows, raises RowRefused for the first, with the
+    others in it.
     """
     claimant = Claimant(airflow_run=airflow_run, airflow_task=airflow_task, airflow_base_url=airflow_base_url)
 
     def attempt(*, each: bool) -> list[Claimed]:
         with transaction(engine, settings=_BY_INDEX, lock=_LOCK) as connection:
             chosen = _ids(connection, selector, only)
-            wanted = Wanted(rows=batch_size, max_concurrent=max_concurrent, only=chosen)
+            wanted = Wanted(
+                rows=batch_size, max_concurrent=max_concurrent, only=chosen, left_out=tuple(left_out)
+            )
             return _Claiming(connection, claimant, trigger, wanted, each=each).run()
 
     try:
@@ -153,20 +157,23 @@ class _Claiming:
 
     def run(self, *, of_row: int | None = None) -> list[Claimed]:
         """Return what the run has claimed before, of one row or of all; where that is nothing, claim."""
+        wanted = self._wanted
         begun = self._connection.execute(
             _BEGIN,
             {
                 "airflow_run": self._claimant.airflow_run,
                 "airflow_base_url": self._claimant.airflow_base_url,
                 "of_row": of_row,
-                **self._wanted.as_parameters(),
+                # The look that it ends with leaves nothing out.
+                **(replace(wanted, rows=0) if wanted.left_out else wanted).as_parameters(),
             },
         ).all()
         if begun and begun[0].metadata_id is not None:
             return [_again(row) for row in begun]
         if begun and begun[0].unarmed:
             arm(self._connection, each=self._each)
-            self._fill(take(self._connection, self._wanted, handled=[]))
+        if wanted.left_out or (begun and begun[0].unarmed):
+            self._fill(take(self._connection, wanted, handled=wanted.left_out))
         else:
             self._fill(looked(self._connection, begun))
         if self._refusals and not self._claimed:
@@ -177,7 +184,7 @@ class _Claiming:
 
     def _fill(self, taken: Taken) -> None:
         """Queue what was taken, and more until as many as wanted can be loaded, or there are no more."""
-        handled: list[int] = []
+        handled = list(self._wanted.left_out)
         in_vain = 0
         while True:
             all_loaded = self._queue(taken.rows, more=bool(taken.busy))

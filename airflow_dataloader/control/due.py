@@ -55,12 +55,13 @@ class Taken:
 class Wanted:
     """What a claim is after: at most ``rows`` rows, while at most ``max_concurrent`` loads may live in all.
 
-    ``only`` are ids to choose from, whatever their slot; None: what is due.
+    ``only`` are ids to choose from, whatever their slot; None: what is due. Never those of ``left_out``.
     """
 
     rows: int
     max_concurrent: int
     only: Sequence[int] | None
+    left_out: Sequence[int] = ()
 
     def as_parameters(self) -> dict[str, Any]:
         """Return what the database's functions call it."""

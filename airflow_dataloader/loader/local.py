@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
+from itertools import count
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine as ControlEngine
@@ -31,8 +31,6 @@ from airflow_dataloader.loader.patience import START_PATIENCE, patiently
 from airflow_dataloader.loader.run import LoadIds, run_load
 from airflow_dataloader.loader.settlement import Result
 from airflow_dataloader.loader.worker import Worker
-
-log = logging.getLogger(__name__)
 
 #: Rows that a message names.
 _NAMED = 3
@@ -73,13 +71,13 @@ def load_locally(
 ) -> list[Loaded]:
     """Load the selected rows now, whatever their slot; without a selector, what is due.
 
-    Whoever loads what is due stops after the first row that was due a second time. Loads whose time by
-    ``limits`` is over are given up first. Rows are claimed one at a time, so that none waits in a queue that
-    only this process knows; one that the control database refuses to have queued stops no other.
-    ``open_worker`` is called once, and only when there is something to load: an engine takes seconds to
-    start. ``report`` is told of each end; ``max_concurrent`` loads may live at the same time, other
-    processes' included. A control database that answers at first and goes away later is waited for. Raises
-    ConfigurationError if the selector matches no active row.
+    Of what is due, no row is loaded twice. Loads whose time by ``limits`` is over are given up first. Rows
+    are claimed one at a time, so that none waits in a queue that only this process knows; one that the
+    control database refuses to have queued stops no other. ``open_worker`` is called once, and only when
+    there is something to load: an engine takes seconds to start. ``report`` is told of each end;
+    ``max_concurrent`` loads may live at the same time, other processes' included. A control database that
+    answers at first and goes away later is waited for. Raises ConfigurationError if the selector matches no
+    active row.
     """
     reap(control, run_api=None, limits=limits)
     worker = cache(open_worker)
@@ -111,23 +109,15 @@ def _claims(
 
 
 def _claims_of_due(claim_one: Callable[..., list[Claimed]], run: str) -> Iterator[Claimed | Loaded]:
-    number, loaded = 0, set[int]()
-    while claimed := _claimed(partial(claim_one, airflow_run=f"{run}-{number}", batch_size=1)):
+    # A row whose load takes longer than its slots are apart would be loaded for ever.
+    done: list[int] = []
+    for number in count():
+        one = partial(claim_one, airflow_run=f"{run}-{number}", batch_size=1, left_out=done)
+        claimed = _claimed(one)
+        if not claimed:
+            return
         yield from claimed
-        if not any(isinstance(one, Claimed) for one in claimed):
-            # Whatever else was due has been claimed before these.
-            return
-        queued = {
-            one.config_id: one.label
-            for one in claimed
-            if isinstance(one, Claimed) and one.load_status == LoadStatus.QUEUED
-        }
-        if again := sorted(queued[config_id] for config_id in queued.keys() & loaded):
-            # A row whose load takes longer than its slots are apart would be loaded for ever.
-            log.warning("%s was due again, so that nothing more is claimed.", listed(again, _NAMED))
-            return
-        loaded |= queued.keys()
-        number += 1
+        done += [row.config_id for row in claimed]
 
 
 def _claimed(call: Callable[[], list[Claimed]]) -> Sequence[Claimed | Loaded]:

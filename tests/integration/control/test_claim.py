@@ -48,6 +48,24 @@ def test_takes_what_is_due_and_nothing_else(control: Engine) -> None:
     assert load(control, claimed.metadata_id)["load_status"] == "Queued"
 
 
+def test_rows_that_are_left_out_take_nobody_s_place(control: Engine) -> None:
+    first, second, third = due_row(control, priority=9), due_row(control), due_row(control)
+    # The claim looks again for it: the row that comes before cannot be loaded.
+    wrong = due_row(control, priority=8, load_strategy="sideways")
+    claimed = claim(control, airflow_run="run", batch_size=1, left_out=[first])
+    assert [load.config_id for load in claimed] == [wrong, second]
+    assert claim(control, airflow_run="more", left_out=[first, third]) == []
+    assert claim(control, airflow_run="asked", only=[first], left_out=[first]) == []
+    assert [load.config_id for load in claim(control, airflow_run="rest")] == [first, third]
+
+
+def test_a_claim_that_leaves_rows_out_arms_rows_first(control: Engine) -> None:
+    other = due_row(control)
+    row_of_cron = add_row(control, load_cron="0 0 1 1 *")
+    assert claim(control, airflow_run="run", left_out=[other]) == []
+    assert row(control, row_of_cron)["next_load_date_time"] is not None
+
+
 def test_the_same_run_gets_the_same_loads(control: Engine) -> None:
     for _ in range(15):
         due_row(control)
