@@ -57,7 +57,8 @@ class Watchdog:
             try:
                 now = session.activity()
             except SourceUnavailable as error:
-                log.warning("The source cannot be looked at: %s", error)
+                if not self._ended.is_set():
+                    log.warning("The source cannot be looked at: %s", error)
                 continue
             except Exception as error:
                 # It answers and does not let us look, or this process cannot look: that is no silence of its.

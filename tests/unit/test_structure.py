@@ -47,6 +47,7 @@ TESTED_BY = {
     "loader/engines/spark/jvm.py": "integration/cli/test_local_engine.py",
     "loader/leftovers.py": "faults/test_zombies.py",
     "loader/sessions/postgresql.py": "integration/sources/test_sessions.py",
+    "loader/sessions/postgresql_watch.py": "integration/sources/test_watch.py",
     "workspace/api_error.py": "integration/workspace/test_application.py",
     "cli/demo.py": "acceptance/test_demo.py",
     "workspace/demo/airflow_client.py": "acceptance/test_demo.py",

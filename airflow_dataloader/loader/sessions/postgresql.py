@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -18,6 +16,7 @@ from psycopg.pq import TransactionStatus
 
 from airflow_dataloader.core.plan import Endpoint
 from airflow_dataloader.exceptions import DataloaderError, SourceRefused
+from airflow_dataloader.loader.sessions.postgresql_watch import PostgresqlWatch, as_login, shut
 from airflow_dataloader.loader.sessions.protocol import Activity, Snapshot, SnapshotKind
 from airflow_dataloader.sources.dialect import DescribedColumn, ErrorContext
 from airflow_dataloader.sources.postgresql import transaction
@@ -46,16 +45,6 @@ _OTHERS = """
       AND datname = current_database() AND pid NOT IN (pg_backend_pid(), %s)
 """
 
-#: A connection that cannot hand its rows over computes nothing. Last: whether the session's own is there.
-_ACTIVITY = """
-    SELECT coalesce(bool_or(state = 'active' AND wait_event IS DISTINCT FROM 'ClientWrite')
-            FILTER (WHERE pid <> %s), false),
-        coalesce(array_agg(concat_ws(' ', pid, state, state_change)) FILTER (WHERE pid <> %s), '{}'),
-        coalesce(bool_or(pid = %s), false)
-    FROM pg_stat_activity
-    WHERE application_name = %s AND usename = session_user AND datname = current_database()
-"""
-
 
 class PostgresqlSession:
     """One psycopg connection; implements :class:`~.protocol.SourceSession`."""
@@ -65,15 +54,11 @@ class PostgresqlSession:
         self.endpoint = endpoint
         self._context = ErrorContext(endpoint=endpoint)
         self._asking = False
-        self._watching: psycopg.Connection[Any] | None = None
         self._holding: psycopg.Connection[Any] | None = None
-        #: Whether the watching connection has seen the session's own backend at the server.
-        self._seen = False
-        #: Whether it has had to connect again since, and has not found that backend there.
-        self._strange = False
         with self._explained():
             self._connection = self._connected()
             self._pid = self._connection.info.backend_pid
+        self._watch = PostgresqlWatch(self.endpoint)
 
     def describe(self, relation: str) -> tuple[DescribedColumn, ...]:
         """Return the relation's columns, read from the description of an empty result."""
@@ -139,47 +124,31 @@ class PostgresqlSession:
             _shut_after(other, _LONGEST_END),
         ):
             # The session's own connection is only cancelled: whoever uses it must see the error and close it.
-            _as_login(other, "SELECT pg_cancel_backend(%s)", self._pid)
-            _as_login(other, f"SELECT count(pg_cancel_backend(pid)) {_OTHERS}", self._pid)
+            as_login(other, "SELECT pg_cancel_backend(%s)", self._pid)
+            as_login(other, f"SELECT count(pg_cancel_backend(pid)) {_OTHERS}", self._pid)
             deadline = time.monotonic() + _PATIENCE
             while time.monotonic() < deadline:
-                if _as_login(other, f"SELECT count(*) {_OTHERS}", self._pid) == (0,):
+                if as_login(other, f"SELECT count(*) {_OTHERS}", self._pid) == (0,):
                     return
                 time.sleep(0.05)
-            _as_login(other, f"SELECT count(pg_terminate_backend(pid)) {_OTHERS}", self._pid)
+            as_login(other, f"SELECT count(pg_terminate_backend(pid)) {_OTHERS}", self._pid)
 
     def activity(self) -> Activity | None:
         """Return what the load's connections do; its own one counts while it waits for an answer."""
-        idle = 0 if self._asking else self._pid
         with self._explained():
-            if self._watching is None or self._watching.closed:
-                # Under another name, so that it is not taken for a read.
-                kwargs = psycopg_kwargs(self.endpoint)
-                kwargs["application_name"] = f"{self.endpoint.application_name}-watch"
-                self._watching = psycopg.connect(**kwargs)
-                # What answers now may be another server than before, or the same one started anew.
-                self._strange = self._seen
-            row = _as_login(self._watching, _ACTIVITY, idle, idle, self._pid, self.endpoint.application_name)
-        assert row is not None, "an aggregate has a row"
-        busy, marks, there = row
-        if there:
-            self._seen, self._strange = True, False
-        if marks or self._strange:
-            return Activity(busy=busy, marks=frozenset(marks))
-        return None
+            return self._watch.look(self._pid, asking=self._asking)
 
     def abandon(self) -> None:
         """Shut the sockets down under whoever waits for them."""
         for connection in (self._connection, self._holding):
             if connection is not None:
-                _shut(connection)
+                shut(connection)
 
     def close(self) -> None:
         """Close the connections, and with them the snapshot."""
         self._connection.close()
         self._let_go()
-        if self._watching is not None:
-            self._watching.close()
+        self._watch.end()
 
     def _connected(self) -> psycopg.Connection[Any]:
         try:
@@ -247,31 +216,15 @@ class PostgresqlSession:
         return ours
 
 
-def _shut(connection: psycopg.Connection[Any]) -> None:
-    """Shut the socket down under whoever waits for it."""
-    with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as own:
-        own.shutdown(socket.SHUT_RDWR)
-
-
 @contextmanager
 def _shut_after(connection: psycopg.Connection[Any], seconds: float) -> Iterator[None]:
-    timer = threading.Timer(seconds, _shut, (connection,))
+    timer = threading.Timer(seconds, shut, (connection,))
     timer.daemon = True
     timer.start()
     try:
         yield
     finally:
         timer.cancel()
-
-
-def _as_login(connection: psycopg.Connection[Any], sql: str, *values: int | str) -> tuple[Any, ...] | None:
-    """Return the one row of ``sql``, asked with the login's own rights.
-
-    A role that the login takes by itself may neither end the login's queries nor see what they do.
-    """
-    with connection.transaction():
-        connection.execute("SET LOCAL ROLE NONE")
-        return connection.execute(sql, values).fetchone()
 
 
 def _said(error: psycopg.Error) -> str:

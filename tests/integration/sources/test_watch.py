@@ -1,0 +1,72 @@
+"""A session's looks at what its load does, and its end while one is under way."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import asdict
+
+import psycopg
+import pytest
+
+from airflow_dataloader.exceptions import DataloaderError, SourceUnavailable
+from airflow_dataloader.loader.sessions.postgresql import PostgresqlSession
+from tests.source_configs import endpoint_of
+from tests.waiting import PATIENCE, eventually
+
+
+def watching(source_db: psycopg.Connection, session: PostgresqlSession) -> list[int]:
+    """Return the server processes of the session's watching connections."""
+    name = f"{session.endpoint.application_name}-watch"
+    found = source_db.execute("SELECT pid FROM pg_stat_activity WHERE application_name = %s", [name])
+    return [pid for (pid,) in found]
+
+
+def test_a_session_may_be_closed_at_any_moment_of_a_look(source_db: psycopg.Connection) -> None:
+    where = asdict(endpoint_of(source_db))
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.integration.sources.closed_under_looks"],
+        input=json.dumps({name: where[name] for name in ("host", "port", "database", "user", "password")}),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_closing_waits_for_no_look_and_ends_it(source_db: psycopg.Connection) -> None:
+    session = PostgresqlSession(endpoint_of(source_db))
+    session.activity()
+    (pid,) = watching(source_db, session)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        seen: list[DataloaderError] = []
+
+        def look() -> None:
+            try:
+                session.activity()
+            except DataloaderError as error:
+                seen.append(error)
+
+        thread = threading.Thread(target=look, daemon=True)
+        thread.start()
+        eventually("a look", session._watch._using.locked)
+        session.close()
+        thread.join(PATIENCE)
+        assert not thread.is_alive(), "it waits for a server that says nothing"
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert [type(error) for error in seen] == [SourceUnavailable]
+    eventually("the end of its connection", lambda: watching(source_db, session) == [])
+
+
+def test_a_closed_session_is_not_connected_to_again(source_db: psycopg.Connection) -> None:
+    session = PostgresqlSession(endpoint_of(source_db))
+    session.activity()
+    session.close()
+    session.close()
+    with pytest.raises(SourceUnavailable):
+        session.activity()
+    eventually("the end of its connection", lambda: watching(source_db, session) == [])
