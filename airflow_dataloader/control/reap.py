@@ -36,7 +36,9 @@ _Answer = TypeVar("_Answer")
 _One = TypeVar("_One", bound="_GivenUp")
 _Id = TypeVar("_Id")
 
-_UP = text("SELECT extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())::float")
+#: Seconds between the start of the database and now. A start that is far from now in either direction is none
+#: of a moment ago: the clock may have been set back since.
+_UP = text("SELECT abs(extract(epoch FROM clock_timestamp() - pg_postmaster_start_time()))::float")
 
 #: A load that somebody holds just now is extended by the next reap.
 _EXTEND = text("""

@@ -77,6 +77,27 @@ def test_nothing_happens_right_after_the_database_came_up(control: Engine, confi
     assert ReapLimits().startup == 90
 
 
+@pytest.mark.parametrize(("ahead", "reaps"), [("1 day", True), ("30 seconds", False)])
+def test_a_clock_that_was_set_back_since_the_database_came_up_ends_no_reaping(
+    control: Engine, control_url: str, config_id: int, ahead: str, reaps: bool
+) -> None:
+    """Started while the clock was ahead, the database came up in what is the future by now."""
+    metadata_id = queue(control, config_id)
+    ago(control, metadata_id, lease_until=5)
+    sql(control, "CREATE SCHEMA ahead")
+    sql(
+        control,
+        "CREATE FUNCTION ahead.pg_postmaster_start_time() RETURNS timestamptz LANGUAGE sql "
+        f"AS $$ SELECT clock_timestamp() + interval '{ahead}' $$",
+    )
+    engine = create_engine(f"{control_url}?options=-csearch_path%3Dahead,pg_catalog")
+    try:
+        ended = reap(engine, run_api=None).ended
+    finally:
+        engine.dispose()
+    assert [one.metadata_id for one in ended] == ([metadata_id] if reaps else [])
+
+
 @pytest.mark.parametrize("state", [RunState.PENDING, RunState.RUNNING])
 def test_a_waiting_run_is_given_more_time(control: Engine, config_id: int, state: RunState) -> None:
     metadata_id = queue(control, config_id, "7")
