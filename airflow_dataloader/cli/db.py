@@ -8,7 +8,7 @@ from airflow_dataloader.cli.control import control_engine, control_url
 from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.control import migrate as schema
 from airflow_dataloader.control.intervene import advance_epoch
-from airflow_dataloader.control.prune import Retention, prune
+from airflow_dataloader.control.prune import MOST_DAYS, MOST_LOADS, Retention, prune
 
 
 @click.group()
@@ -75,21 +75,21 @@ def advance(*, config_id: int, epoch: int) -> None:
 @db.command("prune")
 @click.option(
     "--loads-days",
-    type=click.IntRange(1),
+    type=click.IntRange(1, MOST_DAYS),
     default=Retention.loads_days,
     show_default=True,
     help="Days that records of loads are kept.",
 )
 @click.option(
     "--loads-per-row",
-    type=click.IntRange(1),
+    type=click.IntRange(1, MOST_LOADS),
     default=Retention.loads_per_row,
     show_default=True,
     help="Newest records of each row that are kept, however old they are.",
 )
 @click.option(
     "--edits-days",
-    type=click.IntRange(1),
+    type=click.IntRange(1, MOST_DAYS),
     help="Days that recorded edits of rows are kept. Without it: for ever.",
 )
 def prune_history(*, loads_days: int, loads_per_row: int, edits_days: int | None) -> None:

@@ -117,7 +117,8 @@ def attach(
 ) -> Attached:
     """Return the load that ``task`` answers for; if it lives, this try and its token are on record.
 
-    Raises Fenced, naming who holds the row, where a cleared task cannot have a load of its own.
+    Raises Fenced, naming who holds the row, where a cleared task cannot have a load of its own, and where a
+    load that waits for its run has lost its row.
     """
     found = _newest(engine, mapped, task)
     if found.over and _to_be_renewed(found, task):
@@ -145,8 +146,11 @@ def attach(
             submit_token=found.token,
         )
     except Fenced:
-        # It ended, or began to be ended, since we looked.
-        return _newest(engine, mapped, task)
+        found = _newest(engine, mapped, task)
+        if not (found.over or found.doomed or found.submitted):
+            # Its row was deleted or moved on by hand: a loader would be refused just so.
+            raise
+        # It ended, or began to be ended, since we looked; or it runs.
     return found
 
 

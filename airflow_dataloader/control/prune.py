@@ -86,6 +86,11 @@ SELECT (SELECT max(history_id) FROM walked) AS reached, (SELECT count(*) FROM ol
     (SELECT count(*) FROM gone) AS gone""")
 
 
+#: What the database can still count with: a thousand years, and more records than a row has loads.
+MOST_DAYS = 365_000
+MOST_LOADS = 1_000_000_000
+
+
 @dataclass(frozen=True, kw_only=True)
 class Retention:
     """What is kept: a record goes when it is older than its days and not among the newest of its row."""
@@ -98,12 +103,18 @@ class Retention:
     edits_days: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("loads_days", "loads_per_row", "edits_days"):
+        for name, most in (
+            ("loads_days", MOST_DAYS),
+            ("loads_per_row", MOST_LOADS),
+            ("edits_days", MOST_DAYS),
+        ):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigurationError(
                     f"{name} is {value}.", field=name, fix="use 1 or more; what lives is always kept."
                 )
+            if value is not None and value > most:
+                raise ConfigurationError(f"{name} is {value}.", field=name, fix=f"use {most:,} at most")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,7 +36,9 @@ _Answer = TypeVar("_Answer")
 _One = TypeVar("_One", bound="_GivenUp")
 _Id = TypeVar("_Id")
 
-_UP = text("SELECT extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())::float")
+#: Seconds between the start of the database and now. A start that is far from now in either direction is none
+#: of a moment ago: the clock may have been set back since.
+_UP = text("SELECT abs(extract(epoch FROM clock_timestamp() - pg_postmaster_start_time()))::float")
 
 #: A load that somebody holds just now is extended by the next reap.
 _EXTEND = text("""
@@ -190,7 +192,10 @@ class _Reaper:
             return self._reach(partial(self._api.state, *run))
         except RunApiUnavailable as error:
             log.warning("Run %s could not be asked about: %s", run[1], error)
-            return Run(state=RunState.UNKNOWN)
+        except Exception:
+            # What one answer makes of its reader keeps no other load.
+            log.exception("Run %s could not be asked about", run[1])
+        return Run(state=RunState.UNKNOWN)
 
     def _reach(self, question: Callable[[], _Answer]) -> _Answer:
         """Return the API's answer; one that keeps silent is not asked for every run how long it can.
@@ -283,6 +288,8 @@ class _Reaper:
             except RunApiUnavailable as error:
                 # Its loads are fenced or over; whatever it still does is refused.
                 log.warning("Run %s could not be cancelled: %s", run[1], error)
+            except Exception:
+                log.exception("Run %s could not be cancelled", run[1])
 
     def _wait(self, runs: set[tuple[str | None, str]]) -> None:
         """Wait until the runs are over, or nobody can tell, or for long enough."""

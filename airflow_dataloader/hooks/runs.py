@@ -21,15 +21,20 @@ _ENDED = frozenset({"TERMINATED", "SKIPPED", "INTERNAL_ERROR"})
 _CANCELLED = frozenset({"CANCELED", "TIMEDOUT"})
 
 
-def read_run(answer: Mapping[str, Any]) -> Run:
-    """Return the run that ``runs/get`` describes. A life cycle state that is new to us counts as running."""
-    state = answer.get("state") or {}
+def read_run(answer: object) -> Run:
+    """Return the run that ``runs/get`` describes. A life cycle state that is new to us counts as running.
+
+    Raises ValueError where the answer describes no run at all.
+    """
+    if not isinstance(answer, Mapping):
+        raise ValueError(f"the answer is a {type(answer).__name__}, and no run")
+    state = _part(answer, "state")
     life_cycle, result = str(state.get("life_cycle_state") or ""), str(state.get("result_state") or "")
     if life_cycle in _PENDING:
         return Run(state=RunState.PENDING)
     if life_cycle not in _ENDED:
         return Run(state=RunState.RUNNING)
-    details = ((answer.get("status") or {}).get("termination_details")) or {}
+    details = _part(_part(answer, "status"), "termination_details")
     said = str(state.get("state_message") or details.get("message") or "").strip()
     name = result or life_cycle
     return Run(
@@ -38,6 +43,11 @@ def read_run(answer: Mapping[str, Any]) -> Run:
         cancelled=result in _CANCELLED,
         termination_code=details.get("code"),
     )
+
+
+def _part(answer: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = answer.get(name)
+    return found if isinstance(found, Mapping) else {}
 
 
 def is_missing(error: DatabricksApiError) -> bool:

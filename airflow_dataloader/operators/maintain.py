@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskD
 
 from airflow_dataloader.core.submission import LOADER_PATH, MAINTAIN_FILE, run_payload
 from airflow_dataloader.hooks.settings import airflow_settings
+from airflow_dataloader.hooks.untold import told
 from airflow_dataloader.operators.links import base_url
 from airflow_dataloader.triggers.hold import hold_seconds
 from airflow_dataloader.triggers.kill import REASON, TaskAddress, ended_by_hand, was_cleared
@@ -73,6 +74,10 @@ class MaintainOperator(DatabricksSubmitRunOperator):
             if self.killed:
                 self._leave(context, self._at)
             raise
+        except Exception as error:
+            if (said := told(error, self._hook, settings.cluster)) == str(error):
+                raise
+            raise AirflowException(said) from None
 
     def on_kill(self) -> None:
         """Note that this try is to end; the main flow does the rest, as this is a signal's handler."""

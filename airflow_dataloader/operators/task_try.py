@@ -23,6 +23,7 @@ from airflow_dataloader.exceptions import DataloaderError, TransientError
 from airflow_dataloader.hooks.control import ControlHook
 from airflow_dataloader.hooks.runs import same_host
 from airflow_dataloader.hooks.settings import airflow_settings
+from airflow_dataloader.hooks.untold import told
 from airflow_dataloader.operators.links import dag_page
 from airflow_dataloader.triggers.hold import hold_seconds
 from airflow_dataloader.triggers.kill import REASON, TaskAddress, ended_by_hand
@@ -160,9 +161,13 @@ class TaskTry:
         try:
             host, run_id = self._hook.host, self._operator.submit_job(self._context)
         except Exception as error:
-            if not self._is_final(error):
+            said = told(error, self._hook, self._settings.cluster)
+            if self._is_final(error):
+                self._give_up(engine, attached, said)
+            elif said == str(error):
                 raise
-            self._give_up(engine, attached, error)
+            else:
+                raise AirflowException(said) from None
         else:
             self._record(engine, attached, run_id, host)
 
@@ -211,12 +216,12 @@ class TaskTry:
         refused = isinstance(error, DatabricksApiError) and error.http_status_code in _REFUSALS
         return refused or not self._may_try_again
 
-    def _give_up(self, engine: Engine, attached: Attached, error: Exception) -> None:
+    def _give_up(self, engine: Engine, attached: Attached, said: str) -> None:
         """End a load that no try will submit, so that its row need not wait for its lease to end.
 
         Returns only where there was nothing to end: its loader has started, or somebody else has ended it.
         """
-        message = f"The load could not be submitted to Databricks: {str(error)[:_LONGEST_REFUSAL]}"
+        message = f"The load could not be submitted to Databricks: {said[:_LONGEST_REFUSAL]}"
         if end_unsubmitted(engine, attached.metadata_id, attached.epoch, message):
             raise AirflowFailException(message) from None
         self._operator.log.warning("%s. It has been started or ended all the same.", message.rstrip("."))

@@ -108,9 +108,11 @@ class WorkspaceHome:
     def last_url(self) -> str | None:
         """Return the address of this workspace, or of the last one that ran here."""
         try:
-            return str(json.loads(self.address.read_text())["url"])
-        except (OSError, ValueError, KeyError):
+            found = json.loads(self.address.read_text())
+        except (OSError, ValueError, RecursionError):
             return None
+        url = found.get("url") if isinstance(found, dict) else None
+        return url if isinstance(url, str) else None
 
 
 def _close(folder: Path) -> None:

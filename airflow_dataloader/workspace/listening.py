@@ -27,8 +27,7 @@ def listen(port: int, last_url: str | None = None) -> socket.socket:
                 field="--port",
                 fix="end whatever listens there, or take another port; 0 is any free one",
             ) from error
-    wished = urlsplit(last_url).port if last_url else None
-    for candidate in (wished, *(free_port() for _ in range(_TRIES))):
+    for candidate in (_port_of(last_url), *(free_port() for _ in range(_TRIES))):
         try:
             if candidate:
                 return _bind(candidate)
@@ -40,6 +39,13 @@ def listen(port: int, last_url: str | None = None) -> socket.socket:
 def url_of(bound: socket.socket) -> str:
     """Return the address of a bound socket."""
     return f"http://{_HOST}:{bound.getsockname()[1]}"
+
+
+def _port_of(url: str | None) -> int | None:
+    try:
+        return urlsplit(url).port if url else None
+    except ValueError:
+        return None
 
 
 def _bind(port: int) -> socket.socket:

@@ -64,10 +64,10 @@ class SecretFile:
             scopes: dict[str, dict[str, str]] = json.loads(self._path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
-        except ValueError:
+        except (ValueError, RecursionError):
             # Not chained: the error holds all that could be read.
             raise self._damaged() from None
-        if not isinstance(scopes, dict) or not all(isinstance(scope, dict) for scope in scopes.values()):
+        if not _are_scopes(scopes):
             raise self._damaged()
         return scopes
 
@@ -85,3 +85,10 @@ class SecretFile:
             yield
         finally:
             os.close(descriptor)
+
+
+def _are_scopes(found: object) -> bool:
+    return isinstance(found, dict) and all(
+        isinstance(scope, dict) and all(isinstance(value, str) for value in scope.values())
+        for scope in found.values()
+    )

@@ -7,6 +7,7 @@ import hmac
 import secrets
 from pathlib import Path
 
+from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.workspace.private_file import write_private
 
 #: As Databricks' personal access tokens begin, so that whatever hides those hides these.
@@ -29,7 +30,17 @@ def same(token: str, other: str) -> bool:
 
 
 def owner_token(path: Path) -> str:
-    """Return the token in ``path``, made at the first call."""
+    """Return the token in ``path``, made at the first call.
+
+    Raises ConfigurationError where the file holds none: with that, nobody would be let in.
+    """
     if not path.exists():
         write_private(path, new_token())
-    return path.read_text().strip()
+    token = path.read_bytes().decode(errors="replace").strip()
+    if not (token.isascii() and token.isprintable() and token):
+        raise ConfigurationError(
+            f"{path} holds no token that a request could bring.",
+            field="DATALOADER_HOME",
+            fix="remove the file; the next start makes another token",
+        )
+    return token

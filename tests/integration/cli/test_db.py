@@ -55,3 +55,11 @@ def test_a_database_that_is_away_is_exit_code_5_without_the_password(
 
 def test_an_unknown_command_is_a_usage_error() -> None:
     assert run(["db", "sideways"]) == 2
+
+
+@pytest.mark.parametrize("option", ["--loads-days", "--loads-per-row", "--edits-days"])
+def test_more_than_can_be_counted_is_the_argument_s_fault(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["db", "prune", option, "3000000000"]) == 2
+    assert option in capsys.readouterr().err

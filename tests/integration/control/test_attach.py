@@ -177,6 +177,28 @@ def test_what_a_reap_is_ending_is_watched_and_not_submitted(control: Engine, map
     assert (attached.doomed, attached.over) == (True, False)
 
 
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("DELETE FROM control.table_control", "lost its row, which was deleted"),
+        ("UPDATE control.table_control SET load_epoch = load_epoch + 1", "the row is at epoch 2 by now"),
+    ],
+)
+def test_a_load_that_has_lost_its_row_is_not_submitted(
+    control: Engine, mapped: MappedLoad, change: str, why: str
+) -> None:
+    """Its loader would be refused after minutes of a cluster's start."""
+    sql(control, change)
+    with pytest.raises(Fenced, match=why):
+        attach(control, mapped, a_try())
+
+
+def test_a_load_that_has_lost_its_row_while_it_runs_is_watched(control: Engine, mapped: MappedLoad) -> None:
+    lease.start(control, mapped.metadata_id, mapped.epoch, nonce="n")
+    sql(control, "DELETE FROM control.table_control")
+    assert attach(control, mapped, a_try(2)).submitted
+
+
 def test_a_long_run_id_still_has_room_for_its_suffix(control: Engine) -> None:
     add_source(control, "shop")
     config_id = add_row(control)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from airflow_dataloader.control import lease
 from airflow_dataloader.control.intervene import advance_epoch, cancel, update_control_status
@@ -12,6 +14,11 @@ from airflow_dataloader.core.status import RowStatus
 from airflow_dataloader.exceptions import ConfigurationError, Fenced
 from tests.factories import add_row, add_source
 from tests.integration.control.drive import claim_now, load, repair, row, sql, start_now
+from tests.waiting import until
+
+#: Sessions of this database that wait for a lock.
+WAITING = """
+SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"""
 
 
 @pytest.fixture
@@ -36,6 +43,25 @@ def test_a_cancelled_load_is_over_and_its_row_failed(control: Engine, config_id:
     assert not cancel(control, 999, "nothing there")
     with pytest.raises(Fenced):
         lease.heartbeat(control, claimed.metadata_id, 1, "n", progressed=True)
+
+
+def test_a_try_that_takes_a_load_over_just_now_keeps_it(control: Engine, config_id: int) -> None:
+    """A person marks a task and clears it at once: the kill of the old try meets the new one's attaching."""
+    claimed = claim_now(control, config_id, airflow_task="ti/1")
+    with ThreadPoolExecutor(1) as pool, control.begin() as taking:
+        taking.execute(
+            text("SELECT FROM control.table_control WHERE config_id = :id FOR UPDATE"), {"id": config_id}
+        )
+        kill = pool.submit(cancel, control, claimed.metadata_id, "killed", airflow_task="ti/1")
+        until(lambda: sql(control, WAITING))
+        taking.execute(
+            text("UPDATE control.historical_metadata SET airflow_task = 'ti/2' WHERE id = :id"),
+            {"id": claimed.metadata_id},
+        )
+        taking.commit()
+        assert not kill.result()
+    assert load(control, claimed.metadata_id)["load_status"] == "Queued"
+    assert cancel(control, claimed.metadata_id, "killed", airflow_task="ti/2")
 
 
 def test_a_status_may_be_set_to_failed_or_null(control: Engine, config_id: int) -> None:

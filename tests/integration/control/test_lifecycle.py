@@ -82,7 +82,7 @@ BY_PEOPLE = (
 )
 
 
-class Died(Exception):
+class Died(BaseException):
     """A process that ends in the middle of its work."""
 
 

@@ -224,6 +224,16 @@ def test_a_retention_keeps_something(name: str) -> None:
     assert caught.value.field == name
 
 
+@pytest.mark.parametrize("name", ["loads_days", "loads_per_row", "edits_days"])
+def test_a_retention_is_one_that_the_database_can_count_with(control: Engine, row: int, name: str) -> None:
+    load(control, row)
+    most = {"loads_days": 365_000, "loads_per_row": 1_000_000_000, "edits_days": 365_000}[name]
+    assert prune(control, Retention(**{name: most})).loads == 0
+    with pytest.raises(ConfigurationError, match=f"{most:,}") as caught:
+        Retention(**{name: most + 1})
+    assert caught.value.field == name
+
+
 outcomes = st.fixed_dictionaries(
     {},
     optional={

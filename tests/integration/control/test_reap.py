@@ -77,6 +77,27 @@ def test_nothing_happens_right_after_the_database_came_up(control: Engine, confi
     assert ReapLimits().startup == 90
 
 
+@pytest.mark.parametrize(("ahead", "reaps"), [("1 day", True), ("30 seconds", False)])
+def test_a_clock_that_was_set_back_since_the_database_came_up_ends_no_reaping(
+    control: Engine, control_url: str, config_id: int, ahead: str, reaps: bool
+) -> None:
+    """Started while the clock was ahead, the database came up in what is the future by now."""
+    metadata_id = queue(control, config_id)
+    ago(control, metadata_id, lease_until=5)
+    sql(control, "CREATE SCHEMA ahead")
+    sql(
+        control,
+        "CREATE FUNCTION ahead.pg_postmaster_start_time() RETURNS timestamptz LANGUAGE sql "
+        f"AS $$ SELECT clock_timestamp() + interval '{ahead}' $$",
+    )
+    engine = create_engine(f"{control_url}?options=-csearch_path%3Dahead,pg_catalog")
+    try:
+        ended = reap(engine, run_api=None).ended
+    finally:
+        engine.dispose()
+    assert [one.metadata_id for one in ended] == ([metadata_id] if reaps else [])
+
+
 @pytest.mark.parametrize("state", [RunState.PENDING, RunState.RUNNING])
 def test_a_waiting_run_is_given_more_time(control: Engine, config_id: int, state: RunState) -> None:
     metadata_id = queue(control, config_id, "7")
@@ -267,6 +288,25 @@ def test_an_api_that_keeps_silent_is_not_asked_for_every_run(
     assert {status(control, metadata_id) for metadata_id in loads} == {("Queued", "Queued")}
 
 
+def test_a_run_whose_answer_is_beyond_its_reader_keeps_no_other(
+    control: Engine, config_id: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Odd(Jobs):
+        def state(self, workspace_host: str | None, databricks_run: str) -> Run:
+            if databricks_run == "odd":
+                raise AttributeError("'NoneType' object has no attribute 'pop'")
+            return super().state(workspace_host, databricks_run)
+
+    odd = queue(control, config_id, "odd")
+    lost = queue(control, due_row(control), "7")
+    (reaped,) = gone(control, Odd(**{"7": RunState.ENDED}))
+    assert reaped.metadata_id == lost
+    assert status(control, odd) == ("Queued", "Queued")
+    assert "no attribute 'pop'" in caplog.text
+    begin(control, due_row(control), "odd", lease_until=301)
+    assert len(gone(control, Odd())) == 0
+
+
 def test_a_queued_load_of_another_workspace_is_left_too(control: Engine, config_id: int) -> None:
     metadata_id = queue(control, config_id, "7")
     ago(control, metadata_id, lease_until=3_000)
@@ -279,7 +319,7 @@ def test_what_a_dead_reap_began_is_finished_by_the_next(control: Engine, config_
     started = begin(control, config_id, "7", lease_until=301)
     api = Jobs(**{"7": RunState.RUNNING})
 
-    class Died(Exception):
+    class Died(BaseException):
         pass
 
     def die(_: str) -> None:

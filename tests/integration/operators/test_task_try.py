@@ -162,6 +162,31 @@ def test_an_address_of_airflow_s_that_is_too_long_is_left_out(
     assert kept["last_databricks_run"] == submitted["run_page_url"]
 
 
+def test_a_token_with_a_line_end_is_not_told_with_the_refusal(
+    control: Engine,
+    claimed: Claimed,
+    workspace: Workspace,
+    connections: Connections,
+    day: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """As it is copied from a file. What refuses to send it quotes the whole header."""
+    monkeypatch.setattr("airflow_dataloader.dag_factory.load._RETRIES", 0)
+    connections.databricks(workspace.url, f"{workspace.token}\n")
+    assert outcome(day) == ("failed", 1)
+    said = load(control, claimed.metadata_id)["log_message"]
+    assert "could not be submitted" in said
+    assert "Bearer ***" in said
+    told = [
+        said,
+        str(load(control, claimed.metadata_id)),
+        str(row(control, claimed.config_id)),
+        capfd.readouterr(),
+    ]
+    assert not any(workspace.token in str(text) for text in told)
+
+
 def test_a_loader_that_starts_while_its_submission_is_refused_is_waited_for(
     control: Engine, claimed: Claimed, workspace: Workspace, day: datetime
 ) -> None:

@@ -51,6 +51,22 @@ def test_an_ended_run_says_how(
     assert (run.state, run.reason, run.cancelled) == (RunState.ENDED, reason, cancelled)
 
 
+@pytest.mark.parametrize("odd", [{"state": "odd"}, {"state": []}, {"state": None}, {}])
+def test_a_state_that_cannot_be_read_is_no_end(odd: dict[str, Any]) -> None:
+    assert read_run(odd) == Run(state=RunState.RUNNING)
+
+
+@pytest.mark.parametrize("odd", ["odd", [], {"termination_details": "odd"}, None])
+def test_an_end_counts_without_its_details(odd: Any) -> None:
+    assert read_run(answer("TERMINATED", "FAILED", status=odd)).reason == "FAILED"
+
+
+@pytest.mark.parametrize("odd", [[], None, "odd", 7])
+def test_what_is_no_run_is_no_answer(odd: Any) -> None:
+    with pytest.raises(ValueError, match="no run"):
+        read_run(odd)
+
+
 def test_a_termination_code_is_kept() -> None:
     details = {"code": "CLUSTER_ERROR", "type": "CLOUD_FAILURE", "message": "No capacity."}
     run = read_run(answer("INTERNAL_ERROR", status={"termination_details": details}))

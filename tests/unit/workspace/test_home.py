@@ -66,7 +66,7 @@ def test_others_find_the_address(tmp_path: Path) -> None:
     assert stat.S_IMODE(home.address.stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("broken", ["", "{", "{}"])
+@pytest.mark.parametrize("broken", ["", "{", "{}", "[]", "null", "7", "[" * 100_000, '{"url": 7}'])
 def test_an_address_that_cannot_be_read_is_none(tmp_path: Path, broken: str) -> None:
     home = WorkspaceHome.below(tmp_path)
     home.address.write_text(broken)

@@ -25,6 +25,12 @@ def test_any_port_is_the_last_one_if_it_is_free() -> None:
         assert url_of(again) == last
 
 
+@pytest.mark.parametrize("last", ["http://127.0.0.1:99999", "http://127.0.0.1:port", "http://[", ""])
+def test_any_port_will_do_where_the_last_address_is_none(last: str) -> None:
+    with closing(listen(0, last)) as bound:
+        assert bound.getsockname()[1]
+
+
 def test_a_port_that_is_taken_is_named() -> None:
     with closing(listen(0)) as bound:
         port = bound.getsockname()[1]

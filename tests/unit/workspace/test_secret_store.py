@@ -59,7 +59,15 @@ def test_what_is_no_secret_is_refused_without_showing_it(
 
 
 @pytest.mark.parametrize(
-    "content", [b'{"a": {"b": "s3cret', b"\xff s3cret", b'["s3cret"]', b'{"a": "s3cret"}']
+    "content",
+    [
+        b'{"a": {"b": "s3cret',
+        b"\xff s3cret",
+        b'["s3cret"]',
+        b'{"a": "s3cret"}',
+        b'{"a": {"s3cret": 7}}',
+        b"[" * 100_000,
+    ],
 )
 def test_a_file_that_cannot_be_read_is_named_without_its_content(
     store: SecretFile, tmp_path: Path, content: bytes
