@@ -151,19 +151,44 @@ def test_a_full_load_of_the_same_keeps_it(bench: Bench, row: int) -> None:
     assert bench.succeed(row).receipt.low == FIRST
 
 
-def test_a_full_load_of_a_source_that_began_anew_ends_the_watermark(bench: Bench, row: int) -> None:
+def test_a_full_load_of_a_source_that_began_anew_sets_the_watermark_back(bench: Bench, row: int) -> None:
     bench.succeed(row)
     bench.source.execute("UPDATE items SET updated_at = '2025-01-01 10:00:00+00'")
     bench.set(row, load_strategy="full")
+    assert f"below the watermark {FIRST}; the watermark goes back to it" in bench.succeed(row).message
+    bench.set(row, load_strategy="incremental")
+    # By now the source has grown beyond the old watermark again.
+    bench.source.execute(
+        "INSERT INTO items VALUES (6, 'below it', '2025-01-01 11:00:00+00'), (7, 'above', %s)", (LATER,)
+    )
+    assert bench.succeed(row).receipt.low == "2025-01-01 10:00:00+00"
+    assert bench.target_rows() == bench.source_rows()
+    assert bench.state(row).incremental_value == LATER
+
+
+@pytest.mark.parametrize(
+    ("change", "later"),
+    [
+        ("ALTER updated_at TYPE timestamptz USING NULL", f"'2025-01-01 10:00:00+00', '{LATER}'"),
+        # The watermark is no value of such a cursor, which is nothing to a full load.
+        ("ALTER updated_at TYPE integer USING 5", "4, 6"),
+    ],
+    ids=["none", "another-type"],
+)
+def test_a_full_load_that_sees_no_such_cursor_ends_the_watermark(
+    bench: Bench, row: int, change: str, later: str
+) -> None:
+    bench.succeed(row)
+    bench.source.execute(f"ALTER TABLE items {change}")
+    bench.set(row, load_strategy="full")
     bench.succeed(row)
     bench.set(row, load_strategy="incremental")
-    bench.source.execute("INSERT INTO items VALUES (6, 'new', '2025-01-01 11:00:00+00')")
-    said = bench.succeed(row).message
-    assert (
-        f"below the watermark {FIRST} from before the target was last replaced; everything was read" in said
-    )
+    low, high = later.split(", ")
+    bench.source.execute(f"UPDATE items SET name = 'again', updated_at = {low}")
+    bench.source.execute(f"INSERT INTO items VALUES (6, 'new', {high})")
+    assert "everything was read again" in bench.succeed(row).message
     assert bench.target_rows() == bench.source_rows()
-    assert bench.succeed(row).receipt.low == "2025-01-01 11:00:00+00"
+    assert bench.state(row).incremental_value == high.strip("'")
 
 
 def test_a_table_that_was_replaced_by_a_load_that_failed_is_read_from_the_beginning(
