@@ -39,6 +39,9 @@ class Facts:
     #: key, or of whole rows; those that are kept as texts.
     keys: Mapping[str, str] = field(default_factory=dict)
 
+    #: Values of what was read that cannot be kept exactly became NULL, by value_policy.
+    nulls: bool = False
+
     #: Of a commit that brings a window of the cursor, completes a backfill, or sets the watermark back: with
     #: rows that it took away, or as all that a source holds which has gone back.
     window: Bounds | None = None

@@ -311,6 +311,26 @@ def test_a_source_whose_newest_cursor_went_back_is_remarked_on(bench: Bench, row
     assert "load_full" in bench.succeed(row).message
 
 
+def test_values_that_were_given_up_are_read_again_where_they_may_be_kept(bench: Bench) -> None:
+    bench.source.execute("CREATE TABLE items (id integer, tags integer[], updated_at timestamptz)")
+    bench.source.execute(f"INSERT INTO items VALUES (1, '[2:3]={{1,2}}', '{FIRST}'), (2, '{{3}}', '{LATER}')")
+    row = bench.row(
+        load_strategy="incremental",
+        primary_key_cols="id",
+        incremental_column="updated_at",
+        value_policy="null",
+    )
+    assert bench.succeed(row).receipt.values_replaced == 1
+    bench.set(row, value_policy="fail")
+    assert "Column 'tags' holds [2:3]={1,2}, which the target cannot keep exactly" in bench.fail(row).message
+    bench.set(row, value_policy="string")
+    assert (
+        "became NULL by value_policy, which is another now; everything was read" in bench.succeed(row).message
+    )
+    assert sorted(bench.engine.rows(bench.target(), ["id", "tags"])) == [(1, "[2:3]={1,2}"), (2, "[3]")]
+    assert bench.succeed(row).receipt.low == LATER
+
+
 def test_a_text_cursor_may_be_long(bench: Bench) -> None:
     long = "x" * 5000
     bench.source.execute("CREATE TABLE items (id integer, at text)")
