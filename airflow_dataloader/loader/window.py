@@ -122,14 +122,18 @@ def _has_been_replaced_since(job: Job) -> bool:
 
 def _remark_on(job: Job, cursor: CursorPlan, low: str | None, frozen: Frozen) -> None:
     """Say what is wrong with a cursor that does not grow with time."""
+    anew = "If the source was filled anew, set load_full = 'true'."
+    if frozen.high is None and low is not None:
+        # Emptied, maybe: what it gets from now on may lie below the watermark.
+        job.journal.remark(
+            f"No row at the source has a {cursor.column.source_name!r}; the watermark is still {low}. {anew}"
+        )
     newest = f"The newest {cursor.column.source_name!r} at the source is {frozen.high}"
     if frozen.ahead:
         clock = "" if cursor.type is CursorType.TIMESTAMP else f" by the clock of {job.config.load_timezone}"
         job.journal.remark(f"{newest}, in the future{clock}; the watermark is {frozen.watermark}.")
     if frozen.behind:
-        job.journal.remark(
-            f"{newest}, below the watermark {low}. If the source was filled anew, set load_full = 'true'."
-        )
+        job.journal.remark(f"{newest}, below the watermark {low}. {anew}")
 
 
 def refuse_null_cursors(job: Job, cursor: CursorPlan) -> None:
