@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -105,6 +105,7 @@ class LoadConfig:
     lookback: timedelta | int | None
     #: Of a backfill's chunks: a time span, or a number of rows; None: default.
     chunk_size: timedelta | int | None
+    #: Each column once, however often the row names it.
     primary_key: tuple[str, ...]
     #: Date or timestamp column of a rolling load, and how many days of it the load keeps fresh.
     rolling_column: str | None
@@ -166,7 +167,7 @@ class LoadConfig:
             watermark_of=snapshot.get("watermark_of"),
             lookback=parse_distance(text(snapshot, "lookback")),
             chunk_size=parse_chunk_size(text(snapshot, "chunk_size")),
-            primary_key=split_columns(snapshot.get("primary_key_cols")),
+            primary_key=_each_once(split_columns(snapshot.get("primary_key_cols"))),
             rolling_column=text(snapshot, "rolling_column"),
             rolling_days=snapshot.get("rolling_days"),
             rolling_retention=choice(RollingRetention, snapshot, "rolling_retention", "window"),
@@ -220,6 +221,14 @@ class LoadConfig:
     def label(self) -> str:
         """Name the row in a message: its id, its source and its target."""
         return row_label(self.snapshot)
+
+
+def _each_once(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names without those that came before in whatever case: both are one column."""
+    first: dict[str, str] = {}
+    for name in names:
+        first.setdefault(name.casefold(), name)
+    return tuple(first.values())
 
 
 def row_label(snapshot: Mapping[str, Any]) -> str:

@@ -39,8 +39,11 @@ class Facts:
     #: key, or of whole rows; those that are kept as texts.
     keys: Mapping[str, str] = field(default_factory=dict)
 
-    #: Of a commit that brings a window of the cursor, completes a backfill, or has set the watermark back
-    #: with the rows that it took away.
+    #: Values of what was read that cannot be kept exactly became NULL, by value_policy.
+    nulls: bool = False
+
+    #: Of a commit that brings a window of the cursor, completes a backfill, or sets the watermark back: with
+    #: rows that it took away, or as all that a source holds which has gone back.
     window: Bounds | None = None
     #: Of a commit that has put days in place: the first one's beginning, and how many they are.
     first: str | None = None

@@ -88,10 +88,13 @@ def mark_for(policy: DeletePolicy, held: Mapping[str, str]) -> Stamp:
     return {DELETED_AT: None} if policy is DeletePolicy.SOFT or kind == wanted else {}
 
 
-def unmarked(held: Mapping[str, str]) -> str | None:
+def unmarked(held: Mapping[str, str], columns: Iterable[PlannedColumn]) -> str | None:
     """Return the predicate, in the SQL of targets, of the rows that are not marked as gone.
 
-    ``held``: the table's columns, name to type. None: it can have no marks.
+    ``held``: the table's columns, name to type; ``columns``: the source's, one of which by the mark's name is
+    data like any other. None: the table can have no marks.
     """
+    if any(column.name.casefold() == DELETED_AT for column in columns):
+        return None
     kind = {name.casefold(): kind for name, kind in held.items()}.get(DELETED_AT)
     return f"{DELETED_AT} IS NULL" if kind == OWN_COLUMNS[DELETED_AT] else None

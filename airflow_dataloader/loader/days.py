@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from airflow_dataloader.core.facts import Facts
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.names import quoted
-from airflow_dataloader.core.strategy import CursorType
+from airflow_dataloader.core.strategy import CursorType, Strategy
 from airflow_dataloader.loader.continuity import interruption
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.reading import Reader
@@ -47,6 +47,9 @@ def remark_on_gap(job: Job, first: str) -> None:
         return
     last = next((one.commit.facts for one in target.published if one.commit.brings_rows), Facts())
     why = interruption(target, published)
+    if why is None and last.strategy not in (None, Strategy.ROLLING):
+        # How far that one has come, and when it did, is not known in days.
+        why = f"The target was loaded as {last.strategy} last;"
     if why is None and _ended_before(last, first):
         why = f"The last window ended before {first}, where this one begins;"
     if why is None:

@@ -119,6 +119,7 @@ class Job:
                 strategy=str(self.config.strategy),
                 loader=loader_mark(self.started.nonce),
                 keys=self.key_spellings,
+                nulls=self.replaced is not None,
             ),
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Protocol
@@ -114,7 +114,7 @@ def refuse_moving(job: Job, certain: str | None) -> None:
     if certain is None or job.snapshot.id is None or _is_fixed(job):
         return
     with job.journal.during(Phase.PLAN):
-        (found,) = _asked_beside(job, job.dialect.probe_sql(job.relation, certain))
+        ((found,),) = ask_beside(job, job.dialect.probe_sql(job.relation, certain))
     if not found:
         raise _moving(job)
 
@@ -202,18 +202,17 @@ def _is_fixed(job: Job) -> bool:
 
 def _counted_again(job: Job, plan: ReadPlan) -> tuple[int, ...]:
     """Have the source count once more in the snapshot."""
-    counts = _asked_beside(job, job.dialect.count_sql(job.relation, plan.where, plan.certain))
+    (counts,) = ask_beside(job, job.dialect.count_sql(job.relation, plan.where, plan.certain))
     return tuple(int(rows) for rows in counts)
 
 
-def _asked_beside(job: Job, sql: str) -> tuple[Any, ...]:
-    """Return the one row of a question in the snapshot, asked at the time of another connection.
+def ask_beside(job: Job, sql: str) -> Sequence[tuple[Any, ...]]:
+    """Return the rows of a question in the snapshot, asked over another connection, at the time of that.
 
-    In the session itself now() stands still.
+    In the session itself now() stands still, and a question that fails ends the snapshot.
     """
     init = job.dialect.session_init(job.snapshot.id, statement_seconds=job.config.max_runtime_minutes * 60)
-    (row,) = job.session.query_beside(init, sql)
-    return row
+    return job.session.query_beside(init, sql)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ def refuse_shrinking(job: Job, rows: int, predicate: str | None = None) -> None:
     percent = job.config.shrink_guard_percent
     if percent is None or job.target is None or not is_guarded(job):
         return
-    parts = [f"({part})" for part in (predicate, unmarked(job.target.columns)) if part]
+    parts = [f"({part})" for part in (predicate, unmarked(job.target.columns, job.columns)) if part]
     with job.journal.during(Phase.PLAN):
         held = job.engine.count(job.config.target, " AND ".join(parts) or None)
     if is_beyond(percent, held - rows, held):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.facts import Facts
-from airflow_dataloader.core.strategy import GOES_ON_FROM
+from airflow_dataloader.core.strategy import GOES_ON_FROM, ValuePolicy
 from airflow_dataloader.loader.continuity import interruption
 from airflow_dataloader.loader.engines.protocol import Target
 from airflow_dataloader.loader.job import Job
@@ -64,6 +64,9 @@ def _why_another(config: LoadConfig, newest: Facts) -> str | None:
         return "Source, target, cursor or key of the row changed since its watermark was reached;"
     if newest.strategy not in GOES_ON_FROM[config.strategy]:
         return f"The target was loaded as {newest.strategy} last;"
+    if newest.nulls and config.value_policy is not ValuePolicy.NULL:
+        # Below the watermark nobody would look for those that are kept now, or for those that are refused.
+        return "Values of the target became NULL by value_policy, which is another now;"
     if newest.delete_scan and newest.window and newest.window.watermark != config.incremental_value:
         # Its load died, and the row was edited before that was adopted.
         return "Rows were deleted since its watermark was reached, and may have returned below it;"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from airflow_dataloader.core.facts import Bounds, Facts
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.strategy import NEEDS_CURSOR, CursorType, NullCursorPolicy
 from airflow_dataloader.core.texts import refuse_unkept
-from airflow_dataloader.exceptions import ValueRefused
+from airflow_dataloader.exceptions import ConfigurationError, ValueRefused
 from airflow_dataloader.loader.job import Job
+from airflow_dataloader.loader.reading import ask_beside
 from airflow_dataloader.sources.dialect import CursorPlan, Frozen
 
 
@@ -75,6 +77,36 @@ def freeze_window(job: Job, low: str | None) -> Window:
     )
 
 
+def gone_back(job: Job) -> Bounds | None:
+    """Return how far the row will have come by a load that reads everything and goes by no window.
+
+    None: as far as before, since the source's newest cursor is not below the watermark; or no load has
+    reached that with the row as it is. Where the source has gone back, what comes next may lie below the
+    watermark, too, and when a window is read again nothing may show that any more. Without a watermark in it:
+    no row has a cursor, or none that could be compared.
+    """
+    config, low = job.config, job.config.incremental_value
+    if low is None or config.watermark_of != config.watermark_hash:
+        return None
+    with job.journal.during(Phase.PLAN):
+        try:
+            cursor = job.dialect.cursor(job.described, job.columns, config)
+            # Beside the load, which needs no cursor and is not to break where the watermark is none any more.
+            frozen = job.dialect.freeze(partial(ask_beside, job), job.relation, cursor, low)
+            refuse_unkept(frozen.high, "The newest cursor")
+        except (ConfigurationError, ValueRefused):
+            return Bounds()
+    if frozen.high is None:
+        return Bounds()
+    if not frozen.behind:
+        return None
+    job.journal.remark(
+        f"The newest {cursor.column.source_name!r} at the source is {frozen.high}, below the watermark "
+        f"{low}; the watermark goes back to it, so that what comes next is read."
+    )
+    return Bounds(high=frozen.high, watermark=frozen.high)
+
+
 def _has_been_replaced_since(job: Job) -> bool:
     """Return whether the target holds all of the source as a later load found it, one without a watermark.
 
@@ -90,14 +122,18 @@ def _has_been_replaced_since(job: Job) -> bool:
 
 def _remark_on(job: Job, cursor: CursorPlan, low: str | None, frozen: Frozen) -> None:
     """Say what is wrong with a cursor that does not grow with time."""
+    anew = "If the source was filled anew, set load_full = 'true'."
+    if frozen.high is None and low is not None:
+        # Emptied, maybe: what it gets from now on may lie below the watermark.
+        job.journal.remark(
+            f"No row at the source has a {cursor.column.source_name!r}; the watermark is still {low}. {anew}"
+        )
     newest = f"The newest {cursor.column.source_name!r} at the source is {frozen.high}"
     if frozen.ahead:
         clock = "" if cursor.type is CursorType.TIMESTAMP else f" by the clock of {job.config.load_timezone}"
         job.journal.remark(f"{newest}, in the future{clock}; the watermark is {frozen.watermark}.")
     if frozen.behind:
-        job.journal.remark(
-            f"{newest}, below the watermark {low}. If the source was filled anew, set load_full = 'true'."
-        )
+        job.journal.remark(f"{newest}, below the watermark {low}. {anew}")
 
 
 def refuse_null_cursors(job: Job, cursor: CursorPlan) -> None:

@@ -41,7 +41,7 @@ def compare(look: Look, target: Target) -> Verified:
     matched = match(look.columns, target.columns, config.schema_policy)
     rows, later = _count(look, scope.where), _count(look, scope.later) if scope.later else 0
     compared = _compared(look, scope, matched.columns, rows)
-    predicates = [f"({part})" for part in (scope.held, unmarked(target.columns)) if part]
+    predicates = [f"({part})" for part in (scope.held, unmarked(target.columns, look.columns)) if part]
     sides = _Sides(
         look=look,
         scope=scope,

@@ -151,19 +151,44 @@ def test_a_full_load_of_the_same_keeps_it(bench: Bench, row: int) -> None:
     assert bench.succeed(row).receipt.low == FIRST
 
 
-def test_a_full_load_of_a_source_that_began_anew_ends_the_watermark(bench: Bench, row: int) -> None:
+def test_a_full_load_of_a_source_that_began_anew_sets_the_watermark_back(bench: Bench, row: int) -> None:
     bench.succeed(row)
     bench.source.execute("UPDATE items SET updated_at = '2025-01-01 10:00:00+00'")
     bench.set(row, load_strategy="full")
+    assert f"below the watermark {FIRST}; the watermark goes back to it" in bench.succeed(row).message
+    bench.set(row, load_strategy="incremental")
+    # By now the source has grown beyond the old watermark again.
+    bench.source.execute(
+        "INSERT INTO items VALUES (6, 'below it', '2025-01-01 11:00:00+00'), (7, 'above', %s)", (LATER,)
+    )
+    assert bench.succeed(row).receipt.low == "2025-01-01 10:00:00+00"
+    assert bench.target_rows() == bench.source_rows()
+    assert bench.state(row).incremental_value == LATER
+
+
+@pytest.mark.parametrize(
+    ("change", "later"),
+    [
+        ("ALTER updated_at TYPE timestamptz USING NULL", f"'2025-01-01 10:00:00+00', '{LATER}'"),
+        # The watermark is no value of such a cursor, which is nothing to a full load.
+        ("ALTER updated_at TYPE integer USING 5", "4, 6"),
+    ],
+    ids=["none", "another-type"],
+)
+def test_a_full_load_that_sees_no_such_cursor_ends_the_watermark(
+    bench: Bench, row: int, change: str, later: str
+) -> None:
+    bench.succeed(row)
+    bench.source.execute(f"ALTER TABLE items {change}")
+    bench.set(row, load_strategy="full")
     bench.succeed(row)
     bench.set(row, load_strategy="incremental")
-    bench.source.execute("INSERT INTO items VALUES (6, 'new', '2025-01-01 11:00:00+00')")
-    said = bench.succeed(row).message
-    assert (
-        f"below the watermark {FIRST} from before the target was last replaced; everything was read" in said
-    )
+    low, high = later.split(", ")
+    bench.source.execute(f"UPDATE items SET name = 'again', updated_at = {low}")
+    bench.source.execute(f"INSERT INTO items VALUES (6, 'new', {high})")
+    assert "everything was read again" in bench.succeed(row).message
     assert bench.target_rows() == bench.source_rows()
-    assert bench.succeed(row).receipt.low == "2025-01-01 11:00:00+00"
+    assert bench.state(row).incremental_value == high.strip("'")
 
 
 def test_a_table_that_was_replaced_by_a_load_that_failed_is_read_from_the_beginning(
@@ -284,6 +309,26 @@ def test_a_source_whose_newest_cursor_went_back_is_remarked_on(bench: Bench, row
     bench.succeed(row)
     bench.source.execute("UPDATE items SET updated_at = '2025-01-01'")
     assert "load_full" in bench.succeed(row).message
+
+
+def test_values_that_were_given_up_are_read_again_where_they_may_be_kept(bench: Bench) -> None:
+    bench.source.execute("CREATE TABLE items (id integer, tags integer[], updated_at timestamptz)")
+    bench.source.execute(f"INSERT INTO items VALUES (1, '[2:3]={{1,2}}', '{FIRST}'), (2, '{{3}}', '{LATER}')")
+    row = bench.row(
+        load_strategy="incremental",
+        primary_key_cols="id",
+        incremental_column="updated_at",
+        value_policy="null",
+    )
+    assert bench.succeed(row).receipt.values_replaced == 1
+    bench.set(row, value_policy="fail")
+    assert "Column 'tags' holds [2:3]={1,2}, which the target cannot keep exactly" in bench.fail(row).message
+    bench.set(row, value_policy="string")
+    assert (
+        "became NULL by value_policy, which is another now; everything was read" in bench.succeed(row).message
+    )
+    assert sorted(bench.engine.rows(bench.target(), ["id", "tags"])) == [(1, "[2:3]={1,2}"), (2, "[3]")]
+    assert bench.succeed(row).receipt.low == LATER
 
 
 def test_a_text_cursor_may_be_long(bench: Bench) -> None:

@@ -24,6 +24,11 @@ def test_reads_what_a_row_says() -> None:
     assert config.label == "config_id 7 (public.orders → bronze.shop.orders)"
 
 
+@pytest.mark.parametrize("listed", ["id, line", "id, line, ID", "id,id,line,Line,id"])
+def test_a_key_has_each_column_once(listed: str) -> None:
+    assert LoadConfig.from_snapshot(snapshot(primary_key_cols=listed)).primary_key == ("id", "line")
+
+
 def test_what_a_row_leaves_out_has_a_default() -> None:
     names = ("lookback", "max_runtime_minutes", "num_partitions", "connection_options")
     config = LoadConfig.from_snapshot({k: v for k, v in SNAPSHOT.items() if k not in names})

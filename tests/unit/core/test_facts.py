@@ -36,6 +36,7 @@ FACTS = st.builds(
 #: What tables' histories hold since the version that wrote each for the first time.
 STORED = [
     ("{}", Facts()),
+    ('{"nulls":true}', Facts(nulls=True)),
     ('{"made":false}', Facts(made=False)),
     ('{"closed_by":41}', Facts(closed_by=41)),
     ('{"high":null,"low":null,"watermark":null}', Facts(window=Bounds())),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -23,6 +24,12 @@ from airflow_dataloader.core.strategy import DeletePolicy, LoadColumnsPolicy
 from airflow_dataloader.exceptions import ConfigurationError, SchemaRefused
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def column(name: str) -> PlannedColumn:
+    return PlannedColumn(
+        source_name=name, name=name, select="x", wire=Wire.NATIVE, type="int", source_type="integer"
+    )
 
 
 def stamp(policy: str, held: dict[str, str]) -> Stamp:
@@ -51,25 +58,20 @@ def test_a_column_of_another_type_is_somebody_else_s() -> None:
 @pytest.mark.parametrize("name", [LOAD_ID, "_ADL_Loaded_At"])
 def test_a_source_s_column_of_that_name_is_refused(name: str) -> None:
     assert is_load_column(name)
-    column = PlannedColumn(
-        source_name=name, name=name, select="x", wire=Wire.NATIVE, type="int", source_type="integer"
-    )
     with pytest.raises(ConfigurationError, match=name) as refused:
-        refuse_collision([column], LoadColumnsPolicy.ID_AND_TIME, DeletePolicy.IGNORE)
+        refuse_collision([column(name)], LoadColumnsPolicy.ID_AND_TIME, DeletePolicy.IGNORE)
     assert refused.value.field == "load_columns_policy"
-    refuse_collision([column], LoadColumnsPolicy.NONE, DeletePolicy.SOFT)
+    refuse_collision([column(name)], LoadColumnsPolicy.NONE, DeletePolicy.SOFT)
     refuse_collision([], LoadColumnsPolicy.ID_AND_TIME, DeletePolicy.SOFT)
 
 
 @pytest.mark.parametrize("policy", [DeletePolicy.SCAN, DeletePolicy.SOFT])
 def test_nor_may_it_look_like_the_mark_of_a_deleted_row(policy: DeletePolicy) -> None:
-    column = PlannedColumn(
-        source_name="x", name="_ADL_deleted_at", select="x", wire=Wire.NATIVE, type="int", source_type="int4"
-    )
+    found = replace(column("x"), name="_ADL_deleted_at")
     with pytest.raises(ConfigurationError, match="a name that delete_policy needs") as refused:
-        refuse_collision([column], LoadColumnsPolicy.NONE, policy)
+        refuse_collision([found], LoadColumnsPolicy.NONE, policy)
     assert refused.value.field == "delete_policy"
-    refuse_collision([column], LoadColumnsPolicy.ID_AND_TIME, DeletePolicy.IGNORE)
+    refuse_collision([found], LoadColumnsPolicy.ID_AND_TIME, DeletePolicy.IGNORE)
 
 
 def test_what_a_load_writes_is_not_marked() -> None:
@@ -83,6 +85,8 @@ def test_what_a_load_writes_is_not_marked() -> None:
 
 
 def test_rows_that_are_marked_as_gone_are_left_out() -> None:
-    assert unmarked({"id": "int"}) is None
-    assert unmarked({"id": "int", "_ADL_deleted_at": "timestamp"}) == "_adl_deleted_at IS NULL"
-    assert unmarked({"id": "int", "_adl_deleted_at": "string"}) is None
+    assert unmarked({"id": "int"}, ()) is None
+    held = {"id": "int", "_ADL_deleted_at": "timestamp"}
+    assert unmarked(held, [column("id")]) == "_adl_deleted_at IS NULL"
+    assert unmarked({"id": "int", "_adl_deleted_at": "string"}, ()) is None
+    assert unmarked({"id": "int", "_adl_deleted_at": "timestamp"}, [column("_ADL_DELETED_AT")]) is None

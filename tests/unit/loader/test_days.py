@@ -78,6 +78,14 @@ def test_days_that_no_window_has_seen_the_end_of_are_remarked_on(
     assert ("rolling_days" in said) is gap
 
 
+@pytest.mark.parametrize("strategy", ["incremental", "chunked_backfill", "full"])
+def test_what_another_strategy_has_left_is_remarked_on_once(strategy: str) -> None:
+    other = replace(window(None), facts=Facts(strategy=strategy))
+    said = remarks(keeping(other), "2026-02-01")
+    assert f"The target was loaded as {strategy} last; rows of earlier days may be missing." in said
+    assert not remarks(keeping(window("2026-02-01"), other), "2026-02-01")
+
+
 def test_a_scan_for_deleted_rows_ends_no_window() -> None:
     scan = replace(window(None), facts=Facts(delete_scan=True))
     assert "may be missing" in remarks(keeping(scan, window("2026-01-01")), "2026-02-01")

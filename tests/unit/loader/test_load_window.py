@@ -30,10 +30,10 @@ class Holding:
         return list(self._keys[:limit])
 
 
-def loaded(*facts: Facts, engine: Any = None) -> Job:
+def loaded(*facts: Facts, engine: Any = None, **snapshot: Any) -> Job:
     """A job that may go on from a watermark, over what loads with these facts have left."""
     reached = job().config.watermark_hash
-    load = job(engine=engine, incremental_value=REACHED, watermark_of=reached)
+    load = job(engine=engine, incremental_value=REACHED, watermark_of=reached, **snapshot)
     column = PlannedColumn(
         source_name="id", name="id", select="id", wire=Wire.NATIVE, type="int", source_type="integer"
     )
@@ -101,6 +101,13 @@ def test_a_load_that_saw_no_cursor_leaves_no_watermark_to_go_on_from(later: list
 )
 def test_a_watermark_that_was_reached_is_gone_on_from(facts: Facts) -> None:
     assert beginning(loaded(facts)) == REACHED
+
+
+@pytest.mark.parametrize(("policy", "goes_on"), [("null", True), ("fail", False), ("string", False)])
+def test_values_that_became_null_are_not_left_so_by_another_policy(policy: str, *, goes_on: bool) -> None:
+    load = loaded(Facts(nulls=True), value_policy=policy)
+    assert (beginning(load) == REACHED) is goes_on
+    assert ("became NULL" in " ".join(load.journal.receipt.notes)) is not goes_on
 
 
 @pytest.mark.parametrize("also", [Facts(), Facts(base=(3, "digest"))])

@@ -58,6 +58,19 @@ SAID = [
 ]
 
 
+def test_a_column_of_the_source_s_own_marks_no_row(bench: Bench) -> None:
+    bench.source.execute("CREATE TABLE items (id integer, _adl_deleted_at timestamptz)")
+    bench.source.execute(
+        "INSERT INTO items SELECT n, CASE WHEN n > 2 THEN now() END FROM generate_series(1, 9) n"
+    )
+    config_id = bench.row(primary_key_cols="id", shrink_guard_percent=50)
+    bench.succeed(config_id)
+    verified = verify(bench, config_id)
+    assert (verified.outcome, verified.source_rows, verified.target_rows) == ("equal", 9, 9)
+    bench.source.execute("DELETE FROM items WHERE id > 3")
+    assert "would hold 3 rows where it holds 9" in bench.fail(config_id).message
+
+
 def test_ranges_and_keys_that_differ_are_named(bench: Bench, loaded: int) -> None:
     verified = verify(bench, loaded)
     assert (verified.outcome, list(lines(verified))) == ("equal", [])
