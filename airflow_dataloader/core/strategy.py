@@ -42,6 +42,9 @@ REPLACES = frozenset({Strategy.FULL, Strategy.CHUNKED_BACKFILL})
 #: Strategies that read the source once, in pieces and as many attempts as it takes, and then become another.
 IN_PIECES = frozenset({Strategy.CHUNKED_BACKFILL})
 
+#: Strategies that read the last days, and nothing of the days before.
+BY_DAYS = frozenset({Strategy.ROLLING})
+
 #: Strategies to whose loads a key means nothing, so that it may be of any type.
 IGNORES_KEYS = frozenset({Strategy.FULL})
 

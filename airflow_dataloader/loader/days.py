@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from airflow_dataloader.core.facts import Facts
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.names import quoted
-from airflow_dataloader.core.strategy import CursorType, Strategy
+from airflow_dataloader.core.strategy import BY_DAYS, CursorType
 from airflow_dataloader.loader.continuity import interruption
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.reading import Reader
@@ -47,7 +47,7 @@ def remark_on_gap(job: Job, first: str) -> None:
         return
     last = next((one.commit.facts for one in target.published if one.commit.brings_rows), Facts())
     why = interruption(target, published)
-    if why is None and last.strategy not in (None, Strategy.ROLLING):
+    if why is None and last.strategy is not None and last.strategy not in BY_DAYS:
         # How far that one has come, and when it did, is not known in days.
         why = f"The target was loaded as {last.strategy} last;"
     if why is None and _ended_before(last, first):

@@ -71,7 +71,6 @@ WITHOUT_TEST: set[str] = {
     "control/connect.py",
     "control/migrations.py",
     "control/refusal.py",
-    "loader/window.py",
 }
 
 
