@@ -36,7 +36,7 @@ class Facts:
     #: database gives the same load's id and epoch to another one.
     loader: str | None = None
     #: What the texts of the columns that rows are told apart by depend on at the source, by column: of the
-    #: key, or of whole rows; those that are kept as texts.
+    #: key, or of whole rows without one; those that are kept as texts.
     keys: Mapping[str, str] = field(default_factory=dict)
 
     #: Values of what was read that cannot be kept exactly became NULL, by value_policy.

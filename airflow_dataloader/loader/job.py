@@ -83,23 +83,25 @@ class Job:
     def key_spellings(self) -> dict[str, str]:
         """What the texts that rows are told apart by depend on, by the target's name of the column.
 
-        These are the key's, or all where whole rows are compared; other types are the same however they are
-        spelled.
+        These are the key's, or all without one: whole rows may be compared, if not by this load, then by one
+        of another strategy. Other types are the same however they are spelled.
         """
         key = {name.casefold() for name in self.config.primary_key}
-        whole = not key and self.config.strategy in COMPARES_WHOLE_ROWS
         both = zip(self.described, self.columns, strict=True)
         return {
             planned.name: self.dialect.key_spelling(column)
             for column, planned in both
-            if (whole or column.name.casefold() in key) and planned.type == "string"
+            if (not key or column.name.casefold() in key) and planned.type == "string"
         }
 
     def respelled(self, table: Target | None) -> dict[str, str]:
         """Return those of these columns whose values had other texts when the table was last written to: how.
 
-        A commit that does not say how is one of a version that did not write it down.
+        A commit that does not say how is one of a version that did not write it down. Where there is no key,
+        and whole rows are not compared either, texts may become others.
         """
+        if not self.config.primary_key and self.config.strategy not in COMPARES_WHOLE_ROWS:
+            return {}
         newest = table.newest_published if table is not None else None
         before = {} if newest is None else newest.commit.facts.keys
         now, keeps = self.key_spellings, self.dialect.keeps_texts
