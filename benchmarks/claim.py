@@ -160,8 +160,7 @@ def database() -> Iterator[Engine]:
     folder = Path(tempfile.mkdtemp(prefix="dataloader-bench-"))
     folder.chmod(0o755)
     try:
-        # A quarter of a small machine of 4 GB, as PostgreSQL's documentation advises.
-        with EmbeddedPostgres(folder / "postgres", fsync=False, settings={"shared_buffers": "1GB"}) as server:
+        with EmbeddedPostgres(folder / "postgres", fsync=False) as server:
             server.create_database("control")
             migrate.upgrade(server.url("control"), report=lambda _: None)
             engine = create_engine(server.url("control"))
