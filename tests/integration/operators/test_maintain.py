@@ -9,7 +9,7 @@ from airflow.models.renderedtifields import RenderedTaskInstanceFields
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
-from tests.airflow_db import dag
+from tests.airflow_db import Connections, dag
 from tests.airflow_stand import Workspace
 from tests.bench import Bench
 
@@ -46,3 +46,19 @@ def test_a_cluster_with_secrets_arrives_as_it_is_and_once(
     with create_session() as session:
         rendered = select(RenderedTaskInstanceFields).where(RenderedTaskInstanceFields.run_id == run.run_id)
         assert [one.rendered_fields for one in session.scalars(rendered)] in ([], [{}])
+
+
+def test_a_token_with_a_line_end_is_not_told_with_the_refusal(
+    workspace: Workspace,
+    connections: Connections,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """As it is copied from a file. What refuses to send it quotes the whole header."""
+    monkeypatch.setattr("airflow_dataloader.dag_factory.maintain._RETRIES", 0)
+    connections.databricks(workspace.url, f"{workspace.token}\n")
+    run = dag("dataloader_maintain").test()
+    assert [str(ti.state) for ti in run.get_task_instances()] == ["failed"]
+    said = str(capfd.readouterr())
+    assert "Bearer ***" in said
+    assert workspace.token not in said
