@@ -342,14 +342,15 @@ def test_what_a_dead_reap_began_is_finished_by_the_next(control: Engine, config_
 
 def test_a_loader_that_comes_back_before_the_fence_keeps_its_load(control: Engine, config_id: int) -> None:
     started = begin(control, config_id, "7", lease_until=301)
-    api = Jobs(**{"7": RunState.RUNNING})
-    ask = api.state
 
-    def comes_back(host: str | None, run: str) -> Run:
-        lease.heartbeat(control, started.metadata_id, started.epoch, "nonce", progressed=True)
-        return ask(host, run)
+    class Slow(Jobs):
+        """Answers after the loader has come back."""
 
-    api.state = comes_back  # type: ignore[method-assign]
+        def state(self, workspace_host: str | None, databricks_run: str) -> Run:
+            lease.heartbeat(control, started.metadata_id, started.epoch, "nonce", progressed=True)
+            return super().state(workspace_host, databricks_run)
+
+    api = Slow(**{"7": RunState.RUNNING})
     assert gone(control, api) == []
     assert api.cancelled == []
     settle.succeed(control, started, receipt=Receipt(), watermark=None)
