@@ -19,9 +19,9 @@ from typing import Protocol, TypeVar
 from sqlalchemy import Engine, text
 
 from airflow_dataloader.control.ending import Ending, SettledBy, end
-from airflow_dataloader.control.fencing import PATIENCE, fence, take_over
 from airflow_dataloader.control.live import Seen, live_loads
 from airflow_dataloader.control.strays import Stray, end_strays, lost_loads, stuck_rows
+from airflow_dataloader.control.takeover import PATIENCE, fence, take_over
 from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.core.failure import Failure, Phase
 from airflow_dataloader.core.reaping import Action, Decision, EndReason, ReapLimits, decide, must_ask

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import Engine
 
 from airflow_dataloader.control import lease
-from airflow_dataloader.control.fencing import fence, take_over
 from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.control.live import Seen, live_loads
+from airflow_dataloader.control.takeover import fence, take_over
 from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.core.failure import Failure, Phase
 from airflow_dataloader.core.reaping import EndReason
