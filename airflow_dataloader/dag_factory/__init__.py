@@ -8,6 +8,7 @@ from typing import Any
 from airflow_dataloader.dag_factory import load, maintain
 from airflow_dataloader.dag_factory.load import load_dag
 from airflow_dataloader.dag_factory.maintain import maintain_dag
+from airflow_dataloader.operators.links import TAG
 
 __all__ = ["build_dags", "load_dag", "maintain_dag"]
 
@@ -18,7 +19,7 @@ def build_dags(
     dag_id: str | None = None,
     control_conn_id: str | None = None,
     databricks_conn_id: str | None = None,
-    tags: Sequence[str] = ("dataloader",),
+    tags: Sequence[str] = (TAG,),
 ) -> None:
     """Put every DAG of this package into ``namespace``, a DAG file's ``globals()``.
 

@@ -10,6 +10,7 @@ from airflow.sdk import DAG
 from airflow_dataloader.hooks.settings import airflow_settings
 from airflow_dataloader.operators.assets import LOADED_TABLES
 from airflow_dataloader.operators.claim import ClaimOperator
+from airflow_dataloader.operators.links import TAG
 from airflow_dataloader.operators.load import LoadOperator
 
 DAG_ID = "dataloader_load"
@@ -41,7 +42,7 @@ def load_dag(
     dag_id: str = DAG_ID,
     control_conn_id: str | None = None,
     databricks_conn_id: str | None = None,
-    tags: Sequence[str] = ("dataloader",),
+    tags: Sequence[str] = (TAG,),
 ) -> DAG:
     """Return the load DAG. Nothing is connected; its shape depends on Airflow's configuration alone."""
     settings = airflow_settings()

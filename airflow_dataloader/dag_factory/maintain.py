@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG
 
+from airflow_dataloader.operators.links import TAG
 from airflow_dataloader.operators.maintain import MaintainOperator
 
 DAG_ID = "dataloader_maintain"
@@ -30,7 +31,7 @@ def maintain_dag(
     *,
     dag_id: str = DAG_ID,
     databricks_conn_id: str | None = None,
-    tags: Sequence[str] = ("dataloader",),
+    tags: Sequence[str] = (TAG,),
 ) -> DAG:
     """Return the maintenance DAG. Nothing is connected."""
     with DAG(

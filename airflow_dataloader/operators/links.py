@@ -1,4 +1,4 @@
-"""Links beside a load task in Airflow's page."""
+"""Addresses of Airflow's page, and the link beside a load task there."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 #: XCom key of a load's record, as it was when its task ended.
 RECORD = "load_record"
+
+#: Airflow's tag of the package's DAGs, whatever they are called.
+TAG = "dataloader"
 
 
 class LoadRecordLink(BaseOperatorLink):
@@ -36,6 +39,11 @@ def record_url(task: TaskInstanceKey) -> str:
 def dag_page(dag_id: str) -> str:
     """Return where a DAG is shown, which tells its runs from those of one name that are another DAG's."""
     return f"{base_url() or ''}/dags/{dag_id}"
+
+
+def dags_page() -> str:
+    """Return where the DAGs with the package's tag are listed."""
+    return f"{base_url() or ''}/dags?tags={TAG}"
 
 
 def base_url() -> str | None:

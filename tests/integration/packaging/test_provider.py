@@ -49,3 +49,10 @@ def test_its_connection_type_is_one_of_airflow_s(tmp_path: Path) -> None:
     assert hooks["dataloader_control"]["class"] == "airflow_dataloader.hooks.control.ControlHook"
     assert hooks["dataloader_control"]["package_name"] == NAME
     assert hooks["dataloader_control"]["hook_name"] == "Dataloader control database"
+
+
+def test_its_entry_in_the_navigation_is_plugged_in(tmp_path: Path) -> None:
+    plugins = {plugin["name"]: plugin for plugin in airflow(tmp_path, "plugins")}
+    (view,) = plugins["dataloader"]["external_views"]
+    assert (view["name"], view["href"]) == ("Data loads", "/dags?tags=dataloader")
+    assert plugins["dataloader"]["source"].startswith(NAME)
