@@ -59,6 +59,10 @@ def _tail(path: Path, most: int) -> tuple[str, bool]:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - most))
-            return file.read().decode(errors="replace"), size > most
+            said = file.read()
+            if size > most:
+                # Whole lines: of half a secret, nobody knows that it is one.
+                said = said.partition(b"\n")[2]
+            return said.decode(errors="replace"), size > most
     except FileNotFoundError:
         return "", False

@@ -60,8 +60,14 @@ def test_without_a_traceback_it_is_what_the_loader_says_of_itself(tmp_path: Path
 
 
 def test_long_logs_are_cut_at_their_beginning(tmp_path: Path) -> None:
-    (tmp_path / "stdout.log").write_bytes("ä".encode() * 100 + b"end")
-    output = read_output(tmp_path, most=20)
+    (tmp_path / "stdout.log").write_bytes(b"begin\nmiddle\n" + "ä".encode() * 4 + b"\nend")
+    output = read_output(tmp_path, most=36)
     assert output.truncated
-    assert output.logs.endswith("end")
-    assert len(output.stdout.encode(errors="replace")) <= 20
+    assert output.logs == "ääää\nend"
+
+
+def test_no_line_is_cut_in_two(tmp_path: Path) -> None:
+    """Half a secret would not be known for one."""
+    (tmp_path / "stdout.log").write_bytes(b"password=secret")
+    output = read_output(tmp_path, most=20)
+    assert (output.logs, output.truncated) == ("", True)
