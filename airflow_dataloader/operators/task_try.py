@@ -32,8 +32,8 @@ from airflow_dataloader.triggers.load import LoadTrigger
 if TYPE_CHECKING:
     from airflow_dataloader.operators.load import LoadOperator
 
-#: What another request would be told again: of these statuses, only too many requests passes.
-_REFUSALS = frozenset(range(400, 500)) - {429}
+#: What another request would be told again. A timeout, a conflict, too early and too many requests pass.
+_REFUSALS = frozenset(range(400, 500)) - {408, 409, 425, 429}
 
 _LONGEST_REFUSAL = 500
 

@@ -107,6 +107,18 @@ def test_a_refusal_of_the_api_ends_the_load_at_once(bench: Bench, workspace: Wor
     assert workspace.runs() == []
 
 
+@pytest.mark.parametrize("status", [408, 409, 425])
+def test_a_refusal_that_passes_is_asked_again(bench: Bench, workspace: Workspace, status: int) -> None:
+    bench.source.execute("CREATE TABLE items AS SELECT 1 AS id")
+    config_id = bench.row(next_load_date_time=LONG_AGO)
+    workspace.order("status", path="runs/submit", status=status)
+    run = dag().test()
+    (task,) = [ti for ti in run.get_task_instances() if ti.task_id == "load"]
+    assert (str(task.state), task.try_number) == ("success", 2)
+    assert len(workspace.runs()) == 1
+    assert bench.history(config_id)[0].load_status == "Succeeded"
+
+
 def test_nothing_of_a_row_is_ever_rendered(
     bench: Bench, workspace: Workspace, connections: Connections, caplog: pytest.LogCaptureFixture
 ) -> None:
