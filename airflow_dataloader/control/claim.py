@@ -223,7 +223,7 @@ class _Claiming:
             slot=load.slot,
             scan_slot=load.scan_slot,
             trigger=self._why(row),
-            snapshot=load.snapshot,
+            snapshot=load.written,
         )
 
     def _record(self, loads: Mapping[int, NextLoad], ids: Mapping[int, tuple[int, int]]) -> None:

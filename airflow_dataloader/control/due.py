@@ -1,6 +1,6 @@
 """Which rows a claim may take: due or asked for, not live, within the limits of their sources and of all.
 
-The look itself is a function of the database, sql/migrations/versions/0003/30_claim.sql; that file says how
+The look itself is a function of the database, sql/migrations/versions/0004/30_claim.sql; that file says how
 it stays in milliseconds beside a million rows.
 """
 
@@ -39,6 +39,8 @@ class Candidate:
     repeats_scan: bool
     #: ``historical_metadata.config_snapshot`` of the load to be.
     snapshot: dict[str, Any]
+    #: The same as JSON, most often PostgreSQL's own: writing it again would take longer than reading it.
+    written: str
     #: What is missing in it: PostgreSQL holds longer numbers and deeper nests than can be read here.
     unreadable: tuple[str, ...]
 
@@ -92,10 +94,12 @@ def looked(connection: Connection, found: Sequence[Row[Any]]) -> Taken:
 
 def _candidate(connection: Connection, row: Row[Any]) -> Candidate:
     unreadable: tuple[str, ...] = ()
+    written = row.snapshot
     try:
-        snapshot = read_json(row.snapshot)
+        snapshot = read_json(written)
     except (ValueError, RecursionError):
-        snapshot, unreadable = _read_parts(connection, row.snapshot)
+        snapshot, unreadable = _read_parts(connection, written)
+        written = json.dumps(snapshot)
     return Candidate(
         config_id=row.config_id,
         at=row.at,
@@ -104,6 +108,7 @@ def _candidate(connection: Connection, row: Row[Any]) -> Candidate:
         next_delete_scan=row.next_delete_scan,
         repeats_scan=row.repeats_scan,
         snapshot=snapshot,
+        written=written,
         unreadable=unreadable,
     )
 
@@ -119,13 +124,16 @@ def _read_parts(connection: Connection, snapshot: str) -> tuple[dict[str, Any], 
     return read, tuple(unreadable)
 
 
-def read_json(value: str) -> Any:
-    """Read JSON; raise ValueError for a number and RecursionError for a nest that Python cannot hold."""
-    return json.loads(value, parse_float=_finite)
-
-
 def _finite(digits: str) -> float:
     number = float(digits)
     if not math.isfinite(number):
         raise ValueError("a number is too large")
     return number
+
+
+_DECODER = json.JSONDecoder(parse_float=_finite)
+
+
+def read_json(value: str) -> Any:
+    """Read JSON; raise ValueError for a number and RecursionError for a nest that Python cannot hold."""
+    return _DECODER.decode(value)

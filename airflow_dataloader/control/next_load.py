@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ class NextLoad:
     scan_slot: str | None
     #: What the load freezes; ``delete_scan`` in it says that the load looks for deleted rows, too.
     snapshot: Mapping[str, Any]
+    #: The same as JSON.
+    written: str
     #: What stops the row from being loaded; empty: nothing.
     wrong: tuple[Problem, ...]
 
@@ -36,7 +39,7 @@ def next_load(row: Candidate) -> NextLoad:
     """Return the load that a row is to have now, and what comes after it."""
     wrong = [_unreadable(name) for name in row.unreadable] or _judged(row)
     slot = scan_slot = None
-    snapshot = row.snapshot
+    snapshot, written = row.snapshot, row.written
     if load_cron := text(row.snapshot, "load_cron"):
         try:
             slot = next_slot(load_cron, row.load_timezone, row.at).isoformat()
@@ -51,7 +54,14 @@ def next_load(row: Candidate) -> NextLoad:
             wrong.append(_problem(error, "delete_cron"))
         if _is_due(row) or row.repeats_scan:
             snapshot = {**snapshot, "delete_scan": True}
-    return NextLoad(slot=slot, scan_slot=scan_slot, snapshot=snapshot, wrong=tuple(dict.fromkeys(wrong)))
+            written = json.dumps(snapshot)
+    return NextLoad(
+        slot=slot,
+        scan_slot=scan_slot,
+        snapshot=snapshot,
+        written=written,
+        wrong=tuple(dict.fromkeys(wrong)),
+    )
 
 
 def _judged(row: Candidate) -> list[Problem]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
@@ -41,14 +40,25 @@ class Claimant:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A row to queue: its next slots as PostgreSQL reads them, and what its load freezes."""
+    """A row to queue: its next slots as PostgreSQL reads them, and what its load freezes, as JSON."""
 
     config_id: int
     slot: str | None
     #: Of the scan for deleted rows.
     scan_slot: str | None
     trigger: Trigger
-    snapshot: Mapping[str, Any]
+    snapshot: str
+
+    def at(self, place: int) -> str:
+        """Return what ``control.queue_rows`` is told of it, as JSON; ids follow the order of places."""
+        told = {
+            "place": place,
+            "config_id": self.config_id,
+            "slot": self.slot,
+            "scan_slot": self.scan_slot,
+            "trigger": self.trigger,
+        }
+        return f'{json.dumps(told)[:-1]}, "snapshot": {self.snapshot}}}'
 
 
 def queue(
@@ -58,19 +68,8 @@ def queue(
 
     Loads get their ids in the order of ``entries``. With ``last``, the transaction ends with it.
     """
-    items = [
-        {
-            "place": place,
-            "config_id": entry.config_id,
-            "slot": entry.slot,
-            "scan_slot": entry.scan_slot,
-            "trigger": entry.trigger,
-            "snapshot": dict(entry.snapshot),
-        }
-        for place, entry in enumerate(entries)
-    ]
     values = {
-        "items": json.dumps(items),
+        "items": f"[{', '.join(entry.at(place) for place, entry in enumerate(entries))}]",
         "airflow_run": claimant.airflow_run,
         "airflow_task": claimant.airflow_task,
         "airflow_base_url": claimant.airflow_base_url,
@@ -91,7 +90,7 @@ def queue_each(
             with connection.begin_nested():
                 ids |= queue(connection, [entry], claimant, last=False)
         except DBAPIError as error:
-            refusal = row_refused(error, entry.config_id, row_label(entry.snapshot))
+            refusal = row_refused(error, entry.config_id, row_label(json.loads(entry.snapshot)))
             if refusal is None:
                 raise
             log.error("Left out: %s", refusal)

@@ -100,8 +100,9 @@ def test_the_snapshot_is_the_whole_configuration_with_names_resolved(control: En
         control,
         destination_table_schema=None,
         destination_table_name=" orders ",
-        tags=["a"],
+        tags=["a", 'b"c'],
         lookback="1 day",
+        query="SELECT '\\', \"ä\" -- 😀\n",
     )
     snapshot = claim_now(control, config_id).config
     assert (snapshot["target_catalog"], snapshot["target_schema"], snapshot["target_table"]) == (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -146,6 +147,7 @@ def test_what_cannot_be_scanned_is_said_by_the_claim(
 
 def test_whatever_the_judgement_of_a_row_meets_is_wrong_with_that_row(control: Engine) -> None:
     claimed = again(control, scanned(control))
+    snapshot = {**claimed.config, "num_partitions": "four"}
     odd = Candidate(
         config_id=claimed.config_id,
         at=LONG_AGO,
@@ -153,7 +155,8 @@ def test_whatever_the_judgement_of_a_row_meets_is_wrong_with_that_row(control: E
         is_retry=False,
         next_delete_scan=None,
         repeats_scan=False,
-        snapshot={**claimed.config, "num_partitions": "four"},
+        snapshot=snapshot,
+        written=json.dumps(snapshot),
         unreadable=(),
     )
     planned = next_load(odd)

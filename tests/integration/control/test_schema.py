@@ -39,7 +39,14 @@ def edit(control: Engine, column: str, value: object) -> None:
 
 @pytest.mark.parametrize(
     "parts",
-    [("shop", "public", "orders"), (None, "public", "orders"), (None, None, None), ("Ä", "ö", "日本")],
+    [
+        ("shop", "public", "orders"),
+        (None, "public", "orders"),
+        (None, None, None),
+        ("Ä", "ö", "日本"),
+        # What would be the letter A if backslashes meant anything.
+        ("\\101", "\\\\", "x\\"),
+    ],
 )
 def test_control_key_is_the_documents_hash(control: Engine, parts: tuple[str | None, ...]) -> None:
     add_source(control)

@@ -1,0 +1,39 @@
+-- Back to version 0003. Its look comes from its own file after this.
+
+-- The lock that a further step down takes, at once: asked for later, it and a claim might wait for each other.
+LOCK TABLE control.table_control, control.historical_metadata IN ACCESS EXCLUSIVE MODE;
+
+ALTER TABLE control.table_control RESET (autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold);
+
+-- Made anew by that file.
+DROP INDEX control.table_control_ready_in_order;
+
+CREATE OR REPLACE FUNCTION control.snapshot(t control.table_control, s control.table_control_dbconfig)
+RETURNS jsonb
+LANGUAGE sql STABLE
+AS $$
+    SELECT control.configuration(t) || jsonb_build_object(
+        'config_id', t.config_id,
+        'watermark_of', t.watermark_of,
+        'db_type', s.db_type,
+        'db_config_value', s.db_config_value,
+        'db_kv_scope', s.db_kv_scope,
+        'connection_options', s.connection_options,
+        'target_catalog', control.given(t.destination_table_catalog),
+        'target_schema', coalesce(
+            control.given(t.destination_table_schema), control.given(s.default_target_schema)),
+        'target_table', control.given(t.destination_table_name))
+$$;
+
+CREATE OR REPLACE FUNCTION control.source_key(catalog_name text, schema_name text, table_name text)
+RETURNS bytea
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT pg_catalog.sha256(pg_catalog.convert_to(
+        coalesce(catalog_name, '') || coalesce(schema_name, '') || coalesce(table_name, ''), 'UTF8'))
+$$;
+
+CREATE OR REPLACE FUNCTION control.destination_key(destination text)
+RETURNS bytea
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT pg_catalog.sha256(pg_catalog.convert_to(destination, 'UTF8')) $$;
