@@ -14,7 +14,7 @@ from airflow_dataloader.control import migrate
 from airflow_dataloader.control.claim import claim
 from airflow_dataloader.control.connect import create_engine
 from airflow_dataloader.exceptions import ConfigurationError
-from tests.factories import add_row
+from tests.factories import add_row, add_source
 from tests.integration.control.test_migrate import OBJECTS, UP_TO_DATE
 
 Said = tuple[list[str], Callable[[str], None]]
@@ -235,6 +235,24 @@ def test_a_column_whose_type_knows_no_equality_is_no_obstacle(old_url: str) -> N
     run(old_url, f"UPDATE control.table_control SET notes = '[1]' WHERE config_id = {row}")
     assert run(old_url, before) == [(2,)]
     run(old_url, "UPDATE control.table_control_dbconfig SET notes = '[1]', max_concurrent_loads = 7")
+
+
+def test_a_number_that_only_a_wider_column_holds_is_wrong_with_its_row_alone(old_url: str) -> None:
+    columns = ("num_partitions", "rolling_days")
+    for column in columns:
+        run(old_url, f"ALTER TABLE control.table_control ALTER COLUMN {column} TYPE bigint")
+    adopt(old_url)
+    engine = create_engine(old_url)
+    add_source(engine, "wide")
+    wide = add_row(engine, db_config_key="wide")
+    usual = add_row(engine, db_config_key="wide")
+    for column in columns:
+        run(old_url, f"UPDATE control.table_control SET {column} = 3000000000 WHERE config_id = {wide}")
+    refused, loaded = claim(engine, airflow_run="run", only=[wide, usual])
+    assert (refused.config_id, refused.load_status) == (wide, "Failed")
+    assert "num_partitions: 3000000000" in str(refused.message)
+    assert (loaded.config_id, loaded.load_status) == (usual, "Queued")
+    engine.dispose()
 
 
 def test_triggers_of_somebodys_own_stay_and_are_reported(old_url: str, said: Said) -> None:

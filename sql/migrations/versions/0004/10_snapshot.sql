@@ -1,12 +1,14 @@
 -- What a load of a row freezes, historical_metadata.config_snapshot: what people decide about the row, with its source's
 -- side, and its target's names resolved. A column that is added to table_control for loads to read is added here, too.
+-- The documents' own numbers are bigint, as they may be in a database that was taken over: whatever they hold is wrong
+-- with their row, not with the claim.
 CREATE TYPE control.load_configuration AS (
     is_active boolean, db_config_key text,
     source_table_catalog text, source_table_schema text, source_table_name text, query text,
     destination_table_catalog text, destination_table_schema text, destination_table_name text,
     load_strategy text, load_full text, load_cron text,
-    incremental_column text, incremental_type text, incremental_value text, rolling_column text, rolling_days integer,
-    num_partitions integer, partition_column text, lower_bound text, upper_bound text, primary_key_cols text,
+    incremental_column text, incremental_type text, incremental_value text, rolling_column text, rolling_days bigint,
+    num_partitions bigint, partition_column text, lower_bound text, upper_bound text, primary_key_cols text,
     priority integer, load_timezone text, max_runtime_minutes integer, freshness_minutes integer,
     owner text, tags text[], lookback text, chunk_size text,
     null_cursor_policy text, schema_policy text, value_policy text, empty_source_policy text,
