@@ -1,4 +1,4 @@
-"""A claim writes down what its loads freeze, and computes keys, in less time.
+"""A claim writes down what its loads freeze in less time.
 
 Packages of versions 0002 and 0003 go on with this schema: it answers as before.
 """
@@ -18,8 +18,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the shape of a snapshot; replace two keys' functions and the claim's look."""
-    run_sql(op.get_bind(), __file__, "10_snapshot.sql", "20_keys.sql", "30_claim.sql")
+    """Add the shape of a snapshot; replace the claim's look."""
+    run_sql(op.get_bind(), __file__, "10_snapshot.sql", "20_claim.sql")
 
 
 def downgrade() -> None:

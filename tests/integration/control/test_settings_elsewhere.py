@@ -72,7 +72,12 @@ def claimed_with_an_odd_name(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [*(("DateStyle", style) for style in STYLES), ("client_encoding", "LATIN1")]
+    ("name", "value"),
+    [
+        *(("DateStyle", style) for style in STYLES),
+        ("client_encoding", "LATIN1"),
+        ("standard_conforming_strings", "off"),
+    ],
 )
 def test_the_database_s_own_forms_do_not_matter(
     setting: Callable[[str, str], Engine], name: str, value: str

@@ -24,16 +24,3 @@ AS $$
             control.given(t.destination_table_schema), control.given(s.default_target_schema)),
         'target_table', control.given(t.destination_table_name))
 $$;
-
-CREATE OR REPLACE FUNCTION control.source_key(catalog_name text, schema_name text, table_name text)
-RETURNS bytea
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$
-    SELECT pg_catalog.sha256(pg_catalog.convert_to(
-        coalesce(catalog_name, '') || coalesce(schema_name, '') || coalesce(table_name, ''), 'UTF8'))
-$$;
-
-CREATE OR REPLACE FUNCTION control.destination_key(destination text)
-RETURNS bytea
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$ SELECT pg_catalog.sha256(pg_catalog.convert_to(destination, 'UTF8')) $$;
