@@ -2,7 +2,7 @@
 
 Both read the same ranges of the table by JDBC and write one Delta table, in one JVM with 2 GB of heap, in
 turn; the bare script claims, counts, proves and settles nothing. COPY shows what PostgreSQL itself needs to
-hand the rows out once, over one connection. Memory is the peak of a JVM that has done nothing else.
+hand the rows out once, over one connection.
 """
 
 from __future__ import annotations
@@ -15,21 +15,18 @@ from pyspark.sql import SparkSession
 
 from airflow_dataloader.workspace import postgres_binaries
 from benchmarks import lineitem
-from benchmarks.measure import memory, seconds
+from benchmarks.measure import seconds
 from benchmarks.report import Figure, report
 from benchmarks.stand import Stand
 
 #: Pairs of runs by number of partitions.
 RUNS = {2: 5, 1: 3}
-#: Rows of the smaller table that memory is compared with.
-FEW = 1_000_000
 
 
 def main() -> None:
-    """Run both in turn; print medians, the median of the pairs' ratios, and memory."""
+    """Run both in turn; print medians, and the median of the pairs' ratios."""
     with Stand() as stand:
         rows = lineitem.fill(stand.source, stand.home)
-        lineitem.copy_of(stand.source, "lineitem_few", FEW)
         copies = [seconds(lambda: copy_binary(stand)) for _ in range(RUNS[2])]
         copy = statistics.median(copies)
         figures = [Figure("COPY (FORMAT binary), one connection", copy, "s")]
@@ -47,7 +44,6 @@ def main() -> None:
                 figures += compared(
                     f"{partitions} partition{'s' if partitions > 1 else ''}", pairs, copy, rows
                 )
-        figures += [*memory(stand, "lineitem_few", FEW), *memory(stand, "lineitem", rows)]
     report("full_load", figures)
 
 

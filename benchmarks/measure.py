@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -20,7 +20,10 @@ from airflow_dataloader.loader.run import LoadIds, run_load
 from airflow_dataloader.loader.secrets import EnvironmentSecrets, SecretChain
 from airflow_dataloader.loader.worker import Worker
 from benchmarks.report import Figure
-from benchmarks.stand import HEAP, Stand, succeeded
+from benchmarks.stand import Stand, succeeded
+
+#: Of a server whose memory is measured: what it is given is soon taken, and has to do for tables of any size.
+SMALL_HEAP = "1g"
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -30,27 +33,35 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
-def memory(stand: Stand, table: str, rows: int, strategy: str = "full", **columns: Any) -> list[Figure]:
-    """Load the table once through a fresh server, from a fresh process; return the peak memory of both."""
-    config_id = stand.row(
-        table,
-        load_strategy=strategy,
-        destination_table_name=f"{table}_{strategy}_memory",
-        num_partitions=2,
-        **columns,
-    )
-    with stand.connect() as (_, server):
-        ids = stand.claim(config_id)
+def memory(
+    stand: Stand, table: str, rows: int, strategy: str = "full", *, times: int = 1, **columns: Any
+) -> list[Figure]:
+    """Load the table ``times`` times, each into a target of its own; return the peaks in memory.
+
+    They are those of a fresh server that does it, and of the fresh process that asks for it.
+    """
+    ids = [
+        stand.row(
+            table,
+            load_strategy=strategy,
+            destination_table_name=f"{table}_{strategy}_memory_{number}",
+            num_partitions=2,
+            **columns,
+        )
+        for number in range(times)
+    ]
+    with stand.connect(SMALL_HEAP) as (_, server):
+        loads = [stand.claim(config_id) for config_id in ids]
         client = Client(
             control_url=stand.control_url, secrets=stand.secrets, home=stand.home, remote=server.remote
         )
         # A process that remembers nothing of this one, whose own peak would be that of all its loads.
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
-            loader = process.submit(client.load, ids).result()
+            loader = process.submit(client.load, loads).result()
         jvm = peak(server.pid)
-    what = f"{strategy}, {rows:,} rows"
+    what = f"{strategy}, {f'{times} × ' if times > 1 else ''}{rows:,} rows"
     return [
-        Figure(f"JVM's peak in memory, heap {HEAP}, {what}", jvm, "MiB"),
+        Figure(f"JVM's peak in memory, heap {SMALL_HEAP}, {what}", jvm, "MiB"),
         Figure(f"loader's peak in memory, {what}", loader, "MiB"),
     ]
 
@@ -64,14 +75,15 @@ class Client:
     home: Path
     remote: str
 
-    def load(self, ids: LoadIds) -> float:
-        """Run what was claimed; return the MiB that this process has had in memory at most."""
+    def load(self, loads: Sequence[LoadIds]) -> float:
+        """Run what was claimed, one after another; return the MiB that this process has taken at most."""
         with (
             closing(open_engine(EngineSettings(home=self.home, remote=self.remote))) as engine,
             closing_pool(create_engine(self.control_url)) as control,
         ):
             secrets = SecretChain(EnvironmentSecrets(self.secrets))
-            succeeded(run_load(Worker(control=control, engine=engine, secrets=secrets), ids))
+            for ids in loads:
+                succeeded(run_load(Worker(control=control, engine=engine, secrets=secrets), ids))
         return peak()
 
 

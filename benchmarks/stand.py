@@ -79,9 +79,9 @@ class Stand:
             yield engine
 
     @contextmanager
-    def connect(self) -> Iterator[tuple[Engine, ConnectServer]]:
+    def connect(self, heap: str = HEAP) -> Iterator[tuple[Engine, ConnectServer]]:
         """Run a Spark Connect server, a JVM of its own, and a session at it."""
-        settings = server_settings(self.home, cores=CORES, memory=HEAP)
+        settings = server_settings(self.home, cores=CORES, memory=heap)
         with (
             ConnectServer(settings, self.home / "server.log") as server,
             closing(open_engine(EngineSettings(home=self.home, remote=settings.remote))) as engine,
@@ -125,7 +125,12 @@ class Stand:
         return succeeded(run_load(worker, ids))
 
     def _add_source(self) -> None:
-        values = {"db_config_value": {key: key for key in KEYS}, "db_kv_scope": "bench"}
+        values = {
+            "db_config_value": {key: key for key in KEYS},
+            "db_kv_scope": "bench",
+            # More than any benchmark claims before it loads.
+            "max_concurrent_loads": 100,
+        }
         with self.control.begin() as connection:
             connection.execute(insert(dbconfig).values(db_config_key="bench", db_type="postgresql", **values))
 

@@ -2,8 +2,10 @@
 
 lineitem with a key and a cursor, two partitions, one Spark Connect server with 2 GB of heap. The rows that a
 MERGE brings are scattered over the table, every hundredth, or lie together at its end. Memory is the peak of
-a JVM, and of a loader's process, that have done nothing but one first load, straight from the read or by way
-of a stage. For twelve times the rows they may take a fifth more, or the benchmark fails.
+a JVM, and of a loader's process, that have done nothing but first loads, straight from the read or by way of
+a stage, with 1 GB: one of many rows, or of few rows as many as make the same number, because a JVM fills its
+heap by working, whatever the size of its tables. The large table may take a fifth more, or the benchmark
+fails.
 """
 
 from __future__ import annotations
@@ -52,17 +54,18 @@ def main() -> None:
 
 
 def compare_memory(stand: Stand, few: int = FEW, many: int = MANY) -> list[Figure]:
-    """Load few rows and many, with and without a stage; return the peaks, those of many with their ratio."""
+    """Load small tables and a large one, with and without a stage; return the peaks, and their ratios."""
     for table, number in (("few", few), ("many", many)):
         lineitem.copy_of(stand.source, f"{table}_plain", number)
         lineitem.keyed(stand.source, table, f"{table}_plain")
         stand.source.execute(f"DROP TABLE {table}_plain")
     figures: list[Figure] = []
     for strategy in ("full", "incremental"):
-        less = memory(stand, "few", few, strategy, **STRATEGIES[strategy])
+        times = many // few
+        less = memory(stand, "few", few, strategy, times=times, **STRATEGIES[strategy])
         more = memory(stand, "many", many, strategy, **STRATEGIES[strategy])
         for one, other in zip(less, more, strict=True):
-            figures += [one, replace(other, ratio_to=(f"{few:,} rows", other.value / one.value))]
+            figures += [one, replace(other, ratio_to=(f"{times} × {few:,} rows", other.value / one.value))]
     return figures
 
 
