@@ -3,7 +3,9 @@
 The history holds a load of each row.
 
 Every measured claim is the product's own, its commit included, but without fsync, whose time is the disk's.
-Afterwards, unmeasured, the loads are ended and the rows made due again.
+Afterwards, unmeasured, the loads are ended and the rows made due again. The cases take turns, round by round,
+because a machine that is not one's own is quicker in one minute than in the next; the quickest round's median
+is given beside the median of all.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +33,10 @@ ROWS = 1_000_000
 DUE = 20_000
 BACKLOG = 100_000
 SOURCES = 50
-CLAIMS = 200
-WARM_UP = 20
+ROUNDS = 8
+#: Claims of a round that are measured, and before them, to fill the caches.
+CLAIMS = 30
+WARM_UP = 10
 
 _SOURCES = """
 INSERT INTO control.table_control_dbconfig (db_config_key, db_config_value, db_type, max_concurrent_loads)
@@ -85,43 +90,62 @@ _OVER = (
 )
 
 
-def main() -> None:
-    """Fill a database, measure, and report."""
-    with database() as engine:
-        fill(engine)
-        figures = measure(engine, f"10 of {ROWS:,} rows")
-        run(engine, _BACKLOG, backlog=BACKLOG)
-        vacuum(engine)
-        run(engine, _LIMIT, loads=10, paused=True)
-        figures += measure(engine, f"beside {BACKLOG:,} due rows of a paused source")
-        run(engine, _LIMIT, loads=1, paused=False)
-        hold(engine)
-        figures += measure(engine, f"beside {BACKLOG:,} due rows of a source at its limit")
-        run(engine, _LIMIT, loads=1_000, paused=False)
-        figures += measure(engine, f"out of a backlog of {BACKLOG:,}")
-    report("claim", figures)
+@dataclass
+class Case:
+    """What stands beside the rows that are claimed, and the milliseconds of each round's claims."""
 
+    name: str
+    engine: Engine
+    #: Of the backlog's source; None: there is no backlog.
+    limit: dict[str, Any] | None = None
+    rounds: list[list[float]] = field(default_factory=list)
+    trips: int = 0
 
-def measure(engine: Engine, name: str) -> list[Figure]:
-    """Claim ten rows again and again; return the median and the 95th percentile in milliseconds."""
-    spent, trips = [], 0
-    for number in range(WARM_UP + CLAIMS):
-        before = round_trips(engine)
-        begun = time.perf_counter()
-        claimed = claim(engine, airflow_run=f"{name} {number}")
-        ended = time.perf_counter()
-        assert len(claimed) == 10, len(claimed)
-        trips = round_trips(engine) - before
-        if number >= WARM_UP:
-            spent.append((ended - begun) * 1000)
-        for statement in _OVER:
+    def measure(self) -> None:
+        """Claim ten rows again and again, for one round."""
+        if self.limit is not None:
+            run(self.engine, _LIMIT, **self.limit)
+        spent = []
+        for number in range(WARM_UP + CLAIMS):
+            airflow_run = f"{self.name} {len(self.rounds)} {number}"
+            before = round_trips(self.engine)
+            begun = time.perf_counter()
+            claimed = claim(self.engine, airflow_run=airflow_run)
+            ended = time.perf_counter()
+            assert len(claimed) == 10, len(claimed)
+            self.trips = round_trips(self.engine) - before
+            if number >= WARM_UP:
+                spent.append((ended - begun) * 1000)
             ids = [load.config_id for load in claimed]
-            run(engine, statement, airflow_run=f"{name} {number}", ids=ids)
-    return [
-        Figure(f"{name}, p50", statistics.median(spent), "ms"),
-        Figure(f"{name}, p95", statistics.quantiles(spent, n=100)[94], "ms"),
-        Figure(f"{name}, round trips", trips, "a claim"),
-    ]
+            for statement in _OVER:
+                run(self.engine, statement, airflow_run=airflow_run, ids=ids)
+        self.rounds.append(spent)
+
+    def figures(self) -> list[Figure]:
+        """Return the median and the 95th percentile, and the median of the quickest round."""
+        spent = [each for one in self.rounds for each in one]
+        return [
+            Figure(f"{self.name}, p50", statistics.median(spent), "ms"),
+            Figure(f"{self.name}, p95", statistics.quantiles(spent, n=100)[94], "ms"),
+            Figure(f"{self.name}, p50 of its quickest round", min(map(statistics.median, self.rounds)), "ms"),
+            Figure(f"{self.name}, round trips", self.trips, "a claim"),
+        ]
+
+
+def main() -> None:
+    """Fill two databases, one of them with a backlog, measure, and report."""
+    with databases() as (plain, beside):
+        backlog = f"{BACKLOG:,} due rows"
+        cases = [
+            Case(f"10 of {ROWS:,} rows", plain),
+            Case(f"beside {backlog} of a paused source", beside, {"loads": 10, "paused": True}),
+            Case(f"beside {backlog} of a source at its limit", beside, {"loads": 1, "paused": False}),
+            Case(f"out of {backlog}", beside, {"loads": 1_000, "paused": False}),
+        ]
+        for _ in range(ROUNDS):
+            for case in cases:
+                case.measure()
+    report("claim", [figure for case in cases for figure in case.figures()])
 
 
 def fill(engine: Engine) -> None:
@@ -155,16 +179,28 @@ def vacuum(engine: Engine) -> None:
 
 
 @contextmanager
-def database() -> Iterator[Engine]:
-    """Start a server with a control database; remove both at the end."""
+def databases() -> Iterator[tuple[Engine, Engine]]:
+    """Start a server with a control database, and its copy with a backlog; remove all at the end."""
     folder = Path(tempfile.mkdtemp(prefix="dataloader-bench-"))
     folder.chmod(0o755)
     try:
         with EmbeddedPostgres(folder / "postgres", fsync=False) as server:
-            server.create_database("control")
-            migrate.upgrade(server.url("control"), report=lambda _: None)
-            engine = create_engine(server.url("control"))
-            yield engine
-            engine.dispose()
+            server.create_database("plain")
+            migrate.upgrade(server.url("plain"), report=lambda _: None)
+            plain = create_engine(server.url("plain"))
+            fill(plain)
+            plain.dispose()
+            server.create_database("beside", "plain")
+            beside = create_engine(server.url("beside"))
+            run(beside, _BACKLOG, backlog=BACKLOG)
+            vacuum(beside)
+            hold(beside)
+            yield plain, beside
+            plain.dispose()
+            beside.dispose()
     finally:
         shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
