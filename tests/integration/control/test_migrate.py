@@ -164,6 +164,19 @@ def test_a_step_down_and_up_again_is_the_same(empty_url: str, version: str) -> N
     assert sorted(run(empty_url, OBJECTS)) == newest
 
 
+def test_settings_of_somebody_s_own_for_vacuum_stay(empty_url: str) -> None:
+    migrate.upgrade(empty_url, report=quiet)
+    migrate.downgrade(empty_url, "0003")
+    options = "SELECT reloptions FROM pg_class WHERE oid = 'control.table_control'::regclass"
+    assert run(empty_url, options) == [(["fillfactor=70"],)]
+    run(empty_url, "ALTER TABLE control.table_control SET (autovacuum_vacuum_scale_factor = 0.05)")
+    own = [(["fillfactor=70", "autovacuum_vacuum_scale_factor=0.05"],)]
+    migrate.upgrade(empty_url, report=quiet)
+    assert run(empty_url, options) == own
+    migrate.downgrade(empty_url, "0003")
+    assert run(empty_url, options) == own
+
+
 def test_a_downgrade_that_would_lose_a_load_is_refused(control_url: str, control: Engine) -> None:
     add_source(control)
     row = add_row(control)

@@ -194,5 +194,15 @@ $$;
 
 -- A claim leaves three dead entries of a row at the head of the queue, and every later look steps over them until they
 -- are vacuumed: after a thousand claims that is half of the look. A fifth of a million rows, PostgreSQL's default, is
--- too late.
-ALTER TABLE control.table_control SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
+-- too late. Somebody's own settings stay.
+DO $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM pg_class, unnest(reloptions) AS option
+        WHERE oid = 'control.table_control'::regclass AND option LIKE 'autovacuum_vacuum_%')
+    THEN
+        ALTER TABLE control.table_control
+            SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
+    END IF;
+END
+$$;

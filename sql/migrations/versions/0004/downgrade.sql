@@ -3,7 +3,17 @@
 -- The lock that a further step down takes, at once: asked for later, it and a claim might wait for each other.
 LOCK TABLE control.table_control, control.historical_metadata IN ACCESS EXCLUSIVE MODE;
 
-ALTER TABLE control.table_control RESET (autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold);
+DO $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM pg_class
+        WHERE oid = 'control.table_control'::regclass
+            AND reloptions @> '{autovacuum_vacuum_scale_factor=0.01,autovacuum_vacuum_threshold=1000}')
+    THEN
+        ALTER TABLE control.table_control RESET (autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold);
+    END IF;
+END
+$$;
 
 -- Made anew by that file.
 DROP INDEX control.table_control_ready_in_order;
