@@ -7,11 +7,12 @@ from airflow.plugins_manager import AirflowPlugin
 from airflow_dataloader.operators.links import dags_page
 
 
+def _views() -> list[dict[str, str]]:
+    return [{"name": "Data loads", "destination": "nav", "category": "browse", "href": dags_page()}]
+
+
 class NavigationPlugin(AirflowPlugin):
     """Leads from Airflow's menu to the DAGs that load tables, whatever they are called."""
 
     name = "dataloader"
-    # Airflow's base class has it so.
-    external_views = [  # noqa: RUF012
-        {"name": "Data loads", "destination": "nav", "category": "browse", "href": dags_page()},
-    ]
+    external_views = _views()
