@@ -54,6 +54,29 @@ def test_every_dag_file_loads_nothing_heavy_but_airflow() -> None:
         assert loaded_after(statement) & {"pyspark", "anthropic"} == set(), path.name
 
 
+def test_the_plugin_loads_no_more_of_the_package_than_addresses() -> None:
+    """Every component of Airflow imports it when it starts."""
+    program = (
+        "import sys, airflow_dataloader.plugins.navigation\n"
+        "print(*(name for name in sys.modules if name.split('.')[0] == 'airflow_dataloader'))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=REPOSITORY
+    )
+    # Airflow may say something first, and asks for the provider's description, with its settings, by itself.
+    assert set(ran.stdout.splitlines()[-1].split()) == {
+        "airflow_dataloader",
+        "airflow_dataloader.exceptions",
+        "airflow_dataloader.get_provider_info",
+        "airflow_dataloader.operators",
+        "airflow_dataloader.operators.links",
+        "airflow_dataloader.plugins",
+        "airflow_dataloader.plugins.navigation",
+        "airflow_dataloader.settings",
+    }
+    assert loaded_after("import airflow_dataloader.plugins.navigation") & {"pyspark", "anthropic"} == set()
+
+
 def connections_of(program: str, names: Sequence[str]) -> set[str]:
     """Return at which of Airflow's connections a new interpreter knocks that runs ``program``, be it in C."""
     with ExitStack() as stack:
