@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,8 @@ _PART = "DATALOADER_DEMO_PART"
 #: Seconds between being killed and being gone, on a machine whose disks do not answer.
 _KILLED_SECONDS = 10.0
 _POLL_SECONDS = 0.02
+#: Seconds in which a process that has begun to run another program has its environment.
+_EXEC_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,13 @@ class Mark:
 
     def processes(self) -> list[psutil.Process]:
         """Return those that live and carry the mark."""
-        return [process for process in psutil.process_iter() if self._is_on(process)]
+        found, unsettled = self._sort(psutil.process_iter())
+        until = time.monotonic() + _EXEC_SECONDS
+        while unsettled and time.monotonic() < until:
+            time.sleep(_POLL_SECONDS)
+            more, unsettled = self._sort(unsettled)
+            found += more
+        return found
 
     def kill(self) -> None:
         """End them all at once, also what they start meanwhile."""
@@ -54,14 +63,37 @@ class Mark:
         _wait(found, seconds)
         self.kill()
 
-    def _is_on(self, process: psutil.Process) -> bool:
-        try:
-            environment = process.environ()
-        except (psutil.Error, OSError):
-            # Gone, a zombie, or somebody else's.
-            return False
+    def _sort(self, processes: Iterable[psutil.Process]) -> tuple[list[psutil.Process], list[psutil.Process]]:
+        """Return those that carry the mark, and those that cannot be told yet."""
+        marked, unsettled = [], []
+        for process in processes:
+            try:
+                environment = _environment(process)
+            except (psutil.Error, OSError):
+                # Gone, a zombie, or somebody else's.
+                continue
+            if environment is None:
+                unsettled.append(process)
+            elif self._is_on(environment):
+                marked.append(process)
+        return marked, unsettled
+
+    def _is_on(self, environment: Mapping[str, str]) -> bool:
         here = _FOLDER in environment and Path(environment[_FOLDER]).is_relative_to(self.folder)
         return here and self.part in {"", environment.get(_PART)}
+
+
+def _environment(process: psutil.Process) -> Mapping[str, str] | None:
+    """Return a process's environment; None: it has just begun to run another program, and has none yet.
+
+    It has a program by then, and gets arguments and environment at once. The kernel's own threads have none
+    of these, and a process that was started without an environment has the other two.
+    """
+    environment = process.environ()
+    if environment or not process.exe():
+        return environment
+    # Read again: it may have got them between the looks.
+    return process.environ() if process.cmdline() else None
 
 
 def _parent(process: psutil.Process) -> int | None:
