@@ -21,7 +21,7 @@ from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.loader.own_secrets import all_secrets
 from airflow_dataloader.workspace.home import WorkspaceHome
 from airflow_dataloader.workspace.own_machine import around_proxies
-from airflow_dataloader.workspace.secret_store import SecretFile, not_utf8
+from airflow_dataloader.workspace.secret_store import LONGEST, SecretFile, not_utf8, wrong_size
 from airflow_dataloader.workspace.spark.protocol import Spark, SparkServer
 
 _HELP = """
@@ -34,6 +34,9 @@ and all that it started.
 """
 
 _MIB = 1024 * 1024
+
+#: The longest one, which is no part of a secret that ends with it.
+_LINE_END = b"\r\n"
 
 
 def _memory(_context: click.Context, _option: click.Parameter, text: str) -> str:
@@ -133,8 +136,12 @@ def put(*, scope: str, name: str) -> int:
 def _value(name: str) -> str:
     if sys.stdin.isatty():
         return str(click.prompt(f"Value of {name}", hide_input=True))
+    # No more than it takes to see that there is too much: what is connected here may never end.
+    data = sys.stdin.buffer.read(LONGEST + len(_LINE_END) + 1)
+    if len(data) > LONGEST + len(_LINE_END):
+        raise wrong_size(name)
     try:
-        return sys.stdin.buffer.read().decode().removesuffix("\n").removesuffix("\r")
+        return data.decode().removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
         raise not_utf8(name) from None
 

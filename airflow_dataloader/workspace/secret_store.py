@@ -23,6 +23,14 @@ def not_utf8(name: str) -> ConfigurationError:
     )
 
 
+def wrong_size(name: str) -> ConfigurationError:
+    """Return the error of a value that is empty or too long."""
+    return ConfigurationError(
+        f"The value of secret {name!r} is empty, or longer than {LONGEST} bytes.",
+        fix="pass the value on standard input",
+    )
+
+
 class SecretFile:
     """Scopes and names are compared without regard to case, as on Databricks."""
 
@@ -50,10 +58,7 @@ class SecretFile:
         except UnicodeEncodeError:
             raise not_utf8(name) from None
         if not 0 < size <= LONGEST:
-            raise ConfigurationError(
-                f"The value of secret {name!r} is empty, or longer than {LONGEST} bytes.",
-                fix="pass the value on standard input",
-            )
+            raise wrong_size(name)
         with self._alone():
             scopes = self._read()
             scopes.setdefault(scope.casefold(), {})[name.casefold()] = value

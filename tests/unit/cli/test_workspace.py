@@ -16,7 +16,7 @@ from airflow_dataloader.cli import workspace
 from airflow_dataloader.cli.main import run
 from airflow_dataloader.exceptions import EngineFailed
 from airflow_dataloader.workspace.home import WorkspaceHome
-from airflow_dataloader.workspace.secret_store import SecretFile
+from airflow_dataloader.workspace.secret_store import LONGEST, SecretFile
 from tests.waiting import until
 
 
@@ -47,6 +47,27 @@ def test_bytes_that_are_not_utf_8_are_refused_in_a_line(
     assert line == (
         "Error: The value of secret 'password' holds bytes that are not UTF-8. Fix: pass it in UTF-8."
     )
+    assert secrets.values() == set()
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
+def test_the_longest_secret_may_have_a_line_end_too(
+    secrets: SecretFile, end: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert put(monkeypatch, b"s" * LONGEST + end) == 0
+    assert secrets.get("vault", "password") == "s" * LONGEST
+
+
+def test_what_is_longer_is_refused_and_not_read_to_its_end(
+    secrets: SecretFile, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Cut anywhere, it ends with half a letter.
+    stream = io.BytesIO("ä".encode() * LONGEST)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(stream, encoding="utf-8"))
+    assert run(["workspace", "secret", "put", "vault", "password"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"longer than {LONGEST} bytes" in line
+    assert stream.tell() < len(stream.getvalue()) // 2 + 100
     assert secrets.values() == set()
 
 
