@@ -69,4 +69,5 @@ class DatabricksRunApi:
         except DatabricksApiError:
             raise
         except _NO_ANSWER as error:
-            raise RunApiUnavailable(f"{type(error).__name__}") from error
+            # Not chained: what refuses to send a header quotes it, and the token in it.
+            raise RunApiUnavailable(f"{type(error).__name__}") from None

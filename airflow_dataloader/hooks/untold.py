@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
+import traceback
 from collections.abc import Iterator, Mapping
-from typing import Any
+from types import TracebackType
+from typing import Any, Protocol
 
 from airflow.providers.databricks.hooks.databricks import DatabricksHook
 from airflow.sdk import Connection
@@ -19,16 +21,74 @@ _SECRET = re.compile(
     r"pass|secret|token|key|auth|credential|private|signature|control_url|dsn", re.IGNORECASE
 )
 
+#: Passwords in addresses, whatever the name of their field: ``scheme://user:…@host`` and ``…;password=…``.
+_IN_ADDRESS = re.compile(r"://[^/\s:@]*:([^/\s@]+)@|[?&;]password=([^&;\s]+)", re.IGNORECASE)
 
-def told(error: Exception, hook: DatabricksHook, cluster: Mapping[str, Any] | None) -> str:
+
+def told(error: Exception, hook: DatabricksHook, cluster: Mapping[str, Any] | None = None) -> str:
     """Return what an error says of a request that ``hook`` was to send, without secrets that it quotes."""
+    return _told(str(error), hook, cluster)
+
+
+def told_instead(
+    error: Exception, hook: DatabricksHook, cluster: Mapping[str, Any] | None = None
+) -> str | None:
+    """Return what to raise in the place of ``error``; None: neither it nor its cause quotes a secret."""
+    whole = _at_length(error)
+    return None if _told(whole, hook, cluster) == whole else told(error, hook, cluster)
+
+
+class _Log(Protocol):
+    """What Python's loggers and Airflow's have in common."""
+
+    def warning(self, event: Any, *args: Any) -> Any: ...
+    def debug(self, event: Any, *args: Any) -> Any: ...
+
+
+class Warned:
+    """Logs what the enclosed requests fail at, without secrets, and goes on behind them."""
+
+    def __init__(
+        self,
+        log: _Log,
+        what: str,
+        hook: DatabricksHook,
+        cluster: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Begin lines with ``what``, such as ``The run could not be cancelled``."""
+        self._log = log
+        self._what = what
+        self._hook = hook
+        self._cluster = cluster
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _where: TracebackType | None
+    ) -> bool:
+        """Take an error; what is none, such as an interrupt, passes."""
+        if not isinstance(error, Exception):
+            return False
+        self._log.warning("%s: %s", self._what, told(error, self._hook, self._cluster))
+        where = _told(_at_length(error), self._hook, self._cluster)
+        self._log.debug("This is where it happened:\n%s", where)
+        return True
+
+
+def _at_length(error: Exception) -> str:
+    """Return the error with where it happened and what it came from, as a log shows it."""
+    return "".join(traceback.format_exception(error))
+
+
+def _told(text: str, hook: DatabricksHook, cluster: Mapping[str, Any] | None) -> str:
     try:
         conn = hook.databricks_conn
     except Exception:
         # Nothing was sent, then, and nothing of it is quoted.
         log.debug("The workspace's connection cannot be read.", exc_info=True)
-        return str(error)
-    return untold(str(error), conn, cluster)
+        return text
+    return untold(text, conn, cluster)
 
 
 def untold(text: str, conn: Connection, cluster: Mapping[str, Any] | None = None) -> str:
@@ -42,12 +102,15 @@ def untold(text: str, conn: Connection, cluster: Mapping[str, Any] | None = None
 
 
 def _secrets(found: object, *, secret: bool = False) -> Iterator[str]:
-    """Yield the texts below fields whose names say that they are secrets."""
+    """Yield the texts below fields whose names say that they are secrets, and the passwords of addresses."""
     if isinstance(found, Mapping):
         for name, value in found.items():
             yield from _secrets(value, secret=secret or bool(_SECRET.search(str(name))))
     elif isinstance(found, list):
         for value in found:
             yield from _secrets(value, secret=secret)
-    elif isinstance(found, str) and secret:
-        yield found
+    elif isinstance(found, str):
+        if secret:
+            yield found
+        for match in _IN_ADDRESS.finditer(found):
+            yield match[1] or match[2]

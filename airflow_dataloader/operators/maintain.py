@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskD
 
 from airflow_dataloader.core.submission import LOADER_PATH, MAINTAIN_FILE, run_payload
 from airflow_dataloader.hooks.settings import airflow_settings
-from airflow_dataloader.hooks.untold import told
+from airflow_dataloader.hooks.untold import told_instead
 from airflow_dataloader.operators.links import base_url
 from airflow_dataloader.triggers.hold import hold_seconds
 from airflow_dataloader.triggers.kill import REASON, TaskAddress, ended_by_hand, was_cleared
@@ -75,9 +75,9 @@ class MaintainOperator(DatabricksSubmitRunOperator):
                 self._leave(context, self._at)
             raise
         except Exception as error:
-            if (said := told(error, self._hook, settings.cluster)) == str(error):
+            if (instead := told_instead(error, self._hook, settings.cluster)) is None:
                 raise
-            raise AirflowException(said) from None
+            raise AirflowException(instead) from None
 
     def on_kill(self) -> None:
         """Note that this try is to end; the main flow does the rest, as this is a signal's handler."""
@@ -102,7 +102,12 @@ class MaintainOperator(DatabricksSubmitRunOperator):
         over = ended_by_hand(states, at)
         # The try after a clear looks for another run.
         if over or was_cleared(states, at) or task.try_number > task.max_tries:
-            self._hook.cancel_run(self.run_id)
+            try:
+                self._hook.cancel_run(self.run_id)
+            except Exception as error:
+                if (instead := told_instead(error, self._hook)) is None:
+                    raise
+                raise AirflowException(instead) from None
         if over:
             raise AirflowFailException(REASON)
         raise AirflowException("This try was ended before it could wait; the next one goes on.")

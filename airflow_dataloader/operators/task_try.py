@@ -23,7 +23,7 @@ from airflow_dataloader.exceptions import DataloaderError, TransientError
 from airflow_dataloader.hooks.control import ControlHook
 from airflow_dataloader.hooks.runs import same_host
 from airflow_dataloader.hooks.settings import airflow_settings
-from airflow_dataloader.hooks.untold import told
+from airflow_dataloader.hooks.untold import Warned, told, told_instead
 from airflow_dataloader.operators.links import dag_page
 from airflow_dataloader.triggers.hold import hold_seconds
 from airflow_dataloader.triggers.kill import REASON, TaskAddress, ended_by_hand
@@ -137,12 +137,9 @@ class TaskTry:
         """
         if databricks_run is None or not databricks_run.isdecimal():
             return
-        try:
+        ours = False
+        with self._warned("The workspace's connection cannot be read"):
             ours = same_host(workspace_host, self._hook.host)
-        except Exception as error:
-            ours = False
-            self._operator.log.warning("The workspace's connection cannot be read: %s", error)
-            self._operator.log.debug("This is where it happened:", exc_info=True)
         if ours:
             self._operator.run_id = int(databricks_run)
         else:
@@ -161,13 +158,12 @@ class TaskTry:
         try:
             host, run_id = self._hook.host, self._operator.submit_job(self._context)
         except Exception as error:
-            said = told(error, self._hook, self._settings.cluster)
             if self._is_final(error):
-                self._give_up(engine, attached, said)
-            elif said == str(error):
+                self._give_up(engine, attached, told(error, self._hook, self._settings.cluster))
+            elif (instead := told_instead(error, self._hook, self._settings.cluster)) is None:
                 raise
             else:
-                raise AirflowException(said) from None
+                raise AirflowException(instead) from None
         else:
             self._record(engine, attached, run_id, host)
 
@@ -190,7 +186,7 @@ class TaskTry:
 
     def _show(self, engine: Engine, attached: Attached, run_id: int) -> None:
         """Put the run where people look for it. The load goes on without."""
-        try:
+        with self._warned(f"The address of run {run_id} is not shown"):
             self._task.xcom_push(key="run_id", value=run_id)
             url = self._hook.get_run_page_url(run_id)
             self._task.xcom_push(key="run_page_url", value=url)
@@ -199,9 +195,10 @@ class TaskTry:
             ids = (attached.metadata_id, attached.epoch)
             update_run_tracking(engine, *ids, airflow_url=self._log_url(), databricks_url=url)
             self._operator.log.info("Databricks run %s: %s", run_id, url)
-        except Exception as error:
-            self._operator.log.warning("The address of run %s is not shown: %s", run_id, error)
-            self._operator.log.debug("This is where it happened:", exc_info=True)
+
+    def _warned(self, what: str) -> Warned:
+        """Return what to ask the workspace in where the load goes on without an answer."""
+        return Warned(self._operator.log, what, self._hook, self._settings.cluster)
 
     def _log_url(self) -> str | None:
         """Return where this try's log is shown; None where that is longer than the control database keeps."""
@@ -235,5 +232,7 @@ class TaskTry:
             raise AirflowException("This try was ended before it could wait; the next one goes on.")
         ended = cancel(engine, attached.metadata_id, REASON, settled_by=SettledBy.TRIGGER)
         if ended and self._operator.run_id is not None:
-            self._hook.cancel_run(self._operator.run_id)
+            # Else it ends at its next heartbeat: its load is over.
+            with self._warned(f"Run {self._operator.run_id} could not be cancelled"):
+                self._hook.cancel_run(self._operator.run_id)
         raise AirflowFailException(REASON)

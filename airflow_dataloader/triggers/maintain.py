@@ -11,9 +11,11 @@ from airflow.providers.databricks.hooks.databricks import DatabricksHook, RunSta
 from airflow.providers.databricks.triggers.databricks import DatabricksExecutionTrigger
 from airflow.triggers.base import TriggerEvent
 
+from airflow_dataloader.hooks.untold import Warned
 from airflow_dataloader.triggers.backoff import backoff, worth_a_line
 from airflow_dataloader.triggers.hold import hold
 from airflow_dataloader.triggers.kill import TaskAddress, newest_run_of, states_of, waits_on
+from airflow_dataloader.triggers.threads import in_thread
 
 #: Seconds that the API may fail without a break, beyond the provider's own tries of each question.
 _PATIENCE = 900.0
@@ -100,4 +102,9 @@ class MaintainTrigger(DatabricksExecutionTrigger):
             return
         # The try after a clear may wait by now, for a run of its own.
         if not waits_on(states, task) or newest not in (None, self.run_id):
-            await super().on_kill()
+            await in_thread(self._cancel)
+
+    def _cancel(self) -> None:
+        self.log.info("Run %s is to end with its task.", self.run_id)
+        with Warned(self.log, f"Run {self.run_id} could not be cancelled", self.hook):
+            self.hook.cancel_run(self.run_id)

@@ -305,6 +305,8 @@ def test_loads_that_end_at_once_are_all_reported(stand: Stand) -> None:
     for table in tables:
         table.ends_as("failed")
         assert stand.airflow.record(table.run, table.map_index)["message"] == table.load.log_message
+        # A task that Airflow fails so is tried again: that try finds its load over, and says the same.
+        assert table.task()["try_number"] == 1
 
 
 @pytest.mark.faults

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -84,6 +85,16 @@ def test_an_api_that_cannot_be_asked_says_so(
     connections.databricks("http://127.0.0.1:9", "token")
     with pytest.raises(RunApiUnavailable):
         DatabricksRunApi("databricks_default").cancel(None, run_id)
+
+
+def test_a_token_with_a_line_end_is_not_told_with_the_error(
+    workspace: Workspace, run_id: str, connections: Connections
+) -> None:
+    """As it is copied from a file. What refuses to send it quotes the whole header."""
+    connections.databricks(workspace.url, f"{workspace.token}\n")
+    with pytest.raises(RunApiUnavailable) as caught:
+        DatabricksRunApi("databricks_default").cancel(None, run_id)
+    assert workspace.token not in "".join(traceback.format_exception(caught.value))
 
 
 def test_an_error_of_this_program_is_no_outage(

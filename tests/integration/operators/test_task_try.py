@@ -187,6 +187,26 @@ def test_a_token_with_a_line_end_is_not_told_with_the_refusal(
     assert not any(workspace.token in str(text) for text in told)
 
 
+def test_a_token_with_a_line_end_is_not_told_by_a_try_that_submits_nothing(
+    control: Engine,
+    claimed: Claimed,
+    workspace: Workspace,
+    submit: Callable[..., int],
+    connections: Connections,
+    day: datetime,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """It was changed after the try before had submitted."""
+    run_id = str(submit("sleep", "600"))
+    connections.databricks(workspace.url, f"{workspace.token}\n")
+    with settled_when_tried(control, claimed, databricks_run=run_id, workspace_host=workspace.url):
+        assert outcome(day) == ("success", 1)
+    said = str(capfd.readouterr())
+    assert f"The address of run {run_id} is not shown" in said
+    assert "Bearer ***" in said
+    assert workspace.token not in said
+
+
 def test_a_loader_that_starts_while_its_submission_is_refused_is_waited_for(
     control: Engine, claimed: Claimed, workspace: Workspace, day: datetime
 ) -> None:

@@ -15,6 +15,7 @@ from airflow.sdk.execution_time.comms import GetTaskStates, GetXCom, TaskStatesR
 
 from airflow_dataloader.triggers.kill import TaskAddress
 from airflow_dataloader.triggers.maintain import MaintainTrigger
+from tests.airflow_db import Connections
 from tests.airflow_stand import Workspace
 from tests.waiting import until
 
@@ -114,3 +115,21 @@ def test_the_run_ends_where_its_task_waits_for_another_one_by_now(ends: Callable
 
 def test_nothing_is_ended_where_airflow_does_not_say(ends: Callable[..., str]) -> None:
     assert ends(lambda _: Silence(), goes_on=True) == "SUCCESS"
+
+
+def test_a_run_that_cannot_be_cancelled_is_left_with_a_line_and_no_secret(
+    ends: Callable[..., str],
+    workspace: Workspace,
+    connections: Connections,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def marked(run_id: int) -> Answers:
+        connections.databricks(workspace.url, f"{workspace.token}\n")
+        return Answers("failed", run_id)
+
+    assert ends(marked, goes_on=True) == "SUCCESS"
+    said = caplog.text + str(capfd.readouterr())
+    assert "could not be cancelled" in said
+    assert "Bearer ***" in said
+    assert workspace.token not in said

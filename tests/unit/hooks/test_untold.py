@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+import logging
 
 import pytest
 from airflow.providers.databricks.hooks.databricks import DatabricksHook
 from airflow.sdk import Connection
 
-from airflow_dataloader.hooks.untold import told, untold
+from airflow_dataloader.hooks.untold import Warned, told, told_instead, untold
 
 CONNECTION = Connection(
     conn_id="databricks_default",
@@ -48,3 +49,52 @@ def test_a_connection_without_secrets_changes_nothing() -> None:
 def test_where_there_is_no_connection_there_is_nothing_to_hide() -> None:
     error = ValueError("no such connection")
     assert told(error, DatabricksHook("there_is_none"), None) == "no such connection"
+
+
+def test_a_password_in_an_address_is_one_whatever_its_field() -> None:
+    variables = {"DB_URL": "postgresql://u:hunter22@h/d", "JDBC": "jdbc:sqlserver://h;password=minnow;x=1"}
+    said = "refused: postgresql://u:hunter22@h/d, jdbc:sqlserver://h;password=minnow;x=1"
+    assert untold(said, CONNECTION, {"spark_env_vars": variables}) == (
+        "refused: postgresql://u:***@h/d, jdbc:sqlserver://h;password=***;x=1"
+    )
+
+
+@pytest.fixture
+def hook(monkeypatch: pytest.MonkeyPatch) -> DatabricksHook:
+    monkeypatch.setenv("AIRFLOW_CONN_WORKSPACE", CONNECTION.as_json())
+    return DatabricksHook("workspace")
+
+
+def refusal(text: str) -> RuntimeError:
+    """Return an error that comes from another, which has said ``text``."""
+    try:
+        try:
+            raise ValueError(text)
+        except ValueError as cause:
+            raise RuntimeError("not sent") from cause
+    except RuntimeError as error:
+        return error
+
+
+def test_what_an_error_comes_from_hides_a_secret_too(hook: DatabricksHook) -> None:
+    error = refusal("Invalid header value b'Bearer dapi-swordfish\\n'")
+    assert told(error, hook) == "not sent"
+    assert told_instead(error, hook) == "not sent"
+    assert told_instead(refusal("no such host"), hook) is None
+
+
+def test_what_is_warned_of_is_logged_without_secrets(
+    hook: DatabricksHook, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = logging.getLogger("airflow_dataloader.somewhere")
+    with caplog.at_level(logging.DEBUG, log.name), Warned(log, "Nothing happened", hook):
+        raise refusal("Invalid header value b'Bearer dapi-swordfish\\n'")
+    warning, where = caplog.messages
+    assert warning == "Nothing happened: not sent"
+    assert "ValueError: Invalid header value b'Bearer ***" in where
+    assert "swordfish" not in where
+
+
+def test_an_interrupt_is_no_error_to_go_on_behind(hook: DatabricksHook) -> None:
+    with pytest.raises(KeyboardInterrupt), Warned(logging.getLogger(), "Nothing happened", hook):
+        raise KeyboardInterrupt
