@@ -33,8 +33,9 @@ def told(error: Exception, hook: DatabricksHook, cluster: Mapping[str, Any] | No
 def told_instead(
     error: Exception, hook: DatabricksHook, cluster: Mapping[str, Any] | None = None
 ) -> str | None:
-    """Return what to raise in the place of ``error``; None: neither it nor its cause quotes a secret."""
-    whole = _at_length(error)
+    """Return what to raise in the place of ``error``; None: nothing of it quotes a secret."""
+    # Not a whole traceback: its lines of code would hold short secrets by chance.
+    whole = "\n".join(_said(error))
     return None if _told(whole, hook, cluster) == whole else told(error, hook, cluster)
 
 
@@ -71,14 +72,16 @@ class Warned:
         if not isinstance(error, Exception):
             return False
         self._log.warning("%s: %s", self._what, told(error, self._hook, self._cluster))
-        where = _told(_at_length(error), self._hook, self._cluster)
+        where = _told("".join(traceback.format_exception(error)), self._hook, self._cluster)
         self._log.debug("This is where it happened:\n%s", where)
         return True
 
 
-def _at_length(error: Exception) -> str:
-    """Return the error with where it happened and what it came from, as a log shows it."""
-    return "".join(traceback.format_exception(error))
+def _said(error: BaseException | None) -> Iterator[str]:
+    """Yield what the error says and what those say that a log shows with it."""
+    while error is not None:
+        yield str(error)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 def _told(text: str, hook: DatabricksHook, cluster: Mapping[str, Any] | None) -> str:

@@ -69,11 +69,7 @@ class MaintainOperator(DatabricksSubmitRunOperator):
         )
         self.json = {**payload, "idempotency_token": self._token(context)}
         try:
-            super().execute(context)
-        except TaskDeferred:
-            if self.killed:
-                self._leave(context, self._at)
-            raise
+            self._submit(context, self._at)
         except Exception as error:
             if (instead := told_instead(error, self._hook, settings.cluster)) is None:
                 raise
@@ -95,6 +91,14 @@ class MaintainOperator(DatabricksSubmitRunOperator):
         except AirflowException as error:
             raise AirflowFailException(str(error)) from None
 
+    def _submit(self, context: Context, at: TaskAddress) -> None:
+        try:
+            super().execute(context)
+        except TaskDeferred:
+            if self.killed:
+                self._leave(context, at)
+            raise
+
     def _leave(self, context: Context, at: TaskAddress) -> NoReturn:
         """End the run, unless a retry follows, which finds it by its token."""
         task: Any = context["ti"]
@@ -102,12 +106,7 @@ class MaintainOperator(DatabricksSubmitRunOperator):
         over = ended_by_hand(states, at)
         # The try after a clear looks for another run.
         if over or was_cleared(states, at) or task.try_number > task.max_tries:
-            try:
-                self._hook.cancel_run(self.run_id)
-            except Exception as error:
-                if (instead := told_instead(error, self._hook)) is None:
-                    raise
-                raise AirflowException(instead) from None
+            self._hook.cancel_run(self.run_id)
         if over:
             raise AirflowFailException(REASON)
         raise AirflowException("This try was ended before it could wait; the next one goes on.")

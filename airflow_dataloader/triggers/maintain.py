@@ -105,6 +105,7 @@ class MaintainTrigger(DatabricksExecutionTrigger):
             await in_thread(self._cancel)
 
     def _cancel(self) -> None:
+        # The provider's own would raise what a triggerer logs with all that it quotes.
         self.log.info("Run %s is to end with its task.", self.run_id)
         with Warned(self.log, f"Run {self.run_id} could not be cancelled", self.hook):
             self.hook.cancel_run(self.run_id)

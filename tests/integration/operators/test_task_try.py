@@ -5,13 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from airflow.models.dagrun import DagRun
+from airflow.sdk.exceptions import AirflowFailException
 from airflow.utils.types import DagRunType
 from sqlalchemy import Engine
 
@@ -20,6 +24,7 @@ from airflow_dataloader.control.claim import Claimed, claim
 from airflow_dataloader.control.tracking import update_run_tracking
 from airflow_dataloader.core.receipt import Receipt
 from airflow_dataloader.operators.links import dag_page
+from airflow_dataloader.operators.load import LoadOperator
 from tests.airflow_db import Connections, dag
 from tests.airflow_stand import SCRIPT, NoSpark, Workspace, workspace_at
 from tests.factories import add_source
@@ -220,3 +225,34 @@ def test_a_loader_that_starts_while_its_submission_is_refused_is_waited_for(
 
     with meanwhile(start_and_succeed):
         assert outcome(day) == ("success", 1)
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_try_that_a_person_ends_while_it_submits_ends_its_load_and_its_run(
+    control: Engine, claimed: Claimed, workspace: Workspace, refused: bool
+) -> None:
+    """Where the API does not end the run, the load is over all the same."""
+    operator = LoadOperator(task_id="load", retries=2, load={**asdict(claimed), "label": "items"})
+    task = SimpleNamespace(
+        id=str(uuid4()),
+        dag_id="dataloader_load",
+        run_id="monday",
+        task_id="load",
+        map_index=0,
+        try_number=1,
+        max_tries=2,
+        log_url="http://airflow.example/log",
+        xcom_push=lambda **_: None,
+        get_task_states=lambda **_: {"monday": {"load_0": "failed"}},
+    )
+    if refused:
+        workspace.order("status", path="runs/cancel", status=403)
+    context: Any = {"ti": task}
+    operator.on_kill()
+    with pytest.raises(AirflowFailException):
+        operator.execute(context)
+    assert load(control, claimed.metadata_id)["load_status"] == "Cancelled"
+    (submitted,) = workspace.runs()
+    if not refused:
+        until(lambda: workspace.run(submitted["run_id"])["state"]["life_cycle_state"] == "TERMINATED")
+        assert workspace.run(submitted["run_id"])["state"]["result_state"] == "CANCELED"

@@ -83,6 +83,14 @@ def test_what_an_error_comes_from_hides_a_secret_too(hook: DatabricksHook) -> No
     assert told_instead(refusal("no such host"), hook) is None
 
 
+def test_a_secret_that_stands_in_the_code_by_chance_replaces_no_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain = Connection(conn_id="plain", conn_type="databricks", password="raise")
+    monkeypatch.setenv("AIRFLOW_CONN_PLAIN", plain.as_json())
+    assert told_instead(refusal("no such host"), DatabricksHook("plain")) is None
+
+
 def test_what_is_warned_of_is_logged_without_secrets(
     hook: DatabricksHook, caplog: pytest.LogCaptureFixture
 ) -> None:

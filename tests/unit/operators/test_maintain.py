@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 
 from airflow_dataloader.operators.maintain import MaintainOperator
 from airflow_dataloader.triggers.maintain import MaintainTrigger
+
+TOKEN = "dapi-swordfish"
 
 
 @dataclass
@@ -23,6 +27,13 @@ class Api:
     cancelled: list[int] = field(default_factory=list)
     #: What happens while it answers.
     meanwhile: Callable[[], None] = lambda: None
+    #: What it answers where a run is to be ended.
+    refusal: Exception | None = None
+    databricks_conn: Connection = field(
+        default_factory=lambda: Connection(
+            conn_id="databricks_default", conn_type="databricks", password=TOKEN
+        )
+    )
 
     def submit_run(self, payload: dict[str, Any]) -> int:
         self.meanwhile()
@@ -39,6 +50,8 @@ class Api:
 
     def cancel_run(self, run_id: int) -> None:
         self.cancelled.append(run_id)
+        if self.refusal is not None:
+            raise self.refusal
 
 
 @dataclass
@@ -98,9 +111,9 @@ def test_a_cleared_task_and_another_day_start_runs_of_their_own() -> None:
     assert len({first, second, third, waits_for(api, Airflow(run_id="tuesday"))}) == 4
 
 
-def killed(airflow: Airflow) -> tuple[Api, Exception]:
+def killed(airflow: Airflow, refusal: Exception | None = None) -> tuple[Api, Exception]:
     """Ask for the end of a try while it submits its run; return what it did to the run, and how it ended."""
-    api = Api()
+    api = Api(refusal=refusal)
     task = operator(api)
     api.meanwhile = task.on_kill
     with pytest.raises(AirflowException) as ended:
@@ -129,3 +142,11 @@ def test_a_run_that_no_try_will_look_for_is_ended(airflow: Airflow) -> None:
     api, ended = killed(airflow)
     assert api.cancelled == [1]
     assert not isinstance(ended, AirflowFailException)
+
+
+def test_a_run_that_cannot_be_ended_is_told_without_a_secret() -> None:
+    refusal = ValueError(f"Invalid header value b'Bearer {TOKEN}\\n'")
+    _, ended = killed(Airflow(state="failed"), refusal)
+    told = "".join(traceback.format_exception(ended))
+    assert "Bearer ***" in told
+    assert TOKEN not in told
