@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -43,12 +44,14 @@ class Airflow:
         # A task that finds nobody who answers waits long before it is tried again.
         self.begin("api-server")
         eventually("Airflow's API", self.client.answers, seconds=PATIENCE)
+        self.begin("dag-processor")
+        for dag_id in (DAG, "dataloader_maintain"):
+            eventually(dag_id, partial(self.client.has_dag, dag_id), seconds=PATIENCE)
+        # Before a scheduler could start it: its run would take a fault that was ordered for a load's.
+        self.ask("PATCH", "/dags/dataloader_maintain", {"is_paused": True})
         for name in self.missing():
             self.begin(name)
         eventually("Airflow's health", self.client.healthy, seconds=PATIENCE)
-        eventually("the DAG", lambda: self.client.has_dag(DAG), seconds=PATIENCE)
-        # Its run may come at any moment, and would take a fault that was ordered for a load's.
-        self._lay_to_rest("dataloader_maintain")
 
     def begin(self, name: str) -> None:
         """Start one component."""
@@ -133,17 +136,6 @@ class Airflow:
             "reset_dag_runs": True,
         }
         self.ask("POST", f"/dags/{DAG}/clearTaskInstances", body)
-
-    def _lay_to_rest(self, dag_id: str) -> None:
-        """Have a DAG run no more, and wait until it does not."""
-        eventually(dag_id, lambda: self.client.has_dag(dag_id), seconds=PATIENCE)
-        self.ask("PATCH", f"/dags/{dag_id}", {"is_paused": True})
-        active = f"/dags/{dag_id}/dagRuns?state=queued&state=running"
-        # A paused DAG's run gets no more tasks: it is ended.
-        for run in self.ask("GET", active)["dag_runs"]:
-            self.ask(
-                "PATCH", f"/dags/{dag_id}/dagRuns/{quote(run['dag_run_id'], safe='')}", {"state": "failed"}
-            )
 
     def _task(self, run: str, map_index: int) -> str:
         return f"/dags/{DAG}/dagRuns/{quote(run, safe='')}/taskInstances/load/{map_index}"
