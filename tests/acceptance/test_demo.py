@@ -22,6 +22,7 @@ import pytest
 from airflow_dataloader.workspace.demo.airflow_client import AirflowClient
 from airflow_dataloader.workspace.demo.airflow_home import USER
 from airflow_dataloader.workspace.demo.marked import Mark
+from airflow_dataloader.workspace.unprivileged import choose
 from tests.waiting import eventually
 
 #: Rows that the first load reads, 1,015,000 of them in tables, and that the load of the changes does.
@@ -154,6 +155,17 @@ def check_rounds(shown: str) -> None:
     assert "Every target equals its source" in shown
 
 
+def check_user(demo: Demo) -> None:
+    """Insist that neither the demo nor any part of it is root where it runs, or may do what root may."""
+    for process in (psutil.Process(demo.process.pid), *Mark(demo.home).processes()):
+        # A short one of Airflow's may be over.
+        with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
+            facts = Path(f"/proc/{process.pid}")
+            inside, outside = facts.joinpath("uid_map").read_text().split()[:2]
+            assert process.uids().effective - int(outside) + int(inside) != 0, process
+            assert "\nCapEff:\t0000000000000000\n" in facts.joinpath("status").read_text(), process
+
+
 def check_login(demo: Demo) -> None:
     """Insist that nobody gets in without the password."""
     address, password = demo.airflow()
@@ -165,9 +177,16 @@ def check_login(demo: Demo) -> None:
     assert AirflowClient(address, USER, password).has_dag("dataloader_load")
 
 
+def as_an_ordinary_user() -> tuple[str | Path, ...]:
+    """Return the command for a user who may do nothing special: for us, unless we are root."""
+    return (*choose().prefix, *COMMAND)
+
+
 def test_both_rounds_are_equal_though_a_part_was_killed_and_nothing_is_left(own_home: Path) -> None:
-    demo = Demo(own_home, "--exit")
+    """As an ordinary user; most other tests are run by whoever runs the tests, which may be root."""
+    demo = Demo(own_home, "--exit", command=as_an_ordinary_user())
     demo.says("Loading everything")
+    check_user(demo)
     check_login(demo)
     demo.part("triggerer").kill()
     demo.says("The triggerer has died, and is started again")

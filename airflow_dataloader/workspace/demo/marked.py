@@ -1,16 +1,18 @@
 """Processes that carry a mark in their environment, which all that descend from them inherit.
 
 Airflow's and the workspace's processes start others in groups and sessions of their own, and those may
-outlive whoever started them. The mark finds them all the same.
+outlive whoever started them. The mark finds them all the same. Airflow's workers keep their environment from
+everybody but root once they have run a task; they stay in the session of the scheduler, and that tells them.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -38,49 +40,95 @@ class Mark:
         # Whoever changes the title of a process would otherwise write it over what we look for.
         return {_FOLDER: str(self.folder), _PART: self.part, "SPT_NOENV": "1"}
 
-    def processes(self) -> list[psutil.Process]:
-        """Return those that live and carry the mark."""
-        found, unsettled = self._sort(psutil.process_iter())
-        until = time.monotonic() + _EXEC_SECONDS
-        while unsettled and time.monotonic() < until:
-            time.sleep(_POLL_SECONDS)
-            more, unsettled = self._sort(unsettled)
-            found += more
-        return found
+    def processes(self, sessions: Collection[int] = ()) -> list[psutil.Process]:
+        """Return those that live and carry the mark, or hide what they carry in a session that is marked.
 
-    def kill(self) -> None:
+        That is one whose leader carries it, or one of ``sessions``, whose leaders may have ended.
+        """
+        return self._find(set(sessions))
+
+    def kill(self, sessions: Collection[int] = ()) -> None:
         """End them all at once, also what they start meanwhile."""
+        known = set(sessions)
         until = time.monotonic() + _KILLED_SECONDS
-        while (found := self.processes()) and time.monotonic() < until:
+        while (found := self._find(known)) and time.monotonic() < until:
             _signal(found, signal.SIGKILL)
             _wait(found, _KILLED_SECONDS)
 
     def end(self, seconds: float) -> None:
-        """Ask those that lead the others to end; kill what is left after so many seconds."""
-        found = self.processes()
+        """Ask those that lead the others to end; kill what is left then, or after so many seconds."""
+        known: set[int] = set()
+        found = self._find(known)
         marked = {process.pid for process in found}
-        _signal([process for process in found if _parent(process) not in marked], signal.SIGTERM)
-        _wait(found, seconds)
-        self.kill()
+        leading = [process for process in found if _parent(process) not in marked]
+        _signal(leading, signal.SIGTERM)
+        _wait(leading, seconds)
+        self.kill(known)
 
-    def _sort(self, processes: Iterable[psutil.Process]) -> tuple[list[psutil.Process], list[psutil.Process]]:
-        """Return those that carry the mark, and those that cannot be told yet."""
-        marked, unsettled = [], []
+    def _find(self, sessions: set[int]) -> list[psutil.Process]:
+        """Return all of them, and note the sessions that one of them leads."""
+        seen = _Seen()
+        self._sort(psutil.process_iter(), seen)
+        until = time.monotonic() + _EXEC_SECONDS
+        while seen.unsettled and time.monotonic() < until:
+            time.sleep(_POLL_SECONDS)
+            again, seen.unsettled = seen.unsettled, []
+            self._sort(again, seen)
+        sessions |= {process.pid for process in seen.marked if _session(process) == process.pid}
+        theirs = sessions - {process.pid for process in seen.others}
+        return seen.marked + [process for process in seen.hidden if _session(process) in theirs]
+
+    def _sort(self, processes: Iterable[psutil.Process], seen: _Seen) -> None:
         for process in processes:
             try:
                 environment = _environment(process)
+            except psutil.AccessDenied:
+                if _is_hidden(process):
+                    seen.hidden.append(process)
+                continue
             except (psutil.Error, OSError):
-                # Gone, a zombie, or somebody else's.
+                # Gone, or a zombie.
                 continue
             if environment is None:
-                unsettled.append(process)
+                seen.unsettled.append(process)
             elif self._is_on(environment):
-                marked.append(process)
-        return marked, unsettled
+                seen.marked.append(process)
+            else:
+                seen.others.append(process)
 
     def _is_on(self, environment: Mapping[str, str]) -> bool:
         here = _FOLDER in environment and Path(environment[_FOLDER]).is_relative_to(self.folder)
         return here and self.part in {"", environment.get(_PART)}
+
+
+@dataclass
+class _Seen:
+    """Processes by what their environment says."""
+
+    marked: list[psutil.Process] = field(default_factory=list)
+    #: They carry no such mark.
+    others: list[psutil.Process] = field(default_factory=list)
+    #: They cannot be told yet.
+    unsettled: list[psutil.Process] = field(default_factory=list)
+    #: They are our user's, and let nobody look.
+    hidden: list[psutil.Process] = field(default_factory=list)
+
+
+def _is_hidden(process: psutil.Process) -> bool:
+    """Whether it is our own user's, in a session that somebody else leads.
+
+    No part's leader hides, but agents that keep keys do; a number that a session had may be theirs by now.
+    """
+    with contextlib.suppress(psutil.Error):
+        return process.uids().real == os.getuid() and _session(process) != process.pid
+    return False
+
+
+def _session(process: psutil.Process) -> int | None:
+    """Return the number of its session, which no other process gets while somebody is in it."""
+    with contextlib.suppress(OSError):
+        return os.getsid(process.pid)
+    return None
 
 
 def _environment(process: psutil.Process) -> Mapping[str, str] | None:

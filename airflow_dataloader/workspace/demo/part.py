@@ -83,6 +83,11 @@ class ProcessPart:
         return self._process.pid
 
     @property
+    def _sessions(self) -> tuple[int, ...]:
+        """The session that the last start leads, or has left."""
+        return () if self._process is None else (self._process.pid,)
+
+    @property
     def mark(self) -> Mark:
         """What it and all that it starts carry."""
         return Mark(self.spec.folder, self.name)
@@ -92,7 +97,7 @@ class ProcessPart:
         if self.running:
             return
         if not self.spec.adopts:
-            self.mark.kill()
+            self.mark.kill(self._sessions)
         with _private_log(self.log_file) as log:
             self._process = subprocess.Popen(
                 list(self.spec.command),
@@ -127,7 +132,7 @@ class ProcessPart:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-        self.mark.kill()
+        self.mark.kill(self._sessions)
 
 
 def _private_log(path: Path) -> IO[bytes]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,8 +14,54 @@ import pytest
 
 from airflow_dataloader.workspace.demo.marked import Mark, lives
 from airflow_dataloader.workspace.demo.part import PartSpec, ProcessPart
+from airflow_dataloader.workspace.unprivileged import choose
 
 Make = Callable[..., ProcessPart]
+
+#: A leader whose child lets nobody look into it, as Airflow's workers do, and agents that keep keys.
+SECRETIVE = """
+import ctypes, os, sys, time
+if os.fork() == 0:
+    ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)
+    print("ready", os.getpid(), flush=True)
+    time.sleep(600)
+time.sleep(600)
+"""
+
+#: Ends such a leader in the way that it is told, and says which of its processes and the agent are left.
+OWNER = """
+import contextlib, os, signal, subprocess, sys, time
+from pathlib import Path
+import psutil
+from airflow_dataloader.workspace.demo.marked import Mark, lives
+from airflow_dataloader.workspace.demo.part import PartSpec, ProcessPart
+folder, way, program = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+agent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+other = psutil.Process(int(agent.stdout.readline().split()[1]))
+part = ProcessPart(PartSpec(name="part", command=[sys.executable, "-c", program],
+                            environment=dict(os.environ), folder=folder, log_file=folder / "part.log"))
+part.start()
+while "ready" not in part.log_file.read_text():
+    time.sleep(0.02)
+child = psutil.Process(int(part.log_file.read_text().split()[1]))
+try:
+    child.environ()
+except psutil.AccessDenied:
+    print("hidden")
+if way == "stop":
+    part.stop()
+elif way == "start":
+    os.kill(part.pid, signal.SIGKILL)
+    part.wait()
+    part.start()
+else:
+    Mark(folder).end(10)
+print("child", lives(child), "other", lives(other))
+part.stop()
+for one in (child, other, agent):
+    with contextlib.suppress(psutil.NoSuchProcess):
+        one.kill()
+"""
 
 
 @pytest.fixture
@@ -80,6 +128,20 @@ def test_what_a_dead_one_left_is_ended_before_the_next(make: Make) -> None:
     part.start()
     assert not lives(orphan)
     assert part.running
+
+
+@pytest.mark.parametrize("way", ["stop", "start", "end"])
+def test_what_hides_its_environment_is_ended_too(tmp_path: Path, way: str) -> None:
+    """As an ordinary user, since root sees everything."""
+    ran = subprocess.run(
+        [*choose().prefix, sys.executable, "-c", OWNER, str(tmp_path), way, SECRETIVE],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert ran.stdout.split("\n")[-2:] == ["child False other True", ""]
+    assert "hidden" in ran.stdout.split() or (os.geteuid() == 0 and not choose().prefix)
 
 
 def test_what_the_next_one_takes_over_is_left_alone(make: Make) -> None:
