@@ -94,6 +94,17 @@ class Airflow:
         found = self.ask("GET", f"{task}/xcomEntries/load_record?map_index={map_index}&deserialize=true")
         return dict(found["value"])
 
+    def links(self, run: str, map_index: int) -> dict[str, Any]:
+        """Return what stands beside a load task, by name."""
+        task = self._task(run, map_index).rsplit("/", 1)[0]
+        found = self.ask("GET", f"{task}/links?map_index={map_index}")
+        return dict(found["extra_links"])
+
+    def menu(self) -> dict[str, str]:
+        """Return where the entries of the package's plugin in the navigation lead, by name."""
+        (plugin,) = (one for one in self.ask("GET", "/plugins")["plugins"] if one["name"] == "dataloader")
+        return {view["name"]: view["href"] for view in plugin["external_views"]}
+
     def stop(self) -> None:
         """End all components, and whatever they have started."""
         for part in self.parts.values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from airflow_dataloader.workspace.demo.airflow_home import AirflowHome
 from airflow_dataloader.workspace.demo.connections import control_connection, databricks_connection
 from airflow_dataloader.workspace.free_port import free_port
 from tests.acceptance.airflow_parts import Airflow
-from tests.acceptance.through_airflow import Stand
+from tests.acceptance.through_airflow import CANARY, Stand, record_ends
 from tests.airflow_stand import Workspace, WorkspaceProcess
 from tests.bench import Bench
 from tests.faults.proxy import Proxy
@@ -58,6 +59,7 @@ def airflow_bench(
     postgres.create("through_airflow_control", control_template)
     airflow_source.create("shop")
     control = create_engine(postgres.url("through_airflow_control"))
+    record_ends(control)
     remote = connect_server.settings.remote
     with (
         psycopg.connect(airflow_source.url("shop"), autocommit=True) as source,
@@ -118,6 +120,7 @@ def airflow(
             environment={
                 **control_connection(control),
                 **databricks_connection(airflow_workspace.url, airflow_workspace.token),
+                "AIRFLOW_CONN_CANARY": json.dumps({"conn_type": "generic", "password": CANARY}),
                 "AIRFLOW__DATALOADER__POLL_SECONDS": "1",
                 "AIRFLOW__DATALOADER__BATCH_SIZE": "50",
                 "AIRFLOW__DATALOADER__MAX_CONCURRENT_LOADS": "50",

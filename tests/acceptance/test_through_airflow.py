@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from airflow_dataloader.control.claim import _LOCK as CLAIM_LOCK
-from tests.acceptance.through_airflow import LONG_AGO, PATIENCE, Stand, Table
+from tests.acceptance.through_airflow import CANARY, LONG_AGO, PATIENCE, TEMPLATE, Stand, Table, run_name
 from tests.airflow_stand import WorkspaceProcess
 from tests.faults.items import change_items
 from tests.faults.kill_matrix import STRATEGIES
@@ -20,6 +21,8 @@ from tests.faults.proxy import Fault, Plan, Proxy
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.conftest import Server
 
 pytestmark = pytest.mark.timeout(1_500)
@@ -66,6 +69,61 @@ def test_every_strategy_loads_its_table_and_then_what_changed(stand: Stand) -> N
     )
     backfilled = tables["chunked_backfill"]
     assert stand.bench.state(backfilled.config_id).load_strategy == "incremental"
+
+
+def test_airflow_shows_where_a_load_is_and_renders_nothing_of_its_row(
+    stand: Stand, postgres: Server, airflow_source: Server
+) -> None:
+    table = stand.table(
+        owner=TEMPLATE,
+        tags=[TEMPLATE],
+        last_status_message=TEMPLATE,
+        incremental_value=TEMPLATE,
+        rolling_column=TEMPLATE,
+    )
+    refused = stand.table(load_strategy=TEMPLATE, destination_table_name=TEMPLATE)
+    stand.airflow.run()
+    table.ends_as("success")
+    refused.ends_as("failed")
+    airflow = stand.airflow.installation
+    links = stand.airflow.links(table.run, table.map_index)
+    (run,) = (run for run in stand.workspace.runs() if str(run["run_id"]) == table.load.databricks_run)
+    assert links["See Databricks Job Run"] == run["run_page_url"]
+    shown = f"/tasks/load/mapped/{table.map_index}/xcom"
+    assert links["Load record"].startswith(f"{airflow.address}/dags/dataloader_load/runs/")
+    assert links["Load record"].endswith(shown)
+    assert stand.airflow.menu() == {"Data loads": f"{airflow.address}/dags?tags=dataloader"}
+    # Airflow hides a password that it has read, so that its absence alone would say little.
+    logs = texts(airflow.folder)
+    assert f"Load {table.load.id}: config_id {table.config_id} " in logs
+    assert logs.count(TEMPLATE) > 1
+    everything = logs + texts(stand.bench.home / "workspace")
+    for server, database in (
+        (postgres, "through_airflow"),
+        (postgres, "through_airflow_control"),
+        (airflow_source, "shop"),
+    ):
+        everything += rows(server.url(database))
+    assert stand.airflow.record(refused.run, refused.map_index)["message"] in everything
+    assert TEMPLATE in everything
+    assert CANARY not in everything
+
+
+def texts(folder: Path) -> str:
+    """Return all that stands in the files below a folder."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return "\n".join(path.read_text(errors="replace") for path in files)
+
+
+def rows(url: str) -> str:
+    """Return the rows of all tables of a database as texts."""
+    with psycopg.connect(url) as own:
+        named = own.execute(
+            "SELECT schemaname, tablename FROM pg_tables"
+            " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+        ).fetchall()
+        every = [sql.SQL("SELECT t::text FROM {} t").format(sql.Identifier(*name)) for name in named]
+        return "\n".join(text for table in every for (text,) in own.execute(table))
 
 
 @pytest.mark.faults
@@ -132,8 +190,7 @@ def test_marking_a_deferred_task_ends_its_load_and_no_other(stand: Stand, state:
         eventually("the run's end", lambda: ended(stand, run), seconds=120)
     other.ends_as("success")
     assert stand.bench.state(table.config_id).last_status == "Failed"
-    folder = stand.bench.home / "warehouse" / "bronze" / stand.bench.schema / table.name
-    assert not folder.exists()
+    assert not table.target_exists()
 
 
 @pytest.mark.faults
@@ -147,6 +204,38 @@ def test_a_task_process_that_is_killed_after_submission_is_attached_to_again(sta
 
 
 @pytest.mark.faults
+def test_a_task_process_that_is_killed_before_its_run_is_on_record_finds_that_run(stand: Stand) -> None:
+    table = stand.table()
+    stand.workspace.order("latency", path="runs/submit", seconds=20)
+    stand.airflow.run()
+    eventually("a try", lambda: bool(table.loads()) and table.load.submit_token, seconds=PATIENCE)
+    load = table.load
+    with stand.bench.control.begin() as own:
+        # The run is submitted, and neither its task nor its loader can write so.
+        own.exec_driver_sql(f"SELECT FROM control.historical_metadata WHERE id = {load.id} FOR UPDATE")
+        pid = own.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+
+        def waiting() -> list[int]:
+            with stand.bench.control.connect() as other:
+                blocked = f"SELECT pid FROM pg_stat_activity WHERE {pid} = ANY(pg_blocking_pids(pid))"
+                return list(other.exec_driver_sql(blocked).scalars())
+
+        eventually("its record", waiting, seconds=PATIENCE)
+        assert run_name(load) in {run["run_name"] for run in stand.workspace.runs()}
+        killed = stand.airflow.tasks()
+        for process in killed:
+            process.kill()
+        assert killed
+        # A server writes on for a client that has died; this one's statement has not reached it.
+        for backend in waiting():
+            own.exec_driver_sql(f"SELECT pg_terminate_backend({backend})")
+    assert table.load.databricks_run is None
+    table.ends_as("success")
+    assert len(table.loads()) == 1
+    assert table.task()["try_number"] == 2
+
+
+@pytest.mark.faults
 def test_a_control_database_that_is_away_when_the_run_ends_costs_nothing(
     stand: Stand, airflow_proxy: Proxy
 ) -> None:
@@ -154,9 +243,12 @@ def test_a_control_database_that_is_away_when_the_run_ends_costs_nothing(
     with table.held():
         stand.airflow.run()
         table.at_work()
-        airflow_proxy.plan = Plan(fault=Fault.RESET)
+        airflow_proxy.plan = Plan(fault=Fault.AWAY)
     try:
-        time.sleep(45)
+        back = time.monotonic() + 45
+        eventually("the target", table.target_exists, seconds=30)
+        time.sleep(max(0.0, back - time.monotonic()))
+        assert table.load.load_status == "In Progress"
     finally:
         airflow_proxy.plan = Plan()
     table.ends_as("success")
@@ -280,12 +372,13 @@ def test_an_end_that_the_trigger_cannot_write_is_written_when_the_control_databa
         table.at_work()
         run_id = table.load.databricks_run
         table.strike(signal.SIGSTOP)
-        airflow_proxy.plan = Plan(fault=Fault.RESET)
+        airflow_proxy.plan = Plan(fault=Fault.AWAY)
         try:
             stand.workspace.post("/api/2.2/jobs/runs/cancel", {"run_id": int(run_id)})
             eventually("the run's end", lambda: ended(stand, run_id), seconds=120)
             met = airflow_proxy.met
             eventually("looks in vain", lambda: airflow_proxy.met > met + 3, seconds=120)
+            time.sleep(45)
             assert table.load.load_status == "In Progress"
         finally:
             airflow_proxy.plan = Plan()

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import psutil
 import psycopg
+from sqlalchemy import Engine
 
 from airflow_dataloader.control.reap import reap
 from airflow_dataloader.core.reaping import ReapLimits
@@ -28,6 +29,29 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 #: Seconds until a load through Airflow must be over; the machine may be busy.
 PATIENCE = 300.0
+
+#: Password of a connection of Airflow's, and what would say it if anything rendered it.
+CANARY = "swordfish-never-to-be-seen"
+TEMPLATE = "{{ conn.canary.password }}"
+
+#: Notes each end of a load, and each change of the status of one that had ended.
+_RECORD_ENDS = """
+CREATE TABLE public.load_end (metadata_id bigint, was text, becomes text);
+CREATE FUNCTION public.note_load_end() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO public.load_end VALUES (
+        NEW.id, CASE WHEN TG_OP = 'UPDATE' THEN OLD.load_status END, NEW.load_status
+    );
+    RETURN NULL;
+END $$;
+CREATE TRIGGER note_load_end AFTER UPDATE OF load_status ON control.historical_metadata FOR EACH ROW
+WHEN (OLD.load_status IS DISTINCT FROM NEW.load_status AND NEW.load_status NOT IN ('Queued', 'In Progress')
+    OR OLD.load_status NOT IN ('Queued', 'In Progress'))
+EXECUTE FUNCTION public.note_load_end();
+CREATE TRIGGER note_load_born_ended AFTER INSERT ON control.historical_metadata FOR EACH ROW
+WHEN (NEW.load_status NOT IN ('Queued', 'In Progress'))
+EXECUTE FUNCTION public.note_load_end();
+"""
 
 
 @dataclass(frozen=True)
@@ -67,6 +91,11 @@ class Table:
     def task_is(self, *states: str | None) -> bool:
         """Say whether its task is in one of these states."""
         return bool(self.loads()) and self.task()["state"] in states
+
+    def target_exists(self) -> bool:
+        """Say whether something was published."""
+        folder = self.stand.bench.home / "warehouse" / "bronze" / self.stand.bench.schema / self.name
+        return any(folder.glob("_delta_log/*.json"))
 
     @property
     def submitted(self) -> bool:
@@ -148,6 +177,12 @@ class Stand:
             check(self, table)
 
 
+def record_ends(control: Engine) -> None:
+    """Have a control database keep each end of a load, which its history shows the last of."""
+    with control.begin() as connection:
+        connection.exec_driver_sql(_RECORD_ENDS)
+
+
 def new_name() -> str:
     """Return a source table's name that no test has used."""
     return f"t_{uuid4().hex[:12]}"
@@ -166,6 +201,12 @@ def check(stand: Stand, table: Table) -> None:
     assert loads, "it was never claimed"
     assert {load.load_status for load in loads} <= {"Succeeded", "Failed", "Cancelled"}, loads
     assert all(load.load_end_time is not None for load in loads)
+    with bench.control.connect() as connection:
+        ids = ", ".join(str(load.id) for load in loads)
+        ends = connection.exec_driver_sql(
+            f"SELECT metadata_id, becomes FROM public.load_end WHERE metadata_id IN ({ids})"
+        ).all()
+    assert sorted(ends) == sorted((load.id, load.load_status) for load in loads), "a load has ended twice"
     state = bench.state(table.config_id)
     assert state.last_status == ("Succeeded" if loads[-1].load_status == "Succeeded" else "Failed")
     ours = [entry["commit"] for entry in commits(bench, table.name)]

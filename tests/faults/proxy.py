@@ -1,4 +1,4 @@
-"""A TCP proxy that can fall silent, hang up, or cut a stream off at a byte."""
+"""A TCP proxy that can fall silent, hang up, let nothing through, or cut a stream off at a byte."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Self
 
 
 class Fault(StrEnum):
-    """What happens to the server's answers from a byte of each connection on."""
+    """What happens to the server's answers from a byte of each connection on; it is asked all the same."""
 
     #: They stay away; both ends stay connected.
     STALL = "stall"
@@ -23,6 +23,8 @@ class Fault(StrEnum):
     TRUNCATE = "truncate"
     #: They come slowly.
     THROTTLE = "throttle"
+    #: Nothing is asked any more, from the first byte of the next question on: the client gets a reset.
+    AWAY = "away"
 
 
 #: Bytes a second of a throttled connection.
@@ -75,9 +77,14 @@ class Proxy:
         await asyncio.gather(*others, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.plan.fault is Fault.AWAY:
+            self.met += 1
+            _reset(writer)
+            writer.close()
+            return
         there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._target)
         asked = bytearray()
-        asking = asyncio.create_task(self._ask(reader, there_writer, asked))
+        asking = asyncio.create_task(self._ask(reader, writer, there_writer, asked))
         try:
             with suppress(OSError):
                 await self._answer(there_reader, writer, asked)
@@ -87,15 +94,25 @@ class Proxy:
                 one.close()
 
     async def _ask(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, asked: bytearray
+        self,
+        reader: asyncio.StreamReader,
+        client: asyncio.StreamWriter,
+        server: asyncio.StreamWriter,
+        asked: bytearray,
     ) -> None:
         with suppress(OSError):
             while data := await reader.read(65536):
+                if self.plan.fault is Fault.AWAY:
+                    self.met += 1
+                    _reset(client)
+                    # Which ends the answers, and with them this connection.
+                    server.transport.abort()
+                    return
                 if self.plan.asked:
                     asked += data
-                writer.write(data)
-                await writer.drain()
-            writer.write_eof()
+                server.write(data)
+                await server.drain()
+            server.write_eof()
 
     async def _answer(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, asked: bytearray
@@ -107,7 +124,7 @@ class Proxy:
             if plan.fault is Fault.THROTTLE:
                 self.met += due
                 await asyncio.sleep(len(data) / THROTTLED)
-            elif plan.fault is not None and due:
+            elif plan.fault not in {None, Fault.AWAY} and due:
                 writer.write(data[: max(0, plan.after - passed)])
                 await self._meet(plan.fault, reader, writer)
                 return
@@ -122,7 +139,12 @@ class Proxy:
             while await reader.read(65536):
                 pass
         elif fault is Fault.RESET:
-            plain = writer.get_extra_info("socket")
-            plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            _reset(writer)
         else:
             await writer.drain()
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """Have the connection end with a reset once it is closed."""
+    plain = writer.get_extra_info("socket")
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
