@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +20,7 @@ from airflow_dataloader.core.strategy import Trigger
 from airflow_dataloader.loader.engines.spark import jars
 from airflow_dataloader.settings import Settings
 from tests.factories import add_row, add_source
+from tests.integration.packaging import environments
 
 if TYPE_CHECKING:
     import psycopg
@@ -38,11 +38,9 @@ ROOMS = ("core", "control", "sources", "loader")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Give the interpreter of an environment with what a cluster has."""
     folder = tmp_path_factory.mktemp("cluster") / "venv"
-    uv = Path(sys.executable).with_name("uv")
-    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
-    command = [uv, "pip", "install", "--quiet", "--python", folder / "bin" / "python", "-r", REQUIREMENTS]
-    subprocess.run([*command, f"pyspark=={version('pyspark')}"], check=True)
-    yield folder / "bin" / "python"
+    made = environments.make(folder)
+    environments.install(made, "-r", REQUIREMENTS, f"pyspark=={version('pyspark')}")
+    yield made
     shutil.rmtree(folder)
 
 

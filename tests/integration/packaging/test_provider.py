@@ -2,30 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
-NAME = "airflow-dataloader"
-
-
-def airflow(home: Path, *arguments: str) -> list[dict[str, Any]]:
-    """Return what the command answers, in an Airflow that nothing has been set in."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
-    done = subprocess.run(
-        [Path(sys.executable).with_name("airflow"), *arguments, "--output", "json"],
-        env={**kept, "AIRFLOW_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    answer: list[dict[str, Any]] = json.loads(done.stdout)
-    return answer
+from tests.integration.packaging.provider_command import NAME, airflow
 
 
 def test_the_provider_is_listed_with_its_hooks_and_operators(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import zipfile
@@ -10,20 +9,7 @@ from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[3]
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
-        cwd=REPOSITORY,
-        check=True,
-        capture_output=True,
-    )
-    (built,) = folder.glob("*.whl")
-    return built
+from tests.integration.packaging.conftest import REPOSITORY
 
 
 def names(wheel: Path) -> set[str]:
@@ -75,19 +61,6 @@ def test_an_installation_finds_its_files(wheel: Path, tmp_path: Path) -> None:
     )
     package = tmp_path.resolve() / "airflow_dataloader"
     assert ran.stdout.split() == [str(package / f"_{name}") for name in ("sql", "dags", "spark_tasks")]
-
-
-def test_an_airflow_that_has_what_it_needs_is_changed_in_nothing_else(wheel: Path) -> None:
-    """Asked of pip in this environment, without an index from which it could take anything."""
-    options = ["--dry-run", "--quiet", "--no-index", "--no-cache-dir", "--report", "-"]
-    ran = subprocess.run(
-        [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", *options, str(wheel)],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    installed = [one["metadata"]["name"] for one in json.loads(ran.stdout)["install"]]
-    assert installed == ["airflow-dataloader"]
 
 
 def test_the_documentation_names_the_providers_that_it_needs(wheel: Path) -> None:
