@@ -18,7 +18,7 @@ demo: env ## Load a shop's database through Airflow and compare; EXIT=1 stops at
 	@$(BIN)/dataloader demo $(if $(EXIT),--exit) $(if $(PORT),--port $(PORT))
 
 test: env ## Run every test but the long fault matrix
-	$(BIN)/python -m pytest -m "not faults" -n $(JOBS)
+	$(BIN)/python -m pytest -m "not faults" -n $(JOBS) $(if $(filter-out 0,$(JOBS)),--dist loadfile)
 
 faults: env ## Run the long fault matrix, and the engine's suite in Spark's classic mode
 	$(BIN)/python -m pytest -m "faults or kill_matrix" --compiled --timeout 900
