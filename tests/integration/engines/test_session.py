@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
 
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.exceptions import ConfigurationError
-from airflow_dataloader.loader.engines.protocol import Deduplication, Engine
+from airflow_dataloader.loader.engines.protocol import Deduplication, Engine, Vacuumed
 from airflow_dataloader.loader.engines.spark.confs import insist, session_confs
 from airflow_dataloader.loader.engines.spark.engine import SparkEngine
 from airflow_dataloader.loader.engines.spark.names import CatalogNames
@@ -63,6 +64,7 @@ def test_tables_of_a_catalogue_work_as_paths_do(workshop: Workshop) -> None:
         target, engine.read(workshop.plan(COLUMNS, [(9, "x")])), "id >= 3", commit(4)
     )
     assert (sliced.rows_inserted, sliced.rows_deleted) == (1, 1)
+    check_maintenance(engine, target)
     fresh = TargetName(catalog="spark_catalog", schema=schema, table="fresh")
     made = engine.overwrite(fresh, engine.read(workshop.plan(COLUMNS, [(1, "a")], replaced="0")), commit(1))
     assert (made.rows_in, made.values_replaced) == (1, None)
@@ -75,6 +77,23 @@ def test_tables_of_a_catalogue_work_as_paths_do(workshop: Workshop) -> None:
     assert engine.stages(target) == []
     assert engine.inspect(name, APP) is None
     context.spark.sql(f"DROP SCHEMA spark_catalog.{schema} CASCADE")
+
+
+def check_maintenance(engine: SparkEngine, target: TargetName) -> None:
+    """Compact and vacuum a table; insist that its history tells of both, and its rows are as before."""
+    ever, rows = datetime(2000, 1, 1, tzinfo=UTC), sorted(engine.rows(target))
+    never = engine.upkeep(target, ever)
+    assert never is not None
+    assert (never.optimized_at, never.vacuumed_at) == (None, None)
+    compacted = engine.optimize(target)
+    assert compacted is not None
+    assert (compacted.files_removed, compacted.files_added) == (2, 1)
+    assert engine.vacuum(target) == Vacuumed(files_deleted=0, bytes_deleted=0)
+    done = engine.upkeep(target, ever)
+    assert done is not None
+    assert None not in {done.optimized_at, done.vacuumed_at}
+    assert done.changed_at == never.changed_at
+    assert sorted(engine.rows(target)) == rows
 
 
 def test_a_setting_that_is_not_the_session_s_is_refused_by_name(workshop: Workshop) -> None:
