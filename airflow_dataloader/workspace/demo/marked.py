@@ -74,8 +74,10 @@ class Mark:
             time.sleep(_POLL_SECONDS)
             again, seen.unsettled = seen.unsettled, []
             self._sort(again, seen)
-        sessions |= {process.pid for process in seen.marked if _session(process) == process.pid}
-        theirs = sessions - {process.pid for process in seen.others}
+        leaders = {process.pid for process in seen.marked if _session(process) == process.pid}
+        sessions |= leaders
+        # A number whose leader has gone may be somebody else's by now.
+        theirs = {number for number in sessions if number in leaders or not _exists(number)}
         return seen.marked + [process for process in seen.hidden if _session(process) in theirs]
 
     def _sort(self, processes: Iterable[psutil.Process], seen: _Seen) -> None:
@@ -93,8 +95,6 @@ class Mark:
                 seen.unsettled.append(process)
             elif self._is_on(environment):
                 seen.marked.append(process)
-            else:
-                seen.others.append(process)
 
     def _is_on(self, environment: Mapping[str, str]) -> bool:
         here = _FOLDER in environment and Path(environment[_FOLDER]).is_relative_to(self.folder)
@@ -106,8 +106,6 @@ class _Seen:
     """Processes by what their environment says."""
 
     marked: list[psutil.Process] = field(default_factory=list)
-    #: They carry no such mark.
-    others: list[psutil.Process] = field(default_factory=list)
     #: They cannot be told yet.
     unsettled: list[psutil.Process] = field(default_factory=list)
     #: They are our user's, and let nobody look.
@@ -115,12 +113,15 @@ class _Seen:
 
 
 def _is_hidden(process: psutil.Process) -> bool:
-    """Whether it is our own user's, in a session that somebody else leads.
-
-    No part's leader hides, but agents that keep keys do; a number that a session had may be theirs by now.
-    """
+    """Whether it lives and is our own user's; of others nobody expects that they can be looked into."""
     with contextlib.suppress(psutil.Error):
-        return process.uids().real == os.getuid() and _session(process) != process.pid
+        return lives(process) and process.uids().real == os.getuid()
+    return False
+
+
+def _exists(pid: int) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return lives(psutil.Process(pid))
     return False
 
 

@@ -101,6 +101,7 @@ def test_those_who_lead_are_asked_and_the_deaf_are_killed(folder: Path) -> None:
     Mark(folder).end(1.0)
     assert Mark(folder).processes() == []
     assert not any(lives(process) for process in family)
+    assert (polite.wait(), deaf.wait()) == (7, -signal.SIGKILL)
 
 
 def test_a_process_without_a_mark_is_left_alone(folder: Path) -> None:
