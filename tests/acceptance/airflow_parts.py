@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -80,6 +81,17 @@ class Airflow:
         workers = psutil.Process(self.parts["scheduler"].pid).children()
         return [task for worker in workers for task in worker.children()]
 
+    def kill_tasks(self, *, with_workers: bool = False) -> None:
+        """Kill what runs a task just now, of which there must be something."""
+        tasks = self.tasks()
+        assert tasks, "no task runs"
+        parents = [task.parent() for task in tasks] if with_workers else []
+        for process in (*parents, *tasks):
+            if process is not None:
+                # A claim on its schedule may end by itself meanwhile.
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+
     def freeze(self, name: str) -> None:
         """Stop a component in the middle of whatever it does."""
         self._signal(name, signal.SIGSTOP)
@@ -99,6 +111,11 @@ class Airflow:
         task = self._task(run, map_index).rsplit("/", 1)[0]
         found = self.ask("GET", f"{task}/links?map_index={map_index}")
         return dict(found["extra_links"])
+
+    def asset_events(self, run: str) -> list[dict[str, Any]]:
+        """Return the events that a run's tasks have written."""
+        found = self.ask("GET", f"/assets/events?source_dag_id={DAG}&source_run_id={quote(run, safe='')}")
+        return list(found["asset_events"])
 
     def menu(self) -> dict[str, str]:
         """Return where the entries of the package's plugin in the navigation lead, by name."""

@@ -186,7 +186,9 @@ def test_both_rounds_are_equal_though_a_part_was_killed_and_nothing_is_left(own_
     """As an ordinary user; most other tests are run by whoever runs the tests, which may be root."""
     demo = Demo(own_home, "--exit", command=as_an_ordinary_user())
     demo.says("Loading everything")
-    check_user(demo)
+    # Root that cannot be anybody else here runs it itself.
+    if os.geteuid() != 0 or choose().prefix:
+        check_user(demo)
     check_login(demo)
     demo.part("triggerer").kill()
     demo.says("The triggerer has died, and is started again")
@@ -194,6 +196,8 @@ def test_both_rounds_are_equal_though_a_part_was_killed_and_nothing_is_left(own_
     assert (code, complaints) == (0, ""), shown
     assert of(own_home) == []
     check_rounds(shown)
+    # Nobody asked for the first loads; they were due when Airflow claimed, as it does every minute.
+    assert set(re.findall(r" +0 +yes +([a-z]+)__", shown)) == {"scheduled"}
     # Whoever waits without a terminal is told what goes on.
     assert shown.index("Starting PostgreSQL") < shown.index("Starting Airflow") < shown.index("First load")
     tables = own_home / "demo" / "warehouse" / "dataloader_demo" / "shop"

@@ -93,6 +93,10 @@ def test_airflow_shows_where_a_load_is_and_renders_nothing_of_its_row(
     assert links["Load record"].startswith(f"{airflow.address}/dags/dataloader_load/runs/")
     assert links["Load record"].endswith(shown)
     assert stand.airflow.menu() == {"Data loads": f"{airflow.address}/dags?tags=dataloader"}
+    events = {event["source_map_index"]: event for event in stand.airflow.asset_events(table.run)}
+    event = events[table.map_index]
+    assert event["extra"]["metadata_id"] == table.load.id
+    assert event["extra"]["target_version"] == table.load.target_version
     # Airflow hides a password that it has read, so that its absence alone would say little.
     logs = texts(airflow.folder)
     assert f"Load {table.load.id}: config_id {table.config_id} " in logs
@@ -196,8 +200,7 @@ def test_marking_a_deferred_task_ends_its_load_and_no_other(stand: Stand, state:
 @pytest.mark.faults
 def test_a_task_process_that_is_killed_after_submission_is_attached_to_again(stand: Stand) -> None:
     table = submitted(stand)
-    for process in stand.airflow.tasks():
-        process.kill()
+    stand.airflow.kill_tasks()
     table.ends_as("success")
     assert len(table.loads()) == 1
     assert table.task()["try_number"] == 2
@@ -222,14 +225,10 @@ def test_a_task_process_that_is_killed_before_its_run_is_on_record_finds_that_ru
 
         eventually("its record", waiting, seconds=PATIENCE)
         assert run_name(load) in {run["run_name"] for run in stand.workspace.runs()}
-        killed = stand.airflow.tasks()
-        for process in killed:
-            process.kill()
-        assert killed
+        stand.airflow.kill_tasks()
         # A server writes on for a client that has died; this one's statement has not reached it.
         for backend in waiting():
             own.exec_driver_sql(f"SELECT pg_terminate_backend({backend})")
-    assert table.load.databricks_run is None
     table.ends_as("success")
     assert len(table.loads()) == 1
     assert table.task()["try_number"] == 2
@@ -240,13 +239,13 @@ def test_a_control_database_that_is_away_when_the_run_ends_costs_nothing(
     stand: Stand, airflow_proxy: Proxy
 ) -> None:
     table = stand.table()
-    with table.held():
-        stand.airflow.run()
-        table.at_work()
-        airflow_proxy.plan = Plan(fault=Fault.AWAY)
     try:
-        back = time.monotonic() + 45
-        eventually("the target", table.target_exists, seconds=30)
+        with table.held():
+            stand.airflow.run()
+            table.at_work()
+            airflow_proxy.plan = Plan(fault=Fault.AWAY)
+            back = time.monotonic() + 45
+        eventually("the target", table.target_exists)
         time.sleep(max(0.0, back - time.monotonic()))
         assert table.load.load_status == "In Progress"
     finally:
@@ -285,12 +284,9 @@ def test_a_claim_that_is_killed_after_its_commit_gives_the_same_loads(stand: Sta
         own.rollback()
     try:
         eventually("the claim", lambda: bool(table.loads()), seconds=60)
-        killed = stand.airflow.tasks()
-        for process in killed:
-            process.kill()
+        stand.airflow.kill_tasks()
     finally:
         stand.airflow.thaw("api-server")
-    assert killed
     table.ends_as("success")
     assert len(table.loads()) == 1
 
@@ -298,11 +294,7 @@ def test_a_claim_that_is_killed_after_its_commit_gives_the_same_loads(stand: Sta
 @pytest.mark.faults
 def test_a_worker_that_is_killed_after_submission_costs_a_try(stand: Stand) -> None:
     table = submitted(stand)
-    killed = stand.airflow.tasks()
-    for process in killed:
-        process.parent().kill()
-        process.kill()
-    assert killed
+    stand.airflow.kill_tasks(with_workers=True)
     table.ends_as("success")
     assert len(table.loads()) == 1
     assert table.task()["try_number"] == 2
@@ -372,6 +364,8 @@ def test_an_end_that_the_trigger_cannot_write_is_written_when_the_control_databa
         table.at_work()
         run_id = table.load.databricks_run
         table.strike(signal.SIGSTOP)
+        # Else a claim, which reaps too, might be there first.
+        table.extend_lease()
         airflow_proxy.plan = Plan(fault=Fault.AWAY)
         try:
             stand.workspace.post("/api/2.2/jobs/runs/cancel", {"run_id": int(run_id)})

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
-from tests.airflow_db import Connections, dag
+from tests.airflow_db import Connections, dag, dag_of_a_file
 from tests.airflow_stand import Workspace
 from tests.bench import Bench
 
@@ -22,6 +23,23 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 SECRET = "swordfish-never-to-be-seen"
 TEMPLATE = "{{ conn.canary.password }}"
+#: What an operator with templates makes of it.
+RENDERING = f"""
+from airflow.sdk import DAG, BaseOperator
+
+class Saying(BaseOperator):
+    template_fields = ("said",)
+
+    def __init__(self, said, **more):
+        super().__init__(**more)
+        self.said = said
+
+    def execute(self, context):
+        return self.said
+
+with DAG(dag_id="rendering") as dag:
+    Saying(task_id="say", said="{TEMPLATE}")
+"""
 
 
 def states(run: Any) -> dict[tuple[str, int], str]:
@@ -125,9 +143,16 @@ def test_a_refusal_that_passes_is_asked_again(
 
 
 def test_nothing_of_a_row_is_ever_rendered(
-    bench: Bench, workspace: Workspace, connections: Connections, caplog: pytest.LogCaptureFixture
+    bench: Bench,
+    workspace: Workspace,
+    connections: Connections,
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
 ) -> None:
     connections.define("canary", conn_type="generic", password=SECRET)
+    rendered = xcoms(dag_of_a_file("rendering", tmp_path, RENDERING).test())
+    assert rendered == {("say", -1, "return_value"): SECRET}
+    caplog.clear()
     bench.source.execute(f'CREATE SCHEMA "{TEMPLATE}"')
     bench.source.execute(f'CREATE TABLE "{TEMPLATE}"."{TEMPLATE}" AS SELECT 1 AS "{TEMPLATE}"')
     asking = bench.row(

@@ -35,4 +35,5 @@ def _pip(python: Path, command: str, *arguments: str | Path) -> subprocess.Compl
         capture_output=True,
         text=True,
         check=False,
+        timeout=600,
     )
