@@ -21,7 +21,10 @@ from tests.waiting import until
 
 
 @pytest.fixture(autouse=True)
-def _stand(airflow_db: str, control_url: str, connections: Connections) -> None:
+def _stand(
+    airflow_db: str, control_url: str, connections: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_dataloader.dag_factory.load._RETRY_DELAY", timedelta(0))
     connections.control(control_url)
     # Nobody listens there.
     connections.databricks("http://127.0.0.1:9", "token")

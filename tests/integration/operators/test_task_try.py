@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -44,6 +44,7 @@ def workspace(
 ) -> Iterator[Workspace]:
     """A workspace that both of Airflow's connections lead to, for runs without Spark."""
     monkeypatch.setenv("AIRFLOW__DATALOADER__POLL_SECONDS", "1")
+    monkeypatch.setattr("airflow_dataloader.dag_factory.load._RETRY_DELAY", timedelta(0))
     with workspace_at(tmp_path, NoSpark()) as running:
         connections.control(control_url)
         connections.databricks(running.url, running.token)
