@@ -30,6 +30,12 @@ def test_its_connection_type_is_one_of_airflow_s(tmp_path: Path) -> None:
     assert hooks["dataloader_control"]["hook_name"] == "Dataloader control database"
 
 
+def test_its_connection_has_fields_of_its_own(tmp_path: Path) -> None:
+    fields = airflow(tmp_path, "providers", "widgets")
+    ours = {field["connection_parameter_name"] for field in fields if field["package_name"] == NAME}
+    assert ours == {f"extra__dataloader_control__{name}" for name in ("sslmode", "sslrootcert")}
+
+
 def test_its_entry_in_the_navigation_is_plugged_in(tmp_path: Path) -> None:
     plugins = {plugin["name"]: plugin for plugin in airflow(tmp_path, "plugins")}
     (view,) = plugins["dataloader"]["external_views"]
