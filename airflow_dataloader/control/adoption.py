@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Boolean, Connection, DateTime, Integer, LargeBinary, String, text
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import TypeEngine
 
 from airflow_dataloader.control.tables import METADATA, SCHEMA
 from airflow_dataloader.exceptions import ConfigurationError
@@ -115,14 +117,12 @@ def finish(bind: Connection, old: OldDatabase) -> None:
 
 
 def _refuse_other_columns(bind: Connection) -> None:
-    """Refuse a database whose tables lack columns, or have them in another type than is read and written."""
+    """Refuse a database whose tables lack columns, or have shorter ones or other types than is written."""
     query = text(
-        "SELECT table_name, column_name, data_type FROM information_schema.columns"
-        " WHERE table_schema = :schema"
+        "SELECT table_name, column_name, data_type, character_maximum_length"
+        " FROM information_schema.columns WHERE table_schema = :schema"
     )
-    found = {
-        (row.table_name, row.column_name): row.data_type for row in bind.execute(query, {"schema": SCHEMA})
-    }
+    found = {(row.table_name, row.column_name): row for row in bind.execute(query, {"schema": SCHEMA})}
     wrong, changes = [], []
     for table in METADATA.sorted_tables:
         for column in table.columns:
@@ -132,18 +132,28 @@ def _refuse_other_columns(bind: Connection) -> None:
             if there is None:
                 wrong.append(f"{table.name}.{column.name} is missing")
                 changes.append(f"ALTER TABLE {SCHEMA}.{table.name} ADD COLUMN {column.name} {wanted}")
-            elif kinds is not None and there not in kinds:
-                wrong.append(f"{table.name}.{column.name} is {there}")
+            elif kinds is not None and there.data_type not in kinds:
+                wrong.append(f"{table.name}.{column.name} is {there.data_type}")
                 changes.append(
                     f"ALTER TABLE {SCHEMA}.{table.name} ALTER COLUMN {column.name} DROP DEFAULT, "
                     f"ALTER COLUMN {column.name} TYPE {wanted} USING {column.name}::{wanted}"
                 )
+            elif _is_shorter(there.character_maximum_length, column.type):
+                wrong.append(f"{table.name}.{column.name} holds {there.character_maximum_length} characters")
+                changes.append(f"ALTER TABLE {SCHEMA}.{table.name} ALTER COLUMN {column.name} TYPE {wanted}")
     if wrong:
         raise ConfigurationError(
             f"This database is not in the documents' shape: {', '.join(wrong)}.",
             field=wrong[0].split(" ")[0],
             fix=f"{'; '.join(changes)}; then migrate again",
         )
+
+
+def _is_shorter(there: int | None, wanted: TypeEngine[Any]) -> bool:
+    """Say whether a column of so many characters, None: any number, may be too short for what is written."""
+    if there is None or not isinstance(wanted, String):
+        return False
+    return wanted.length is None or there < wanted.length
 
 
 def regrant(bind: Connection, grants: tuple[str, ...]) -> None:

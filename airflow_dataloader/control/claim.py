@@ -104,7 +104,14 @@ def claim(
             wanted = Wanted(
                 rows=batch_size, max_concurrent=max_concurrent, only=chosen, left_out=tuple(left_out)
             )
-            return _Claiming(connection, claimant, trigger, wanted, each=each).run()
+            claiming = _Claiming(connection, claimant, trigger, wanted, each=each)
+            claimed = claiming.run()
+        # What was armed beside rows that the database refuses is kept.
+        if claiming.refusals and not claimed:
+            first, *others = claiming.refusals
+            first.others = tuple(others)
+            raise first
+        return claimed
 
     try:
         return attempt(each=False)
@@ -153,7 +160,8 @@ class _Claiming:
         self._claimed: list[Claimed] = []
         #: Of those, rows that could not be loaded.
         self._settled = 0
-        self._refusals: list[RowRefused] = []
+        #: Of rows that the database refused to queue, or to end.
+        self.refusals: list[RowRefused] = []
 
     def run(self, *, of_row: int | None = None) -> list[Claimed]:
         """Return what the run has claimed before, of one row or of all; where that is nothing, claim."""
@@ -176,10 +184,6 @@ class _Claiming:
             self._fill(take(self._connection, wanted, handled=wanted.left_out))
         else:
             self._fill(looked(self._connection, begun))
-        if self._refusals and not self._claimed:
-            first, *others = self._refusals
-            first.others = tuple(others)
-            raise first
         return self._claimed
 
     def _fill(self, taken: Taken) -> None:
@@ -193,7 +197,7 @@ class _Claiming:
                 return
             # Others take the places of those that cannot be loaded, or that somebody else holds just now.
             in_vain = 0 if taken.rows else in_vain + 1
-            if in_vain >= _LOOKS_IN_VAIN or self._settled + len(self._refusals) >= _SETTLED_AT_ONCE:
+            if in_vain >= _LOOKS_IN_VAIN or self._settled + len(self.refusals) >= _SETTLED_AT_ONCE:
                 return
             handled += [row.config_id for row in taken.rows] + list(taken.busy)
             missing = self._wanted.rows + self._settled - len(self._claimed)
@@ -210,10 +214,13 @@ class _Claiming:
         wrong = any(load.wrong for load in loads.values())
         entries = [self._entry(row, loads[row.config_id]) for row in rows]
         if self._each:
-            ids, refusals = queue_each(self._connection, entries, self._claimant)
-            self._refusals += refusals
+            ids, refusals = queue_each(
+                self._connection, entries, self._claimant, lambda queued: self._settle(loads, queued)
+            )
+            self.refusals += refusals
         else:
             ids = queue(self._connection, entries, self._claimant, last=not more and not wrong)
+            self._settle(loads, ids)
         self._record({config_id: load for config_id, load in loads.items() if config_id in ids}, ids)
         return len(ids) == len(rows) and not wrong
 
@@ -226,17 +233,17 @@ class _Claiming:
             snapshot=load.written,
         )
 
-    def _record(self, loads: Mapping[int, NextLoad], ids: Mapping[int, tuple[int, int]]) -> None:
-        """Settle those of the queued loads that cannot be loaded, and take note of all of them."""
-        endings = [_refusal(ids[config_id], load) for config_id, load in loads.items() if load.wrong]
-        if endings:
+    def _settle(self, loads: Mapping[int, NextLoad], ids: Mapping[int, tuple[int, int]]) -> None:
+        """Settle those of the queued loads that cannot be loaded."""
+        if endings := [_refusal(ids[one], loads[one]) for one in ids if loads[one].wrong]:
             end(self._connection, endings)
-        refused = {ending.metadata_id: ending.failure.sentence for ending in endings}
-        self._claimed += [
-            _claimed(*ids[config_id], load.snapshot, refused.get(ids[config_id][0]))
-            for config_id, load in loads.items()
-        ]
-        self._settled += len(endings)
+
+    def _record(self, loads: Mapping[int, NextLoad], ids: Mapping[int, tuple[int, int]]) -> None:
+        """Take note of the queued loads."""
+        for config_id, load in loads.items():
+            refused = _refusal(ids[config_id], load).failure.sentence if load.wrong else None
+            self._claimed.append(_claimed(*ids[config_id], load.snapshot, refused))
+            self._settled += refused is not None
 
     def _why(self, row: Candidate) -> Trigger:
         return Trigger.RETRY if row.is_retry and self._trigger is Trigger.SCHEDULE else self._trigger

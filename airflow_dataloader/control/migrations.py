@@ -42,7 +42,7 @@ def refuse_data(bind: Connection) -> None:
 
 
 def refuse_live_loads(bind: Connection) -> None:
-    """Raise ConfigurationError while a row is Queued or In Progress: its load would lose its record.
+    """Raise ConfigurationError while a row is Queued or In Progress: its loader relies on what is there.
 
     Nobody claims from then on until the transaction ends: a claim under way is waited for, and counted.
     """
@@ -53,7 +53,7 @@ def refuse_live_loads(bind: Connection) -> None:
     live = bind.execute(text(query)).scalar_one()
     if live:
         raise ConfigurationError(
-            f"{live} loads are Queued or In Progress, and the downgrade would take their epochs away.",
+            f"{live} loads are Queued or In Progress, and the downgrade would take away what they rely on.",
             field="last_status",
             fix="set is_active = false on all rows, wait until nothing runs, and try again.",
         )

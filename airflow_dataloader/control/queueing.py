@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
@@ -80,15 +80,20 @@ def queue(
 
 
 def queue_each(
-    connection: Connection, entries: Sequence[Entry], claimant: Claimant
+    connection: Connection,
+    entries: Sequence[Entry],
+    claimant: Claimant,
+    settle: Callable[[Mapping[int, tuple[int, int]]], None],
 ) -> tuple[dict[int, tuple[int, int]], list[RowRefused]]:
-    """Queue rows one by one; leave out, and say, which the database refuses."""
+    """Queue rows one by one; leave out, and say, which the database refuses to queue, or to settle."""
     ids: dict[int, tuple[int, int]] = {}
     refusals = []
     for entry in entries:
         try:
             with connection.begin_nested():
-                ids |= queue(connection, [entry], claimant, last=False)
+                queued = queue(connection, [entry], claimant, last=False)
+                settle(queued)
+            ids |= queued
         except DBAPIError as error:
             refusal = row_refused(error, entry.config_id, row_label(json.loads(entry.snapshot)))
             if refusal is None:

@@ -47,7 +47,9 @@ class ReapLimits:
     @classmethod
     def of_minutes(cls, *, queued: int, progress: int) -> Self:
         """Return the limits with those that a setting gives in minutes."""
-        return cls(queue=60 * queued, progress=60 * progress)
+        queue = 60.0 * queued
+        # A run that may wait so long must not be given up sooner because nobody could ask about it just then.
+        return cls(queue=queue, progress=60 * progress, expiry=max(cls.expiry, queue))
 
 
 class EndReason(StrEnum):

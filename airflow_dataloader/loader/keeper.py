@@ -82,6 +82,8 @@ class LeaseKeeper:
         self._losing = threading.Lock()
         self._lost: BaseException | None = None
         self._renewed = self._moved = time.monotonic()
+        #: It moved, and no heartbeat that said so has got through.
+        self._untold = False
         self._thread = threading.Thread(target=self._run, name="lease-keeper", daemon=True)
 
     def __enter__(self) -> LeaseKeeper:
@@ -157,19 +159,19 @@ class LeaseKeeper:
             return False
         progressed = self._safe_progress()
         if progressed:
-            self._moved = asked
+            self._moved, self._untold = asked, True
         elif asked - self._moved > self._times.progress:
             self._lose(_stalled(asked - self._moved))
             return False
         try:
-            self._beat(progressed)
+            self._beat(self._untold)
         except Fenced as error:
             self._lose(error)
             return False
         except Exception as error:  # noqa: BLE001  whatever it met, the next may get through until the deadline
             log.warning("Heartbeat did not get through: %s", error)
             return False
-        self._renewed = asked
+        self._renewed, self._untold = asked, False
         return True
 
     def _safe_progress(self) -> bool:

@@ -230,7 +230,14 @@ class TaskTry:
         at = self._address()
         if not ended_by_hand(self._task.get_task_states(**at.query), at):
             raise AirflowException("This try was ended before it could wait; the next one goes on.")
-        ended = cancel(engine, attached.metadata_id, REASON, settled_by=SettledBy.TRIGGER)
+        # Unless a newer try answers for it by now.
+        ended = cancel(
+            engine,
+            attached.metadata_id,
+            REASON,
+            settled_by=SettledBy.TRIGGER,
+            airflow_task=self._name(),
+        )
         if ended and self._operator.run_id is not None:
             # Else it ends at its next heartbeat: its load is over.
             with self._warned(f"Run {self._operator.run_id} could not be cancelled"):

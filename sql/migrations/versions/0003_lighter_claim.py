@@ -9,7 +9,7 @@ from pathlib import Path
 
 from alembic import op
 
-from airflow_dataloader.control.migrations import run_sql
+from airflow_dataloader.control.migrations import refuse_live_loads, run_sql
 
 revision = "0003"
 down_revision = "0002"
@@ -25,5 +25,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Return to version 0002; no data is touched."""
     bind = op.get_bind()
+    # Their loaders go on asking what this version answers.
+    refuse_live_loads(bind)
     run_sql(bind, __file__, "downgrade.sql")
     run_sql(bind, str(Path(__file__).with_name("0002_loads.py")), "45_claim.sql")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from alembic import op
 
-from airflow_dataloader.control.migrations import run_sql
+from airflow_dataloader.control.migrations import refuse_live_loads, run_sql
 
 revision = "0004"
 down_revision = "0003"
@@ -25,6 +25,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Return to version 0003; no data is touched."""
     bind = op.get_bind()
+    # Their loaders go on asking what this version answers.
+    refuse_live_loads(bind)
     run_sql(bind, __file__, "downgrade.sql")
     run_sql(bind, str(Path(__file__).with_name("0003_lighter_claim.py")), "30_claim.sql")
     op.execute("DROP FUNCTION control.frozen(control.table_control, control.table_control_dbconfig)")

@@ -324,6 +324,11 @@ def test_given_back_it_holds_what_it_held(old_url: str) -> None:
         ("DROP COLUMN rolling_days", "table_control.rolling_days is missing"),
         ("DROP COLUMN upper_bound", "table_control.upper_bound is missing"),
         ("ADD COLUMN retry_count TEXT DEFAULT '0'", "table_control.retry_count is text"),
+        (
+            "ALTER COLUMN last_status_message TYPE VARCHAR(60)",
+            "table_control.last_status_message holds 60 characters",
+        ),
+        ("ALTER COLUMN query TYPE VARCHAR(4000)", "table_control.query holds 4000 characters"),
     ],
 )
 def test_a_shape_that_no_load_could_work_with_is_refused_with_what_mends_it(

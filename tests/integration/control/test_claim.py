@@ -358,14 +358,36 @@ def test_a_row_that_the_database_refuses_to_queue_stops_no_other(
     assert loads_of(control, refused) == []
 
 
-def test_a_claim_of_nothing_but_a_refused_row_says_so(control: Engine) -> None:
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_row_that_the_database_refuses_to_end_stops_no_other(
+    control: Engine, caplog: pytest.LogCaptureFixture, alone: bool
+) -> None:
+    """A row that cannot be loaded is queued, and ended at once."""
+    refused = due_row(control, load_strategy="upsert")
+    others = [] if alone else [due_row(control, load_strategy="upsert", owner="anna"), due_row(control)]
+    own = "CHECK (last_status IS DISTINCT FROM 'Failed' OR owner IS NOT NULL)"
+    sql(control, f"ALTER TABLE control.table_control ADD CONSTRAINT somebody_s_own {own}")
+    if alone:
+        with pytest.raises(ConfigurationError, match=f"config_id {refused} .*somebody_s_own"):
+            claim(control, airflow_run="run")
+    else:
+        claimed = {load.config_id: load.load_status for load in claim(control, airflow_run="run")}
+        assert claimed == dict(zip(others, ("Failed", "Queued"), strict=True))
+        assert f"config_id {refused} " in caplog.text
+    assert loads_of(control, refused) == []
+    assert row(control, refused)["last_status"] is None
+
+
+def test_a_claim_of_nothing_but_a_refused_row_says_so_and_arms_others(control: Engine) -> None:
     refused = due_row(control, owner="old")
+    new = due_row(control, load_cron="0 3 * * *", next_load_date_time=None)
     sql(
         control,
         "ALTER TABLE control.table_control ADD CONSTRAINT somebody_s_own CHECK (owner <> 'old') NOT VALID",
     )
     with pytest.raises(ConfigurationError, match=f"config_id {refused} .*somebody_s_own"):
         claim(control, airflow_run="run")
+    assert row(control, new)["next_load_date_time"] is not None
 
 
 def test_a_bulk_edit_that_is_left_open_ends_a_claim_s_looks(control: Engine) -> None:

@@ -177,6 +177,17 @@ def test_settings_of_somebody_s_own_for_vacuum_stay(empty_url: str) -> None:
     assert run(empty_url, options) == own
 
 
+@pytest.mark.parametrize("version", ["0002", "0003"])
+def test_a_step_down_is_refused_while_loads_live(control_url: str, control: Engine, version: str) -> None:
+    """Their loaders ask for this version, and would find it gone."""
+    add_source(control)
+    add_row(control)
+    run(control_url, "UPDATE control.table_control SET last_status = 'Queued'")
+    with pytest.raises(ConfigurationError, match="1 loads are Queued or In Progress"):
+        migrate.downgrade(control_url, version)
+    assert migrate.status(control_url) == UP_TO_DATE
+
+
 def test_a_downgrade_that_would_lose_a_load_is_refused(control_url: str, control: Engine) -> None:
     add_source(control)
     row = add_row(control)

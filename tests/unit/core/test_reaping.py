@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -189,6 +190,14 @@ def test_the_defaults_are_those_of_the_settings() -> None:
     settings = Settings()
     limits = ReapLimits.of_minutes(queued=settings.queued_minutes, progress=settings.progress_minutes)
     assert limits == ReapLimits()
+
+
+def test_a_run_that_may_wait_for_hours_may_do_so_unseen() -> None:
+    limits = ReapLimits.of_minutes(queued=240, progress=10)
+    waiting = queued(has_run=True, since_claim=200 * MINUTE, max_runtime_minutes=30, lease_over=-1.0)
+    assert decide(waiting, UNKNOWN, limits).action is Action.LEAVE
+    late = replace(waiting, since_claim=271 * MINUTE)
+    assert decide(late, UNKNOWN, limits).reason is EndReason.EXPIRED
 
 
 def test_limits_cancel_and_accidents_fail() -> None:

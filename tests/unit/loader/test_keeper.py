@@ -11,6 +11,7 @@ from airflow_dataloader.core.reaping import ReapLimits
 from airflow_dataloader.exceptions import ControlUnavailable, Fenced, LeaseLost, SourceStalled
 from airflow_dataloader.loader.keeper import LeaseKeeper, LeaseTimes
 from airflow_dataloader.settings import Settings
+from tests.waiting import eventually
 
 QUICK = LeaseTimes(beat=0.01, lease=60, grace=300, margin=15, retry=0.01)
 #: A lease that is over 0.2 s after its last renewal.
@@ -48,6 +49,22 @@ def refuse() -> None:
 
 def away() -> None:
     raise ControlUnavailable("The control database is away.")
+
+
+def test_a_movement_is_told_by_the_first_heartbeat_that_gets_through() -> None:
+    """Else reap might give up a load that moved while the control database was away."""
+    movements = iter([True])
+
+    def away_twice() -> None:
+        if len(control.beats) < 3:
+            away()
+
+    control = Control(away_twice)
+    with keep(control, progressed=lambda: next(movements, False)) as keeper:
+        assert control.third.wait(10)
+        eventually("another", lambda: len(control.beats) > 3)
+        keeper.check()
+    assert control.beats[:4] == [True, True, True, False]
 
 
 def test_renews_until_it_is_closed() -> None:
