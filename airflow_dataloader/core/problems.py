@@ -116,6 +116,14 @@ def _secret_problems(snapshot: Mapping[str, Any], key: str, db_type: str) -> lis
     found = []
     value = snapshot.get("db_config_value")
     names = value if isinstance(value, Mapping) else {}
+    if db_type == "snowflake_pem" and not isinstance(value, Mapping):
+        found.append(
+            Problem(
+                "db_config_value",
+                f"of source {key!r} is no object of names of secrets",
+                "set it to a JSON object, or to {}",
+            )
+        )
     for item in CONNECTION_KEYS:
         if db_type != "snowflake_pem" and not isinstance(names.get(item), str):
             found.append(

@@ -59,6 +59,11 @@ def delete_gone(job: Job, outcome: Outcome) -> Outcome:
     )
     if found.keyless:
         job.journal.remark(f"{found.keyless} rows with NULL in the key were left alone.")
+    if found.returned:
+        job.journal.remark(
+            f"{found.returned} marked rows are at the source again and no longer marked, with the values "
+            "that they had. If those are others by now, load_full = 'true' on the row brings them."
+        )
     if missing and _should_have_all(job):
         job.journal.remark(
             f"{missing} keys of the source are not at the target, and `dataloader verify` names them. Unless "

@@ -75,8 +75,9 @@ def _job(worker: Worker, started: Started, keeper: LeaseKeeper, journal: Journal
     config = started.config
     with journal.during(Phase.CONNECT):
         name = application_name(started.installation, started.metadata_id)
-        endpoint = resolve_endpoint(config, worker.secrets, application_name=name)
+        # First: a type that cannot be loaded yet may need other secrets.
         dialect = dialect_of(config.db_type)
+        endpoint = resolve_endpoint(config, worker.secrets, application_name=name)
         session = open_session(endpoint)
     with closing(session):
         try:

@@ -18,8 +18,11 @@ def load(job: Job) -> Outcome:
         job.journal.remark("no changes")
         return Outcome()
     window = freeze_window(job, low)
-    # Before publishing: a source that is lost afterwards must not fail a load that has committed.
-    boundary = None if window.watermark is None else ask_boundary(job, window.watermark)
+    boundary = None
+    # One that has gone back proves nothing by what it holds at the watermark: what comes to it lies below.
+    if window.watermark is not None and window.high is not None and not window.behind:
+        # Before publishing: a source that is lost afterwards must not fail a load that has committed.
+        boundary = ask_boundary(job, window.watermark)
     outcome = load_frozen(job, window, job.engine.merge)
     if boundary is not None:
         note_boundary(job, boundary)

@@ -47,8 +47,9 @@ def looking(worker: Worker, config: LoadConfig) -> Iterator[Look]:
     Raises SourceStalled where nothing comes from the source for as long as a load would wait.
     """
     name = f"adl-verify-{config.config_id}-{secrets.token_hex(4)}"
-    endpoint = resolve_endpoint(config, worker.secrets, application_name=name)
+    # First: a type that cannot be loaded yet may need other secrets.
     dialect = dialect_of(config.db_type)
+    endpoint = resolve_endpoint(config, worker.secrets, application_name=name)
     with closing(open_session(endpoint)) as session:
         look = Look(
             config=config, engine=worker.engine, session=session, dialect=dialect, endpoint=session.endpoint

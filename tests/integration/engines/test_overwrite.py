@@ -61,18 +61,20 @@ def test_the_best_row_of_each_key_is_kept(workshop: Workshop) -> None:
 def test_what_people_put_on_a_table_survives_unless_its_columns_change(workshop: Workshop) -> None:
     target = workshop.table()
     workshop.sql(
-        "CREATE TABLE {t} (id INT COMMENT 'the key', name STRING) USING delta CLUSTER BY (id) "
+        "CREATE TABLE {t} (id INT COMMENT 'the key', name STRING, `a.b` INT COMMENT 'dotted') USING delta "
+        "CLUSTER BY (id) "
         "COMMENT 'people' TBLPROPERTIES ('team' = 'crm')",
         t=target,
     )
-    workshop.fill(target, PEOPLE, [(1, "a")])
+    workshop.fill(target, PEOPLE | {"a.b": "int"}, [(1, "a", 2)])
     (detail,) = workshop.sql("DESCRIBE DETAIL {t}", t=target)
     assert (detail.description, list(detail.clusteringColumns)) == ("people", ["id"])
-    workshop.fill(target, {"id": "int", "mail": "string"}, [(1, "a@b")], epoch=2)
+    workshop.fill(target, {"id": "int", "mail": "string", "a.b": "int"}, [(1, "a@b", 3)], epoch=2)
     (detail,) = workshop.sql("DESCRIBE DETAIL {t}", t=target)
     assert (detail.description, detail.properties["team"]) == ("people", "crm")
     described = {row.col_name: row.comment for row in workshop.sql("DESCRIBE TABLE {t}", t=target)}
-    assert described["id"] == "the key"
+    assert (described["id"], described["a.b"]) == ("the key", "dotted")
+    assert workshop.rows(target) == [(1, "a@b", 3)]
 
 
 def clusters(workshop: Workshop) -> list[str]:

@@ -160,8 +160,9 @@ def test_marks_come_and_go_with_the_rows(bench: Bench) -> None:
     bench.source.execute("INSERT INTO items VALUES (3, 41, 'back'), (5, 5, 'n5')")
     assert bench.succeed(row).receipt.rows_updated == 1
     assert marked(bench) == [5, 7, 9]
-    receipt = scan(bench, row).receipt
-    assert (receipt.rows_deleted, receipt.rows_updated, marked(bench)) == (0, 1, [7, 9])
+    result = scan(bench, row)
+    assert (result.receipt.rows_deleted, result.receipt.rows_updated, marked(bench)) == (0, 1, [7, 9])
+    assert "1 marked rows are at the source again and no longer marked" in result.message
     assert live(bench) == bench.source_rows()
     # Without marks from now on, the marked ones go as well.
     bench.set(row, delete_policy="scan")

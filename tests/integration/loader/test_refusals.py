@@ -154,14 +154,19 @@ def test_a_source_that_nobody_described(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("db_type", "words"),
+    ("source", "words"),
     [
-        ("mysql", ["unknown type 'mysql'", "use postgresql"]),
-        ("oracle", ["'oracle' cannot be loaded by this version"]),
+        ({"db_type": "mysql"}, ["unknown type 'mysql'", "use postgresql"]),
+        ({"db_type": "oracle"}, ["'oracle' cannot be loaded by this version"]),
+        # It has secrets of its own.
+        (
+            {"db_type": "snowflake_pem", "db_config_value": {"account": "a"}},
+            ["'snowflake_pem' cannot be loaded by this version"],
+        ),
     ],
 )
-def test_a_source_of_another_type(desk: Desk, db_type: str, words: list[str]) -> None:
-    desk.change_source(db_type=db_type)
+def test_a_source_of_another_type(desk: Desk, source: dict[str, Any], words: list[str]) -> None:
+    desk.change_source(**source)
     desk.refused(desk.bench.row(), "db_type", *words)
 
 

@@ -23,6 +23,8 @@ def faults(**overrides: Any) -> list[str]:
         ({"db_config_key": None}, ["db_config_key"]),
         ({"db_type": None, "db_config_value": None}, ["db_config_key"]),
         ({"db_type": "mysql"}, ["db_type"]),
+        ({"db_type": "snowflake_pem", "db_config_value": {"account": "a"}}, []),
+        ({"db_type": "snowflake_pem", "db_config_value": None}, ["db_config_value"]),
         (
             {"db_config_value": {"host": "h", "port": 5432, "database": "d", "user": "u"}},
             ["db_config_value.port", "db_config_value.password"],

@@ -24,7 +24,7 @@ from airflow_dataloader.loader.engines.spark.types import Fit, fit
 from airflow_dataloader.loader.engines.spark.write import execute
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, DataFrameWriter
+    from pyspark.sql import Column, DataFrame, DataFrameWriter
     from pyspark.sql.types import StructType
 
 #: A plain overwrite takes a table's clustering away; replacing every row does not.
@@ -199,7 +199,10 @@ def _types(columns: tuple[PlannedColumn, ...], stamp: Stamp) -> dict[str, str]:
 def _described(rows: DataFrame, found: StructType) -> DataFrame:
     """Return the frame with the comments that its columns have at the target."""
     comments = {field.name.casefold(): field.metadata.get("comment") for field in found.fields}
-    for name in rows.columns:
-        if comments.get(name.casefold()):
-            rows = rows.withMetadata(name, {"comment": comments[name.casefold()]})
-    return rows
+
+    def described(name: str) -> Column:
+        # Quoted: a name may have a dot in it.
+        column, comment = rows[quoted(name)], comments.get(name.casefold())
+        return column.alias(name, metadata={"comment": comment}) if comment else column
+
+    return rows.select(*map(described, rows.columns))

@@ -74,6 +74,15 @@ def test_what_no_window_reaches_is_no_change(bench: Bench, row: int) -> None:
     assert idles(bench, row)
 
 
+def test_a_source_that_has_gone_back_is_read_and_told_of_every_time(bench: Bench, row: int) -> None:
+    bench.succeed(row)
+    bench.source.execute("TRUNCATE items")
+    for number in (1, 2):
+        bench.source.execute("INSERT INTO items VALUES (%s, 'anew', '2025-01-01 10:00:00+00')", (number,))
+        result = bench.succeed(row)
+        assert "below the watermark" in result.message
+
+
 #: One after another: each makes the row another one than that of the load before.
 EDITS: list[dict[str, str]] = [
     {"load_full": "true"},
