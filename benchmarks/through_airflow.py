@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 from psycopg.rows import dict_row
 
@@ -116,8 +117,11 @@ def one_run(stand: Stand, control: psycopg.Connection[dict[str, Any]]) -> dict[s
 
 def submitted(stand: Stand, databricks_run: str) -> datetime:
     """Return when the workspace took the run."""
-    run = stand.workspace.client.get(int(databricks_run))
-    return datetime.fromtimestamp(run["start_time"] / 1000, UTC)
+    client = stand.workspace.client
+    headers = {"Authorization": f"Bearer {client.token}"}
+    with httpx.Client(base_url=client.url, headers=headers, timeout=PATIENCE, trust_env=False) as http:
+        answer = http.get("/api/2.2/jobs/runs/get", params={"run_id": databricks_run}).raise_for_status()
+    return datetime.fromtimestamp(answer.json()["start_time"] / 1000, UTC)
 
 
 def parts(begun: datetime, at: Mapping[str, datetime]) -> dict[str, float]:
