@@ -168,7 +168,8 @@ def _leave_out(job: Job) -> None:
 def _needed(job: Job) -> Iterator[tuple[str, str]]:
     """Yield the columns that the load cannot do without, and the field that names each."""
     config = job.config
-    if config.strategy in NEEDS_CURSOR or config.delete_policy is not DeletePolicy.IGNORE:
+    scans = config.delete_policy is not DeletePolicy.IGNORE and not job.replaces_table
+    if config.strategy in NEEDS_CURSOR or scans:
         yield from (("primary_key_cols", name) for name in config.primary_key)
     if config.strategy in NEEDS_CURSOR:
         yield "incremental_column", config.incremental_column or ""

@@ -239,6 +239,16 @@ def test_a_column_that_the_load_needs_cannot_be_ignored(bench: Bench) -> None:
         assert f"{field} names column 'code', which the target lacks" in failed.message
 
 
+def test_the_key_of_a_scan_cannot_be_ignored_either(bench: Bench) -> None:
+    """A load that keeps older days needs none itself; nothing is published that its scan would then fail."""
+    row = begin(bench, "keep", schema_policy="ignore")
+    bench.source.execute("ALTER TABLE items ADD code integer")
+    bench.set(row, primary_key_cols="code", delete_policy="scan", delete_cron="0 3 * * 0")
+    before = version(bench)
+    assert "primary_key_cols names column 'code', which the target lacks" in bench.fail(row).message
+    assert version(bench) == before
+
+
 def test_a_key_that_the_target_s_rows_do_not_have_is_refused(bench: Bench) -> None:
     row = begin(bench, "incremental")
     bench.source.execute("ALTER TABLE items ADD code integer")

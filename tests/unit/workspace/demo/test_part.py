@@ -137,7 +137,7 @@ def test_what_a_dead_one_left_is_ended_before_the_next(make: Make) -> None:
 def test_what_hides_its_environment_is_ended_too_and_no_stranger(tmp_path: Path, way: str) -> None:
     """As an ordinary user, since root sees everything."""
     if os.geteuid() == 0 and not choose().prefix:
-        pytest.skip("root cannot be anybody else here without giving files away")
+        pytest.skip("needs user namespaces, for root to be an ordinary user")
     ran = subprocess.run(
         [*choose().prefix, sys.executable, "-c", OWNER, str(tmp_path), way, SECRETIVE],
         stdout=subprocess.PIPE,
