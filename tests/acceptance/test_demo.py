@@ -196,7 +196,7 @@ def test_both_rounds_are_equal_though_a_part_was_killed_and_nothing_is_left(own_
     assert (code, complaints) == (0, ""), shown
     assert of(own_home) == []
     check_rounds(shown)
-    # Nobody asked for the first loads; they were due when Airflow claimed, as it does every minute.
+    # Nobody asked for the first loads; they were due when Airflow claimed, as it does by its schedule.
     assert set(re.findall(r" +0 +yes +([a-z]+)__", shown)) == {"scheduled"}
     # Whoever waits without a terminal is told what goes on.
     assert shown.index("Starting PostgreSQL") < shown.index("Starting Airflow") < shown.index("First load")

@@ -36,15 +36,24 @@ class Loading:
     reporter: Reporter
 
     def load(self) -> list[Load]:
-        """Make every table due and return their loads when all have ended, in the order of the rows.
+        """Make every table due, have them claimed now, and return their loads when all have ended.
 
-        A load that fails is tried again a few times. A control database or an Airflow that is away for a
-        while is waited for; raises TransientError if a round takes far too long.
+        They come in the order of the rows. A load that fails is tried again a few times. A control database
+        or an Airflow that is away for a while is waited for; raises TransientError if a round takes far too
+        long.
         """
+        return self._load(self.trigger)
+
+    def load_by_schedule(self) -> list[Load]:
+        """Do what load does, but leave it to the DAG's own schedule to find what is due."""
+        return self._load(None)
+
+    def _load(self, trigger: Callable[[], object] | None) -> list[Load]:
         deadline = Deadline("Loading every table", _PATIENCE, self.pause, fix="see what Airflow's page says")
         begun = deadline.insist(lambda: self._on(loads.last))
         deadline.insist(lambda: self._on(lambda control: shop.run_script(control, "due.sql")))
-        deadline.insist(self.trigger)
+        if trigger is not None:
+            deadline.insist(trigger)
         return self._wait(begun, deadline)
 
     def _wait(self, begun: int, deadline: Deadline) -> list[Load]:

@@ -34,7 +34,8 @@ class Round:
 class Show:
     """Two rounds, and a change of the source between them."""
 
-    load: Callable[[], list[Load]]
+    load_first: Callable[[], list[Load]]
+    load_again: Callable[[], list[Load]]
     #: Says of each load whether its target equals its source.
     compare: Callable[[Sequence[Load]], list[bool]]
     change: Callable[[], None]
@@ -42,14 +43,15 @@ class Show:
 
     def run(self) -> list[Round]:
         """Return both rounds."""
-        first = self._round("First load", "Loading everything")
+        first = self._round("First load", "Loading everything", self.load_first)
         self.reporter.step("Changing rows in the shop")
         self.change()
-        return [first, self._round("After changes in the shop", "Loading what changed")]
+        second = self._round("After changes in the shop", "Loading what changed", self.load_again)
+        return [first, second]
 
-    def _round(self, title: str, step: str) -> Round:
+    def _round(self, title: str, step: str, load: Callable[[], list[Load]]) -> Round:
         self.reporter.step(step)
-        loads = self.load()
+        loads = load()
         self.reporter.step("Comparing targets with their sources")
         lines = [Line(load=load, equal=equal) for load, equal in zip(loads, self.compare(loads), strict=True)]
         return Round(title=title, lines=lines)

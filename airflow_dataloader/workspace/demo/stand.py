@@ -60,13 +60,16 @@ class Stand:
         """Return the show on this stand."""
         api = self.api
         digests = WorkspaceDigests(workspace=self.workspace.client, file=self.home.digests, pause=self.pause)
+        loading = Loading(
+            control_url=self.server.url(shop.CONTROL),
+            trigger=lambda: api.run(DAG),
+            pause=self.pause,
+            reporter=self.reporter,
+        )
         return Show(
-            load=Loading(
-                control_url=self.server.url(shop.CONTROL),
-                trigger=lambda: api.run(DAG),
-                pause=self.pause,
-                reporter=self.reporter,
-            ).load,
+            # Nobody has to ask for what is due. What changed is not waited a minute for.
+            load_first=loading.load_by_schedule,
+            load_again=loading.load,
             compare=Comparison(
                 source_url=self.server.url(shop.SHOP),
                 warehouse=self.home.warehouse,

@@ -53,7 +53,8 @@ class SmallDemo:
     def show(self, change: str) -> Show:
         """Return the show whose source changes by a statement."""
         return Show(
-            load=self.loading.load,
+            load_first=self.loading.load,
+            load_again=self.loading.load,
             compare=self.comparison.equal,
             change=lambda: self.bench.source.execute(change),
             reporter=self.told,
