@@ -91,6 +91,8 @@ _ADOPT = holding(""",
 adopted AS (
     UPDATE control.historical_metadata h SET
         adopted_by = :metadata_id,
+        log_message = CASE WHEN h.adopted_by IS NULL
+            THEN concat_ws(' ', h.log_message, nullif(:said, '')) ELSE h.log_message END,
         rows_processed = :rows_processed,
         rows_read = coalesce(:rows_read, h.rows_read),
         rows_inserted = :rows_inserted,
@@ -232,10 +234,10 @@ def adopt(
 ) -> Adopted:
     """Record a commit that ``attempt`` made and never settled; repeatable. Raises Fenced.
 
-    ``found``: version and row counts of the commit, by the target's own history. ``watermark`` is the upper
-    bound of the attempt's window, and moves the row's only where that is still the ``attempt.low``; None
-    where the commit says nothing about it (another configuration, no cursor). Raises ValueRefused where it
-    cannot be kept as it is.
+    ``found``: version and row counts of the commit, by the target's own history, and what the attempt had to
+    say; its message ends with that. ``watermark`` is the upper bound of the attempt's window, and moves the
+    row's only where that is still the ``attempt.low``; None where the commit says nothing about it (another
+    configuration, no cursor). Raises ValueRefused where it cannot be kept as it is.
     """
     refuse_unkept(watermark, "The watermark")
     values: dict[str, Any] = {
@@ -246,6 +248,7 @@ def adopt(
         "low": attempt.low,
         "watermark": watermark,
         "watermark_of": started.config.watermark_hash,
+        "said": kept_text(" ".join(found.notes)),
         **counts(found),
     }
     with transaction(engine, change_source="loader") as connection:

@@ -6,9 +6,12 @@ stored, and names that this version does not know are read over: those of later 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
+
+#: Characters of what a load had to say that a commit carries; a sentence that does not fit is left out.
+_MOST_NOTES = 4000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +70,9 @@ class Facts:
     #: Nothing of the backfill comes after it.
     final: bool = False
 
+    #: What the load had to say so far, in short: whoever settles it in its place says it.
+    notes: tuple[str, ...] = ()
+
     #: Of a fence of the target: whether the table was not there, and it has made it.
     made: bool | None = None
     #: Load that closed the epoch of another row's load.
@@ -87,7 +93,19 @@ class Facts:
         said["window"] = Bounds(**bounds) if "watermark" in stored else None
         if "keys" in said:
             said["keys"] = dict(said["keys"])
+        if "notes" in said:
+            said["notes"] = tuple(str(note) for note in said["notes"])
         if "base" in said:
             version, digest = said["base"]
             said["base"] = (int(version), str(digest))
         return cls(**said)
+
+
+def in_short(notes: Iterable[str]) -> tuple[str, ...]:
+    """Return the notes that fit into a commit, in their order."""
+    kept, room = [], _MOST_NOTES
+    for note in notes:
+        if len(note) <= room:
+            kept.append(note)
+            room -= len(note)
+    return tuple(kept)

@@ -38,6 +38,8 @@ class Failure:
     fix: str | None = None
     sqlstate: str | None = None
     vendor_code: str | None = None
+    #: What stands although the load failed, and what a person should know of it.
+    besides: str | None = None
     #: Termination code of the Databricks run, where one is known.
     termination_code: str | None = None
 
@@ -61,8 +63,9 @@ class Failure:
 
     @property
     def sentence(self) -> str:
-        """What a person reads: the message, and the fix where one is known."""
-        return f"{self.message} Fix: {self.fix.rstrip('.')}." if self.fix else self.message
+        """What a person reads: the message, the fix where one is known, and what stands besides."""
+        fix = f"Fix: {self.fix.rstrip('.')}." if self.fix else None
+        return " ".join(part for part in (self.message, fix, self.besides) if part)
 
     def as_json(self) -> dict[str, Any]:
         """Return the facts that are known, for a JSON column."""

@@ -80,7 +80,9 @@ class Settlement:
 
     def failed(self, error: BaseException) -> Result:
         """Write Failed, or Cancelled for an interrupt of this process, with what is known of the reason."""
-        failure = named(describe(error, self.journal.phase), self.started.config)
+        failure = replace(
+            named(describe(error, self.journal.phase), self.started.config), besides=self._besides()
+        )
         cancelled = not isinstance(error, Exception)
         message = failure.sentence
         log.error("Failed in phase %s: %s", failure.phase, message)
@@ -98,6 +100,15 @@ class Settlement:
             log.warning("Load %s was not settled by its loader: %s", self.started.metadata_id, unsettled)
             return self._result(None, f"{unsettled} Before that: {message}")
         return self._result(LoadStatus.CANCELLED if cancelled else LoadStatus.FAILED, message)
+
+    def _besides(self) -> str | None:
+        """Say what stands although the load failed: the next one has no reason of its own to."""
+        receipt = self.journal.receipt
+        version = receipt.target_version
+        if version is None and receipt.adopted is None:
+            return None
+        published = [] if version is None else [f"Version {version} of the target stands."]
+        return " ".join((*published, *receipt.notes))
 
     def _log_unsettled(self, error: Exception) -> None:
         log.error("Load %s published but was not settled: %s", self.started.metadata_id, error)

@@ -121,6 +121,7 @@ def _repair(job: Job, attempt: Attempt) -> None:
             rows_updated=sum(one.rows_updated for one in done),
             rows_deleted=sum(one.rows_deleted for one in done),
             target_version=entry.table_version,
+            notes=entry.commit.facts.notes,
         ),
         watermark=window.watermark if same else None,
     )
@@ -131,6 +132,9 @@ def _repair(job: Job, attempt: Attempt) -> None:
         f"Load {attempt.metadata_id} had committed version {entry.table_version} without settling; "
         + ("adopted with its watermark." if adopted.moved else "recorded, the watermark stays.")
     )
+    # What it tells of is done: this load has no reason of its own to say it.
+    for note in entry.commit.facts.notes:
+        job.journal.remark(note)
 
 
 def _commits_of(job: Job, attempt: Attempt) -> list[HistoryEntry]:

@@ -12,6 +12,7 @@ from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.loader.observer import LogObserver, Moment
 from airflow_dataloader.loader.settlement import Result
 from tests.bench import Bench
+from tests.integration.loader.dying import die_unsettled
 from tests.integration.loader.strategies.backfills import break_off
 from tests.integration.loader.test_watermark import spark_sql
 
@@ -385,14 +386,6 @@ def test_rows_come_back_where_no_row_had_a_cursor_left(bench: Bench) -> None:
     assert bench.target_rows() == bench.source_rows()
 
 
-class Dying:
-    """An observer that ends a load before it is settled, as if its process had been killed."""
-
-    def reached(self, config: LoadConfig, moment: Moment) -> None:
-        if moment is Moment.SETTLING:
-            raise RuntimeError("dies")
-
-
 @pytest.mark.parametrize(
     "edit", [{"value_policy": "fail"}, {"value_policy": "string"}], ids=["as it was", "edited"]
 )
@@ -400,13 +393,8 @@ def test_the_watermark_goes_back_also_where_the_scan_is_adopted(bench: Bench, ed
     row = make(bench)
     lag(bench)
     due(bench, row)
-    bench.observer = Dying()
-    with pytest.raises(RuntimeError):
-        bench.load(row)
+    die_unsettled(bench, row)
     assert len(bench.target_rows()) == 37
-    bench.pretend_lease_ended(row)
-    bench.give_up()
-    bench.observer = LogObserver()
     bench.set(row, **edit)
     catch_up(bench)
     result = bench.succeed(row)
