@@ -142,10 +142,7 @@ def _resumed(job: Job, plan: Backfill) -> Progress | None:
     job.target = job.engine.inspect(job.config.target, job.app_id, back_to=plan.epoch)
     ended = next((entry for entry in commits_of(job.target, plan) if entry.commit.facts.final), None)
     if ended and job.target is not None and job.target.continuous and _is_newest(job.target, plan):
-        by = ended.commit.metadata_id
-        job.journal.note(target_version=ended.table_version, committed_by=by)
-        job.journal.remark(f"The backfill's last commit was there already, as load {by} had made it.")
-        return replace(progress, left=(), begun=True, finished=True)
+        return _finished(job, job.target, ended, progress)
     table = job.target
     if progress.staged:
         waiting = _own_stage(job, progress)
@@ -171,6 +168,20 @@ def _resumed(job: Job, plan: Backfill) -> Progress | None:
     if left:
         job.journal.remark(f"Went on with chunk {left[0].number} of {len(plan.chunks)}.")
     return replace(progress, left=left, begun=bool(done))
+
+
+def _finished(job: Job, target: Target, ended: HistoryEntry, progress: Progress) -> Progress:
+    """Return the progress of a plan whose last commit is at the target, with what that tells of a watermark.
+
+    A scan after it may have taken rows away, and set that back.
+    """
+    by = ended.commit.metadata_id
+    job.journal.note(target_version=ended.table_version, committed_by=by)
+    job.journal.remark(f"The backfill's last commit was there already, as load {by} had made it.")
+    windows = (entry.commit.facts.window for entry in target.published)
+    window = next(window for window in windows if window is not None)
+    plan = replace(progress.plan, watermark=window.watermark)
+    return replace(progress, plan=plan, left=(), begun=True, finished=True)
 
 
 def _no_further_than_the_source(job: Job, progress: Progress) -> Progress | None:

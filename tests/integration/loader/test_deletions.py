@@ -401,3 +401,21 @@ def test_the_watermark_goes_back_also_where_the_scan_is_adopted(bench: Bench, ed
     assert ("everything was read again" in result.message) == (edit["value_policy"] == "string")
     assert bench.target_rows() == bench.source_rows()
     assert bench.state(row).incremental_value == "40"
+
+
+def test_rows_come_back_where_a_finished_backfill_s_scans_died_with_their_loads(bench: Bench) -> None:
+    bench.source.execute(
+        "CREATE TABLE items AS SELECT i AS id, i AS at, 'n' || i AS name FROM generate_series(1, 40) i"
+    )
+    row = bench.row(**SCANNED | {"load_strategy": "chunked_backfill", "chunk_size": "20"})
+    die_unsettled(bench, row)
+    lag(bench)
+    due(bench, row)
+    die_unsettled(bench, row)
+    assert len(bench.target_rows()) == 37
+    catch_up(bench)
+    # Its commit is the newest, and tells of no watermark.
+    bench.source.execute("DELETE FROM items WHERE id = 5")
+    assert scan(bench, row).receipt.rows_deleted == 1
+    bench.succeed(row)
+    assert bench.target_rows() == bench.source_rows()
