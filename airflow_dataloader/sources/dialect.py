@@ -37,8 +37,10 @@ class DescribedColumn:
     declared: str
     #: The type's arguments as the source encodes them; -1 where it has none.
     modifier: int = -1
-    #: Whether the column holds arrays.
+    #: Whether the column holds arrays that are kept by their elements.
     array: bool = False
+    #: Types that its own is made of, at any depth: elements, fields, bounds, and what a domain stands for.
+    parts: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)

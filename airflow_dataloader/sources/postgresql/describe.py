@@ -26,17 +26,45 @@ def describe_sql(relation: str) -> str:
     return f"SELECT * FROM {relation} LIMIT 0"
 
 
+#: What type ``t`` is made of. Servers before 14 have no multiranges, and no column for them.
+_MADE_OF = """
+    SELECT t.typbasetype WHERE t.typtype = 'd'
+    UNION ALL SELECT t.typelem WHERE t.typcategory = 'A'
+    UNION ALL SELECT a.atttypid FROM pg_attribute AS a
+        WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL SELECT r.rngsubtype FROM pg_range AS r
+        WHERE t.oid = r.rngtypid OR t.oid::text = to_jsonb(r) ->> 'rngmultitypid'
+"""
+
+
+#: Whether an array's elements are such that JSON does not tell all of them apart: it has no bounds for an
+#: array in an element, and one null for the two of a composite's field.
+_NESTED = (
+    "bool_or(t.typcategory = 'A') OR (bool_or(t.typtype = 'c') AND bool_or(t.oid IN "
+    "('pg_catalog.json'::regtype, 'pg_catalog.jsonb'::regtype)))"
+)
+
+
 def types_sql(columns: Sequence[ResultColumn]) -> str:
-    """Return the query that names the columns' types, one row a column, in order."""
+    """Return the query that names the columns' types and what those are made of, a row a column, in order."""
     pairs = ", ".join(
         f"({number}, {column.type_oid}::oid, {column.modifier})" for number, column in enumerate(columns)
     )
     return (
-        "SELECT t.typname::text, n.nspname = 'pg_catalog', t.typcategory = 'A', "
-        "format_type(c.type, c.modifier) "
-        f"FROM (VALUES {pairs}) AS c(number, type, modifier) "
-        "JOIN pg_type AS t ON t.oid = c.type JOIN pg_namespace AS n ON n.oid = t.typnamespace "
-        "ORDER BY c.number"
+        f"WITH RECURSIVE c(number, type, modifier) AS (VALUES {pairs}), "
+        "made(whole, type) AS ("
+        "SELECT DISTINCT type, type FROM c UNION SELECT made.whole, part.type FROM made "
+        f"JOIN pg_type AS t ON t.oid = made.type CROSS JOIN LATERAL ({_MADE_OF}) AS part(type) "
+        "WHERE part.type <> 0), "
+        "parts(whole, names, nested) AS (SELECT made.whole, "
+        "array_agg(CASE WHEN n.nspname = 'pg_catalog' THEN '' ELSE n.nspname || '.' END || t.typname), "
+        f"{_NESTED} "
+        "FROM made JOIN pg_type AS t ON t.oid = made.type JOIN pg_namespace AS n ON n.oid = t.typnamespace "
+        "WHERE made.type <> made.whole GROUP BY made.whole) "
+        "SELECT t.typname::text, n.nspname = 'pg_catalog', t.typcategory = 'A' AND NOT parts.nested, "
+        "format_type(c.type, c.modifier), coalesce(parts.names, '{}') "
+        "FROM c JOIN pg_type AS t ON t.oid = c.type JOIN pg_namespace AS n ON n.oid = t.typnamespace "
+        "LEFT JOIN parts ON parts.whole = c.type ORDER BY c.number"
     )
 
 
@@ -51,7 +79,8 @@ def described(
             base=base if built_in else declared,
             declared=declared,
             modifier=column.modifier,
-            array=in_array_category and base not in _VECTORS,
+            array=by_element and base not in _VECTORS,
+            parts=frozenset(parts),
         )
-        for column, (base, built_in, in_array_category, declared) in zip(columns, types, strict=True)
+        for column, (base, built_in, by_element, declared, parts) in zip(columns, types, strict=True)
     )

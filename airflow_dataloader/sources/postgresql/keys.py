@@ -11,7 +11,7 @@ from airflow_dataloader.sources.postgresql.types import is_cast_to_text
 #: Types with values that are equal and yet have several texts: ``24 hours`` is ``1 day``.
 _LOOSE = frozenset({"interval", "citext", "jsonb", "numrange", "nummultirange"})
 
-#: Those whose values are kept as such, and as texts only where they stand in an array.
+#: Those whose values are kept as such, and as texts only where they stand in an array or a composite.
 _LOOSE_IN_ARRAYS = frozenset({"numeric", "float4", "float8", "bpchar", *_LOOSE})
 
 #: Types with the same texts for the same values, by the one that stands for them.
@@ -69,13 +69,20 @@ def keeps_texts(before: str, now: str) -> bool:
 
 def _is_loose(column: DescribedColumn) -> bool:
     name = _type_name(column)
-    if column.array:
-        return name in _LOOSE_IN_ARRAYS
-    return name in _LOOSE or (name == "bpchar" and column.modifier < 0)
+    if column.array and name in _LOOSE_IN_ARRAYS:
+        return True
+    # What stands in something else is kept as a text of it, as in an array.
+    if not _LOOSE_IN_ARRAYS.isdisjoint(_bare(part) for part in column.parts):
+        return True
+    return not column.array and (name in _LOOSE or (name == "bpchar" and column.modifier < 0))
 
 
 def _type_name(column: DescribedColumn) -> str:
     """Return the type's bare name, of an array its elements'."""
-    # A type of an extension is named with its schema where that is not searched.
-    name = column.base.rpartition(".")[2]
+    name = _bare(column.base)
     return name.removeprefix("_").removesuffix("[]") if column.array else name
+
+
+def _bare(name: str) -> str:
+    """Return a type's name without its schema: an extension's has one where that is not searched."""
+    return name.rpartition(".")[2]

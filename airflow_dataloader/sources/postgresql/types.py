@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from airflow_dataloader.sources.dialect import DescribedColumn
 from airflow_dataloader.sources.postgresql import moments, numbers
@@ -23,8 +23,8 @@ _NATIVE = {
     "bytea": ("bytea", "binary"),
 }
 
-#: Arrays of JSON, in which an element may be NULL or the JSON value null, and the function that tells.
-_JSON_ARRAYS = {"_json": "json_typeof", "_jsonb": "jsonb_typeof"}
+#: Elements of arrays that may be NULL or the JSON value null, and the function that tells.
+_JSON_ELEMENTS = {"json": "json_typeof", "jsonb": "jsonb_typeof"}
 
 _RULES: dict[str, Callable[[str], Keeping]] = {
     "date": moments.date,
@@ -40,7 +40,7 @@ _RULES: dict[str, Callable[[str], Keeping]] = {
 def keep(column: DescribedColumn, x: str) -> Keeping:
     """Return how the values of SQL expression ``x``, of the column's type, are kept."""
     if column.array:
-        return _array(x, column.base)
+        return _array(x, column.parts)
     if column.base in _NATIVE:
         sql_type, target = _NATIVE[column.base]
         return Keeping(value=x, sql_type=sql_type, type=target)
@@ -62,11 +62,11 @@ def as_text(x: str) -> Keeping:
     return Keeping(value=f"{x}::text", sql_type="text", type="string")
 
 
-def _array(x: str, base: str) -> Keeping:
+def _array(x: str, parts: Collection[str]) -> Keeping:
     """Keep an array as JSON, which cannot say that an array does not begin at 1, nor tell its two nulls."""
     # Dimensions have the collation of the elements, and LIKE knows none that takes unequal texts for equal.
     kept = f"coalesce(replace(array_dims({x}) COLLATE \"C\", '[1:', '') NOT LIKE '%[%', true)"
-    if base in _JSON_ARRAYS:
-        null = f"SELECT FROM unnest({x}) AS element WHERE {_JSON_ARRAYS[base]}(element) = 'null'"
+    for element in _JSON_ELEMENTS.keys() & parts:
+        null = f"SELECT FROM unnest({x}) AS element WHERE {_JSON_ELEMENTS[element]}(element) = 'null'"
         kept += f" AND NOT EXISTS ({null})"
     return Keeping(value=f"to_json({x})::text", sql_type="text", type="string", kept=kept)

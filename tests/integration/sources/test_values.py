@@ -233,3 +233,32 @@ def test_texts_do_not_depend_on_the_role_s_own_settings(
         # Day before month is the source's own order, and its view means that.
         ((day,),) = read(changed, plan(changed, "days"))
         assert day == 19816
+
+
+MADE = """
+    CREATE DOMAIN document AS jsonb;
+    CREATE DOMAIN pair AS integer[];
+    CREATE TYPE noted AS (note jsonb, number integer);
+    CREATE TYPE counted AS (number integer, word text)
+"""
+
+
+def test_arrays_of_what_is_made_of_json_or_arrays_lose_nothing(
+    source_db: psycopg.Connection, session: SourceSession
+) -> None:
+    """JSON does not tell a JSON null from NULL, nor where an array begins."""
+    source_db.execute(MADE)
+    source_db.execute("CREATE TABLE t (pairs pair[], notes noted[], counts counted[], documents document[])")
+    source_db.execute(
+        "INSERT INTO t VALUES (ARRAY['[0:1]={1,2}'::pair], "
+        "ARRAY[ROW('null', 1)::noted, ROW(NULL, 2)::noted], ARRAY[ROW(1, 'one')::counted], NULL), "
+        "(NULL, NULL, NULL, ARRAY[NULL, '1']::document[])"
+    )
+    planned = plan(session, "t")
+    assert [column.type for column in planned.columns] == ["string"] * 4
+    kept = '{"[0:1]={1,2}"}', '{"(null,1)","(,2)"}', '[{"number":1,"word":"one"}]', None
+    assert read(session, planned, "1") == [kept, (None, None, None, "[null,1]")]
+    source_db.execute("INSERT INTO t (documents) VALUES (ARRAY['null']::document[])")
+    with pytest.raises(ValueRefused) as refusal:
+        read(session, planned)
+    assert refusal.value.field == "documents"

@@ -38,6 +38,14 @@ def test_an_array_is_json_whatever_it_holds() -> None:
     assert rule("_shop.mood", array=True)[0] == "to_json(x)::text"
 
 
+@pytest.mark.parametrize("element", ["json", "jsonb"])
+def test_an_array_of_json_is_kept_where_it_has_no_json_null(element: str) -> None:
+    column = DescribedColumn(
+        name="x", base="shop.documents", declared="x", array=True, parts=frozenset({"shop.document", element})
+    )
+    assert f"{element}_typeof(element) = 'null'" in (keep(column, "x").kept or "")
+
+
 def test_the_dimensions_of_an_array_are_compared_under_a_collation_of_ours() -> None:
     """Servers before 18 have no LIKE under a nondeterministic one; the embedded server has no ICU at all."""
     kept = keep(DescribedColumn(name="x", base="_text", declared="text[]", array=True), "x").kept
