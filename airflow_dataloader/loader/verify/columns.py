@@ -23,6 +23,8 @@ class Match:
     differences: tuple[str, ...]
     #: One sentence for each column that is rightly not alike.
     notes: tuple[str, ...]
+    #: Source's names of the columns that loads leave out by the row's policy.
+    ignored: frozenset[str]
 
 
 def match(planned: Sequence[PlannedColumn], target: Mapping[str, str], policy: SchemaPolicy) -> Match:
@@ -31,11 +33,16 @@ def match(planned: Sequence[PlannedColumn], target: Mapping[str, str], policy: S
     columns: list[PlannedColumn] = []
     differences: list[str] = []
     notes: list[str] = []
+    ignored: set[str] = set()
     for column in planned:
         kind = held.pop(column.name.casefold(), None)
         if kind is None:
-            ignored = policy is SchemaPolicy.IGNORE
-            (notes if ignored else differences).append(f"Column {column.name} is not at the target.")
+            sentence = f"Column {column.name} is not at the target."
+            if policy is SchemaPolicy.IGNORE:
+                ignored.add(column.source_name)
+                notes.append(sentence)
+            else:
+                differences.append(sentence)
         elif family(kind) is None or family(kind) is not family(column.type):
             differences.append(
                 f"Column {column.name} is {kind} at the target and {column.type} at the source "
@@ -45,4 +52,9 @@ def match(planned: Sequence[PlannedColumn], target: Mapping[str, str], policy: S
             columns.append(column)
     gone = [name for name in target if name.casefold() in held and not name.casefold().startswith(ADDED)]
     notes += [f"Column {name} is only at the target: it was not compared." for name in gone]
-    return Match(columns=tuple(columns), differences=tuple(differences), notes=tuple(notes))
+    return Match(
+        columns=tuple(columns),
+        differences=tuple(differences),
+        notes=tuple(notes),
+        ignored=frozenset(ignored),
+    )

@@ -11,8 +11,8 @@ from airflow_dataloader.core.load_columns import unmarked
 from airflow_dataloader.core.plan import PlannedColumn, ReadPlan
 from airflow_dataloader.exceptions import SchemaRefused
 from airflow_dataloader.loader.engines.protocol import Held, Rows, Target
-from airflow_dataloader.loader.reading import explained, read_everything, read_where
-from airflow_dataloader.loader.verify.columns import match
+from airflow_dataloader.loader.reading import explained, read_everything, read_where, take_columns
+from airflow_dataloader.loader.verify.columns import Match, match
 from airflow_dataloader.loader.verify.look import Look
 from airflow_dataloader.loader.verify.scope import Scope, scope_of
 from airflow_dataloader.loader.verify.verified import KEYS_NAMED, Verified
@@ -37,9 +37,14 @@ class _Sides:
 def compare(look: Look, target: Target) -> Verified:
     """Compare; raise one of our errors where source and target cannot be compared."""
     config = look.config
-    scope = scope_of(look)
     matched = match(look.columns, target.columns, config.schema_policy)
+    if matched.ignored:
+        # Loads choose among rows of one key, and refuse values, without them.
+        take_columns(look, [one for one in look.described if one.name not in matched.ignored])
+    scope = scope_of(look)
     rows, later = _count(look, scope.where), _count(look, scope.later) if scope.later else 0
+    if not matched.columns and not scope.keys:
+        return _without_columns(look, matched, rows, target)
     compared = _compared(look, scope, matched.columns, rows)
     predicates = [f"({part})" for part in (scope.held, unmarked(target.columns, look.columns)) if part]
     sides = _Sides(
@@ -64,6 +69,20 @@ def compare(look: Look, target: Target) -> Verified:
     )
 
 
+def _without_columns(look: Look, matched: Match, rows: int, target: Target) -> Verified:
+    """Return what there is to say where no column of the two is alike, and rows have no key."""
+    reason = f"The source of {look.config.label} and its target have no column in common."
+    return Verified(
+        config_id=look.config.config_id,
+        label=look.config.label,
+        reason=None if matched.differences else reason,
+        columns=matched.differences,
+        source_rows=rows,
+        target_version=target.version,
+        notes=(*matched.notes, *look.journal.receipt.notes),
+    )
+
+
 def _differences(sides: _Sides) -> tuple[Sequence[PartDifferences], int]:
     """Return the parts that differ, and the number of the target's rows."""
     look, scope, compared = sides.look, sides.scope, sides.compared
@@ -74,7 +93,11 @@ def _differences(sides: _Sides) -> tuple[Sequence[PartDifferences], int]:
     theirs = look.dialect.digests(look.session.query, look.relation, compared, where=where)
     if theirs is not None:
         unlike = _unlike(theirs, own)
-        where = _both(where, look.dialect.within_parts(compared, unlike)) if unlike else where
+        if not unlike and scope.dedup and engine.duplicates(look.config.target, scope.keys, 1):
+            # The source has such rows, too; loads would have chosen one of them.
+            unlike = range(compared.parts.count)
+        elif unlike:
+            where = _both(where, look.dialect.within_parts(compared, unlike))
     else:
         with explained(look, where):
             rows = engine.read(_plan(look, where))

@@ -40,6 +40,9 @@ _NUMBERS = frozenset({CursorType.INTEGER, CursorType.DECIMAL})
 #: What timestamp cursors get unless the row says otherwise: rows commit later than their cursor says.
 _LOOKBACK = timedelta(minutes=15)
 
+#: PostgreSQL's calendar begins 4,713 years before the earliest watermark that can be kept.
+_LONGEST_LOOKBACK = timedelta(days=1_700_000)
+
 
 def cursor(
     described: Sequence[DescribedColumn], columns: Sequence[PlannedColumn], config: LoadConfig
@@ -102,6 +105,7 @@ def _checked_lookback(
     wanted = timedelta if kind.is_time else int
     subtracts = kind.is_time or kind in _NUMBERS
     if subtracts and isinstance(asked, wanted):
+        _refuse_longer_than_the_calendar(asked)
         return asked
     fixes = {timedelta: "write a span of time, such as '15 minutes' or '2 days'", int: "write a whole number"}
     raise ConfigurationError(
@@ -109,3 +113,14 @@ def _checked_lookback(
         field="lookback",
         fix=fixes[wanted] if subtracts else "leave it empty: text has no distance",
     )
+
+
+def _refuse_longer_than_the_calendar(lookback: timedelta | int) -> None:
+    """Raise ConfigurationError for a span that the source cannot subtract from its watermarks."""
+    if isinstance(lookback, timedelta) and lookback > _LONGEST_LOOKBACK:
+        raise ConfigurationError(
+            f"lookback is {lookback.days:,} days, and the source's calendar does not go back so far.",
+            field="lookback",
+            fix=f"write at most {_LONGEST_LOOKBACK.days} days; with load_strategy = 'full' every load reads "
+            "everything",
+        )

@@ -26,6 +26,8 @@ class _Queries(Postgres):
     Parser: Any = type("_Parser", (Postgres.Parser,), {"FUNCTION_PARSERS": _FUNCTION_PARSERS})
 
 
+_ONE_SELECT = "write exactly one SELECT that changes nothing; WITH is fine"
+
 #: What a query may not hold anywhere, with the word for it in the message.
 _FORBIDDEN: dict[type[exp.Expression], str] = {
     exp.Into: "INTO",
@@ -71,7 +73,9 @@ def checked_query(query: str) -> str:
         text = _without_end(query)
         statements = [found for found in sqlglot.parse(text, read=_Queries) if found is not None]
     except SqlglotError as error:
-        raise _refused(f"cannot be parsed ({_first_line(error)})") from None
+        # Not all that PostgreSQL reads is known here.
+        fix = f"{_ONE_SELECT}; if the source itself runs it, make it a view there and name that instead"
+        raise _refused(f"cannot be parsed ({_first_line(error)})", fix) from None
     if len(statements) != 1:
         raise _refused(f"holds {len(statements)} statements")
     statement = statements[0]
@@ -92,12 +96,8 @@ def _without_end(query: str) -> str:
     return query[:end].strip()
 
 
-def _refused(what: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"The row's query {what}.",
-        field="query",
-        fix="write exactly one SELECT that changes nothing; WITH is fine",
-    )
+def _refused(what: str, fix: str = _ONE_SELECT) -> ConfigurationError:
+    return ConfigurationError(f"The row's query {what}.", field="query", fix=fix)
 
 
 def _first_line(error: SqlglotError) -> str:

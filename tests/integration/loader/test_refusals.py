@@ -134,6 +134,7 @@ def test_the_desk_itself_loads(desk: Desk) -> None:
         ),
         (INCREMENTAL | {"incremental_type": "uuid"}, "incremental_type", ["'uuid' is not a cursor type"]),
         (INCREMENTAL | {"lookback": "7"}, "lookback", ["span of time"]),
+        (INCREMENTAL | {"lookback": "3000000 days"}, "lookback", ["3,000,000 days", "calendar"]),
         ({"num_partitions": 0}, "num_partitions", ["between 1 and 256"]),
         (
             {"source_table_name": None, "destination_table_name": "items"},

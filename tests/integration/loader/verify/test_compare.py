@@ -183,3 +183,62 @@ def test_columns_that_do_not_fit_are_named(bench: Bench, loaded: int) -> None:
     ]
     bench.source.execute("ALTER TABLE items ALTER id TYPE text")
     assert "Key column id" in (verify(bench, loaded).reason or "")
+
+
+IGNORING = {
+    "load_strategy": "incremental",
+    "schema_policy": "ignore",
+    "primary_key_cols": "id",
+    "incremental_column": "at",
+    "lookback": "0",
+}
+
+
+def test_what_the_row_ignores_hinders_nothing(bench: Bench) -> None:
+    bench.source.execute("CREATE TABLE items AS SELECT i AS id, i AS at FROM generate_series(1, 9) i")
+    config_id = bench.row(**IGNORING)
+    bench.succeed(config_id)
+    bench.source.execute("ALTER TABLE items ADD extra numeric; UPDATE items SET extra = 'NaN'")
+    bench.source.execute("DELETE FROM items WHERE id = 5")
+    bench.succeed(config_id)
+    verified = verify(bench, config_id)
+    assert verified.outcome == "different"
+    assert "  id = 5: only at the target" in lines(verified)
+
+
+def test_what_the_row_ignores_chooses_no_row(bench: Bench) -> None:
+    bench.source.execute("CREATE TABLE base (extra integer, id integer, v text, at integer)")
+    bench.source.execute("INSERT INTO base VALUES (0, 1, '', 1)")
+    config_id = bench.row(query="SELECT id, v, at FROM base", **IGNORING)
+    bench.succeed(config_id)
+    bench.source.execute("INSERT INTO base VALUES (2, 1, 'a', 2), (1, 1, 'b', 2)")
+    bench.set(config_id, query="SELECT extra, id, v, at FROM base")
+    bench.succeed(config_id)
+    assert verify(bench, config_id).outcome == "equal"
+
+
+@pytest.mark.parametrize("digests", [True, False], ids=["the source's digests", "read"])
+def test_several_rows_of_one_key_are_not_equal_because_the_source_has_them_too(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, digests: bool
+) -> None:
+    if not digests:
+        monkeypatch.setattr(PostgresqlDialect, "digests", staticmethod(lambda *_, **__: None))
+    bench.source.execute("CREATE TABLE items AS SELECT 1 AS id, i AS v, i AS at FROM generate_series(1, 2) i")
+    config_id = bench.row(load_strategy="incremental", primary_key_cols="id", incremental_column="at")
+    bench.succeed(config_id)
+    bench.set(config_id, load_strategy="full")
+    bench.succeed(config_id)
+    bench.set(config_id, load_strategy="incremental")
+    verified = verify(bench, config_id)
+    assert verified.outcome == "different"
+    assert "  id = 1: 1 times at the source, 2 times at the target" in lines(verified)
+
+
+def test_nothing_alike_is_said_column_by_column(bench: Bench) -> None:
+    bench.source.execute("CREATE TABLE items AS SELECT 1 AS v")
+    config_id = bench.row()
+    bench.succeed(config_id)
+    bench.source.execute("ALTER TABLE items ALTER v TYPE text")
+    verified = verify(bench, config_id)
+    assert verified.outcome == "different"
+    assert "Column v is int at the target and string at the source" in next(lines(verified))

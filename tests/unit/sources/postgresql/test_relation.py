@@ -94,3 +94,13 @@ def test_anything_else_is_refused_by_the_name_of_its_column(query: str, what: st
         checked_query(query)
     assert refusal.value.field == "query"
     assert what in refusal.value.message
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["SELECT xmlserialize(content x AS text) AS x FROM t", "SELECT citext 'x' AS x", "SELECT id FROM"],
+)
+def test_what_cannot_be_parsed_may_still_be_a_view(query: str) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be parsed") as refusal:
+        checked_query(query)
+    assert "make it a view there" in str(refusal.value.fix)
