@@ -135,14 +135,25 @@ def _session(process: psutil.Process) -> int | None:
 def _environment(process: psutil.Process) -> Mapping[str, str] | None:
     """Return a process's environment; None: it has just begun to run another program, and has none yet.
 
-    It has a program by then, and gets arguments and environment at once. The kernel's own threads have none
-    of these, and a process that was started without an environment has the other two.
+    The kernel's own threads have no program.
     """
     environment = process.environ()
-    if environment or not process.exe():
-        return environment
-    # Read again: it may have got them between the looks.
-    return process.environ() if process.cmdline() else None
+    return environment if environment or not process.exe() or _has_none(process.pid) else None
+
+
+def _has_none(pid: int) -> bool:
+    """Return whether a process has got an environment, and nothing is in it.
+
+    Asked for by where that begins and ends, which are one answer: of one that runs program after program, two
+    looks at the environment itself may fall into two beginnings. Fields 50 and 51 of proc_pid_stat(5).
+    """
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except FileNotFoundError:
+        # Gone, or a system that has no such file, on which the look that was taken has to do.
+        return True
+    begins, ends = int(fields[47]), int(fields[48])
+    return begins == ends != 0
 
 
 def _parent(process: psutil.Process) -> int | None:

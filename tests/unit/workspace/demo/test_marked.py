@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from airflow_dataloader.workspace.demo import marked
 from airflow_dataloader.workspace.demo.marked import Mark, lives
 
 #: Leads two others: one in a session of its own, one that has let go of its parent.
@@ -109,3 +110,9 @@ def test_a_process_without_a_mark_is_left_alone(folder: Path) -> None:
         Mark(folder).kill()
         assert other.poll() is None
         other.send_signal(signal.SIGKILL)
+
+
+def test_a_process_that_was_started_without_an_environment_is_not_waited_for() -> None:
+    with subprocess.Popen(["sleep", "600"], env={}) as bare:
+        assert marked._environment(psutil.Process(bare.pid)) == {}
+        bare.kill()
