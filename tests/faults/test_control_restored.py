@@ -22,7 +22,7 @@ from tests.conftest import Server
 from tests.factories import add_source
 from tests.faults.accident import kill_at, published
 from tests.faults.items import change_items, make_items, row_of
-from tests.integration.loader.strategies.backfills import Breaking, break_off
+from tests.integration.loader.breaking import Breaking, break_off
 
 
 class Restored:

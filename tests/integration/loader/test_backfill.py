@@ -6,7 +6,8 @@ import pytest
 
 from airflow_dataloader.loader.observer import Moment
 from tests.bench import Bench
-from tests.integration.loader.strategies.backfills import CHUNKED, break_off, make
+from tests.integration.loader.breaking import break_off
+from tests.integration.loader.strategies.backfills import CHUNKED, make
 
 
 @pytest.mark.parametrize("loads", [1, pytest.param(2, marks=pytest.mark.faults)])

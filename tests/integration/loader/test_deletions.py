@@ -12,8 +12,7 @@ from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.loader.observer import LogObserver, Moment
 from airflow_dataloader.loader.settlement import Result
 from tests.bench import Bench
-from tests.integration.loader.dying import die_unsettled
-from tests.integration.loader.strategies.backfills import break_off
+from tests.integration.loader.breaking import break_off, die_unsettled
 from tests.integration.loader.test_watermark import spark_sql
 
 SCANNED = {

@@ -11,7 +11,7 @@ from airflow_dataloader.loader.engines.spark.engine import SparkEngine
 from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.run import run_load
 from tests.bench import Bench
-from tests.integration.loader.strategies.backfills import break_off
+from tests.integration.loader.breaking import break_off
 
 FIRST, LATER = "2026-01-01 10:00:00+00", "2026-01-01 12:00:00+00"
 

@@ -1,30 +1,10 @@
-"""A table that is filled in chunks, and an observer that breaks the load between two of them."""
+"""A table that is filled in chunks."""
 
 from __future__ import annotations
 
-from airflow_dataloader.core.config import LoadConfig
-from airflow_dataloader.loader.observer import Moment
 from tests.bench import Bench
 
 CHUNKED = {"load_strategy": "chunked_backfill", "primary_key_cols": "id", "incremental_column": "at"}
-
-
-class Breaking:
-    """An observer that breaks a load, once: at the given time that one reaches a moment."""
-
-    def __init__(self, moment: Moment, time: int = 1) -> None:
-        self._moment, self._left = moment, time
-
-    def reached(self, config: LoadConfig, moment: Moment) -> None:
-        self._left -= moment is self._moment
-        if moment is self._moment and self._left == 0:
-            raise RuntimeError("broken on purpose")
-
-
-def break_off(bench: Bench, row: int, moment: Moment, time: int = 1) -> None:
-    """Have a load of the row fail there; those after it are left alone."""
-    bench.observer = Breaking(moment, time)
-    bench.fail(row)
 
 
 def make(bench: Bench, months: int = 4, each: int = 5) -> None:

@@ -14,7 +14,8 @@ from airflow_dataloader.control.tables import backfill, load_chunk, table_contro
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.loader.observer import LogObserver, Moment
 from tests.bench import Bench
-from tests.integration.loader.strategies.backfills import CHUNKED, Breaking, break_off, make
+from tests.integration.loader.breaking import Breaking, break_off
+from tests.integration.loader.strategies.backfills import CHUNKED, make
 
 
 def plans(bench: Bench) -> list[Any]:

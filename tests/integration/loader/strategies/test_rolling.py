@@ -60,12 +60,18 @@ def test_older_rows_stay_where_the_row_says_so(bench: Bench, kind: str) -> None:
     assert ids(bench) == [(0, "new"), (2, "new"), *((day, "old") for day in range(3, 10))]
 
 
-def test_a_restored_target_that_keeps_older_rows_may_lack_some(bench: Bench) -> None:
+def restored(bench: Bench) -> int:
+    """Return a row that keeps older days, and whose target was put back by a load."""
     make(bench)
     row = rolling(bench, rolling_retention="keep")
     version = bench.succeed(row).receipt.target_version
     bench.succeed(row)
     spark_sql(bench, f"RESTORE TABLE {{}} TO VERSION AS OF {version}")
+    return row
+
+
+def test_a_restored_target_that_keeps_older_rows_may_lack_some(bench: Bench) -> None:
+    row = restored(bench)
     message = bench.succeed(row).message
     assert "restored" in message
     assert "rows of earlier days may be missing" in message
