@@ -57,8 +57,8 @@ class Facts:
 
     #: It takes rows away that the source does not have any more.
     delete_scan: bool = False
-    #: And its load had read from the beginning before, and found no row to publish; or no row has a cursor
-    #: any more.
+    #: No row has a cursor any more; or, of a scan, its load had read from the beginning before, and found no
+    #: row to publish.
     nothing_read: bool = False
 
     #: Whose chunk it is, and when that backfill was planned: a restored control database gives a lost

@@ -20,7 +20,7 @@ from airflow_dataloader.loader.shrinking import is_guarded, refuse_shrinking
 from airflow_dataloader.loader.staging import note_duplicates, note_null_keys, remark_on_keys, stage_rows
 from airflow_dataloader.loader.strategies.outcome import Outcome
 from airflow_dataloader.loader.watermark import standing_watermark
-from airflow_dataloader.loader.window import Window, freeze_window
+from airflow_dataloader.loader.window import Window, freeze_window, no_further_than_the_source
 
 #: Brings a stage into a target that holds rows already, in one commit.
 Verb = Callable[[TargetName, Stage, Commit, Deduplication], Written]
@@ -65,6 +65,8 @@ def load_frozen(job: Job, window: Window, verb: Verb) -> Outcome:
         if stage.rows == 0 and not job.replaces_table:
             job.journal.note(rows_inserted=0, rows_updated=0)
             return Outcome(watermark=window.watermark, nothing_read=window.low is None)
+        if stage.null_cursors:
+            window = no_further_than_the_source(job, window)
         if job.replaces_table and stage.rows == stage.null_keys:
             refuse_emptying(job)
         if job.replaces_table:

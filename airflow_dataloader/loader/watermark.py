@@ -37,12 +37,12 @@ def _why_not(config: LoadConfig, target: Target, published_epoch: int | None) ->
     if why := interruption(target, published_epoch):
         return why
     if _saw_no_cursor(target):
-        return "No row had a cursor when the source was last read from the beginning;"
+        return "No row had a cursor when the source was last read;"
     return _why_another(config, facts)
 
 
 def _saw_no_cursor(target: Target) -> bool:
-    """Return whether the last window that was read began at the beginning and had no end.
+    """Return whether the last window that was read had no end, and began at the beginning or had had one.
 
     The row keeps the watermark that it had before; cursors that the source has been given since may all lie
     below that. A scan for deleted rows comes after its window, and is none; it may tell of a window that had

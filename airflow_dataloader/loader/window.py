@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from airflow_dataloader.core.facts import Bounds, Facts
@@ -34,8 +34,12 @@ class Window:
     end: str | None
 
     def facts(self) -> Facts:
-        """Return what a later load needs to adopt this window's commit."""
-        return Facts(window=Bounds(low=self.low, high=self.high, watermark=self.watermark))
+        """Return what a later load needs to adopt this window's commit, and to follow it."""
+        # Of a source that has no cursor any more, whatever comes to it may lie below the watermark.
+        none_left = self.high is None and self.low is not None
+        return Facts(
+            window=Bounds(low=self.low, high=self.high, watermark=self.watermark), nothing_read=none_left
+        )
 
 
 def freeze_window(job: Job, low: str | None) -> Window:
@@ -75,6 +79,21 @@ def freeze_window(job: Job, low: str | None) -> Window:
         where=where,
         end=None if frozen.high is None or frozen.behind else job.dialect.end_predicate(cursor, frozen.high),
     )
+
+
+def no_further_than_the_source(job: Job, window: Window) -> Window:
+    """Return a window that has rows without a cursor, and sets the watermark back where the source has.
+
+    A merge takes such rows for newer than what the target holds. From a copy that lags they may be older:
+    with the cursor that they have got meanwhile, they must be in a window again.
+    """
+    if not window.behind:
+        return window
+    job.journal.remark(
+        f"Rows without a {window.cursor.column.source_name!r} may be older than the target's; the watermark "
+        f"goes back to {window.high}, so that they are read again if they have one."
+    )
+    return replace(window, watermark=window.high)
 
 
 def gone_back(job: Job) -> Bounds | None:

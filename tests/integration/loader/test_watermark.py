@@ -365,3 +365,26 @@ def test_who_sets_a_watermark_is_known_by_the_statement(bench: Bench, row: int) 
     assert bench.state(row).watermark_of is not None
     bench.set(row, incremental_value="2026-01-01 09:00:00+00")
     assert bench.state(row).watermark_of is None
+
+
+@pytest.mark.parametrize("strategy", ["incremental", "check_and_load"])
+@pytest.mark.parametrize("all_gone", [False, True], ids=["some cursors", "no cursor at all"])
+def test_what_a_lagging_copy_turned_back_comes_again(bench: Bench, strategy: str, all_gone: bool) -> None:
+    bench.source.execute(
+        "CREATE TABLE items AS SELECT i AS id, i AS at, 'v1' AS v FROM generate_series(1, 5) i"
+    )
+    bench.source.execute("INSERT INTO items VALUES (9, NULL, 'v1')")
+    row = bench.row(load_strategy=strategy, primary_key_cols="id", incremental_column="at", lookback="0")
+    bench.succeed(row)
+    bench.source.execute("CREATE TABLE copy AS SELECT * FROM items")
+    bench.source.execute("UPDATE items SET at = 7, v = 'v2' WHERE id = 9")
+    bench.source.execute("INSERT INTO items VALUES (8, 8, 'v1')")
+    bench.succeed(row)
+    if all_gone:
+        bench.source.execute("UPDATE copy SET at = NULL")
+    bench.source.execute("ALTER TABLE items RENAME TO fresh; ALTER TABLE copy RENAME TO items")
+    bench.succeed(row)
+    bench.source.execute("ALTER TABLE items RENAME TO copy; ALTER TABLE fresh RENAME TO items")
+    bench.succeed(row)
+    assert bench.target_rows() == bench.source_rows()
+    assert bench.state(row).incremental_value == "8"
