@@ -150,6 +150,12 @@ def begin(
     return found
 
 
+def abandon(engine: Engine, started: Started) -> None:
+    """End the open plan, if there is one: the next load begins anew. Repeatable."""
+    with transaction(engine) as connection:
+        connection.execute(_ABANDON, _of(started), execution_options=LAST)
+
+
 def record(
     engine: Engine,
     started: Started,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import dropwhile
@@ -230,6 +231,18 @@ def _is_from_later(job: Job, table: Target) -> bool:
     It would skip this load's own chunks for those.
     """
     return any(entry.commit.epoch >= job.started.epoch for entry in table.commits)
+
+
+@contextmanager
+def checking_the_end(job: Job, progress: Progress) -> Iterator[None]:
+    """Let what is wrong with a plan's last commit end the plan, which a later load would take for done."""
+    try:
+        yield
+    except EngineFailed:
+        _patient(job, partial(control.abandon, job.control, job.started))
+        if progress.staged:
+            job.engine.drop_stage(progress.table)
+        raise
 
 
 def refuse_incomplete(job: Job, progress: Progress, waiting: Target) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 
 from airflow_dataloader.control.backfill import Chunk
@@ -11,7 +12,7 @@ from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.strategy import NullCursorPolicy
 from airflow_dataloader.core.wording import listed
-from airflow_dataloader.loader.backfill import Progress, put_on_record
+from airflow_dataloader.loader.backfill import Progress, checking_the_end, put_on_record
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage, Written
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.keys import key_columns
@@ -90,7 +91,9 @@ def _load(job: Job, progress: Progress, chunk: Chunk, cursor: CursorPlan, *, beg
     with stage_rows(job, plan, dedup) as stage:
         note_null_keys(job, stage, dedup)
         written = _write(job, progress, chunk, stage, dedup, begun=begun)
-        note_duplicates(job, stage, dedup, written.rows_in)
+        ends = progress.facts(chunk).final
+        with checking_the_end(job, progress) if ends else nullcontext():
+            note_duplicates(job, stage, dedup, written.rows_in)
     published = written.rows_inserted + written.rows_updated
     put_on_record(job, chunk, rows_read=stage.rows, rows_published=published, version=written.version)
     return True

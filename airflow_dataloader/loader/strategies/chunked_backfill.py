@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow_dataloader.core.strategy import Strategy
 from airflow_dataloader.exceptions import EngineFailed
-from airflow_dataloader.loader.backfill import Progress, refuse_incomplete, take_up
+from airflow_dataloader.loader.backfill import Progress, checking_the_end, refuse_incomplete, take_up
 from airflow_dataloader.loader.chunks import load_chunks
 from airflow_dataloader.loader.emptying import refuse_emptying
 from airflow_dataloader.loader.engines.protocol import Stage
@@ -49,4 +49,5 @@ def _replace_target(job: Job, progress: Progress) -> None:
             lambda commit: replace_table(job, stage, commit),
             step=len(progress.plan.chunks) + 1,
         )
-        refuse_other_rows(job, stage, written.rows_in)
+        with checking_the_end(job, progress):
+            refuse_other_rows(job, stage, written.rows_in)
