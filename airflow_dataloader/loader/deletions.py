@@ -57,22 +57,32 @@ def delete_gone(job: Job, outcome: Outcome) -> Outcome:
             "missing": missing,
         }
     )
+    _remark_on(job, found, missing)
+    if written is None:
+        return outcome
+    _count(job, written)
+    return outcome if facts.window is None else _set_back(job, outcome, facts.window)
+
+
+def _remark_on(job: Job, found: KeyComparison, missing: int) -> None:
+    """Say which rows the scan has left as they were although they may be wrong."""
     if found.keyless:
         job.journal.remark(f"{found.keyless} rows with NULL in the key were left alone.")
     if found.returned:
+        # Older days would go with the table that load_full replaces.
+        keeps = job.config.keeps_older_days
+        anew = (
+            "rolling_days that reach back to them bring" if keeps else "load_full = 'true' on the row brings"
+        )
         job.journal.remark(
             f"{found.returned} marked rows are at the source again and no longer marked, with the values "
-            "that they had. If those are others by now, load_full = 'true' on the row brings them."
+            f"that they had. If those are others by now, {anew} them."
         )
     if missing and _should_have_all(job):
         job.journal.remark(
             f"{missing} keys of the source are not at the target, and `dataloader verify` names them. Unless "
             "they were left out on purpose, load_full = 'true' on the row brings them."
         )
-    if written is None:
-        return outcome
-    _count(job, written)
-    return outcome if facts.window is None else _set_back(job, outcome, facts.window)
 
 
 def _facts(job: Job, outcome: Outcome) -> Facts:

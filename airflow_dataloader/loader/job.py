@@ -109,6 +109,9 @@ class Job:
 
     def commit(self, step: int, facts: Facts) -> Commit:
         """Return the identity of write number ``step``, with these facts and those that each commit has."""
+        keeps = self.config.keeps_older_days and not self.replaces_table
+        # Days that stay hold their keys as they were, whatever the window's are.
+        older = self.respelled(self.target) if keeps else {}
         return Commit(
             app_id=self.app_id,
             epoch=self.started.epoch,
@@ -120,7 +123,7 @@ class Job:
                 watermark_hash=self.config.watermark_hash,
                 strategy=str(self.config.strategy),
                 loader=loader_mark(self.started.nonce),
-                keys=self.key_spellings,
+                keys=self.key_spellings | older,
                 nulls=self.replaced is not None,
                 notes=in_short(self.journal.receipt.notes),
             ),

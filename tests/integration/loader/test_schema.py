@@ -276,6 +276,22 @@ def test_a_key_that_got_other_texts_at_the_source_is_refused(bench: Bench) -> No
     bench.succeed(row)
 
 
+def test_days_that_are_kept_keep_the_texts_of_their_keys(bench: Bench) -> None:
+    bench.source.execute("CREATE TABLE items (code char(3) PRIMARY KEY, at timestamptz, v integer)")
+    bench.source.execute("INSERT INTO items VALUES ('ab', now() - '9 days'::interval, 1), ('cd', now(), 1)")
+    row = bench.row(
+        load_strategy="rolling", rolling_column="at", rolling_days=30, rolling_retention="keep",
+        primary_key_cols="code",
+    )  # fmt: skip
+    bench.succeed(row)
+    bench.source.execute("ALTER TABLE items ALTER code TYPE char(5)")
+    bench.set(row, rolling_days=1)
+    bench.succeed(row)
+    bench.succeed(row)
+    bench.set(row, load_strategy="incremental", incremental_column="at")
+    assert "the target holds its values as texts of character(3)" in bench.fail(row).message
+
+
 def test_a_key_that_keeps_its_texts_may_change_its_type(bench: Bench) -> None:
     bench.source.execute("CREATE TABLE items (code varchar(3) PRIMARY KEY, at timestamptz, v integer)")
     bench.source.execute("INSERT INTO items VALUES ('ab', now() - '1 h'::interval, 1)")
