@@ -124,6 +124,17 @@ moved AS (
 SELECT held.incremental_value, EXISTS (SELECT FROM own) AS moved, (SELECT count(*) FROM moved) AS _
 FROM held JOIN adopted ON adopted.config_id = held.config_id""")
 
+#: Of the row and of the load that has it: once more would be twice. An edit since the claim wins.
+_LOAD_FULL_DONE = holding(""",
+own AS (
+    UPDATE control.historical_metadata h SET config_snapshot = h.config_snapshot || '{"load_full": null}'
+    FROM held
+    WHERE h.id = :metadata_id AND h.epoch = :epoch AND h.load_status = 'In Progress'
+        AND held.load_full IS NOT DISTINCT FROM h.config_snapshot ->> 'load_full'
+    RETURNING h.config_id
+)
+UPDATE control.table_control t SET load_full = NULL FROM own WHERE t.config_id = own.config_id""")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settled:
@@ -231,13 +242,15 @@ def adopt(
     *,
     found: Receipt,
     watermark: str | None,
+    load_full_done: bool = False,
 ) -> Adopted:
     """Record a commit that ``attempt`` made and never settled; repeatable. Raises Fenced.
 
     ``found``: version and row counts of the commit, by the target's own history, and what the attempt had to
     say; its message ends with that. ``watermark`` is the upper bound of the attempt's window, and moves the
     row's only where that is still the ``attempt.low``; None where the commit says nothing about it (another
-    configuration, no cursor). Raises ValueRefused where it cannot be kept as it is.
+    configuration, no cursor). Raises ValueRefused where it cannot be kept as it is. ``load_full_done``: the
+    commit has replaced the table as ``load_full`` asks, and this load shall not do so again.
     """
     refuse_unkept(watermark, "The watermark")
     values: dict[str, Any] = {
@@ -252,14 +265,16 @@ def adopt(
         **counts(found),
     }
     with transaction(engine, change_source="loader") as connection:
+        if load_full_done:
+            connection.execute(_LOAD_FULL_DONE, values)
         row = connection.execute(_ADOPT, values, execution_options=LAST).one_or_none()
     if row is None:
         raise_fenced(engine, started.metadata_id, started.epoch)
-    if not row.moved:
-        return Adopted(started=started, moved=False)
-    own = {"incremental_value": watermark, "watermark_of": started.config.watermark_hash}
+    own: dict[str, Any] = {"load_full": None} if load_full_done else {}
+    if row.moved:
+        own |= {"incremental_value": watermark, "watermark_of": started.config.watermark_hash}
     config = LoadConfig.from_snapshot({**started.config.snapshot, **own})
-    return Adopted(started=replace(started, config=config), moved=True)
+    return Adopted(started=replace(started, config=config), moved=row.moved)
 
 
 def _own_word(engine: Engine, started: Started, status: LoadStatus) -> LoadStanding:

@@ -48,6 +48,8 @@ class Facts:
     #: Of a commit that brings a window of the cursor, completes a backfill, or sets the watermark back: with
     #: rows that it took away, or as all that a source holds which has gone back.
     window: Bounds | None = None
+    #: The row's ``load_full`` asked for it.
+    load_full: bool = False
     #: Of a commit that has put days in place: the first one's beginning, and how many they are.
     first: str | None = None
     days: int | None = None

@@ -122,6 +122,7 @@ class Job:
                 content_hash=self.config.content_hash,
                 watermark_hash=self.config.watermark_hash,
                 strategy=str(self.config.strategy),
+                load_full=self.config.load_full,
                 loader=loader_mark(self.started.nonce),
                 keys=self.key_spellings | older,
                 nulls=self.replaced is not None,

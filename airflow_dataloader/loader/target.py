@@ -111,6 +111,7 @@ def _repair(job: Job, attempt: Attempt) -> None:
     begun_alike = window.low in (None, attempt.low)
     same = facts.content_hash == job.config.content_hash and begun_alike
     done = [job.engine.outcome(one) for one in entries]
+    load_full_done = _has_done_load_full(job, entries)
     call = partial(
         adopt,
         job.control,
@@ -124,17 +125,35 @@ def _repair(job: Job, attempt: Attempt) -> None:
             notes=entry.commit.facts.notes,
         ),
         watermark=window.watermark if same else None,
+        load_full_done=load_full_done,
     )
     adopted = patiently(call, until=job.keeper.deadline)
     job.started = adopted.started
     job.journal.note(adopted=attempt.metadata_id)
+    _say(job, attempt, entry, moved=adopted.moved, load_full_done=load_full_done)
+
+
+def _say(job: Job, attempt: Attempt, entry: HistoryEntry, *, moved: bool, load_full_done: bool) -> None:
+    """Say what the attempt had done and was adopted of it, and what it had to say itself."""
     job.journal.remark(
         f"Load {attempt.metadata_id} had committed version {entry.table_version} without settling; "
-        + ("adopted with its watermark." if adopted.moved else "recorded, the watermark stays.")
+        + ("adopted with its watermark." if moved else "recorded, the watermark stays.")
     )
+    if load_full_done:
+        job.journal.remark("It had replaced the table as load_full asked; that is done.")
     # What it tells of is done: this load has no reason of its own to say it.
     for note in entry.commit.facts.notes:
         job.journal.remark(note)
+
+
+def _has_done_load_full(job: Job, entries: list[HistoryEntry]) -> bool:
+    """Return whether the table was replaced as ``load_full`` asks of this load, and older days stay since.
+
+    Where all is read anew, to do so again loses nothing, and the source may be another by now.
+    """
+    asks = job.config.load_full and job.config.keeps_older_days
+    done = (one.commit.facts for one in entries if one.commit.facts.load_full)
+    return asks and any(facts.content_hash == job.config.content_hash for facts in done)
 
 
 def _commits_of(job: Job, attempt: Attempt) -> list[HistoryEntry]:

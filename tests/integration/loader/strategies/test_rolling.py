@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from airflow_dataloader.loader.observer import Moment
 from tests.bench import Bench
+from tests.integration.loader.breaking import break_off, die_unsettled
 from tests.integration.loader.test_watermark import spark_sql
 
 #: SQL type to a value that lies a number of days before today, in the middle of the day.
@@ -58,6 +60,24 @@ def test_older_rows_stay_where_the_row_says_so(bench: Bench, kind: str) -> None:
     receipt = bench.succeed(row).receipt
     assert (receipt.rows_inserted, receipt.rows_deleted) == (2, 3)
     assert ids(bench) == [(0, "new"), (2, "new"), *((day, "old") for day in range(3, 10))]
+
+
+def test_a_table_that_was_replaced_on_demand_is_not_replaced_again(bench: Bench) -> None:
+    make(bench)
+    row = rolling(bench, rolling_retention="keep")
+    bench.succeed(row)
+    bench.set(row, load_full="true")
+    die_unsettled(bench, row)
+    # Such a day as it leaves behind when the next load comes later.
+    spark_sql(bench, "INSERT INTO {} VALUES (8, 'kept', DATE '2020-01-01')")
+    break_off(bench, row, Moment.PUBLISHING)
+    assert bench.state(row).load_full is None
+    assert (8, "kept") in ids(bench)
+    bench.succeed(row)
+    assert ids(bench) == [(0, "old"), (1, "old"), (2, "old"), (8, "kept")]
+    bench.set(row, load_full="true")
+    bench.succeed(row)
+    assert ids(bench) == [(0, "old"), (1, "old"), (2, "old")]
 
 
 def restored(bench: Bench) -> int:
