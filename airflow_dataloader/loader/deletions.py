@@ -120,19 +120,23 @@ def _scan(job: Job, facts: Facts, *, marks: bool) -> tuple[KeyComparison, Stage,
     cursor = _left_out_by(job)
     beside = tuple(column for column in job.columns if column.name == cursor and cursor not in names)
     plan = read_where(job, None, columns + beside)
+    # A marked row may have come back with another day, and that one be in the window.
+    repeated = job.config.keeps_older_days
     with stage_rows(job, plan, Deduplication(keys=names, cursor=cursor)) as stage:
         keys = replace(stage, columns=columns)
         _refuse_other_keys(job, keys)
         _refuse_no_keys(job, keys)
         with job.journal.during(Phase.PLAN):
-            found = job.engine.compare_keys(job.config.target, keys, mark=marks)
+            found = job.engine.compare_keys(job.config.target, keys, mark=marks, repeated=repeated)
         _refuse_too_many(job, found)
         if not (found.gone or found.returned or (found.marked and not marks)):
             return found, keys, None
         written = publish(
             job,
             facts,
-            lambda commit: job.engine.delete_gone(job.config.target, keys, commit, mark=marks),
+            lambda commit: job.engine.delete_gone(
+                job.config.target, keys, commit, mark=marks, repeated=repeated
+            ),
             step=SCAN_STEP,
         )
     return found, keys, written

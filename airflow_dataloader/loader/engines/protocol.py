@@ -116,7 +116,7 @@ class KeyComparison:
     gone: int
     #: Rows with NULL in the key: the source cannot be asked for them.
     keyless: int
-    #: Marked rows whose key the source has again.
+    #: Marked rows whose key the source has again, and no row that is not marked.
     returned: int
     #: Marked rows whose key the source still does not have.
     marked: int
@@ -226,16 +226,22 @@ class Engine(Protocol):
         SchemaRefused where rows of the target have been given a value since, and would be added again.
         """
 
-    def compare_keys(self, target: TargetName, keys: Stage, *, mark: bool) -> KeyComparison:
+    def compare_keys(
+        self, target: TargetName, keys: Stage, *, mark: bool, repeated: bool = False
+    ) -> KeyComparison:
         """Compare the target's rows with a stage of keys, whose columns are nothing but the key's.
 
-        ``mark``: give the target the column that deleted rows are marked in, if it lacks it.
+        ``mark``: give the target the column that deleted rows are marked in, if it lacks it. ``repeated``: a
+        key may have rows with a mark and without one.
         """
 
-    def delete_gone(self, target: TargetName, keys: Stage, commit: Commit, *, mark: bool) -> Written:
+    def delete_gone(
+        self, target: TargetName, keys: Stage, commit: Commit, *, mark: bool, repeated: bool = False
+    ) -> Written:
         """Delete the rows whose key is not in the stage; ``mark``: mark those that are not marked yet.
 
-        A mark is taken off a row whose key is there. Rows with NULL in the key stay as they are.
+        A mark is taken off a row whose key is there, but for keys that have a row without a mark already, by
+        ``repeated``. Rows with NULL in the key stay as they are.
         """
 
     def replace_slice(

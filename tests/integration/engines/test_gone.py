@@ -81,6 +81,23 @@ def test_marks_are_set_once_taken_back_and_deleted_when_marks_are_given_up(works
     assert marked(workshop) == []
 
 
+def test_a_mark_stays_where_another_row_of_the_key_has_none(workshop: Workshop) -> None:
+    target, engine = workshop.table(), workshop.engine
+    workshop.fill(target, COLUMNS, ROWS[:4])
+    engine.compare_keys(target, keys(workshop, (1, "a")), mark=True)
+    engine.delete_gone(target, keys(workshop, (1, "a")), commit(2, STEP), mark=True)
+    again = workshop.engine.read(workshop.plan(COLUMNS, [(1, "b", 20)]))
+    engine.append(target, again, commit(3))
+    here = keys(workshop, (1, "a"), (1, "b"), (2, "a"))
+    found = engine.compare_keys(target, here, mark=True, repeated=True)
+    assert found == KeyComparison(held=2, gone=0, keyless=0, returned=1, marked=1, missing=0)
+    engine.delete_gone(target, here, commit(4, STEP), mark=True, repeated=True)
+    assert marked(workshop) == [2, 4]
+    # Only until that one is gone, too.
+    engine.delete_gone(target, keys(workshop, (1, "a")), commit(5, STEP), mark=True, repeated=True)
+    assert marked(workshop) == [2, 3, 4, 20]
+
+
 def test_a_merge_takes_the_mark_off_what_it_brings(workshop: Workshop) -> None:
     target, engine = workshop.table(), workshop.engine
     workshop.fill(target, COLUMNS, ROWS[:4])

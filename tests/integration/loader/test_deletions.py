@@ -92,6 +92,23 @@ def test_what_is_gone_goes_with_the_first_load_after_the_slot(bench: Bench, colu
     assert (after.delete_scan, after.fence_version) == (None, None)
 
 
+def test_a_key_that_comes_back_with_another_day_is_there_once(bench: Bench) -> None:
+    # Only rows of the last day are in a window.
+    day = "current_date - (CASE WHEN name = 'new' THEN 0 ELSE 9 END) AS day"
+    row = make(
+        bench, load_strategy="rolling", rolling_column="day", rolling_days=100, rolling_retention="keep",
+        query=f"SELECT *, {day} FROM items", delete_policy="soft", empty_source_policy="allow",
+    )  # fmt: skip
+    bench.set(row, rolling_days=1)
+    bench.source.execute("DELETE FROM items WHERE id = 3")
+    scan(bench, row)
+    assert marked(bench) == [3]
+    bench.source.execute("INSERT INTO items VALUES (3, 3, 'new')")
+    scan(bench, row)
+    assert marked(bench) == [3]
+    assert live(bench) == bench.source_rows()
+
+
 def test_one_load_brings_what_is_new_and_takes_what_is_gone(bench: Bench) -> None:
     row = make(bench)
     bench.source.execute("DELETE FROM items WHERE id = 7")

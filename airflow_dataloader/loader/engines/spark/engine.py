@@ -155,15 +155,19 @@ class SparkEngine:
         with self._verb(f"appending what is missing to {target}"):
             return append_missing(self._context, target, stage, commit, dedup)
 
-    def compare_keys(self, target: TargetName, keys: Stage, *, mark: bool) -> KeyComparison:
+    def compare_keys(
+        self, target: TargetName, keys: Stage, *, mark: bool, repeated: bool = False
+    ) -> KeyComparison:
         """See :meth:`.Engine.compare_keys`."""
         with self._verb(f"comparing keys of {target}"):
-            return gone.compare_keys(self._context, target, keys, mark=mark)
+            return gone.compare_keys(self._context, target, keys, mark=mark, repeated=repeated)
 
-    def delete_gone(self, target: TargetName, keys: Stage, commit: Commit, *, mark: bool) -> Written:
+    def delete_gone(
+        self, target: TargetName, keys: Stage, commit: Commit, *, mark: bool, repeated: bool = False
+    ) -> Written:
         """See :meth:`.Engine.delete_gone`."""
         with self._verb(f"deleting from {target}"):
-            return gone.delete_gone(self._context, target, keys, commit, mark=mark)
+            return gone.delete_gone(self._context, target, keys, commit, mark=mark, repeated=repeated)
 
     def replace_slice(
         self, target: TargetName, data: Rows | Stage, predicate: str, commit: Commit
