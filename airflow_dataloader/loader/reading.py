@@ -12,6 +12,7 @@ from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.fetch_size import UNMEASURED, fetch_size
 from airflow_dataloader.core.plan import Endpoint, PlannedColumn, ReadPlan
 from airflow_dataloader.core.strategy import IGNORES_KEYS
+from airflow_dataloader.core.wording import listed
 from airflow_dataloader.exceptions import (
     ConfigurationError,
     DataloaderError,
@@ -19,6 +20,7 @@ from airflow_dataloader.exceptions import (
     Fenced,
     OutcomeUnknown,
     SourceRefused,
+    SourceUnavailable,
 )
 from airflow_dataloader.loader.engines.protocol import Engine
 from airflow_dataloader.loader.job import Job
@@ -71,7 +73,7 @@ def open_snapshot(job: Reader) -> None:
     shared = job.snapshot.id is not None
     elsewhere = shared and job.dialect.is_elsewhere(job.session.query, job.relation)
     if elsewhere:
-        job.snapshot = Snapshot(kind=SnapshotKind.NONE, id=None)
+        job.snapshot = replace(job.snapshot, kind=SnapshotKind.NONE, id=None)
     job.journal.note(snapshot=job.snapshot.kind)
     config = job.config
     splits = (config.num_partitions or 1) > 1 or (elsewhere and config.partition_column is not None)
@@ -133,6 +135,7 @@ def _plan(
     job: Reader, where: str | None, columns: tuple[PlannedColumn, ...] | None, rows: int | None = None
 ) -> ReadPlan:
     partitions: tuple[str, ...] = ()
+    tables: frozenset[tuple[str, str]] = frozenset()
     # Without a common snapshot, reads beside each other would see different states of the source.
     if job.snapshot.id is not None:
         partitions = job.dialect.partitions(
@@ -145,6 +148,15 @@ def _plan(
             where=where,
             rows=rows,
         )
+        if partitions:
+            made = job.dialect.made_of(job.session.query, job.relation)
+            tables = made.tables
+            if made.by_chance:
+                partitions = ()
+                job.journal.remark(
+                    "Rows are numbered, sampled, or the first of others, in which connections differ: one of "
+                    "them read everything."
+                )
     job.journal.note(partitions=max(1, len(partitions)))
     return ReadPlan(
         endpoint=job.endpoint,
@@ -152,11 +164,19 @@ def _plan(
         relation=job.relation,
         where=where,
         partitions=partitions,
-        session_init=job.dialect.session_init(
-            job.snapshot.id, statement_seconds=job.config.max_runtime_minutes * 60
-        ),
+        tables=tables if partitions else frozenset(),
+        session_init=_session_init(job),
         replaced=job.replaced if columns is None else None,
         fetch_size=_fetch_size(job, where, job.columns if columns is None else columns, rows),
+    )
+
+
+def _session_init(job: Reader) -> str:
+    """Return what connections run first that see what the session sees."""
+    return job.dialect.session_init(
+        job.snapshot.id,
+        own=job.snapshot.settings,
+        statement_seconds=job.config.max_runtime_minutes * 60,
     )
 
 
@@ -175,8 +195,10 @@ def compare_with_source(job: Job, arrived: int, plan: ReadPlan) -> None:
     """Raise EngineFailed if other rows arrived than the source counted in the same snapshot.
 
     ``plan``: what was read, as the source counted it. A query or view that counts other rows over another
-    connection is given a remark instead; ConfigurationError is raised where the certain ones are not there.
+    connection is given a remark instead; ConfigurationError is raised where the certain ones are not there,
+    and SourceUnavailable where the relation was made of other tables for some of the connections.
     """
+    _refuse_other_tables(job, plan)
     expected = job.journal.receipt.source_rows
     if expected is None or job.journal.receipt.snapshot != SnapshotKind.EXPORTED or expected == arrived:
         return
@@ -192,6 +214,22 @@ def compare_with_source(job: Job, arrived: int, plan: ReadPlan) -> None:
     raise EngineFailed(
         f"{found}.", fix="load again; if it happens again, look for a proxy or driver that cuts results"
     )
+
+
+def _refuse_other_tables(job: Job, plan: ReadPlan) -> None:
+    """Raise SourceUnavailable if a table has got, or lost, a partition or child since its parts were planned.
+
+    No lock of a reader keeps others from that, and no snapshot hides it: parts that began later have it.
+    """
+    if not plan.tables:
+        return
+    now = job.dialect.made_of(job.session.query, job.relation).tables
+    if other := sorted(".".join(table) for table in plan.tables ^ now):
+        raise SourceUnavailable(
+            f"{listed(other, most=3)} became part of what {job.config.label} reads, or no part of it any "
+            "more, while it was read.",
+            fix="nothing: the row is loaded again",
+        )
 
 
 def _is_fixed(job: Job) -> bool:
@@ -211,8 +249,7 @@ def ask_beside(job: Job, sql: str) -> Sequence[tuple[Any, ...]]:
 
     In the session itself now() stands still, and a question that fails ends the snapshot.
     """
-    init = job.dialect.session_init(job.snapshot.id, statement_seconds=job.config.max_runtime_minutes * 60)
-    return job.session.query_beside(init, sql)
+    return job.session.query_beside(_session_init(job), sql)
 
 
 @contextmanager

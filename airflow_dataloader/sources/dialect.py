@@ -129,6 +129,17 @@ class Days:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MadeOf:
+    """What a relation is made of, as far as the source says."""
+
+    #: Schema and name of each table that is read.
+    tables: frozenset[tuple[str, str]]
+    #: Which rows it has, or which values in them, is another matter for each connection: it numbers rows that
+    #: are alike, or takes some of them.
+    by_chance: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class JdbcOptions:
     """How a JVM reaches the source. The login is among the properties, never part of the URL."""
 
@@ -173,6 +184,9 @@ class Dialect(Protocol):
 
     def is_elsewhere(self, ask: Ask, relation: str) -> bool:
         """Return whether rows of the relation come from a place that the source's snapshots do not reach."""
+
+    def made_of(self, ask: Ask, relation: str) -> MadeOf:
+        """Return what the relation is made of by now, which may not be what it was in the snapshot."""
 
     def plan_columns(
         self,
@@ -339,10 +353,12 @@ class Dialect(Protocol):
         None where that is not known, or asking would cost too much.
         """
 
-    def session_init(self, snapshot: str | None, *, statement_seconds: int = 0) -> str:
+    def session_init(
+        self, snapshot: str | None, *, own: Mapping[str, str] | None = None, statement_seconds: int = 0
+    ) -> str:
         """Return the SQL that every reading connection runs first, inside its transaction.
 
-        0 means: no limit to a statement.
+        ``own``: further settings, of the session that the snapshot is of. 0 means: no limit to a statement.
         """
 
     def jdbc(self, endpoint: Endpoint) -> JdbcOptions:

@@ -63,7 +63,7 @@ TESTED_BY = {
     "workspace/routes/parameters.py": "integration/workspace/test_application.py",
     "workspace/routes/secrets.py": "integration/workspace/test_application.py",
     "workspace/postgres_pid_file.py": "integration/workspace/test_postgres.py",
-    "sources/postgresql/foreign.py": "integration/sources/test_foreign.py",
+    "sources/postgresql/made_of.py": "integration/sources/test_made_of.py",
 }
 
 #: Modules without a test of their own. An entry whose test was written since must go.

@@ -20,7 +20,7 @@ from airflow_dataloader.loader.sessions.postgresql_watch import PostgresqlWatch,
 from airflow_dataloader.loader.sessions.protocol import Activity, Snapshot, SnapshotKind
 from airflow_dataloader.sources.dialect import DescribedColumn, ErrorContext
 from airflow_dataloader.sources.postgresql import transaction
-from airflow_dataloader.sources.postgresql.connection import psycopg_kwargs
+from airflow_dataloader.sources.postgresql.connection import psycopg_kwargs, row_security
 from airflow_dataloader.sources.postgresql.describe import (
     ResultColumn,
     describe_sql,
@@ -91,15 +91,15 @@ class PostgresqlSession:
     def open_snapshot(self) -> Snapshot:
         """Begin the transaction that all later statements run in, and let other connections share it."""
         with self._explained():
-            self._begin()
+            own = self._begin()
             try:
                 row = self._connection.execute("SELECT pg_export_snapshot()").fetchone()
             except psycopg.Error as error:
                 log.warning("The source cannot share a snapshot, so it is read at once: %s", error.sqlstate)
                 self._connection.execute("ROLLBACK")
-                self._begin()
-                return Snapshot(kind=SnapshotKind.NONE, id=None)
-        return Snapshot(kind=SnapshotKind.EXPORTED, id=row[0] if row else None)
+                own = self._begin()
+                return Snapshot(kind=SnapshotKind.NONE, id=None, settings=own)
+        return Snapshot(kind=SnapshotKind.EXPORTED, id=row[0] if row else None, settings=own)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Return the rows of one statement."""
@@ -160,21 +160,25 @@ class PostgresqlSession:
         self.endpoint = replace(self.endpoint, takes_settings=False)
         return psycopg.connect(**psycopg_kwargs(self.endpoint))
 
-    def _begin(self) -> None:
+    def _begin(self) -> dict[str, str]:
+        """Begin the transaction; return the settings of its own that other connections must have, too."""
         replayed = self._replayed()
+        own = row_security(self.endpoint)
         self._connection.execute(transaction.BEGIN)
-        for statement in transaction.settings():
+        for statement in transaction.settings(own):
             self._connection.execute(statement)
         if replayed is not None:
             self._connection.execute(transaction.note_replayed(replayed))
         # A pooler between invents a number of its own when it is connected to.
-        row = self._connection.execute("SELECT pg_backend_pid()").fetchone()
-        assert row is not None, "a function has a value"
-        self._pid = row[0]
+        row = self._connection.execute(transaction.OWN_STYLE).fetchone()
+        assert row is not None, "functions have a value"
+        self._pid, style = row
+        return {**own, "DateStyle": style}
 
     def _replayed(self) -> datetime | None:
         try:
-            row = self._connection.execute(transaction.REPLAYED).fetchone()
+            # As a text it might be of any style.
+            row = self._connection.execute(transaction.REPLAYED, binary=True).fetchone()
         except psycopg.errors.FeatureNotSupported:
             # Readers of Aurora call themselves standbys and replay nothing.
             return None

@@ -14,11 +14,13 @@ from airflow_dataloader.core.plan import Endpoint
 from airflow_dataloader.loader.sessions.protocol import Activity
 from airflow_dataloader.sources.postgresql.connection import psycopg_kwargs
 
-#: A connection that cannot hand its rows over computes nothing. Last: whether the session's own is there.
+#: A connection that cannot hand its rows over computes nothing. The marks are NULL where the server does not
+#: say what connections do (track_activities). Last: whether the session's own is there.
 _ACTIVITY = """
     SELECT coalesce(bool_or(state = 'active' AND wait_event IS DISTINCT FROM 'ClientWrite')
             FILTER (WHERE pid <> %s), false),
-        coalesce(array_agg(concat_ws(' ', pid, state, state_change)) FILTER (WHERE pid <> %s), '{}'),
+        CASE WHEN bool_or(state = 'disabled') IS NOT TRUE THEN
+            coalesce(array_agg(concat_ws(' ', pid, state, state_change)) FILTER (WHERE pid <> %s), '{}') END,
         coalesce(bool_or(pid = %s), false)
     FROM pg_stat_activity
     WHERE application_name = %s AND usename = session_user AND datname = current_database()
@@ -77,6 +79,8 @@ class PostgresqlWatch:
         row = as_login(self._connection, _ACTIVITY, idle, idle, pid, self._endpoint.application_name)
         assert row is not None, "an aggregate has a row"
         busy, marks, there = row
+        if marks is None:
+            return None
         if there:
             self._seen, self._strange = True, False
         if marks or self._strange:

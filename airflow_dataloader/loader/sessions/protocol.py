@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -26,6 +27,8 @@ class Snapshot:
     kind: SnapshotKind
     #: What a reading connection names to see it, or None.
     id: str | None
+    #: What else it sets, by the source's names, to see the same rows and to read the same texts.
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

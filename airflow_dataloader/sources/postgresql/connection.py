@@ -74,6 +74,11 @@ _OPTIONS = {
         fix=_SECONDS,
     ),
     "socket_timeout": _Option(jdbc=("socketTimeout",), accepts=_is_seconds, fix=_SECONDS),
+    # For the transaction that reads, not for a driver.
+    "row_security": _Option(
+        accepts=("on", "off").__contains__,
+        fix="set it to on if the login shall load the rows that policies let it see, or remove it",
+    ),
 }
 
 #: What libpq would otherwise take from its environment variables, PGHOSTADDR above all. They are meant for
@@ -145,6 +150,14 @@ def psycopg_kwargs(endpoint: Endpoint) -> dict[str, Any]:
     for name, value in _checked(endpoint).items():
         kwargs.update(dict.fromkeys(_OPTIONS[name].psycopg, value))
     return kwargs
+
+
+def row_security(endpoint: Endpoint) -> dict[str, str]:
+    """Return the setting that has the server refuse what policies would leave rows out of.
+
+    Rows that a login may not see would count as deleted, and never be read once they lie below a watermark.
+    """
+    return {"row_security": endpoint.options.get("row_security", "off")}
 
 
 def _checked(endpoint: Endpoint) -> dict[str, str]:

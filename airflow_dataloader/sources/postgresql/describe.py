@@ -38,10 +38,13 @@ _MADE_OF = """
 
 
 #: Whether an array's elements are such that JSON does not tell all of them apart: it has no bounds for an
-#: array in an element, and one null for the two of a composite's field.
+#: array in an element, and one null for the two of a composite's field. What a cast that somebody has made
+#: writes as JSON is anything, such as a geometry without its reference system; that of hstore tells all.
 _NESTED = (
     "bool_or(t.typcategory = 'A') OR (bool_or(t.typtype = 'c') AND bool_or(t.oid IN "
-    "('pg_catalog.json'::regtype, 'pg_catalog.jsonb'::regtype)))"
+    "('pg_catalog.json'::regtype, 'pg_catalog.jsonb'::regtype))) OR bool_or(EXISTS (SELECT FROM pg_cast AS k "
+    "JOIN pg_proc AS f ON f.oid = k.castfunc WHERE k.castsource = t.oid "
+    "AND k.casttarget = 'pg_catalog.json'::regtype AND f.proname <> 'hstore_to_json'))"
 )
 
 

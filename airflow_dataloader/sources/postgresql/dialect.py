@@ -11,8 +11,8 @@ from airflow_dataloader.sources.postgresql import (
     digest,
     errors,
     fingerprint,
-    foreign,
     keys,
+    made_of,
     partitions,
     placeholders,
     planning,
@@ -31,7 +31,8 @@ class PostgresqlDialect:
     literal = staticmethod(quoting.literal)
     fixed_sql = staticmethod(relation.fixed_sql)
     relation = staticmethod(relation.relation)
-    is_elsewhere = staticmethod(foreign.is_elsewhere)
+    is_elsewhere = staticmethod(made_of.is_elsewhere)
+    made_of = staticmethod(made_of.made_of)
     plan_columns = staticmethod(planning.plan_columns)
     refuse_loose_keys = staticmethod(keys.refuse_loose_keys)
     key_spelling = staticmethod(keys.key_spelling)

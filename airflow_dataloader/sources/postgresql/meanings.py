@@ -77,6 +77,19 @@ _NO_RIGHT = Meaning(
     field=RELATION,
     fix="grant it USAGE on the schema and SELECT on the table, or list the columns it may read in query",
 )
+_ROW_SECURITY = Meaning(
+    kind=SourceRefused,
+    what="Policies of the source hide rows from the login",
+    field=RELATION,
+    fix="let the login see all rows (ALTER ROLE … BYPASSRLS, or a view whose owner does), or set "
+    "connection_options.row_security to on on the source, if those that it may see are what shall be loaded",
+)
+_UNPOPULATED = Meaning(
+    kind=SourceRefused,
+    what="The source has never filled what the row reads",
+    field=RELATION,
+    fix="run REFRESH MATERIALIZED VIEW at the source, then load the row again",
+)
 _CANCELLED = Meaning(
     kind=SourceUnavailable,
     what="The source ended the query",
@@ -86,6 +99,8 @@ _CANCELLED = Meaning(
 _MEANINGS: dict[str, Meaning] = {
     "TLS": _TLS,
     "SILENT": _SILENT,
+    "RLS": _ROW_SECURITY,
+    "UNPOPULATED": _UNPOPULATED,
     "28P01": _LOGIN,
     "28000": _LOGIN,
     "3D000": Meaning(
@@ -167,7 +182,11 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (r"the database system is (?:starting up|shutting down|in recovery)|not yet accepting", "57P03"),
     (r"terminating connection due to (?:administrator|unexpected)", "57P01"),
     (r"terminating connection due to (?:idle-in-transaction|transaction) timeout", "25P03"),
-    (r"canceling statement due to conflict with recovery", "40001"),
+    (r"(?:canceling statement|terminating connection) due to conflict with recovery", "40001"),
+    (r"deadlock detected", "40P01"),
+    (r"out of shared memory|could not resize shared memory segment", "53200"),
+    (r"No space left on device", "53100"),
+    (r"query_wait_timeout", "08006"),
     (r"canceling statement due to lock timeout", LOCKED),
     (r"canceling statement due to", "57014"),
     (
@@ -177,6 +196,8 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (r"relation \".*\" does not exist|invalid reference to FROM-clause", "42P01"),
     (r"schema \".*\" does not exist", "3F000"),
     (r"column .* does not exist", "42703"),
+    (r"would be affected by row-level security", "RLS"),
+    (r"has not been populated", "UNPOPULATED"),
     (r"permission denied for", "42501"),
     (r"cannot execute .* in a read-only transaction", "25006"),
     (r"cross-database references", "CATALOG"),
@@ -192,10 +213,10 @@ _WORDS: tuple[tuple[str, str], ...] = (
 )
 
 #: Meanings without a code of PostgreSQL's own.
-OWN = frozenset({"TLS", "CATALOG", "SILENT"})
+OWN = frozenset({"TLS", "CATALOG", "SILENT", "RLS", "UNPOPULATED"})
 
 #: Codes that say less than the words that come with them.
-_VAGUE = frozenset({None, "0A000"})
+_VAGUE = frozenset({None, "0A000", "42501", "55000"})
 
 
 def code_of(sqlstate: str | None, message: str) -> str | None:

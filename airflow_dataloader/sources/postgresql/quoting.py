@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from airflow_dataloader.exceptions import ConfigurationError
 
+#: Bytes of a name; of a longer one PostgreSQL takes so many.
+LONGEST_NAME = 63
+
 
 def quote(identifier: str) -> str:
     """Return the identifier so that PostgreSQL reads exactly this name, case and all.

@@ -11,7 +11,7 @@ from sqlglot.errors import SqlglotError
 
 from airflow_dataloader.core.config import SourceTable
 from airflow_dataloader.exceptions import ConfigurationError
-from airflow_dataloader.sources.postgresql.quoting import literal, quote
+from airflow_dataloader.sources.postgresql.quoting import LONGEST_NAME, literal, quote
 
 #: PostgreSQL's convert is a function like others. What the parser takes it for is another database's.
 _FUNCTION_PARSERS = {
@@ -58,10 +58,22 @@ def relation(source: SourceTable, query: str | None) -> str:
             fix="name the table, or give a query",
         )
     # PostgreSQL takes a database's name in front of the schema only if it is the one connected to.
+    for field, name in (("source_table_schema", source.schema), ("source_table_name", source.name)):
+        _refuse_cut(field, name or "")
     parts = [source.schema, source.name] if source.schema else [source.name]
     if source.catalog and source.schema:
         parts.insert(0, source.catalog)
     return ".".join(quote(part) for part in parts)
+
+
+def _refuse_cut(field: str, name: str) -> None:
+    """Raise ConfigurationError for a name that PostgreSQL would cut off, and read another table by."""
+    if len(name.encode()) > LONGEST_NAME:
+        raise ConfigurationError(
+            f"{name!r} is longer than the {LONGEST_NAME} bytes that a name may have in PostgreSQL.",
+            field=field,
+            fix="spell the name as the source does: it has cut off what was longer",
+        )
 
 
 def checked_query(query: str) -> str:

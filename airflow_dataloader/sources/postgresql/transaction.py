@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from airflow_dataloader.sources.postgresql.quoting import literal
 
 #: Settings that decide how values are written as text, and how a query's own texts are read. Of dates, ISO
-#: says how they are written; in which order a view or query takes day, month and year stays the source's.
+#: says how they are written; in which order a view or query takes day, month and year stays the source's,
+#: which is asked for (:data:`OWN_STYLE`).
 STYLES = {
     "TimeZone": "UTC",
     "DateStyle": "ISO",
@@ -17,6 +19,10 @@ STYLES = {
     "xmloption": "content",
     "standard_conforming_strings": "on",
 }
+
+#: The session's number, and what it has for a style of dates by now. The JVM's driver says ISO where it
+#: connects, by which the order that the role or the database has is lost.
+OWN_STYLE = "SELECT pg_backend_pid(), current_setting('DateStyle')"
 
 #: Milliseconds that a load waits, holding nothing, for whoever rebuilds the table.
 HOLD_TIMEOUT = 300_000
@@ -50,8 +56,12 @@ def note_replayed(moment: datetime) -> str:
     return f"SET LOCAL {_NOTE} = {literal(moment.isoformat())}"
 
 
-def session_init(snapshot: str | None, *, statement_seconds: int = 0) -> str:
+def session_init(
+    snapshot: str | None, *, own: Mapping[str, str] | None = None, statement_seconds: int = 0
+) -> str:
     """Return the statements that a reading connection runs first, inside its transaction.
+
+    ``own``: settings that the session's transaction has beside those that all have.
 
     Outside a transaction a snapshot would be dropped without a word, and the partitions of a read would not
     fit together; the savepoint makes that an error.
@@ -63,16 +73,19 @@ def session_init(snapshot: str | None, *, statement_seconds: int = 0) -> str:
     ]
     if snapshot is not None:
         begin.append(f"SET TRANSACTION SNAPSHOT {literal(snapshot)}")
-    return "; ".join(begin + settings(statement_seconds=statement_seconds))
+    return "; ".join(begin + settings(own, statement_seconds=statement_seconds))
 
 
-def settings(*, statement_seconds: int = 0, lock_timeout: int = LOCK_TIMEOUT) -> list[str]:
+def settings(
+    own: Mapping[str, str] | None = None, *, statement_seconds: int = 0, lock_timeout: int = LOCK_TIMEOUT
+) -> list[str]:
     """Return the statements that fix styles and timeouts for the rest of the transaction.
 
-    ``lock_timeout`` is in milliseconds.
+    ``own``: as in :func:`session_init`; ``lock_timeout`` is in milliseconds.
     """
+    styles = {**STYLES, **(own or {})}
     return [
-        *(f"SET LOCAL {name} = {literal(value)}" for name, value in STYLES.items()),
+        *(f"SET LOCAL {name} = {literal(value)}" for name, value in styles.items()),
         f"SET LOCAL statement_timeout = {statement_seconds * 1000}",
         f"SET LOCAL lock_timeout = {lock_timeout}",
         "SET LOCAL idle_in_transaction_session_timeout = 0",

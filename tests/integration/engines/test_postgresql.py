@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -50,7 +50,7 @@ def planned(
         columns=plan.columns,
         relation=relation,
         replaced=plan.replaced,
-        session_init=POSTGRESQL.session_init(snapshot.id, statement_seconds=600),
+        session_init=POSTGRESQL.session_init(snapshot.id, own=snapshot.settings, statement_seconds=600),
     )
     return replace(base, **changes)
 
@@ -90,6 +90,24 @@ def test_every_value_that_can_be_kept_reaches_the_table_exactly(
             assert arrived == pytest.approx(expected, rel=1e-7)
         else:
             assert as_text(kind, arrived) == wanted, f"{sql_type} {text}"
+
+
+@pytest.mark.parametrize("of", ["DATABASE", "ROLE"])
+def test_days_and_months_are_in_the_order_that_the_source_has_them_in(
+    workshop: Workshop, source_db: psycopg.Connection, of: str
+) -> None:
+    source_db.execute("CREATE TABLE words AS SELECT 1 AS id, '01/02/2024'::text AS day")
+    source_db.execute("CREATE VIEW days AS SELECT id, day::date AS day FROM words")
+    name = source_db.info.dbname if of == "DATABASE" else workshop.endpoint.user
+    source_db.execute(f"ALTER {of} \"{name}\" SET DateStyle = 'SQL, DMY'")
+    try:
+        with closing(open_session(workshop.endpoint)) as changed:
+            plan = planned(workshop, changed, "days")
+            target = workshop.table()
+            workshop.engine.overwrite(target, workshop.engine.read(plan), commit(1))
+    finally:
+        source_db.execute(f'ALTER {of} "{name}" RESET DateStyle')
+    assert workshop.rows(target) == [(1, date(2024, 2, 1))]
 
 
 def test_values_that_cannot_be_kept_are_replaced_and_counted(

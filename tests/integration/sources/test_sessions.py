@@ -24,6 +24,7 @@ from airflow_dataloader.loader.sessions.registry import open_session
 from airflow_dataloader.sources.registry import dialect_of
 from airflow_dataloader.workspace.free_port import free_port
 from tests.source_configs import connect_beside, endpoint_of
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from airflow_dataloader.loader.sessions.protocol import SourceSession
@@ -76,8 +77,16 @@ def test_a_snapshot_ends_with_its_session(source_db: psycopg.Connection, session
     snapshot = session.open_snapshot()
     session.close()
     session.close()
-    with connect_beside(source_db) as other, pytest.raises(psycopg.Error):
-        other.execute(POSTGRESQL.session_init(snapshot.id))
+
+    def is_gone() -> bool:
+        try:
+            with connect_beside(source_db) as other:
+                other.execute(POSTGRESQL.session_init(snapshot.id))
+        except psycopg.Error:
+            return True
+        return False
+
+    eventually("the end of the snapshot", is_gone)
 
 
 def test_where_no_snapshot_can_be_shared_the_session_still_sees_one_state(

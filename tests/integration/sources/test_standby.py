@@ -145,6 +145,17 @@ def test_a_standby_that_cannot_say_is_seen_until_now(source_db: psycopg.Connecti
         assert session.query(f"SELECT pg_is_in_recovery(), {SEEN_UNTIL} = now()") == [(True, True)]
 
 
+@pytest.mark.parametrize("style", ["SQL, DMY", "German", "Postgres, MDY"])
+def test_a_standby_may_write_times_in_any_style(
+    source_db: psycopg.Connection, copy_db: psycopg.Connection, style: str
+) -> None:
+    source_db.execute(f"ALTER DATABASE {source_db.info.dbname} SET DateStyle = '{style}'")
+    follow(source_db, copy_db)
+    with closing(open_session(endpoint_of(copy_db))) as session:
+        session.open_snapshot()
+        assert session.query(f"SELECT {SEEN_UNTIL} < now()") == [(True,)]
+
+
 def test_what_is_no_standby_is_seen_until_now(session: SourceSession) -> None:
     session.open_snapshot()
     assert session.query(f"SELECT {SEEN_UNTIL} = now()") == [(True,)]

@@ -235,6 +235,23 @@ def test_texts_do_not_depend_on_the_role_s_own_settings(
         assert day == 19816
 
 
+def test_an_array_is_not_kept_as_what_somebody_s_cast_makes_of_it(
+    source_db: psycopg.Connection, session: SourceSession
+) -> None:
+    source_db.execute("""
+        CREATE TYPE place AS RANGE (subtype = float8);
+        CREATE TYPE spot AS (p place, n int);
+        CREATE FUNCTION rounded(place) RETURNS json LANGUAGE sql IMMUTABLE
+            AS $$ SELECT to_json(round(lower($1))) $$;
+        CREATE CAST (place AS json) WITH FUNCTION rounded(place);
+        CREATE EXTENSION hstore;
+        CREATE TABLE t AS SELECT ARRAY['[1.04,2]'::place] AS a, ARRAY[ROW('[1.04,2]', 1)::spot] AS b,
+            ARRAY['k=>NULL'::hstore] AS c
+    """)
+    session.open_snapshot()
+    assert read(session, plan(session, "t")) == [('{"[1.04,2]"}', '{"(\\"[1.04,2]\\",1)"}', '[{"k": null}]')]
+
+
 MADE = """
     CREATE DOMAIN document AS jsonb;
     CREATE DOMAIN pair AS integer[];

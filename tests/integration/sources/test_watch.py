@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from dataclasses import asdict
 
 import psycopg
@@ -34,6 +35,16 @@ def test_a_session_may_be_closed_at_any_moment_of_a_look(source_db: psycopg.Conn
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_the_server_does_not_track_is_not_seen(source_db: psycopg.Connection) -> None:
+    endpoint = endpoint_of(source_db)
+    with closing(PostgresqlSession(endpoint)) as session, closing(PostgresqlSession(endpoint)):
+        assert session.activity() is not None
+        source_db.execute(f"ALTER DATABASE {source_db.info.dbname} SET track_activities = off")
+        # One connection is enough: what it does is as unknown as if all were like it.
+        with closing(PostgresqlSession(endpoint)):
+            assert session.activity() is None
 
 
 def test_closing_waits_for_no_look_and_ends_it(source_db: psycopg.Connection) -> None:

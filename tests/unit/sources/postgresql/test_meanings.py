@@ -15,6 +15,22 @@ def test_a_code_wins_over_words_unless_it_is_vague() -> None:
     assert code_of(None, "no such words") is None
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "FATAL: terminating connection due to conflict with recovery",
+        "ERROR: canceling statement due to conflict with recovery",
+        "ERROR: deadlock detected",
+        "ERROR: out of shared memory",
+        'ERROR: could not resize shared memory segment "/PostgreSQL.1" to 8388608 bytes',
+        'ERROR: could not write to file "base/pgsql_tmp/pgsql_tmp1.0": No space left on device',
+        "FATAL: query_wait_timeout",
+    ],
+)
+def test_what_passes_is_known_by_its_words_too(words: str) -> None:
+    assert meaning_of(code_of(None, words)).kind is SourceUnavailable
+
+
 @pytest.mark.parametrize("code", ["08003", "40P01", "53200", "57P02", "58030", "XX000"])
 def test_a_class_of_codes_has_one_meaning(code: str) -> None:
     assert meaning_of(code).kind is SourceUnavailable

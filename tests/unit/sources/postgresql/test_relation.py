@@ -104,3 +104,13 @@ def test_what_cannot_be_parsed_may_still_be_a_view(query: str) -> None:
     with pytest.raises(ConfigurationError, match="cannot be parsed") as refusal:
         checked_query(query)
     assert "make it a view there" in str(refusal.value.fix)
+
+
+@pytest.mark.parametrize("field", ["source_table_schema", "source_table_name"])
+@pytest.mark.parametrize("name", ["x" * 64, "ü" * 32])
+def test_a_name_that_the_source_would_cut_off_is_refused(field: str, name: str) -> None:
+    parts = {"source_table_schema": "s", "source_table_name": "t", field: name}
+    source = SourceTable(catalog=None, schema=parts["source_table_schema"], name=parts["source_table_name"])
+    with pytest.raises(ConfigurationError, match="63 bytes") as refusal:
+        relation(source, None)
+    assert refusal.value.field == field

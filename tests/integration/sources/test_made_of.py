@@ -1,0 +1,97 @@
+"""What a relation is made of, and what that means to reads in several parts."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
+
+import psycopg
+import pytest
+
+from airflow_dataloader.exceptions import SourceUnavailable
+from airflow_dataloader.loader.reading import (
+    compare_with_source,
+    open_snapshot,
+    plan_columns,
+    read_everything,
+)
+from airflow_dataloader.loader.verify.look import Look
+from tests.integration.sources.reads import POSTGRESQL
+from tests.source_configs import config, endpoint_of
+
+if TYPE_CHECKING:
+    from airflow_dataloader.loader.engines.protocol import Engine
+    from airflow_dataloader.loader.job import Job
+    from airflow_dataloader.loader.sessions.protocol import SourceSession
+
+BY_CHANCE = (
+    "Rows are numbered, sampled, or the first of others, in which connections differ: one of them read "
+    "everything."
+)
+
+PARTED = """
+    CREATE TABLE parted (id int) PARTITION BY RANGE (id);
+    CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (100);
+    INSERT INTO parted SELECT generate_series(1, 99);
+    CREATE TABLE later AS SELECT generate_series(100, 199) AS id;
+"""
+
+
+def look(source_db: psycopg.Connection, session: SourceSession, **columns: object) -> Look:
+    # An engine is asked for nothing where the row says how many parts it wants.
+    found = Look(
+        config=config(partition_column="id", num_partitions=4, **columns),
+        engine=cast("Engine", SimpleNamespace(parallelism=2)),
+        session=session,
+        dialect=POSTGRESQL,
+        endpoint=endpoint_of(source_db),
+    )
+    open_snapshot(found)
+    plan_columns(found)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("query", "parts"),
+    [
+        ("SELECT row_number() OVER () AS id FROM t", 1),
+        ("SELECT n AS id FROM (SELECT n FROM t LIMIT 50) AS s", 1),
+        ("SELECT DISTINCT ON (n % 10) n AS id FROM t", 1),
+        ("SELECT n AS id FROM t TABLESAMPLE BERNOULLI (50)", 1),
+        ("SELECT id FROM numbered", 1),
+        ("SELECT n AS id FROM t", 4),
+        ("SELECT n % 50 AS id, count(*) FROM t GROUP BY 1", 4),
+    ],
+)
+def test_what_connections_differ_in_is_read_by_one(
+    source_db: psycopg.Connection, session: SourceSession, query: str, parts: int
+) -> None:
+    source_db.execute("CREATE TABLE t AS SELECT generate_series(1, 100) AS n")
+    source_db.execute("CREATE VIEW numbered AS SELECT row_number() OVER (ORDER BY n / 10) AS id FROM t")
+    found = look(source_db, session, query=query)
+    assert max(1, len(read_everything(found).partitions)) == parts
+    receipt = found.journal.receipt
+    assert (receipt.snapshot, receipt.partitions) == ("exported", parts)
+    assert receipt.notes == ((BY_CHANCE,) if parts == 1 else ())
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("ALTER TABLE parted ATTACH PARTITION later FOR VALUES FROM (100) TO (200)", "public.later"),
+        ("ALTER TABLE later INHERIT child", "public.later"),
+    ],
+)
+def test_a_table_that_gets_a_part_while_it_is_read_is_read_again(
+    source_db: psycopg.Connection, session: SourceSession, change: str, named: str
+) -> None:
+    source_db.execute(PARTED)
+    source_db.execute("CREATE TABLE child (id int)")
+    found = look(source_db, session, query="SELECT id FROM parted UNION ALL SELECT id FROM child")
+    plan = read_everything(found)
+    assert len(plan.partitions) == 4
+    job = cast("Job", found)
+    compare_with_source(job, 99, plan)
+    source_db.execute(change)
+    with pytest.raises(SourceUnavailable, match=f"^{named} became part of what"):
+        compare_with_source(job, 99, plan)
