@@ -277,6 +277,13 @@ def adopt(
     return Adopted(started=replace(started, config=config), moved=row.moved)
 
 
+def finish_load_full(engine: Engine, started: Started) -> None:
+    """Clear the row's ``load_full``, as the table is replaced; nothing where the load has lost its row."""
+    values = {"metadata_id": started.metadata_id, "config_id": started.config_id, "epoch": started.epoch}
+    with transaction(engine, change_source="loader") as connection:
+        connection.execute(_LOAD_FULL_DONE, values, execution_options=LAST)
+
+
 def _own_word(engine: Engine, started: Started, status: LoadStatus) -> LoadStanding:
     """Return the load as this loader's own settlement left it, if its answer was lost; else raise Fenced."""
     with transaction(engine, readonly=True) as connection:

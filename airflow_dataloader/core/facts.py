@@ -50,9 +50,13 @@ class Facts:
     window: Bounds | None = None
     #: The row's ``load_full`` asked for it.
     load_full: bool = False
+    #: Of such a window: the source's newest cursor was below its low, and the watermark goes back to it.
+    back: bool = False
     #: Of a commit that has put days in place: the first one's beginning, and how many they are.
     first: str | None = None
     days: int | None = None
+    #: Name of the column that the days are of, without case.
+    day: str | None = None
     #: Of a commit that keeps what the table held: the table's version that the load has looked at, and its
     #: digest. What somebody puts in the table's place after that is found above it, below the commit.
     base: tuple[int, str] | None = None

@@ -8,6 +8,7 @@ from airflow_dataloader.core.facts import Facts
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.names import quoted
 from airflow_dataloader.core.strategy import BY_DAYS, CursorType
+from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.loader.continuity import interruption
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.reading import Reader
@@ -35,6 +36,29 @@ def freeze_days(job: Reader) -> Days:
 def slice_predicate(days: Days) -> str:
     """Return the predicate of the same window over the target's columns."""
     return f"{quoted(days.column.name)} >= {LITERALS[days.type].format(days.first)}"
+
+
+def refuse_other_day(job: Job, name: str) -> None:
+    """Raise ConfigurationError if rows of the target have no day in column ``name``, by which they were kept.
+
+    They would stay, and come a second time with the window: after an edit of rolling_column.
+    """
+    target = job.target
+    published = target.published if target is not None else ()
+    last = next((one.commit.facts for one in published if one.commit.brings_rows), Facts())
+    if target is None or last.day in (None, name.casefold()):
+        return
+    there = any(name.casefold() == column.casefold() for column in target.columns)
+    with job.journal.during(Phase.PLAN):
+        lacking = job.engine.count(job.config.target, f"{quoted(name)} IS NULL" if there else None)
+    if lacking:
+        raise ConfigurationError(
+            f"{lacking} rows of {job.config.target} have no value in {name!r}; the last load went by "
+            f"{last.day!r}. They would be there twice.",
+            field="rolling_column",
+            fix=f"name {last.day!r} again, give the target's rows their days in {name!r}, or set load_full = "
+            "'true' on the row to begin anew with the days of the window",
+        )
 
 
 def remark_on_gap(job: Job, first: str) -> None:

@@ -81,7 +81,7 @@ class Job:
 
     @property
     def key_spellings(self) -> dict[str, str]:
-        """What the texts that rows are told apart by depend on, by the target's name of the column.
+        """What the texts that rows are told apart by depend on, by the column's name without case.
 
         These are the key's, or all without one: whole rows may be compared, if not by this load, then by one
         of another strategy. Other types are the same however they are spelled.
@@ -89,7 +89,7 @@ class Job:
         key = {name.casefold() for name in self.config.primary_key}
         both = zip(self.described, self.columns, strict=True)
         return {
-            planned.name: self.dialect.key_spelling(column)
+            planned.name.casefold(): self.dialect.key_spelling(column)
             for column, planned in both
             if (not key or column.name.casefold() in key) and planned.type == "string"
         }
@@ -103,7 +103,8 @@ class Job:
         if not self.config.primary_key and self.config.strategy not in COMPARES_WHOLE_ROWS:
             return {}
         newest = table.newest_published if table is not None else None
-        before = {} if newest is None else newest.commit.facts.keys
+        keys = {} if newest is None else newest.commit.facts.keys
+        before = {name.casefold(): then for name, then in keys.items()}
         now, keeps = self.key_spellings, self.dialect.keeps_texts
         return {name: then for name, then in before.items() if not keeps(then, now.get(name, then))}
 

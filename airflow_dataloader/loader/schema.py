@@ -130,11 +130,11 @@ def _refuse_other_keys(job: Job) -> None:
         return
     what = "Key column" if job.config.primary_key else "Column"
     for name, before in job.respelled(job.target).items():
-        (column,) = (column for column in job.columns if column.name == name)
+        (column,) = (column for column in job.columns if column.name.casefold() == name)
         anew = "set load_full = 'true' on the row to replace the table once with the source's keys"
         raise SchemaRefused(
-            f"{what} {name} of {job.config.label} is {column.source_type} at the source, and the target "
-            f"holds its values as texts of {before}: rows that are there would come a second time.",
+            f"{what} {column.name} of {job.config.label} is {column.source_type} at the source, and the "
+            f"target holds its values as texts of {before}: rows that are there would come a second time.",
             field="primary_key_cols",
             fix="change the type back, or "
             # Older days are nowhere but at the target.

@@ -38,7 +38,7 @@ def _why_not(config: LoadConfig, target: Target, published_epoch: int | None) ->
         return why
     if _saw_no_cursor(target):
         return "No row had a cursor when the source was last read;"
-    return _why_another(config, facts)
+    return _why_another(config, facts) or _why_another_watermark(config, target)
 
 
 def _saw_no_cursor(target: Target) -> bool:
@@ -70,21 +70,27 @@ def _why_another(config: LoadConfig, newest: Facts) -> str | None:
     if newest.delete_scan and newest.window and newest.window.watermark != config.incremental_value:
         # Its load died, and the row was edited before that was adopted.
         return "Rows were deleted since its watermark was reached, and may have returned below it;"
-    if _is_up_to_another(config, newest):
-        return "The target was last read from the beginning up to another watermark than the row's;"
     return None
 
 
-def _is_up_to_another(config: LoadConfig, newest: Facts) -> bool:
-    """Return whether a load has read everything up to another watermark than the row's, and never settled.
+def _why_another_watermark(config: LoadConfig, target: Target) -> str | None:
+    """Say why the row's watermark is neither the newest window's nor the one that it began with.
 
-    By ``load_full`` it may have put the rows of a source that begins anew in the table's place, and what is
-    added there now lies below the row's watermark.
+    That load was never settled, or the control database is older than it. What it has read anew of a source
+    that begins anew, or turned back with one that has gone back, may lie below the row's watermark by now.
     """
-    window = newest.window
-    return (
-        window is not None
-        and window.low is None
-        and window.watermark != config.incremental_value
-        and not newest.delete_scan
-    )
+    for entry in target.published:
+        facts, window = entry.commit.facts, entry.commit.facts.window
+        if window is None and not entry.commit.brings_rows:
+            # A scan that took no rows away for which the watermark would have to go back.
+            continue
+        if window is None or window.watermark in (None, config.incremental_value):
+            return None
+        if window.low is None:
+            return "The target was last read from the beginning up to another watermark than the row's;"
+        if facts.back:
+            return "Rows were read when the source had gone back, and the row's watermark has not;"
+        if window.low != config.incremental_value:
+            return "The target was last read from another watermark up to another than the row's;"
+        return None
+    return None

@@ -38,7 +38,9 @@ class Window:
         # Of a source that has no cursor any more, whatever comes to it may lie below the watermark.
         none_left = self.high is None and self.low is not None
         return Facts(
-            window=Bounds(low=self.low, high=self.high, watermark=self.watermark), nothing_read=none_left
+            window=Bounds(low=self.low, high=self.high, watermark=self.watermark),
+            nothing_read=none_left,
+            back=self.behind and self.high is not None and self.watermark == self.high,
         )
 
 

@@ -276,6 +276,17 @@ def test_a_key_that_got_other_texts_at_the_source_is_refused(bench: Bench) -> No
     bench.succeed(row)
 
 
+def test_nor_is_one_whose_name_has_another_case_since(bench: Bench) -> None:
+    bench.source.execute('CREATE TABLE items ("Code" char(3), at integer)')
+    bench.source.execute("INSERT INTO items SELECT 'a' || i, i FROM generate_series(1, 9) i")
+    row = bench.row(load_strategy="incremental", primary_key_cols="code", incremental_column="at")
+    bench.succeed(row)
+    bench.source.execute('ALTER TABLE items RENAME COLUMN "Code" TO code')
+    bench.succeed(row)
+    bench.source.execute("ALTER TABLE items ALTER COLUMN code TYPE char(5)")
+    assert "Key column code" in bench.fail(row).message
+
+
 def test_days_that_are_kept_keep_the_texts_of_their_keys(bench: Bench) -> None:
     bench.source.execute("CREATE TABLE items (code char(3) PRIMARY KEY, at timestamptz, v integer)")
     bench.source.execute("INSERT INTO items VALUES ('ab', now() - '9 days'::interval, 1), ('cd', now(), 1)")

@@ -78,7 +78,7 @@ def test_a_load_that_goes_on_after_a_full_one_asks_for_repeated_keys() -> None:
 
 def test_a_merge_has_left_no_key_twice() -> None:
     load = loaded(
-        Facts(window=Bounds(low="x", watermark="y")), Facts(strategy="full"), engine=Holding(("1",))
+        Facts(window=Bounds(low="x", watermark=REACHED)), Facts(strategy="full"), engine=Holding(("1",))
     )
     assert beginning_of_merge(load) == REACHED
 

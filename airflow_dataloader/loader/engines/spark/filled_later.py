@@ -69,19 +69,17 @@ class WholeRows:
         return identity(value, kind)
 
 
-def refuse_doubles(context: Context, rows: WholeRows, cursor: str | None, staged: int) -> None:
+def refuse_doubles(context: Context, rows: WholeRows, staged: int) -> None:
     """Raise SchemaRefused if rows of the target are staged rows but for values that they lack.
 
     ``staged``: the number of staged rows. A row that is equal to a held one but for such a value, and stands
-    beside it at the source, is a new one. The cursor of a row is never given later, unless it is new.
+    beside it at the source, is a new one.
     """
     there = [name for name in rows.columns if name not in rows.fitted.added]
     asked = ["COUNT(1)", *(f"BOOL_OR({quoted(name)} IS NULL)" for name in there)]
     (held, *lacking) = _one(context, select(", ".join(asked), rows.target.sql, rows.narrowed))
     empty = {name for name, lacks in zip(there, lacking, strict=True) if lacks}
-    candidates = [
-        name for name in rows.columns if name in rows.fitted.added or (name in empty and name != cursor)
-    ]
+    candidates = [name for name in rows.columns if name in rows.fitted.added or name in empty]
     if not held or not candidates:
         return
     missing = _missing(context, rows, without=())

@@ -37,7 +37,7 @@ def append_missing(
     else:
         whole = WholeRows(target=location, source=source, stage=stage, fitted=fitted, narrowed=narrowed)
         if whole.comparable:
-            refuse_doubles(context, whole, dedup.cursor, rows)
+            refuse_doubles(context, whole, rows)
         text = missing_rows_sql(whole)
     text = stamped(text, commit.stamp)
     allow(spark, location, needed_properties(fitted, types))

@@ -174,3 +174,16 @@ def test_whole_rows_are_not_doubled_where_a_column_writes_its_values_otherwise_b
     bench.succeed(row)
     bench.source.execute("ALTER TABLE items ALTER body TYPE json")
     assert bench.succeed(row).receipt.rows_inserted == 0
+
+
+@pytest.mark.parametrize("edited", [True, False], ids=["another cursor", "the same cursor"])
+def test_whole_rows_whose_cursor_was_filled_later_are_not_added_again(bench: Bench, edited: bool) -> None:
+    bench.source.execute("CREATE TABLE items (id integer, at integer, changed integer)")
+    bench.source.execute("INSERT INTO items SELECT i, i, NULL FROM generate_series(1, 9) i")
+    first = "at" if edited else "changed"
+    row = bench.row(load_strategy="append_only", incremental_column=first, lookback="0")
+    bench.succeed(row)
+    bench.source.execute("UPDATE items SET changed = at")
+    bench.set(row, incremental_column="changed")
+    assert "without a value in column changed" in bench.fail(row).message
+    assert bench.target_rows().total() == 9

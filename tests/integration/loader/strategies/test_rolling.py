@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from airflow_dataloader.exceptions import SourceUnavailable
 from airflow_dataloader.loader.observer import Moment
+from airflow_dataloader.loader.strategies import rolling as rolling_module
 from tests.bench import Bench
 from tests.integration.loader.breaking import break_off, die_unsettled
 from tests.integration.loader.test_watermark import spark_sql
@@ -78,6 +80,45 @@ def test_a_table_that_was_replaced_on_demand_is_not_replaced_again(bench: Bench)
     bench.set(row, load_full="true")
     bench.succeed(row)
     assert ids(bench) == [(0, "old"), (1, "old"), (2, "old")]
+
+
+def test_it_is_not_replaced_again_by_a_load_that_failed_after_its_commit(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(bench)
+    row = rolling(bench, rolling_retention="keep", load_full="true")
+
+    def away(*_: object) -> None:
+        raise SourceUnavailable("the source has no connection left", fix="wait")
+
+    monkeypatch.setattr(rolling_module, "compare_with_source", away)
+    bench.fail(row)
+    monkeypatch.undo()
+    assert bench.state(row).load_full is None
+    spark_sql(bench, "INSERT INTO {} VALUES (8, 'kept', DATE '2020-01-01')")
+    bench.succeed(row)
+    assert (8, "kept") in ids(bench)
+
+
+@pytest.mark.parametrize("filled", [False, True])
+def test_kept_rows_without_a_day_in_another_column_are_not_doubled(bench: Bench, filled: bool) -> None:
+    make(bench)
+    row = rolling(bench, rolling_retention="keep", rolling_days=10)
+    bench.succeed(row)
+    bench.source.execute("ALTER TABLE items ADD COLUMN booked date")
+    bench.source.execute("UPDATE items SET booked = at")
+    bench.set(row, rolling_days=1)
+    bench.succeed(row)
+    bench.set(row, rolling_column="booked", rolling_days=5)
+    message = bench.fail(row).message
+    assert "9 rows of" in message
+    assert "no value in 'booked'; the last load went by 'at'" in message
+    if filled:
+        spark_sql(bench, "UPDATE {} SET booked = at")
+    else:
+        bench.set(row, rolling_column="at")
+    bench.succeed(row)
+    assert [number for number, _ in ids(bench)] == list(range(10))
 
 
 def restored(bench: Bench) -> int:
