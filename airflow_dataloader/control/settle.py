@@ -124,16 +124,10 @@ moved AS (
 SELECT held.incremental_value, EXISTS (SELECT FROM own) AS moved, (SELECT count(*) FROM moved) AS _
 FROM held JOIN adopted ON adopted.config_id = held.config_id""")
 
-#: Of the row and of the load that has it: once more would be twice. An edit since the claim wins.
-_LOAD_FULL_DONE = holding(""",
-own AS (
-    UPDATE control.historical_metadata h SET config_snapshot = h.config_snapshot || '{"load_full": null}'
-    FROM held
-    WHERE h.id = :metadata_id AND h.epoch = :epoch AND h.load_status = 'In Progress'
-        AND held.load_full IS NOT DISTINCT FROM h.config_snapshot ->> 'load_full'
-    RETURNING h.config_id
-)
-UPDATE control.table_control t SET load_full = NULL FROM own WHERE t.config_id = own.config_id""")
+#: An edit since the claim wins.
+_LOAD_FULL_DONE = holding("""
+UPDATE control.table_control t SET load_full = NULL
+FROM held WHERE t.config_id = held.config_id AND held.load_full IS NOT DISTINCT FROM :was_load_full""")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -266,7 +260,7 @@ def adopt(
     }
     with transaction(engine, change_source="loader") as connection:
         if load_full_done:
-            connection.execute(_LOAD_FULL_DONE, values)
+            connection.execute(_LOAD_FULL_DONE, _of_load_full(started))
         row = connection.execute(_ADOPT, values, execution_options=LAST).one_or_none()
     if row is None:
         raise_fenced(engine, started.metadata_id, started.epoch)
@@ -279,9 +273,16 @@ def adopt(
 
 def finish_load_full(engine: Engine, started: Started) -> None:
     """Clear the row's ``load_full``, as the table is replaced; nothing where the load has lost its row."""
-    values = {"metadata_id": started.metadata_id, "config_id": started.config_id, "epoch": started.epoch}
     with transaction(engine, change_source="loader") as connection:
-        connection.execute(_LOAD_FULL_DONE, values, execution_options=LAST)
+        connection.execute(_LOAD_FULL_DONE, _of_load_full(started), execution_options=LAST)
+
+
+def _of_load_full(started: Started) -> dict[str, Any]:
+    return {
+        "config_id": started.config_id,
+        "epoch": started.epoch,
+        "was_load_full": started.config.snapshot.get("load_full"),
+    }
 
 
 def _own_word(engine: Engine, started: Started, status: LoadStatus) -> LoadStanding:

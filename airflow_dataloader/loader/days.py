@@ -10,6 +10,7 @@ from airflow_dataloader.core.names import quoted
 from airflow_dataloader.core.strategy import BY_DAYS, CursorType
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.loader.continuity import interruption
+from airflow_dataloader.loader.engines.protocol import Target
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.reading import Reader
 from airflow_dataloader.sources.dialect import Days
@@ -39,16 +40,14 @@ def slice_predicate(days: Days) -> str:
 
 
 def refuse_other_day(job: Job, name: str) -> None:
-    """Raise ConfigurationError if rows of the target have no day in column ``name``, by which they were kept.
+    """Raise ConfigurationError if rolling_column is another now, and rows of the target have no value in it.
 
-    They would stay, and come a second time with the window: after an edit of rolling_column.
+    They were kept by the one before. No window replaces them, so that they would come a second time with one.
     """
-    target = job.target
-    published = target.published if target is not None else ()
-    last = next((one.commit.facts for one in published if one.commit.brings_rows), Facts())
-    if target is None or last.day in (None, name.casefold()):
+    last = _last_to_bring_rows(job.target)
+    if job.target is None or last.day in (None, name.casefold()):
         return
-    there = any(name.casefold() == column.casefold() for column in target.columns)
+    there = any(name.casefold() == column.casefold() for column in job.target.columns)
     with job.journal.during(Phase.PLAN):
         lacking = job.engine.count(job.config.target, f"{quoted(name)} IS NULL" if there else None)
     if lacking:
@@ -69,7 +68,7 @@ def remark_on_gap(job: Job, first: str) -> None:
     target, published = job.target, job.started.published_epoch
     if target is None or published is None:
         return
-    last = next((one.commit.facts for one in target.published if one.commit.brings_rows), Facts())
+    last = _last_to_bring_rows(target)
     why = interruption(target, published)
     if why is None and last.strategy is not None and last.strategy not in BY_DAYS:
         # How far that one has come, and when it did, is not known in days.
@@ -82,6 +81,11 @@ def remark_on_gap(job: Job, first: str) -> None:
         f"{why} rows of earlier days may be missing. If they are, set rolling_days to reach back to them for "
         "one load."
     )
+
+
+def _last_to_bring_rows(target: Target | None) -> Facts:
+    published = () if target is None else target.published
+    return next((one.commit.facts for one in published if one.commit.brings_rows), Facts())
 
 
 def _ended_before(last: Facts, first: str) -> bool:

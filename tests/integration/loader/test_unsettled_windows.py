@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from airflow_dataloader.control.transaction import transaction
+from airflow_dataloader.core.names import TargetName
 from tests.bench import Bench
 from tests.integration.loader.breaking import die_unsettled
 from tests.integration.loader.test_deletions import due, make
@@ -29,8 +30,8 @@ def be_cancelled_at_the_last(bench: Bench, row: int, *, stages: int) -> None:
     """Have a load interrupted when it drops the last of its stages: it is Cancelled by its own word."""
     drop, left = bench.engine.drop_stage, [stages]
 
-    def dropping(name: object) -> None:
-        drop(name)  # type: ignore[arg-type]
+    def dropping(name: TargetName) -> None:
+        drop(name)
         left[0] -= 1
         if left[0] == 0:
             raise KeyboardInterrupt

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.source_configs import endpoint_of
 if TYPE_CHECKING:
     import psycopg
 
+    from airflow_dataloader.core.plan import Endpoint
     from airflow_dataloader.loader.sessions.protocol import SourceSession
 
 
@@ -29,6 +31,15 @@ def open_source(source_db: psycopg.Connection) -> Iterator[Callable[..., SourceS
     yield open_one
     for session in opened:
         session.close()
+
+
+@pytest.fixture
+def login(source_db: psycopg.Connection) -> Iterator[Endpoint]:
+    """Somebody who may connect to ``source_db``, and nothing else that not all may."""
+    role = f"reader_{uuid4().hex[:8]}"
+    source_db.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'x'")
+    yield endpoint_of(source_db, user=role, password="x")
+    source_db.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
 @pytest.fixture

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow_dataloader.core.plan import PlannedColumn, ReadPlan, Wire
 from airflow_dataloader.core.strategy import ValuePolicy
+from airflow_dataloader.loader.reading import open_snapshot, plan_columns
+from airflow_dataloader.loader.verify.look import Look
 from airflow_dataloader.sources.registry import dialect_of
-from tests.source_configs import endpoint
+from tests.source_configs import config, endpoint, endpoint_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    import psycopg
+
+    from airflow_dataloader.loader.engines.protocol import Engine
     from airflow_dataloader.loader.sessions.protocol import SourceSession
 
 POSTGRESQL = dialect_of("postgresql")
@@ -53,3 +59,18 @@ def decoded(session: SourceSession, column: PlannedColumn, wire: Any) -> Any:
     if form is None or wire is None:
         return wire
     return session.query("SELECT " + form.format(x=f"({wire})::numeric"))[0][0]
+
+
+def look(source_db: psycopg.Connection, session: SourceSession, **columns: object) -> Look:
+    """Plan the read of a row that wants four parts by ``id``, as a loader does; ``columns`` are the row's."""
+    found = Look(
+        config=config(partition_column="id", num_partitions=4, **columns),
+        # It is asked for nothing where the row says how many parts it wants.
+        engine=cast("Engine", SimpleNamespace(parallelism=2)),
+        session=session,
+        dialect=POSTGRESQL,
+        endpoint=endpoint_of(source_db),
+    )
+    open_snapshot(found)
+    plan_columns(found)
+    return found

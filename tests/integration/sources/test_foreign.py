@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 from psycopg import sql
 
-from airflow_dataloader.loader.reading import open_snapshot, plan_columns, read_everything
-from airflow_dataloader.loader.verify.look import Look
-from tests.integration.sources.reads import POSTGRESQL
-from tests.source_configs import config, endpoint_of
+from airflow_dataloader.loader.reading import read_everything
+from tests.integration.sources.reads import POSTGRESQL, look
 
 if TYPE_CHECKING:
-    from airflow_dataloader.loader.engines.protocol import Engine
     from airflow_dataloader.loader.sessions.protocol import SourceSession
 
 
@@ -103,19 +99,9 @@ def test_foreign_tables_are_read_by_one_connection(
     parts: int,
     notes: tuple[str, ...],
 ) -> None:
-    row = config(query=query, partition_column="id", num_partitions=4)
-    # An engine is asked for nothing where the row says how many parts it wants.
-    look = Look(
-        config=row,
-        engine=cast("Engine", SimpleNamespace(parallelism=2)),
-        session=session,
-        dialect=POSTGRESQL,
-        endpoint=endpoint_of(remote),
-    )
-    open_snapshot(look)
-    plan_columns(look)
-    assert max(1, len(read_everything(look).partitions)) == parts
-    receipt = look.journal.receipt
+    found = look(remote, session, query=query)
+    assert max(1, len(read_everything(found).partitions)) == parts
+    receipt = found.journal.receipt
     assert (receipt.snapshot, receipt.partitions, receipt.notes) == (kind, parts, notes)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import psycopg
@@ -11,16 +10,11 @@ import pytest
 from airflow_dataloader.exceptions import SourceUnavailable
 from airflow_dataloader.loader.reading import (
     compare_with_source,
-    open_snapshot,
-    plan_columns,
     read_everything,
 )
-from airflow_dataloader.loader.verify.look import Look
-from tests.integration.sources.reads import POSTGRESQL
-from tests.source_configs import config, endpoint_of
+from tests.integration.sources.reads import look
 
 if TYPE_CHECKING:
-    from airflow_dataloader.loader.engines.protocol import Engine
     from airflow_dataloader.loader.job import Job
     from airflow_dataloader.loader.sessions.protocol import SourceSession
 
@@ -35,20 +29,6 @@ PARTED = """
     INSERT INTO parted SELECT generate_series(1, 99);
     CREATE TABLE later AS SELECT generate_series(100, 199) AS id;
 """
-
-
-def look(source_db: psycopg.Connection, session: SourceSession, **columns: object) -> Look:
-    # An engine is asked for nothing where the row says how many parts it wants.
-    found = Look(
-        config=config(partition_column="id", num_partitions=4, **columns),
-        engine=cast("Engine", SimpleNamespace(parallelism=2)),
-        session=session,
-        dialect=POSTGRESQL,
-        endpoint=endpoint_of(source_db),
-    )
-    open_snapshot(found)
-    plan_columns(found)
-    return found
 
 
 @pytest.mark.parametrize(

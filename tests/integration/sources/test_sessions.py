@@ -27,6 +27,7 @@ from tests.source_configs import connect_beside, endpoint_of
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
+    from airflow_dataloader.core.plan import Endpoint
     from airflow_dataloader.loader.sessions.protocol import SourceSession
     from tests.conftest import Server
 
@@ -90,23 +91,17 @@ def test_a_snapshot_ends_with_its_session(source_db: psycopg.Connection, session
 
 
 def test_where_no_snapshot_can_be_shared_the_session_still_sees_one_state(
-    source_db: psycopg.Connection, session: SourceSession
+    source_db: psycopg.Connection, login: Endpoint
 ) -> None:
     source_db.execute("REVOKE EXECUTE ON FUNCTION pg_export_snapshot() FROM public")
     source_db.execute("CREATE TABLE t AS SELECT 1 AS id; GRANT SELECT ON t TO public")
-    role = f"reader_{uuid4().hex[:8]}"
-    source_db.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'x'")
-    try:
-        endpoint = endpoint_of(source_db, user=role, password="x")
-        with closing(PostgresqlSession(endpoint)) as plain:
-            snapshot = plain.open_snapshot()
-            assert (snapshot.kind, snapshot.id) == (SnapshotKind.NONE, None)
-            assert plain.query("SELECT id FROM t") == [(1,)]
-            source_db.execute("INSERT INTO t VALUES (2)")
-            assert plain.query("SELECT id FROM t") == [(1,)]
-            assert plain.query("SHOW transaction_isolation") == [("repeatable read",)]
-    finally:
-        source_db.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+    with closing(PostgresqlSession(login)) as plain:
+        snapshot = plain.open_snapshot()
+        assert (snapshot.kind, snapshot.id) == (SnapshotKind.NONE, None)
+        assert plain.query("SELECT id FROM t") == [(1,)]
+        source_db.execute("INSERT INTO t VALUES (2)")
+        assert plain.query("SELECT id FROM t") == [(1,)]
+        assert plain.query("SHOW transaction_isolation") == [("repeatable read",)]
 
 
 def test_a_backslash_means_itself_whatever_the_database_says(
@@ -173,34 +168,24 @@ def test_nothing_is_set_for_whoever_has_the_connection_next(
     assert session.query(set_here) == []
 
 
-def test_a_role_s_own_limits_do_not_end_a_load(source_db: psycopg.Connection) -> None:
-    role = f"reader_{uuid4().hex[:8]}"
-    source_db.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'x'")
+def test_a_role_s_own_limits_do_not_end_a_load(source_db: psycopg.Connection, login: Endpoint) -> None:
     limits = ["statement_timeout", "idle_in_transaction_session_timeout"]
     if source_db.info.server_version >= 170000:
         limits.append("transaction_timeout")
     for name in limits:
-        source_db.execute(f"ALTER ROLE {role} SET {name} = '300ms'")
-    try:
-        endpoint = endpoint_of(source_db, user=role, password="x")
-        with closing(PostgresqlSession(endpoint)) as limited:
-            snapshot = limited.open_snapshot()
+        source_db.execute(f"ALTER ROLE {login.user} SET {name} = '300ms'")
+    with closing(PostgresqlSession(login)) as limited:
+        snapshot = limited.open_snapshot()
+        time.sleep(0.5)
+        assert limited.query("SELECT 1 FROM pg_sleep(0.5)") == [(1,)]
+        init = POSTGRESQL.session_init(snapshot.id, own=snapshot.settings, statement_seconds=60)
+        with psycopg.connect(
+            host=login.host, port=login.port, dbname=login.database, user=login.user, password=login.password
+        ) as other:
+            other.execute(init)
             time.sleep(0.5)
-            assert limited.query("SELECT 1 FROM pg_sleep(0.5)") == [(1,)]
-            init = POSTGRESQL.session_init(snapshot.id, statement_seconds=60)
-            with psycopg.connect(
-                host=endpoint.host,
-                port=endpoint.port,
-                dbname=endpoint.database,
-                user=role,
-                password="x",
-            ) as other:
-                other.execute(init)
-                time.sleep(0.5)
-                other.execute("SELECT pg_sleep(0.5)")
-                assert other.execute("SHOW statement_timeout").fetchone() == ("1min",)
-    finally:
-        source_db.execute(f"DROP ROLE {role}")
+            other.execute("SELECT pg_sleep(0.5)")
+            assert other.execute("SHOW statement_timeout").fetchone() == ("1min",)
 
 
 @pytest.mark.parametrize("snapshot", [False, True])
@@ -331,17 +316,12 @@ def test_another_database_in_the_row_is_the_catalog_s_fault(session: SourceSessi
     assert refusal.value.field == "source_table_catalog"
 
 
-def test_a_table_that_the_login_may_not_read_is_named(source_db: psycopg.Connection) -> None:
+def test_a_table_that_the_login_may_not_read_is_named(source_db: psycopg.Connection, login: Endpoint) -> None:
     source_db.execute("CREATE TABLE t (id int)")
-    role = f"reader_{uuid4().hex[:8]}"
-    source_db.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'x'")
-    try:
-        plain = open_session(endpoint_of(source_db, user=role, password="x"))
-        with closing(plain), pytest.raises(SourceRefused, match="may not read") as refusal:
-            plain.describe("t")
-        assert (refusal.value.field, refusal.value.sqlstate) == ("source_table_name", "42501")
-    finally:
-        source_db.execute(f"DROP ROLE {role}")
+    plain = open_session(login)
+    with closing(plain), pytest.raises(SourceRefused, match="may not read") as refusal:
+        plain.describe("t")
+    assert (refusal.value.field, refusal.value.sqlstate) == ("source_table_name", "42501")
 
 
 def test_a_session_that_an_administrator_ends_is_worth_another_try(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import psycopg
 import pytest
@@ -13,36 +12,33 @@ import pytest
 from airflow_dataloader.exceptions import SourceRefused
 from airflow_dataloader.loader.sessions.postgresql import PostgresqlSession
 from tests.integration.sources.reads import POSTGRESQL
-from tests.source_configs import endpoint_of
 
 if TYPE_CHECKING:
+    from airflow_dataloader.core.plan import Endpoint
     from airflow_dataloader.loader.sessions.protocol import SourceSession
 
 
-def test_rows_that_policies_hide_are_not_left_out_without_a_word(source_db: psycopg.Connection) -> None:
+def test_rows_that_policies_hide_are_not_left_out_without_a_word(
+    source_db: psycopg.Connection, login: Endpoint
+) -> None:
     source_db.execute("CREATE TABLE t AS SELECT i AS id FROM generate_series(1, 10) i")
     source_db.execute("ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON t USING (id > 5)")
-    role = f"reader_{uuid4().hex[:8]}"
-    source_db.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'x'; GRANT SELECT ON t TO {role}")
-    try:
-        endpoint = endpoint_of(source_db, user=role, password="x")
-        with closing(PostgresqlSession(endpoint)) as plain:
-            plain.open_snapshot()
-            with pytest.raises(SourceRefused, match="Policies of the source hide rows") as refusal:
-                plain.query("SELECT id FROM t")
-            assert refusal.value.field == "source_table_name"
-            assert "row_security" in str(refusal.value.fix)
-        with closing(PostgresqlSession(replace(endpoint, options={"row_security": "on"}))) as some:
-            snapshot = some.open_snapshot()
-            assert some.query("SELECT count(*) FROM t") == [(5,)]
-            init = POSTGRESQL.session_init(snapshot.id, own=snapshot.settings)
-            assert some.query_beside(init, "SELECT count(*) FROM t") == [(5,)]
-        source_db.execute(f"ALTER ROLE {role} BYPASSRLS")
-        with closing(PostgresqlSession(endpoint)) as all_of_them:
-            all_of_them.open_snapshot()
-            assert all_of_them.query("SELECT count(*) FROM t") == [(10,)]
-    finally:
-        source_db.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+    source_db.execute(f"GRANT SELECT ON t TO {login.user}")
+    with closing(PostgresqlSession(login)) as plain:
+        plain.open_snapshot()
+        with pytest.raises(SourceRefused, match="Policies of the source hide rows") as refusal:
+            plain.query("SELECT id FROM t")
+        assert refusal.value.field == "source_table_name"
+        assert "row_security" in str(refusal.value.fix)
+    with closing(PostgresqlSession(replace(login, options={"row_security": "on"}))) as some:
+        snapshot = some.open_snapshot()
+        assert some.query("SELECT count(*) FROM t") == [(5,)]
+        init = POSTGRESQL.session_init(snapshot.id, own=snapshot.settings)
+        assert some.query_beside(init, "SELECT count(*) FROM t") == [(5,)]
+    source_db.execute(f"ALTER ROLE {login.user} BYPASSRLS")
+    with closing(PostgresqlSession(login)) as all_of_them:
+        all_of_them.open_snapshot()
+        assert all_of_them.query("SELECT count(*) FROM t") == [(10,)]
 
 
 def test_a_view_that_was_never_filled_is_no_source_that_broke_off(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from airflow_dataloader.loader.observer import LogObserver, Moment
 from tests.bench import Bench
+from tests.faults.accident import Interfering
 
 ITEMS = "CREATE TABLE items (id integer PRIMARY KEY, name varchar(10), price numeric(10,2))"
 
@@ -73,4 +75,19 @@ def test_partitions_read_one_snapshot(bench: Bench) -> None:
     row = bench.row(num_partitions=4)
     result = bench.succeed(row)
     assert result.receipt.partitions == 4
+    assert bench.target_rows() == bench.source_rows()
+
+
+def test_a_partition_that_comes_while_its_table_is_read_fails_the_load(bench: Bench) -> None:
+    bench.source.execute("CREATE TABLE items (id integer) PARTITION BY RANGE (id)")
+    bench.source.execute("CREATE TABLE items_1 PARTITION OF items FOR VALUES FROM (0) TO (100)")
+    bench.source.execute("INSERT INTO items SELECT generate_series(1, 99)")
+    bench.source.execute("CREATE TABLE later AS SELECT generate_series(100, 199) AS id")
+    row = bench.row(partition_column="id", num_partitions=2)
+    attach = "ALTER TABLE items ATTACH PARTITION later FOR VALUES FROM (100) TO (200)"
+    bench.observer = Interfering(Moment.PUBLISHING, lambda: bench.source.execute(attach))
+    assert "public.later became part of what" in bench.fail(row).message
+    assert bench.history(row)[-1].failure["transient"] is True
+    bench.observer = LogObserver()
+    assert bench.succeed(row).receipt.partitions == 2
     assert bench.target_rows() == bench.source_rows()
