@@ -31,10 +31,16 @@ _HOME = "~/.dataloader"
 SCHEDULE_MODES = ("interval",)
 
 
+#: Of any count, of minutes and of seconds: beyond what makes sense, within what the database counts in.
+_MOST = 1_000_000
+
+
 def _number(text: str, minimum: int) -> int:
-    if not text.strip().isdecimal() or int(text) < minimum:
-        raise ValueError(f"a whole number, at least {minimum}")
-    return int(text)
+    digits = text.strip().lstrip("0") or "0"
+    # Measured first: Python refuses to read thousands of digits.
+    if not digits.isdecimal() or len(digits) > len(str(_MOST)) or not minimum <= int(digits) <= _MOST:
+        raise ValueError(f"a whole number from {minimum} to {_MOST}")
+    return int(digits)
 
 
 def _cluster(text: str) -> Mapping[str, Any]:

@@ -13,19 +13,22 @@ from sqlalchemy.exc import DBAPIError
 
 from airflow_dataloader.control.cron import next_slot
 from airflow_dataloader.control.refusal import row_refused
-from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.exceptions import DataloaderError
 
 log = logging.getLogger(__name__)
 
 #: Rows that one claim arms; more wait for the next, so that a bulk import does not hold up what is due.
 ARMED_AT_ONCE = 1_000
 
-#: Slot of a row whose cron cannot be read, until somebody edits cron or zone, which takes the slot away.
+#: Below every config_id.
+_BEFORE_ALL = -(2**63)
+
+#: Slot of a row whose cron nobody can read, until somebody edits cron or zone, which takes the slot away.
 NEVER = "infinity"
 
 _LOCK_UNARMED = text("""
 SELECT t.config_id, t.load_cron, t.load_timezone, clock_timestamp() AS at
-FROM control.table_control t WHERE control.is_unarmed(t)
+FROM control.table_control t WHERE control.is_unarmed(t) AND t.config_id > :after
 ORDER BY t.config_id LIMIT :at_once FOR UPDATE SKIP LOCKED""")
 
 _ARM = text("""
@@ -38,18 +41,30 @@ def arm(connection: Connection, *, at_once: int = ARMED_AT_ONCE, each: bool = Fa
     """Give up to ``at_once`` active rows their next slot; return how many.
 
     A row whose cron or zone cannot be read is made due instead, so that the claim takes it and says why. With
-    ``each``, one that the database refuses to write is left out and logged.
+    ``each``, one that the database refuses to write is left out and logged, and takes nobody's place.
     """
-    found = connection.execute(_LOCK_UNARMED, {"at_once": at_once}).all()
-    items = [
+    if not each:
+        items = _unarmed(connection, at_once)
+        if items:
+            _write(connection, items)
+        return len(items)
+    armed, after = 0, _BEFORE_ALL
+    while armed < at_once:
+        items = _unarmed(connection, at_once - armed, after=after)
+        if not items:
+            break
+        armed += sum(_armed(connection, item) for item in items)
+        after = items[-1]["config_id"]
+    return armed
+
+
+def _unarmed(connection: Connection, at_once: int, *, after: int = _BEFORE_ALL) -> list[dict[str, Any]]:
+    """Lock rows without a slot, and return what each is to get."""
+    found = connection.execute(_LOCK_UNARMED, {"at_once": at_once, "after": after})
+    return [
         {"config_id": row.config_id, "slot": _slot(row.load_cron, row.load_timezone, row.at).isoformat()}
         for row in found
     ]
-    if each:
-        return sum(_armed(connection, item) for item in items)
-    if items:
-        _write(connection, items)
-    return len(items)
 
 
 def _write(connection: Connection, items: Sequence[dict[str, Any]]) -> None:
@@ -72,5 +87,5 @@ def _armed(connection: Connection, item: dict[str, Any]) -> bool:
 def _slot(load_cron: str, load_timezone: str, now: datetime) -> datetime:
     try:
         return next_slot(load_cron, load_timezone, now)
-    except ConfigurationError:
+    except DataloaderError:
         return now

@@ -37,6 +37,10 @@ MAX_CONCURRENT = 32
 #: Rows that cannot be loaded and that one claim settles; more are left to the next.
 _SETTLED_AT_ONCE = 1_000
 
+#: Rows that the database refuses to write and that one claim steps over. They come first again in the next,
+#: so what lies behind more of them is never reached.
+_REFUSED_AT_ONCE = 10_000
+
 #: Looks that find nothing but rows in other hands, a bulk edit's say, after which the rest is left to the
 #: next claim: each look costs more than the one before it.
 _LOOKS_IN_VAIN = 10
@@ -197,11 +201,14 @@ class _Claiming:
                 return
             # Others take the places of those that cannot be loaded, or that somebody else holds just now.
             in_vain = 0 if taken.rows else in_vain + 1
-            if in_vain >= _LOOKS_IN_VAIN or self._settled + len(self.refusals) >= _SETTLED_AT_ONCE:
+            if in_vain >= _LOOKS_IN_VAIN or self._is_full():
                 return
             handled += [row.config_id for row in taken.rows] + list(taken.busy)
             missing = self._wanted.rows + self._settled - len(self._claimed)
             taken = take(self._connection, replace(self._wanted, rows=missing), handled=handled)
+
+    def _is_full(self) -> bool:
+        return self._settled >= _SETTLED_AT_ONCE or len(self.refusals) >= _REFUSED_AT_ONCE
 
     def _queue(self, rows: Sequence[Candidate], *, more: bool) -> bool:
         """Queue ``rows`` and settle those that cannot be loaded; say whether all can.

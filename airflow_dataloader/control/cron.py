@@ -14,17 +14,23 @@ from croniter import CroniterError, croniter
 
 from airflow_dataloader.core.schedule import next_instant
 from airflow_dataloader.core.zones import read_zone
-from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.exceptions import ConfigurationError, DataloaderError
 
 #: croniter's own extensions: ``H`` needs a name to hash, ``R`` is another time at every reading.
 _NOT_A_TIME = re.compile(r"(?<![a-z])[hr](?![a-z])", re.IGNORECASE)
+
+_FIX = "write five fields (minute hour day month weekday), such as '30 2 * * *', or leave it empty"
+
+
+class UnreadableCron(ConfigurationError):
+    """A text that names no time, whoever reads it and whenever."""
 
 
 class Cron:
     """A cron expression of five fields, or a name such as ``@daily``, on a clock without a zone."""
 
     def __init__(self, text: str, field: str = "load_cron") -> None:
-        """Read ``text``; raise ConfigurationError naming ``field`` if it is not a cron or never happens."""
+        """Read ``text``; raise UnreadableCron naming ``field`` if it is not a cron or never happens."""
         self.text = " ".join(text.split())
         self._field = field
         try:
@@ -50,26 +56,27 @@ class Cron:
 def next_slot(cron: str, load_timezone: str, after: datetime, *, field: str = "load_cron") -> datetime:
     """Return the first slot later than ``after`` (which has a zone), in UTC.
 
-    Raises ConfigurationError naming ``field``, the column that ``cron`` is from, or ``load_timezone``.
+    Raises UnreadableCron naming ``field``, the column that ``cron`` is from, if there is none for anybody;
+    ConfigurationError or TransientError if it cannot be told here, or not now.
     """
     try:
         return next_instant(read_cron(cron, field), read_zone(load_timezone), after)
-    except ConfigurationError:
+    except DataloaderError:
         raise
     except Exception as error:
         # One cron that its reader chokes on must not stop the claim of other rows.
-        raise _bad_cron(field, cron, f"it cannot be read ({type(error).__name__})") from error
+        raise ConfigurationError(
+            f"{field} {cron!r} cannot be used: its next time cannot be found ({type(error).__name__}).",
+            field=field,
+            fix=_FIX,
+        ) from error
 
 
 @lru_cache(maxsize=4096)
 def read_cron(text: str, field: str = "load_cron") -> Cron:
-    """Return the cron that ``text`` means; raise ConfigurationError naming ``field`` if there is none."""
+    """Return the cron that ``text`` means; raise UnreadableCron naming ``field`` if there is none."""
     return Cron(text, field)
 
 
-def _bad_cron(field: str, text: str, reason: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"{field} {text!r} cannot be used: {reason.rstrip('.')}.",
-        field=field,
-        fix="write five fields (minute hour day month weekday), such as '30 2 * * *', or leave it empty",
-    )
+def _bad_cron(field: str, text: str, reason: str) -> UnreadableCron:
+    return UnreadableCron(f"{field} {text!r} cannot be used: {reason.rstrip('.')}.", field=field, fix=_FIX)

@@ -6,18 +6,20 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_dataloader.control.arm import NEVER
-from airflow_dataloader.control.cron import next_slot
+from airflow_dataloader.control.cron import UnreadableCron, next_slot
 from airflow_dataloader.control.due import Candidate
 from airflow_dataloader.core.problems import Problem, problems
 from airflow_dataloader.core.snapshot import text
 from airflow_dataloader.core.strategy import DeletePolicy
-from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.exceptions import DataloaderError
 
 log = logging.getLogger(__name__)
+
+_ANOTHER_LOOK = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,14 +45,14 @@ def next_load(row: Candidate) -> NextLoad:
     if load_cron := text(row.snapshot, "load_cron"):
         try:
             slot = next_slot(load_cron, row.load_timezone, row.at).isoformat()
-        except ConfigurationError as error:
-            slot = NEVER
+        except DataloaderError as error:
+            slot = NEVER if isinstance(error, UnreadableCron) else _looked_at_again(row)
             wrong.append(_problem(error, "load_cron"))
     delete_cron = text(row.snapshot, "delete_cron")
     if delete_cron and row.snapshot.get("delete_policy") in {DeletePolicy.SCAN, DeletePolicy.SOFT}:
         try:
             scan_slot = _scan_slot(row, delete_cron).isoformat()
-        except ConfigurationError as error:
+        except DataloaderError as error:
             wrong.append(_problem(error, "delete_cron"))
         if _is_due(row) or row.repeats_scan:
             snapshot = {**snapshot, "delete_scan": True}
@@ -93,7 +95,12 @@ def _scan_slot(row: Candidate, delete_cron: str) -> datetime:
     return next_slot(delete_cron, row.load_timezone, row.at, field="delete_cron")
 
 
-def _problem(error: ConfigurationError, column: str) -> Problem:
+def _looked_at_again(row: Candidate) -> str:
+    """Return when to ask again for the slot that this machine cannot tell now."""
+    return (row.at + _ANOTHER_LOOK).isoformat()
+
+
+def _problem(error: DataloaderError, column: str) -> Problem:
     field = error.field or column
     what = error.message.removeprefix(f"{field} ").removesuffix(".")
     return Problem(field=field, what=what, fix=error.fix or "")

@@ -6,6 +6,7 @@ import psycopg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from airflow_dataloader.control.tables import METADATA
 from airflow_dataloader.exceptions import (
     ConfigurationError,
     ControlUnavailable,
@@ -127,12 +128,26 @@ def _not_allowed(cause: psycopg.Error) -> ConfigurationError:
     """Explain a broken CHECK: PostgreSQL's own detail is the whole row, which helps nobody."""
     table, constraint = cause.diag.table_name or "", cause.diag.constraint_name or ""
     column = constraint.removeprefix(f"{table}_").removesuffix("_check")
+    if constraint != f"{table}_{column}_check" or not _has_column(cause, column):
+        return ConfigurationError(
+            f"The control database refused: constraint {constraint}, which is not this package's, does not "
+            f"allow what {table} is to hold.",
+            field=constraint or None,
+            fix=f"see what it demands, mend the row of {table}, or drop the constraint",
+            sqlstate=cause.sqlstate,
+        )
     return ConfigurationError(
         f"The control database refused: {table}.{column} cannot have this value.",
         field=column,
         fix=f"use one that the constraint {constraint} allows; docs/control-database.md lists them",
         sqlstate=cause.sqlstate,
     )
+
+
+def _has_column(cause: psycopg.Error, column: str) -> bool:
+    """Say whether the schema as this package knows it has the table and a column of that name."""
+    table = METADATA.tables.get(f"{cause.diag.schema_name}.{cause.diag.table_name}")
+    return table is not None and column in table.c
 
 
 def _absent(cause: psycopg.Error) -> ConfigurationError:

@@ -1,7 +1,8 @@
-"""Why rows that are due wait: what a person wants to know when a claim has found nothing to take."""
+"""Why rows wait that a claim could take: what a person wants to know when it has found nothing."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -25,7 +26,8 @@ waiting AS (
     LEFT JOIN control.table_control_dbconfig s ON s.db_config_key = t.db_config_key
     LEFT JOIN live ON live.db_config_key = t.db_config_key
     WHERE t.is_active AND (t.last_status IS NULL OR t.last_status NOT IN ('Queued', 'In Progress'))
-        AND t.next_load_date_time <= clock_timestamp()
+        AND CASE WHEN CAST(:only AS bigint[]) IS NULL THEN t.next_load_date_time <= clock_timestamp()
+            ELSE t.config_id = ANY (CAST(:only AS bigint[])) END
 )
 SELECT reason, count(*) AS rows,
     coalesce(array_agg(DISTINCT db_config_key) FILTER (WHERE db_config_key IS NOT NULL), '{}') AS sources
@@ -33,7 +35,7 @@ FROM waiting GROUP BY reason ORDER BY array_position(ARRAY['full', 'paused', 'at
 
 
 class WaitReason(StrEnum):
-    """What keeps a row that is due from being claimed. The first that holds counts."""
+    """What keeps a row from being claimed that is due, or asked for. The first that holds counts."""
 
     #: As many loads live as may live at the same time.
     FULL = "full"
@@ -47,7 +49,7 @@ class WaitReason(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Waiting:
-    """Rows that are due and wait for one reason."""
+    """Rows that are due, or asked for, and wait for one reason."""
 
     reason: WaitReason
     rows: int
@@ -55,13 +57,15 @@ class Waiting:
     sources: tuple[str, ...]
 
 
-def waiting(engine: Engine, *, max_concurrent: int) -> list[Waiting]:
+def waiting(engine: Engine, *, max_concurrent: int, only: Sequence[int] | None = None) -> list[Waiting]:
     """Return the rows that are due and that nobody loads, by the reason why a claim leaves them.
 
+    ``only`` are ids to ask about instead, whatever their slot, where they are active and not live.
     Looks at all rows that are due, so it is for people to ask and not for a claim.
     """
+    values = {"max_concurrent": max_concurrent, "only": None if only is None else list(only)}
     with transaction(engine, readonly=True) as connection:
-        found = connection.execute(_WAITING, {"max_concurrent": max_concurrent}, execution_options=LAST).all()
+        found = connection.execute(_WAITING, values, execution_options=LAST).all()
     return [
         Waiting(reason=WaitReason(row.reason), rows=row.rows, sources=tuple(row.sources)) for row in found
     ]

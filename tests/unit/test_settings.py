@@ -92,10 +92,12 @@ def test_the_documents_name_of_the_cluster_is_honoured() -> None:
 @pytest.mark.parametrize(
     ("name", "text", "wanted"),
     [
-        ("DATALOADER_BATCH_SIZE", "0", "a whole number, at least 1"),
-        ("DATALOADER_BATCH_SIZE", "ten", "a whole number, at least 1"),
-        ("DATALOADER_POLL_SECONDS", "-1", "a whole number, at least 1"),
-        ("AIRFLOW__DATALOADER__LEASE_SECONDS", "5", "a whole number, at least 30"),
+        ("DATALOADER_BATCH_SIZE", "0", "a whole number from 1 to 1000000"),
+        ("DATALOADER_BATCH_SIZE", "ten", "a whole number from 1 to 1000000"),
+        ("DATALOADER_POLL_SECONDS", "-1", "a whole number from 1 to 1000000"),
+        ("AIRFLOW__DATALOADER__LEASE_SECONDS", "5", "a whole number from 30 to 1000000"),
+        ("DATALOADER_BATCH_SIZE", "1000001", "a whole number from 1 to 1000000"),
+        ("DATALOADER_QUEUED_MINUTES", "9" * 5_000, "a whole number from 1 to 1000000"),
         ("DATALOADER_SCHEDULE_MODE", "asset", "one of interval"),
     ],
 )

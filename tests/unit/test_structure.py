@@ -70,7 +70,6 @@ TESTED_BY = {
 WITHOUT_TEST: set[str] = {
     "control/connect.py",
     "control/migrations.py",
-    "control/refusal.py",
 }
 
 

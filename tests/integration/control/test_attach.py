@@ -14,7 +14,7 @@ from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.exceptions import Fenced
 from tests.factories import add_row, add_source
-from tests.integration.control.drive import due_row, edit, load, loads_of, sql
+from tests.integration.control.drive import claim_now, due_row, edit, load, loads_of, sql
 
 RUN, BASE = "scheduled__1", "https://airflow.example"
 
@@ -150,9 +150,20 @@ def test_a_row_that_may_not_be_loaded_says_why(control: Engine, mapped: MappedLo
     with pytest.raises(Fenced, match="is not active"):
         attach(control, mapped, a_try(2, first=2))
     edit(control, mapped.config_id, is_active=True)
+    with pytest.raises(Fenced, match="the 0 loads that may live"):
+        attach(control, mapped, a_try(2, first=2), max_concurrent=0)
     sql(control, "UPDATE control.table_control_dbconfig SET paused_until = now() + interval '1 hour'")
-    with pytest.raises(Fenced, match="its source is paused"):
+    with pytest.raises(Fenced, match="source shop is paused"):
         attach(control, mapped, a_try(2, first=2))
+    sql(control, "UPDATE control.table_control_dbconfig SET paused_until = NULL, max_concurrent_loads = 1")
+    claim_now(control, add_row(control))
+    with pytest.raises(Fenced, match="as many loads of source shop live as"):
+        attach(control, mapped, a_try(2, first=2))
+    sql(control, "UPDATE control.table_control_dbconfig SET max_concurrent_loads = 9")
+    with control.begin() as connection:
+        connection.exec_driver_sql("SELECT FROM control.table_control FOR UPDATE")
+        with pytest.raises(Fenced, match="another session held the row"):
+            attach(control, mapped, a_try(2, first=2))
     sql(control, "DELETE FROM control.table_control")
     with pytest.raises(Fenced, match="was deleted"):
         attach(control, mapped, a_try(2, first=2))

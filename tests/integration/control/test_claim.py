@@ -390,6 +390,24 @@ def test_a_claim_of_nothing_but_a_refused_row_says_so_and_arms_others(control: E
     assert row(control, new)["next_load_date_time"] is not None
 
 
+def test_many_refused_rows_hide_no_other(control: Engine) -> None:
+    for slot in ("now()", "NULL"):
+        sql(
+            control,
+            "INSERT INTO control.table_control "
+            "(db_config_key, owner, load_cron, next_load_date_time, is_active) "
+            f"SELECT 'shop', 'old', '0 3 * * *', {slot}, true FROM generate_series(1, 1050)",
+        )
+    unarmed = due_row(control, load_cron="0 3 * * *", next_load_date_time=None)
+    free = due_row(control)
+    sql(
+        control,
+        "ALTER TABLE control.table_control ADD CONSTRAINT somebody_s_own CHECK (owner <> 'old') NOT VALID",
+    )
+    assert [load.config_id for load in claim(control, airflow_run="run")] == [free]
+    assert row(control, unarmed)["next_load_date_time"] is not None
+
+
 def test_a_bulk_edit_that_is_left_open_ends_a_claim_s_looks(control: Engine) -> None:
     add_rows = text("""
     INSERT INTO control.table_control (db_config_key, priority, next_load_date_time, is_active)

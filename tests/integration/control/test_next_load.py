@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Engine
@@ -16,6 +17,7 @@ from airflow_dataloader.control.next_load import next_load
 from airflow_dataloader.control.retry import reset_for_retry
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.status import LoadStatus
+from tests import descriptors
 from tests.factories import add_row, add_source
 from tests.integration.control.drive import LONG_AGO, edit, load, row
 
@@ -145,13 +147,12 @@ def test_what_cannot_be_scanned_is_said_by_the_claim(
     assert row(control, config_id)["next_delete_scan"] == new_year()
 
 
-def test_whatever_the_judgement_of_a_row_meets_is_wrong_with_that_row(control: Engine) -> None:
-    claimed = again(control, scanned(control))
-    snapshot = {**claimed.config, "num_partitions": "four"}
-    odd = Candidate(
+def candidate(claimed: Claimed, **changed: Any) -> Candidate:
+    snapshot = {**claimed.config, **changed}
+    return Candidate(
         config_id=claimed.config_id,
         at=LONG_AGO,
-        load_timezone="UTC",
+        load_timezone=snapshot["load_timezone"],
         is_retry=False,
         next_delete_scan=None,
         repeats_scan=False,
@@ -159,7 +160,27 @@ def test_whatever_the_judgement_of_a_row_meets_is_wrong_with_that_row(control: E
         written=json.dumps(snapshot),
         unreadable=(),
     )
-    planned = next_load(odd)
+
+
+def test_whatever_the_judgement_of_a_row_meets_is_wrong_with_that_row(control: Engine) -> None:
+    claimed = again(control, scanned(control))
+    planned = next_load(candidate(claimed, num_partitions="four"))
     (problem,) = planned.wrong
     assert "cannot be judged (TypeError: " in problem.what
     assert planned.slot == "2020-01-01T00:01:00+00:00"
+
+
+def test_a_slot_that_this_machine_cannot_tell_now_is_asked_for_again(control: Engine) -> None:
+    claimed = again(control, scanned(control))
+    zone = "Asia/Kathmandu"
+    ZoneInfo.clear_cache(only_keys=[zone])
+    with descriptors.none_free():
+        planned = next_load(candidate(claimed, load_timezone=zone))
+    assert [problem.field for problem in planned.wrong] == ["load_timezone"]
+    assert "cannot be read on this machine" in planned.wrong[0].what
+    assert planned.slot == "2020-01-01T01:00:00+00:00"
+    assert next_load(candidate(claimed, load_timezone=zone)).wrong == ()
+    unknown = next_load(candidate(claimed, load_timezone="Mars/Phobos"))
+    assert unknown.slot == "2020-01-01T01:00:00+00:00"
+    assert "this machine knows" in unknown.wrong[0].what
+    assert next_load(candidate(claimed, load_cron="every day")).slot == "infinity"

@@ -1,0 +1,50 @@
+"""What the control database refuses, in words: the field, and the fix."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Engine
+
+from airflow_dataloader.control.transaction import transaction
+from airflow_dataloader.exceptions import ConfigurationError
+from tests.factories import add_row, add_source
+from tests.integration.control.drive import sql
+
+
+@pytest.fixture
+def config_id(control: Engine) -> int:
+    add_source(control)
+    return add_row(control)
+
+
+def refused(control: Engine, statement: str) -> ConfigurationError:
+    with pytest.raises(ConfigurationError) as caught, transaction(control) as connection:
+        connection.exec_driver_sql(statement)
+    return caught.value
+
+
+def test_every_constraint_of_ours_names_its_column(control: Engine) -> None:
+    ours = sql(
+        control,
+        "SELECT conrelid::regclass::text, conname::text, attname::text FROM pg_constraint c "
+        "LEFT JOIN pg_attribute a ON attrelid = conrelid AND attnum = ANY (conkey) "
+        "WHERE contype = 'c' AND connamespace = 'control'::regnamespace",
+    )
+    assert len(ours) > 10
+    for table, constraint, column in ours:
+        assert constraint == f"{table.removeprefix('control.')}_{column}_check"
+
+
+def test_a_value_that_a_constraint_of_ours_refuses(control: Engine, config_id: int) -> None:
+    error = refused(control, f"UPDATE control.table_control SET lookback = 'x' WHERE config_id = {config_id}")
+    assert error.field == "lookback"
+    assert "table_control.lookback cannot have this value" in error.message
+
+
+@pytest.mark.parametrize("name", ["table_control_owner_known", "priority", "table_control_of_ours_check"])
+def test_somebody_s_own_constraint_is_named_as_theirs(control: Engine, config_id: int, name: str) -> None:
+    sql(control, f"ALTER TABLE control.table_control ADD CONSTRAINT {name} CHECK (owner <> 'anna')")
+    error = refused(control, f"UPDATE control.table_control SET owner = 'anna' WHERE config_id = {config_id}")
+    assert error.field == name
+    assert f"constraint {name}, which is not this package's" in error.message
+    assert "mend the row of table_control" in (error.fix or "")
