@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine, text
@@ -23,7 +23,8 @@ LIVE = ("Queued", "In Progress")
 FINAL = ("Succeeded", "Failed", "Cancelled")
 
 #: When somebody edits a schedule. Slots are far away, so that none comes round while a test runs.
-CRONS = (None, "0 0 29 2 *", "30 12 1 1 *", "often")
+UNREADABLE = "often"
+CRONS = (None, "0 0 29 2 *", "30 12 1 1 *", UNREADABLE)
 ZONES = ("UTC", "America/New_York", "Berlin")
 
 #: What a row may be like; the last two cannot be loaded.
@@ -37,7 +38,7 @@ KINDS: dict[str, dict[str, Any]] = {
         "incremental_value": "0",
     },
     "bad strategy": {"load_strategy": "upsert"},
-    "bad cron": {"load_cron": "often"},
+    "bad cron": {"load_cron": UNREADABLE},
 }
 
 _ROWS = text("""
@@ -92,21 +93,28 @@ class ModelRow:
     def arm(self, since: datetime, until: datetime) -> None:
         """See a claim, which gives a slot to whatever waits for one; made due is what cannot have one."""
         if self.active and not self.deleted and self.slot is None and self.schedule[0] is not None:
-            soonest, latest = self._next(since), self._next(until)
-            self.slot = (since, until) if soonest == LATEST else (soonest, latest)
+            self.slot = self._next(since) or since, self._next(until) or until
 
     def move_on(self, since: datetime, until: datetime) -> None:
-        """Be claimed: the next slot is one of the cron's, later than the claim; never, if it has none."""
-        no_cron = self.schedule[0] is None
-        self.slot = None if no_cron else (self._next(since), self._next(until))
+        """Be claimed: the next slot is one of the cron's, later than the claim.
 
-    def _next(self, after: datetime) -> datetime:
+        Never, if nobody finds one in it; an hour later, if it is its zone that nobody here knows.
+        """
+        if self.schedule[0] is None:
+            self.slot = None
+        elif self.schedule[0] == UNREADABLE:
+            self.slot = LATEST, LATEST
+        else:
+            hour = timedelta(hours=1)
+            self.slot = self._next(since) or since + hour, self._next(until) or until + hour
+
+    def _next(self, after: datetime) -> datetime | None:
         load_cron, load_timezone = self.schedule
         assert load_cron is not None
         try:
             return next_slot(load_cron, load_timezone, after)
         except ConfigurationError:
-            return LATEST
+            return None
 
     def see_slot(self, seen: datetime | None) -> None:
         """Check ``next_load_date_time``; from now on it must stay as it is."""

@@ -78,3 +78,13 @@ def test_one_statement_over_several_rows_and_a_later_one(control: Engine, row: i
         connection.execute(text("UPDATE control.table_control SET load_cron = '0 6 * * *'"))
         lost = connection.execute(text("SELECT count(next_load_date_time) FROM control.table_control"))
         assert lost.scalar_one() == 0
+
+
+def test_a_row_that_waits_for_its_cron_is_armed_by_an_editor_that_writes_all_back(control: Engine) -> None:
+    add_source(control)
+    add_row(control, load_cron="sometimes", next_load_date_time="infinity")
+    mended = "load_cron = '0 3 * * *', next_load_date_time = next_load_date_time"
+    assert slot_after(control, f"{mended}, owner = 'anna'") is None
+    assert (
+        slot_after(control, "load_cron = '0 4 * * *', next_load_date_time = '2031-01-01 02:00+00'") == OTHER
+    )

@@ -140,6 +140,17 @@ def test_nothing_that_a_load_writes_is_recorded(control: Engine, row: int) -> No
         assert row_version(control) == 1, column
 
 
+def test_what_the_database_computes_of_a_row_is_no_edit(control: Engine, row: int) -> None:
+    with transaction(control) as connection:
+        own = "is_late boolean GENERATED ALWAYS AS (last_status IS NULL AND retry_count > 0) STORED"
+        connection.exec_driver_sql(f"ALTER TABLE control.table_control ADD COLUMN {own}")
+    edit(control, "retry_count = 1")
+    assert (history(control), row_version(control)) == ([], 1)
+    edit(control, "owner = 'anna'")
+    (recorded,) = history(control)
+    assert (recorded.changed_fields, row_version(control)) == (["owner"], 2)
+
+
 def test_an_edit_that_changes_nothing_is_none(control: Engine, row: int) -> None:
     edit(control, "load_strategy = load_strategy, tags = '{}'")
     assert history(control) == []

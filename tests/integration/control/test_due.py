@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -189,3 +190,51 @@ def test_a_destination_that_a_live_load_has_left_waits_for_its_end(control: Engi
     assert claimed(control) == []
     cancel(control, load.metadata_id, "gone")
     assert second in claimed(control, "later")
+
+
+#: A look that has begun waits here, with what it has seen, for whoever holds the lock.
+GATE = """
+ALTER FUNCTION control.frozen RENAME TO frozen_behind_the_gate;
+CREATE FUNCTION control.frozen(t control.table_control, s control.table_control_dbconfig) RETURNS text
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_lock_shared(7);
+    PERFORM pg_advisory_unlock_shared(7);
+    RETURN control.frozen_behind_the_gate(t, s);
+END $$"""
+
+AT_THE_GATE = """
+SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+    WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.objid = 7 AND NOT l.granted)"""
+
+
+@pytest.mark.parametrize(
+    ("edited", "now"),
+    [
+        ("UPDATE control.table_control SET db_config_key = 'crm'", ("crm", "bronze_erp")),
+        ("UPDATE control.table_control_dbconfig SET db_config_key = 'till'", ("till", "bronze_erp")),
+        ("UPDATE control.table_control_dbconfig SET default_target_schema = 'silver'", ("shop", "silver")),
+        ("UPDATE control.table_control SET query = 'SELECT 1'", ("shop", "bronze_erp")),
+    ],
+)
+def test_what_is_edited_beside_a_look_is_left_to_the_next(
+    control: Engine, edited: str, now: tuple[str, str]
+) -> None:
+    add_source(control, "shop", default_target_schema="bronze_erp")
+    config_id = due_row(control, destination_table_schema=None)
+    if "crm" in edited:
+        add_source(control, "crm", default_target_schema="bronze_erp")
+    for statement in GATE.split(";\n", 1):
+        sql(control, statement)
+    with ThreadPoolExecutor(1) as pool:
+        with control.connect() as gate:
+            gate.exec_driver_sql("SELECT pg_advisory_lock(7)")
+            looking = pool.submit(claimed, control)
+            while not gate.exec_driver_sql(AT_THE_GATE).scalar_one():
+                assert not looking.done()
+            sql(control, edited)
+            gate.exec_driver_sql("SELECT pg_advisory_unlock(7)")
+        assert looking.result() == []
+    assert row(control, config_id)["last_status"] is None
+    (load,) = claim(control, airflow_run="next")
+    assert (load.load_status, load.config["db_config_key"], load.config["target_schema"]) == ("Queued", *now)

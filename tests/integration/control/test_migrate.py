@@ -22,7 +22,7 @@ from airflow_dataloader.exceptions import ConfigurationError, ControlUnavailable
 from tests.factories import add_row, add_source
 
 UP_TO_DATE = MigrationStatus(current=VERSION, head=VERSION, pending=())
-EMPTY = MigrationStatus(current=None, head=VERSION, pending=("0001", "0002", "0003", "0004"))
+EMPTY = MigrationStatus(current=None, head=VERSION, pending=("0001", "0002", "0003", "0004", "0005"))
 
 #: Everything in the schema that a catalogue query can tell.
 OBJECTS = """
@@ -139,7 +139,7 @@ def test_down_and_up_again_is_the_same(empty_url: str) -> None:
     first = sorted(run(empty_url, OBJECTS))
     migrate.downgrade(empty_url, "0001")
     assert migrate.status(empty_url) == MigrationStatus(
-        current="0001", head=VERSION, pending=("0002", "0003", "0004")
+        current="0001", head=VERSION, pending=("0002", "0003", "0004", "0005")
     )
     migrate.upgrade(empty_url, report=quiet)
     assert sorted(run(empty_url, OBJECTS)) == first
@@ -153,7 +153,7 @@ def test_down_and_up_again_is_the_same(empty_url: str) -> None:
     assert sorted(run(empty_url, OBJECTS)) == first
 
 
-@pytest.mark.parametrize("version", ["0002", "0003"])
+@pytest.mark.parametrize("version", ["0002", "0003", "0004"])
 def test_a_step_down_and_up_again_is_the_same(empty_url: str, version: str) -> None:
     migrate.upgrade(empty_url, report=quiet)
     newest = sorted(run(empty_url, OBJECTS))
@@ -177,7 +177,7 @@ def test_settings_of_somebody_s_own_for_vacuum_stay(empty_url: str) -> None:
     assert run(empty_url, options) == own
 
 
-@pytest.mark.parametrize("version", ["0002", "0003"])
+@pytest.mark.parametrize("version", ["0002", "0003", "0004"])
 def test_a_step_down_is_refused_while_loads_live(control_url: str, control: Engine, version: str) -> None:
     """Their loaders ask for this version, and would find it gone."""
     add_source(control)

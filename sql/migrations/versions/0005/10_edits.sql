@@ -1,0 +1,25 @@
+-- What a person decides about a row, without what the database computes: a generated column that somebody has added is
+-- empty while a trigger looks, so that every load's own update was taken for an edit, and moved row_version.
+CREATE OR REPLACE FUNCTION control.configuration(row_of control.table_control)
+RETURNS jsonb
+LANGUAGE sql STABLE
+AS $$
+    SELECT to_jsonb(row_of) - ARRAY[
+        'config_id', 'control_key', 'last_status', 'last_load_date_time', 'next_load_date_time',
+        'next_delete_scan', 'last_status_date_time', 'last_status_message', 'last_airflow_run', 'last_databricks_run',
+        'created_at', 'last_modified_at', 'create_user', 'last_modified_user', 'retry_count',
+        'staging_model_processed', 'load_epoch', 'row_version', 'resolved_destination', 'watermark_of']
+        - ARRAY(SELECT CAST(attname AS text) FROM pg_catalog.pg_attribute
+            WHERE attrelid = 'control.table_control'::regclass AND attgenerated <> '')
+$$;
+
+-- A row whose cron could not be read waits for ever, until its cron is mended. An editor that writes all columns back
+-- repeats the slot with it, and means nothing by that.
+CREATE OR REPLACE TRIGGER table_control_20_slot_given
+    BEFORE UPDATE OF next_load_date_time ON control.table_control
+    FOR EACH ROW WHEN (
+        ((NEW.is_active AND NOT OLD.is_active)
+            OR NEW.load_cron IS DISTINCT FROM OLD.load_cron
+            OR NEW.load_timezone IS DISTINCT FROM OLD.load_timezone)
+        AND NOT coalesce(OLD.next_load_date_time = 'infinity' AND NEW.next_load_date_time = 'infinity', false))
+    EXECUTE FUNCTION control.note_given_slot();
