@@ -116,7 +116,9 @@ def _begun(job: Job) -> Progress:
     plan = _patient(job, begin)
     progress = Progress(plan=plan, table=_table(job, plan), left=plan.chunks)
     if progress.staged:
-        # A lost plan's may be there: Delta would skip a chunk of this one for what it has of that one.
+        # A lost plan's may be there: Delta would skip a chunk of this one for what it has of that one. But
+        # not that of whoever has taken the row, and this plan, since it began.
+        job.keeper.check()
         job.engine.drop_stage(progress.table)
     return progress
 

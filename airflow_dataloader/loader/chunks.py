@@ -61,6 +61,9 @@ def chunks_to_load(job: Job, progress: Progress, cursor: CursorPlan) -> tuple[Ch
         rows = _rows_now(job, progress, done, cursor)
     both = zip(done, rows, strict=True)
     grown = [chunk for chunk, now in both if chunk.rows_read is None or now > chunk.rows_read]
+    if grown and done[-1].null_cursor and done[-1] not in grown:
+        # Among rows of one key the one without a cursor counts as the newest: it comes last again.
+        grown.append(done[-1])
     if grown:
         which = listed([chunk.number for chunk in grown], _NAMED)
         job.journal.remark(f"Rows came to chunks that were done, and these were read again: {which}.")

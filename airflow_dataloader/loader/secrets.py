@@ -73,12 +73,19 @@ class SecretChain:
 
     def __init__(self, *stores: SecretStore) -> None:
         self._stores = stores
+        self._given: set[str] = set()
+
+    @property
+    def given(self) -> frozenset[str]:
+        """What it has given out, to be kept out of what this process writes down."""
+        return frozenset(self._given)
 
     def get(self, scope: str, name: str) -> str | None:
         """Return the first store's answer, or None if none has the secret."""
         for store in self._stores:
             value = store.get(scope, name)
             if value is not None:
+                self._given.add(value)
                 return value
         return None
 

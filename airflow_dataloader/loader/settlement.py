@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -13,11 +14,13 @@ from airflow_dataloader.control.lease import Started
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.failure import Failure, Phase
 from airflow_dataloader.core.receipt import Receipt
+from airflow_dataloader.core.scrub import scrub
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.exceptions import DataloaderError
 from airflow_dataloader.loader.journal import Journal
 from airflow_dataloader.loader.keeper import LeaseKeeper
 from airflow_dataloader.loader.observer import Moment
+from airflow_dataloader.loader.own_secrets import all_secrets
 from airflow_dataloader.loader.patience import patiently
 from airflow_dataloader.loader.strategies.outcome import Outcome
 from airflow_dataloader.loader.worker import Worker
@@ -80,9 +83,12 @@ class Settlement:
 
     def failed(self, error: BaseException) -> Result:
         """Write Failed, or Cancelled for an interrupt of this process, with what is known of the reason."""
-        failure = replace(
-            named(describe(error, self.journal.phase), self.started.config), besides=self._besides()
-        )
+        failure = describe(error, self.journal.phase)
+        if not isinstance(error, DataloaderError):
+            # What somebody else's library says is as it left it.
+            known = all_secrets(os.environ) | self.worker.secrets.given
+            failure = replace(failure, message=scrub(failure.message, known))
+        failure = replace(named(failure, self.started.config), besides=self._besides())
         cancelled = not isinstance(error, Exception)
         message = failure.sentence
         log.error("Failed in phase %s: %s", failure.phase, message)

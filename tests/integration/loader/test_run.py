@@ -52,6 +52,21 @@ def test_a_load_of_another_epoch_is_refused(bench: Bench) -> None:
     assert bench.engine.inspect(bench.target(), "nobody") is None
 
 
+def test_what_somebody_else_s_library_says_is_recorded_without_secrets(bench: Bench) -> None:
+    class Telling:
+        def reached(self, config: LoadConfig, moment: Moment) -> None:
+            if moment is Moment.PLANNED:
+                raise RuntimeError(f"login {bench.server.password!r} refused")
+
+    bench.source.execute("CREATE TABLE items AS SELECT 1 AS id")
+    row = bench.row()
+    bench.observer = Telling()
+    assert "RuntimeError: login '***' refused" in bench.fail(row).message
+    (record,) = bench.history(row)
+    assert "login '***' refused" in record.failure["message"]
+    assert bench.server.password not in f"{record.failure} {record.log_message}"
+
+
 def test_an_interrupt_settles_the_load_and_goes_on_up(bench: Bench) -> None:
     class Interrupting:
         def reached(self, config: LoadConfig, moment: Moment) -> None:

@@ -378,6 +378,21 @@ def test_what_the_chunks_before_cannot_take_begins_anew(bench: Bench, before: st
     assert bench.target_rows() == bench.source_rows()
 
 
+def test_a_chunk_that_is_read_again_puts_no_row_over_one_without_a_cursor(bench: Bench) -> None:
+    make(bench)
+    bench.source.execute("ALTER TABLE items DROP CONSTRAINT IF EXISTS items_pkey")
+    row = bench.row(**CHUNKED)
+    bench.succeed(row)
+    bench.set(row, load_strategy="chunked_backfill")
+    bench.source.execute("INSERT INTO items VALUES (9001, 'no time', NULL)")
+    break_off(bench, row, Moment.CHUNKED, 5)
+    bench.source.execute(
+        "INSERT INTO items VALUES (9001, 'dated', '2025-01-02'), (9002, 'more', '2025-01-02')"
+    )
+    assert "these were read again: 1, 5." in bench.succeed(row).message
+    assert {found[1] for found in bench.target_rows() if found[0] == 9001} == {"no time"}
+
+
 @pytest.mark.parametrize("mode", ["direct", "staged"])
 def test_a_row_that_comes_to_a_chunk_that_is_done_is_loaded(bench: Bench, mode: str) -> None:
     make(bench)
