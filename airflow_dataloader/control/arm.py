@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -13,12 +14,17 @@ from sqlalchemy.exc import DBAPIError
 
 from airflow_dataloader.control.cron import next_slot
 from airflow_dataloader.control.refusal import row_refused
+from airflow_dataloader.control.transaction import savepoint
 from airflow_dataloader.exceptions import DataloaderError
 
 log = logging.getLogger(__name__)
 
 #: Rows that one claim arms; more wait for the next, so that a bulk import does not hold up what is due.
 ARMED_AT_ONCE = 1_000
+
+#: Rows that are armed one by one before the time is looked at, and for how many seconds.
+_PAGE = 100
+_LONGEST = 1
 
 #: Below every config_id.
 _BEFORE_ALL = -(2**63)
@@ -41,16 +47,17 @@ def arm(connection: Connection, *, at_once: int = ARMED_AT_ONCE, each: bool = Fa
     """Give up to ``at_once`` active rows their next slot; return how many.
 
     A row whose cron or zone cannot be read is made due instead, so that the claim takes it and says why. With
-    ``each``, one that the database refuses to write is left out and logged, and takes nobody's place.
+    ``each``, one that the database refuses to write is left out and logged, and takes nobody's place; that
+    ends after a second, for others wait for the claim meanwhile.
     """
     if not each:
         items = _unarmed(connection, at_once)
         if items:
             _write(connection, items)
         return len(items)
-    armed, after = 0, _BEFORE_ALL
-    while armed < at_once:
-        items = _unarmed(connection, at_once - armed, after=after)
+    armed, after, until = 0, _BEFORE_ALL, time.monotonic() + _LONGEST
+    while armed < at_once and time.monotonic() < until:
+        items = _unarmed(connection, min(_PAGE, at_once), after=after)
         if not items:
             break
         armed += sum(_armed(connection, item) for item in items)
@@ -73,7 +80,7 @@ def _write(connection: Connection, items: Sequence[dict[str, Any]]) -> None:
 
 def _armed(connection: Connection, item: dict[str, Any]) -> bool:
     try:
-        with connection.begin_nested():
+        with savepoint(connection):
             _write(connection, [item])
     except DBAPIError as error:
         refusal = row_refused(error, item["config_id"], f"config_id {item['config_id']}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -37,9 +38,9 @@ MAX_CONCURRENT = 32
 #: Rows that cannot be loaded and that one claim settles; more are left to the next.
 _SETTLED_AT_ONCE = 1_000
 
-#: Rows that the database refuses to write and that one claim steps over. They come first again in the next,
-#: so what lies behind more of them is never reached.
-_REFUSED_AT_ONCE = 10_000
+#: Seconds for which a claim steps over rows that the database refuses to write: some hundreds. Other claims
+#: wait meanwhile, and not for much longer.
+_STEPPING_OVER = 3
 
 #: Looks that find nothing but rows in other hands, a bulk edit's say, after which the rest is left to the
 #: next claim: each look costs more than the one before it.
@@ -161,6 +162,7 @@ class _Claiming:
         self._trigger = trigger
         self._wanted = wanted
         self._each = each
+        self._begun = time.monotonic()
         self._claimed: list[Claimed] = []
         #: Of those, rows that could not be loaded.
         self._settled = 0
@@ -208,7 +210,8 @@ class _Claiming:
             taken = take(self._connection, replace(self._wanted, rows=missing), handled=handled)
 
     def _is_full(self) -> bool:
-        return self._settled >= _SETTLED_AT_ONCE or len(self.refusals) >= _REFUSED_AT_ONCE
+        late = bool(self.refusals) and time.monotonic() - self._begun > _STEPPING_OVER
+        return late or self._settled >= _SETTLED_AT_ONCE
 
     def _queue(self, rows: Sequence[Candidate], *, more: bool) -> bool:
         """Queue ``rows`` and settle those that cannot be loaded; say whether all can.

@@ -60,7 +60,7 @@ def next_slot(cron: str, load_timezone: str, after: datetime, *, field: str = "l
     ConfigurationError or TransientError if it cannot be told here, or not now.
     """
     try:
-        return next_instant(read_cron(cron, field), read_zone(load_timezone), after)
+        return _slot_after(cron, load_timezone, after, field)
     except DataloaderError:
         raise
     except Exception as error:
@@ -70,6 +70,12 @@ def next_slot(cron: str, load_timezone: str, after: datetime, *, field: str = "l
             field=field,
             fix=_FIX,
         ) from error
+
+
+@lru_cache(maxsize=256)
+def _slot_after(cron: str, load_timezone: str, after: datetime, field: str) -> datetime:
+    """Walk once for all rows of a claim, which ask about one moment, with this cron and zone."""
+    return next_instant(read_cron(cron, field), read_zone(load_timezone), after)
 
 
 @lru_cache(maxsize=4096)

@@ -57,6 +57,14 @@ gone AS (
             OR EXISTS (
                 SELECT FROM control.historical_metadata n
                 WHERE control.target_key(n) = control.target_key(h) AND n.id > h.id AND control.has_paid(n)))
+        -- A later commit of this row to this target, if this is one.
+        AND (
+            h.target_version IS NULL OR h.receipt ->> 'committed_by' IS NOT NULL
+            OR EXISTS (
+                SELECT FROM control.historical_metadata n
+                WHERE control.target_key(n) = control.target_key(h) AND n.id > h.id
+                    AND n.config_id = h.config_id AND n.target_version IS NOT NULL
+                    AND n.receipt ->> 'committed_by' IS NULL))
         AND NOT EXISTS (
             SELECT FROM control.backfill f LEFT JOIN control.load_chunk c ON c.backfill_id = f.id
             WHERE f.config_id = b.config_id AND f.status = 'open'

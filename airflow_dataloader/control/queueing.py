@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from airflow_dataloader.control.refusal import row_refused
-from airflow_dataloader.control.transaction import LAST
+from airflow_dataloader.control.transaction import LAST, savepoint
 from airflow_dataloader.core.config import row_label
 from airflow_dataloader.core.strategy import Trigger
 from airflow_dataloader.exceptions import RowRefused
@@ -90,7 +90,7 @@ def queue_each(
     refusals = []
     for entry in entries:
         try:
-            with connection.begin_nested():
+            with savepoint(connection):
                 queued = queue(connection, [entry], claimant, last=False)
                 settle(queued)
             ids |= queued

@@ -105,7 +105,8 @@ def _not_migrated(cause: psycopg.Error, place: str) -> NotMigrated:
 
 
 def _refused(cause: psycopg.Error) -> ConfigurationError:
-    if cause.sqlstate == _CHECK and not cause.diag.message_hint:
+    of_a_table = cause.diag.table_name and cause.diag.constraint_name
+    if cause.sqlstate == _CHECK and of_a_table and not cause.diag.message_hint:
         return _not_allowed(cause)
     if cause.sqlstate == _NOT_NULL:
         return _absent(cause)
@@ -132,7 +133,7 @@ def _not_allowed(cause: psycopg.Error) -> ConfigurationError:
         return ConfigurationError(
             f"The control database refused: constraint {constraint}, which is not this package's, does not "
             f"allow what {table} is to hold.",
-            field=constraint or None,
+            field=constraint,
             fix=f"see what it demands, mend the row of {table}, or drop the constraint",
             sqlstate=cause.sqlstate,
         )

@@ -17,7 +17,8 @@ RETRY = "[AI Analysis - Retry Recommended]"
 _STILL_ABOUT = """
     AND (CAST(:metadata_id AS bigint) IS NULL OR EXISTS (
         SELECT FROM control.historical_metadata h
-        WHERE h.id = :metadata_id AND h.config_id = t.config_id AND h.epoch = t.load_epoch))"""
+        WHERE h.id = :metadata_id AND h.config_id = t.config_id AND NOT EXISTS (
+            SELECT FROM control.historical_metadata n WHERE n.config_id = t.config_id AND n.id > h.id)))"""
 
 #: The row's message with ``:mark`` at its beginning, and the reason behind that; each of them only once.
 _MARKED = """

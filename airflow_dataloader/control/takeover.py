@@ -19,7 +19,9 @@ PATIENCE = {"lock_timeout": "500ms"}
 _FENCE = holding(""",
 load AS (
     UPDATE control.historical_metadata h SET
-        epoch = h.epoch + 1,
+        -- Beyond all on record: a history that was copied in after a restore may be ahead.
+        epoch = 1 + greatest(h.epoch, (
+            SELECT max(n.epoch) FROM control.historical_metadata n WHERE n.config_id = h.config_id)),
         writer_epoch = h.epoch,
         reaping_until = clock_timestamp() + make_interval(secs => :seconds),
         failure = CAST(:failure AS jsonb),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Engine, text
 
+from airflow_dataloader.control.infinity import LATEST
 from airflow_dataloader.control.transaction import transaction
 from tests.factories import add_row, add_source
 
@@ -88,3 +89,9 @@ def test_a_row_that_waits_for_its_cron_is_armed_by_an_editor_that_writes_all_bac
     assert (
         slot_after(control, "load_cron = '0 4 * * *', next_load_date_time = '2031-01-01 02:00+00'") == OTHER
     )
+
+
+def test_a_row_may_be_activated_and_go_on_waiting(control: Engine) -> None:
+    add_source(control)
+    add_row(control, load_cron="0 2 * * *", next_load_date_time="infinity", is_active=False)
+    assert slot_after(control, "is_active = true, next_load_date_time = 'infinity'") == LATEST

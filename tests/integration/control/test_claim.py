@@ -16,7 +16,7 @@ from airflow_dataloader.control.retry import Reset, reset_for_retry
 from airflow_dataloader.control.transaction import round_trips, transaction
 from airflow_dataloader.core.selector import parse
 from airflow_dataloader.core.strategy import Trigger
-from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.exceptions import ConfigurationError, RowRefused
 from tests.conftest import Server
 from tests.factories import add_row, add_source
 from tests.integration.control.drive import (
@@ -390,14 +390,19 @@ def test_a_claim_of_nothing_but_a_refused_row_says_so_and_arms_others(control: E
     assert row(control, new)["next_load_date_time"] is not None
 
 
-def test_many_refused_rows_hide_no_other(control: Engine) -> None:
-    for slot in ("now()", "NULL"):
-        sql(
-            control,
-            "INSERT INTO control.table_control "
-            "(db_config_key, owner, load_cron, next_load_date_time, is_active) "
-            f"SELECT 'shop', 'old', '0 3 * * *', {slot}, true FROM generate_series(1, 1050)",
-        )
+def refused_rows(control: Engine, slot: str, number: int) -> None:
+    sql(
+        control,
+        "INSERT INTO control.table_control (db_config_key, owner, load_cron, next_load_date_time, is_active) "
+        f"SELECT 'shop', 'old', '0 3 * * *', {slot}, true FROM generate_series(1, {number})",
+    )
+
+
+def test_many_refused_rows_hide_no_other(control: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow_dataloader.control.claim._STEPPING_OVER", 600)
+    monkeypatch.setattr("airflow_dataloader.control.arm._LONGEST", 600)
+    refused_rows(control, "now()", 60)
+    refused_rows(control, "NULL", 1_050)
     unarmed = due_row(control, load_cron="0 3 * * *", next_load_date_time=None)
     free = due_row(control)
     sql(
@@ -406,6 +411,22 @@ def test_many_refused_rows_hide_no_other(control: Engine) -> None:
     )
     assert [load.config_id for load in claim(control, airflow_run="run")] == [free]
     assert row(control, unarmed)["next_load_date_time"] is not None
+
+
+def test_refused_rows_hold_a_claim_up_for_some_seconds_at_most(
+    control: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_dataloader.control.claim._STEPPING_OVER", 0)
+    monkeypatch.setattr("airflow_dataloader.control.arm._LONGEST", 0)
+    refused_rows(control, "now()", 60)
+    refused_rows(control, "NULL", 60)
+    sql(
+        control,
+        "ALTER TABLE control.table_control ADD CONSTRAINT somebody_s_own CHECK (owner <> 'old') NOT VALID",
+    )
+    with pytest.raises(RowRefused) as refused:
+        claim(control, airflow_run="run")
+    assert len(refused.value.others) < 20
 
 
 def test_a_bulk_edit_that_is_left_open_ends_a_claim_s_looks(control: Engine) -> None:

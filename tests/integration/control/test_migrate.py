@@ -177,6 +177,26 @@ def test_settings_of_somebody_s_own_for_vacuum_stay(empty_url: str) -> None:
     assert run(empty_url, options) == own
 
 
+def test_rows_that_waited_for_ever_over_their_zone_are_looked_at_again(
+    control_url: str, control: Engine
+) -> None:
+    add_source(control)
+    parked, unreadable = (add_row(control, load_cron="0 3 * * *") for _ in range(2))
+    migrate.downgrade(control_url, "0004")
+    for config_id, field in ((parked, "load_timezone"), (unreadable, "load_cron")):
+        run(
+            control_url,
+            "UPDATE control.table_control SET last_status = 'Queued' WHERE config_id = "
+            f"{config_id}; UPDATE control.table_control SET last_status = 'Failed', "
+            "next_load_date_time = 'infinity', "
+            f"last_status_message = 'config_id {config_id} cannot be loaded: {field}: no' "
+            f"WHERE config_id = {config_id}",
+        )
+    migrate.upgrade(control_url, report=quiet)
+    slots = "SELECT config_id FROM control.table_control WHERE next_load_date_time IS NULL"
+    assert run(control_url, slots) == [(parked,)]
+
+
 @pytest.mark.parametrize("version", ["0002", "0003", "0004"])
 def test_a_step_down_is_refused_while_loads_live(control_url: str, control: Engine, version: str) -> None:
     """Their loaders ask for this version, and would find it gone."""

@@ -120,6 +120,15 @@ def test_a_publication_elsewhere_releases_nothing(control: Engine, row: int) -> 
     assert left(control) == [owed, elsewhere, newest]
 
 
+def test_what_a_row_published_last_stays_behind_a_later_fence(control: Engine, row: int) -> None:
+    load(control, row, "Succeeded", target_version=6)
+    published = load(control, row, "Succeeded", target_version=7)
+    fence = load(control, row, receipt={"fence_version": 8})
+    adopting = load(control, row, "Succeeded", target_version=9, receipt={"committed_by": fence})
+    prune(control, STRICT)
+    assert left(control) == [published, adopting]
+
+
 def test_a_fence_counts_as_a_publication(control: Engine, row: int) -> None:
     load(control, row, failure={"settled_by": "reap"})
     fence = load(control, row, receipt={"fence_version": 7})
@@ -240,7 +249,7 @@ outcomes = st.fixed_dictionaries(
         "load_status": st.sampled_from(["Failed", "Cancelled", "Succeeded"]),
         "start_nonce": st.sampled_from([None, "n"]),
         "target_version": st.sampled_from([None, 5]),
-        "receipt": st.sampled_from([None, {"rows_read": 1}, {"fence_version": 3}]),
+        "receipt": st.sampled_from([None, {"rows_read": 1}, {"fence_version": 3}, {"committed_by": 2}]),
         "failure": st.sampled_from(
             [None, SETTLED, {"settled_by": "reap"}, {"settled_by": "loader", "outcome_unknown": True}]
         ),
@@ -260,11 +269,15 @@ def needed_by_the_next_load(rows: list[Row[Any]]) -> dict[str, Any]:
         return one.start_nonce is not None and one.load_status != "Succeeded" and not known
 
     since = max((one.id for one in rows if paid(one)), default=0)
+    published = [
+        one.epoch for one in rows if one.target_version and "committed_by" not in (one.receipt or {})
+    ]
     succeeded = [one.id for one in rows if one.load_status == "Succeeded" and one.receipt is not None]
     return {
         "paid": since,
         "unsettled": [one.id for one in rows if one.id >= since and uncertain(one)],
         "last_receipt": succeeded[-1:],
+        "published_epoch": published[-1:],
         "newest": rows[-1].id,
     }
 

@@ -48,3 +48,17 @@ def test_somebody_s_own_constraint_is_named_as_theirs(control: Engine, config_id
     assert error.field == name
     assert f"constraint {name}, which is not this package's" in error.message
     assert "mend the row of table_control" in (error.fix or "")
+
+
+def test_somebody_s_own_trigger_is_quoted(control: Engine, config_id: int) -> None:
+    sql(
+        control,
+        "CREATE FUNCTION freeze() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "RAISE EXCEPTION 'tables of team X are frozen' USING ERRCODE = 'check_violation'; END $$",
+    )
+    sql(
+        control,
+        "CREATE TRIGGER frozen BEFORE UPDATE ON control.table_control FOR EACH ROW EXECUTE FUNCTION freeze()",
+    )
+    error = refused(control, f"UPDATE control.table_control SET owner = 'anna' WHERE config_id = {config_id}")
+    assert error.message == "The control database refused: tables of team X are frozen."

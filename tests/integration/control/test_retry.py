@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from airflow_dataloader.control import settle
 from airflow_dataloader.control.claim import claim
-from airflow_dataloader.control.intervene import cancel
+from airflow_dataloader.control.intervene import advance_epoch, cancel
 from airflow_dataloader.control.retry import Reset, mark_for_review, reset_for_retry
 from airflow_dataloader.core.receipt import Receipt
 from tests.factories import add_source
@@ -122,6 +122,13 @@ def test_the_same_verdict_twice_changes_nothing_more(control: Engine, config_id:
     before = row(control, config_id)
     assert reset_for_retry(control, config_id, "again", metadata_id=about) is Reset.UNCHANGED
     assert row(control, config_id) == before
+
+
+def test_a_verdict_holds_also_where_the_epoch_was_advanced(control: Engine, config_id: int) -> None:
+    about = fail(control, config_id)
+    advance_epoch(control, config_id, 50)
+    assert mark_for_review(control, config_id, "look", metadata_id=about)
+    assert reset_for_retry(control, config_id, "again", metadata_id=about) is Reset.RETRY
 
 
 def test_used_up_retries_are_said_once(control: Engine, config_id: int) -> None:

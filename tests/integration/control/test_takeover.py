@@ -13,7 +13,7 @@ from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.core.failure import Failure, Phase
 from airflow_dataloader.core.reaping import EndReason
 from tests.factories import add_source
-from tests.integration.control.drive import ago, claim_now, due_row, load, row, start_now
+from tests.integration.control.drive import ago, claim_now, due_row, load, row, sql, start_now
 
 FAILURE = Failure(phase=Phase.RUN, error="LeaseExpired", message="silent", transient=True)
 
@@ -38,6 +38,18 @@ def test_a_fence_is_a_new_epoch_with_a_time(control: Engine, config_id: int) -> 
     assert (record["load_status"], row(control, config_id)["last_status"]) == ("In Progress", "In Progress")
     assert record["failure"] == FAILURE.as_json() | {"settled_by": "reap"}
     assert see(control).load.reaping_over == pytest.approx(-120, abs=5)
+
+
+def test_a_fence_goes_beyond_a_history_that_is_ahead(control: Engine, config_id: int) -> None:
+    started = start_now(control, config_id)
+    sql(
+        control,
+        "INSERT INTO control.historical_metadata (control_key, config_id, load_status, epoch) "
+        "SELECT control_key, config_id, 'Failed', 5 FROM control.historical_metadata "
+        f"WHERE id = {started.metadata_id}",
+    )
+    assert fence(control, see(control), EndReason.TIMED_OUT, FAILURE, seconds=120) == 6
+    assert row(control, config_id)["load_epoch"] == 6
 
 
 def test_only_one_fences(control: Engine, config_id: int) -> None:

@@ -14,11 +14,11 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, TextClause, insert, select, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from airflow_dataloader.control.connect import create_engine
 from airflow_dataloader.control.tables import VERSION, dbconfig, installation, table_control
-from airflow_dataloader.control.transaction import LAST, round_trips, transaction
+from airflow_dataloader.control.transaction import LAST, round_trips, savepoint, transaction
 from airflow_dataloader.exceptions import ConfigurationError, ControlUnavailable, NotMigrated
 from tests.factories import add_row, add_source
 from tests.integration.control.counting_proxy import CountingProxy
@@ -463,3 +463,23 @@ def test_a_value_that_has_no_room_is_a_sentence(control: Engine) -> None:
         transaction(control) as one,
     ):
         one.execute(text("UPDATE control.table_control SET owner = repeat('x', 300)"))
+
+
+def test_what_is_refused_at_a_savepoint_leaves_no_lock(control: Engine) -> None:
+    add_source(control, "shop")
+    locks = text("SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'transactionid'")
+    with transaction(control) as connection:
+        for number in range(20):
+            with pytest.raises(DBAPIError), savepoint(connection):
+                connection.execute(
+                    text("INSERT INTO control.table_control (owner) VALUES (repeat('x', 300))")
+                )
+            with savepoint(connection):
+                connection.execute(
+                    text("UPDATE control.table_control_dbconfig SET max_concurrent_loads = :number"),
+                    {"number": number + 1},
+                )
+        assert connection.execute(locks).scalar_one() <= 21
+    with transaction(control) as connection:
+        kept = text("SELECT max_concurrent_loads FROM control.table_control_dbconfig")
+        assert connection.execute(kept).scalar_one() == 20

@@ -18,8 +18,12 @@ $$;
 CREATE OR REPLACE TRIGGER table_control_20_slot_given
     BEFORE UPDATE OF next_load_date_time ON control.table_control
     FOR EACH ROW WHEN (
-        ((NEW.is_active AND NOT OLD.is_active)
-            OR NEW.load_cron IS DISTINCT FROM OLD.load_cron
-            OR NEW.load_timezone IS DISTINCT FROM OLD.load_timezone)
-        AND NOT coalesce(OLD.next_load_date_time = 'infinity' AND NEW.next_load_date_time = 'infinity', false))
+        (NEW.is_active AND NOT OLD.is_active)
+        OR ((NEW.load_cron IS DISTINCT FROM OLD.load_cron OR NEW.load_timezone IS DISTINCT FROM OLD.load_timezone)
+            AND NOT coalesce(OLD.next_load_date_time = 'infinity' AND NEW.next_load_date_time = 'infinity', false)))
     EXECUTE FUNCTION control.note_given_slot();
+
+-- Rows that waited so because one machine did not know their zone, or could not read it for a moment.
+UPDATE control.table_control SET next_load_date_time = NULL
+WHERE is_active AND next_load_date_time = 'infinity' AND last_status = 'Failed'
+    AND strpos(last_status_message, ' cannot be loaded: load_timezone: ') > 0;

@@ -104,12 +104,14 @@ BEGIN
             WHERE l.found < total
         ),
         occurring AS (SELECT priority FROM level WHERE priority < 2147483648),
+        -- Those with a due row of an open source: where a closed one's backlog is all there is, no head is looked for.
+        filled AS (SELECT priority FROM level WHERE found > 0),
         -- The earliest row of each source in each of them, and the slot of the one that fills all room: whatever is
         -- taken is not later. A source that has no room left there has had a row taken before, from above.
         head AS MATERIALIZED (
             SELECT l.priority, s.db_config_key, s.room, h.next_load_date_time,
                 row_number() OVER (PARTITION BY l.priority ORDER BY h.next_load_date_time) AS place
-            FROM occurring l CROSS JOIN source s CROSS JOIN LATERAL (
+            FROM filled l CROSS JOIN source s CROSS JOIN LATERAL (
                 SELECT t.next_load_date_time FROM control.table_control t
                 WHERE t.db_config_key = s.db_config_key AND t.priority = l.priority
                     AND t.is_active AND (t.last_status IS NULL OR t.last_status NOT IN ('Queued', 'In Progress'))
@@ -118,7 +120,7 @@ BEGIN
         ),
         latest AS MATERIALIZED (
             SELECT l.priority, coalesce(h.next_load_date_time, moment) AS slot
-            FROM occurring l
+            FROM filled l
             LEFT JOIN head h ON h.priority = l.priority AND h.place = total
         ),
         candidate AS (
