@@ -61,13 +61,19 @@ def chunks_to_load(job: Job, progress: Progress, cursor: CursorPlan) -> tuple[Ch
         rows = _rows_now(job, progress, done, cursor)
     both = zip(done, rows, strict=True)
     grown = [chunk for chunk, now in both if chunk.rows_read is None or now > chunk.rows_read]
-    if grown and done[-1].null_cursor and done[-1] not in grown:
+    if done[-1].null_cursor and done[-1] not in grown and (grown or _has_been_passed(done)):
         # Among rows of one key the one without a cursor counts as the newest: it comes last again.
         grown.append(done[-1])
     if grown:
         which = listed([chunk.number for chunk in grown], _NAMED)
         job.journal.remark(f"Rows came to chunks that were done, and these were read again: {which}.")
     return (*grown, *progress.left)
+
+
+def _has_been_passed(done: Sequence[Chunk]) -> bool:
+    """Say whether a chunk was read again after the last one, by a load that did not come to that again."""
+    versions = [chunk.target_version or 0 for chunk in done]
+    return max(versions) > versions[-1]
 
 
 def _rows_now(job: Job, progress: Progress, done: Sequence[Chunk], cursor: CursorPlan) -> list[int]:

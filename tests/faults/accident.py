@@ -57,7 +57,8 @@ class Victim:
 
     def end(self) -> str:
         """Wait for the end of the process and return what it said."""
-        self.process.wait(PATIENCE)
+        # It may have a Spark of its own to start, on a machine that does other things.
+        self.process.wait(5 * PATIENCE)
         self._reader.join(PATIENCE)
         return self.said
 
