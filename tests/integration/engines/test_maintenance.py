@@ -81,6 +81,27 @@ def test_a_history_says_what_was_done_when(workshop: Workshop) -> None:
     assert begun < kept.changed_at < kept.optimized_at < kept.vacuumed_at < datetime.now(UTC)
 
 
+def test_what_delta_compacts_by_itself_is_no_maintenance(workshop: Workshop) -> None:
+    engine, target = workshop.engine, fill(workshop)
+    before = engine.upkeep(target, EVER)
+    workshop.sql("ALTER TABLE {t} SET TBLPROPERTIES ('delta.autoOptimize.autoCompact' = 'true')", t=target)
+    conf, name = engine._context.spark.conf, "spark.databricks.delta.autoCompact.minNumFiles"
+    conf.set(name, "2")
+    try:
+        workshop.sql("INSERT INTO {t} VALUES (8, 8)", t=target)
+    finally:
+        conf.unset(name)
+    newest, *_ = workshop.sql("DESCRIBE HISTORY {t}", t=target)
+    assert (newest.operation, newest.operationParameters["auto"]) == ("OPTIMIZE", "true")
+    found = engine.upkeep(target, EVER)
+    assert before is not None
+    assert found is not None
+    assert found.optimized_at is None
+    assert found.changed_at is not None
+    assert before.changed_at is not None
+    assert found.changed_at > before.changed_at
+
+
 def test_a_history_is_read_as_far_back_as_somebody_minds(workshop: Workshop) -> None:
     engine, target = workshop.engine, fill(workshop)
     engine.optimize(target)

@@ -149,6 +149,27 @@ def test_a_narrower_type_goes_into_a_wider_column(workshop: Workshop) -> None:
     assert workshop.rows(workshop.table()) == [(1, Decimal("1.5000")), (2, Decimal("2.2500"))]
 
 
+@pytest.mark.parametrize("verb", ["merge", "append", "overwrite"])
+def test_a_cluster_that_widens_nothing_by_itself_cuts_no_value(workshop: Workshop, verb: str) -> None:
+    engine, target = workshop.engine, workshop.table()
+    workshop.fill(target, {"id": "int", "x": "int"}, [(1, 5)])
+    new, rows = {"id": "int", "x": "decimal(12,2)"}, [(2, "1.75")]
+    conf = engine._context.spark.conf
+    name = "spark.databricks.delta.typeWidening.allowAutomaticWidening"
+    conf.set(name, "same_family_type")
+    try:
+        if verb == "merge":
+            merge(workshop, new, rows, 2, Deduplication(keys=("id",), cursor=None))
+        elif verb == "append":
+            engine.append(target, engine.read(workshop.plan(new, rows)), commit(2))
+        else:
+            engine.overwrite(target, engine.read(workshop.plan(new, rows)), commit(2), keep_columns=True)
+    finally:
+        conf.unset(name)
+    assert dict(engine.inspect(target, APP).columns) == new  # type: ignore[union-attr]
+    assert (2, Decimal("1.75")) in workshop.rows(target)
+
+
 def test_a_wider_type_widens_the_column(workshop: Workshop) -> None:
     old = {"id": "int", "x": "decimal(10,2)", "y": "float", "z": "smallint"}
     workshop.fill(workshop.table(), old, [(1, "1.25", "0.1", 1), (2, "2.25", "0.5", 2)])

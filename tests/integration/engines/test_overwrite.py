@@ -74,6 +74,7 @@ def test_what_people_put_on_a_table_survives_unless_its_columns_change(workshop:
     assert (detail.description, detail.properties["team"]) == ("people", "crm")
     described = {row.col_name: row.comment for row in workshop.sql("DESCRIBE TABLE {t}", t=target)}
     assert (described["id"], described["a.b"]) == ("the key", "dotted")
+    assert list(detail.clusteringColumns) == ["id"]
     assert workshop.rows(target) == [(1, "a@b", 3)]
 
 
@@ -116,9 +117,24 @@ def test_the_layout_that_people_chose_stays(workshop: Workshop) -> None:
     assert clusters(workshop) == ["name"]
 
 
+@pytest.mark.parametrize(("cluster_by", "after"), [((), []), (("id",), ["id"])])
+def test_chosen_clusters_survive_other_columns(
+    workshop: Workshop, cluster_by: tuple[str, ...], after: list[str]
+) -> None:
+    target, engine = workshop.table(), workshop.engine
+    workshop.sql("CREATE TABLE {t} (id INT, `a.B` STRING) USING delta CLUSTER BY (`a.B`)", t=target)
+    rows = engine.read(workshop.plan({"id": "int", "a.b": "string", "mail": "string"}, [(1, "a", "m")]))
+    engine.overwrite(target, rows, commit(1), cluster_by=cluster_by)
+    assert clusters(workshop) == ["`a.b`"]
+    # Nothing is left of what they chose.
+    rows = engine.read(workshop.plan({"id": "int", "mail": "string"}, [(1, "m")]))
+    engine.overwrite(target, rows, commit(2), cluster_by=cluster_by)
+    assert clusters(workshop) == after
+
+
 def test_partitions_survive_new_columns(workshop: Workshop) -> None:
     target = workshop.table()
-    workshop.sql("CREATE TABLE {t} (id INT, name STRING) USING delta PARTITIONED BY (name)", t=target)
+    workshop.sql("CREATE TABLE {t} (id INT, Name STRING) USING delta PARTITIONED BY (Name)", t=target)
     workshop.fill(target, PEOPLE | {"mail": "string"}, [(1, "a", "a@b")])
     (detail,) = workshop.sql("DESCRIBE DETAIL {t}", t=target)
     assert list(detail.partitionColumns) == ["name"]

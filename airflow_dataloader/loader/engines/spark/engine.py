@@ -32,7 +32,6 @@ from airflow_dataloader.loader.engines.spark import (
     errors,
     gone,
     history,
-    layout,
     maintenance,
     publish,
     tables,
@@ -126,7 +125,7 @@ class SparkEngine:
     ) -> Written:
         """See :meth:`.Engine.overwrite`."""
         with self._verb(f"overwriting {target}"):
-            written = publish.overwrite(
+            return publish.overwrite(
                 self._context,
                 target,
                 data,
@@ -135,8 +134,6 @@ class SparkEngine:
                 keep_columns=keep_columns,
                 cluster_by=cluster_by,
             )
-            layout.ensure_clustered(self._context, target, cluster_by)
-            return written
 
     def append(self, target: TargetName, data: Rows | Stage, commit: Commit) -> Written:
         """See :meth:`.Engine.append`."""

@@ -5,11 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from airflow_dataloader.core.names import quoted
 from airflow_dataloader.loader.engines.spark.names import Location
 from airflow_dataloader.loader.engines.spark.types import Fit
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+
+def make_ready(spark: SparkSession, location: Location, fitted: Fit, target: Mapping[str, str]) -> None:
+    """Let a table of the columns ``target`` take what ``fitted`` brings, in commits of their own.
+
+    Columns are widened here and not left to the write: whether a write widens an integer to a decimal is a
+    setting of the cluster, and a MERGE where it does not cuts the values and says nothing.
+    """
+    allow(spark, location, needed_properties(fitted, target))
+    for name in sorted(fitted.widened):
+        spark.sql(f"ALTER TABLE {location.sql} ALTER COLUMN {quoted(name)} TYPE {fitted.types[name]}")
 
 
 def needed_properties(fitted: Fit, target: Mapping[str, str]) -> dict[str, str]:

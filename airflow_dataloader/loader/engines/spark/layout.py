@@ -34,9 +34,14 @@ def layout(spark: SparkSession, location: Location) -> Layout:
         spark.sql(f"DESCRIBE DETAIL {location.sql}").select("clusteringColumns", "partitionColumns").collect()
     )
     return Layout(
-        clustered_by=tuple(detail.clusteringColumns or ()),
+        clustered_by=tuple(map(_unquoted, detail.clusteringColumns or ())),
         partitioned_by=tuple(detail.partitionColumns or ()),
     )
+
+
+def _unquoted(name: str) -> str:
+    """Return a column's name, which a table's detail quotes where it holds a dot."""
+    return name[1:-1].replace("``", "`") if name.startswith("`") else name
 
 
 def is_clustered(spark: SparkSession, location: Location) -> bool:

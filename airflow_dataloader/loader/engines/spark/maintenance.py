@@ -87,12 +87,17 @@ def _history(spark: SparkSession, location: Location, limit: int | None) -> list
 
 
 def _last(rows: Sequence[Row], operation: str) -> datetime | None:
-    found = (row for row in rows if row.operation == operation and not _failed(row))
+    found = (row for row in rows if row.operation == operation and not _failed(row) and not _by_itself(row))
     return next((_time(row) for row in found), None)
 
 
 def _failed(row: Row) -> bool:
     return (row.operationParameters or {}).get("status") == "FAILED"
+
+
+def _by_itself(row: Row) -> bool:
+    """Say whether Delta compacted a few small files of the write before: that clusters nothing."""
+    return (row.operationParameters or {}).get("auto") == "true"
 
 
 def _time(row: Row) -> datetime:

@@ -10,7 +10,7 @@ from airflow_dataloader.loader.engines.spark import history, tables
 from airflow_dataloader.loader.engines.spark.confs import session_confs
 from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.dedup import best_rows
-from airflow_dataloader.loader.engines.spark.evolve import allow, needed_properties
+from airflow_dataloader.loader.engines.spark.evolve import make_ready
 from airflow_dataloader.loader.engines.spark.marks import has_mark
 from airflow_dataloader.loader.engines.spark.names import Location
 from airflow_dataloader.loader.engines.spark.sql import same_keys
@@ -29,7 +29,7 @@ def merge(
     marked = DELETED_AT in commit.stamp and has_mark(types)
     rows = stamped(best_rows(context.names.locate(stage.name), stage, dedup, fitted), commit.stamp)
     text = merge_sql(location, rows, stage, dedup, fitted, marked=marked)
-    allow(context.spark, location, needed_properties(fitted, types))
+    make_ready(context.spark, location, fitted, types)
     return execute_merge(context, location, commit, text)
 
 

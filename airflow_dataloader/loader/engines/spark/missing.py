@@ -9,7 +9,7 @@ from airflow_dataloader.loader.engines.protocol import Deduplication, Stage, Wri
 from airflow_dataloader.loader.engines.spark import history, tables
 from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.dedup import all_rows, best_rows, rank_column
-from airflow_dataloader.loader.engines.spark.evolve import allow, needed_properties
+from airflow_dataloader.loader.engines.spark.evolve import make_ready
 from airflow_dataloader.loader.engines.spark.filled_later import WholeRows, refuse_doubles
 from airflow_dataloader.loader.engines.spark.names import Location
 from airflow_dataloader.loader.engines.spark.publish import identity_options
@@ -40,7 +40,7 @@ def append_missing(
             refuse_doubles(context, whole, rows)
         text = missing_rows_sql(whole)
     text = stamped(text, commit.stamp)
-    allow(spark, location, needed_properties(fitted, types))
+    make_ready(spark, location, fitted, types)
 
     def statement() -> None:
         # Planned anew for each attempt: the transaction that got in the way may have added rows.

@@ -13,9 +13,9 @@ from airflow_dataloader.exceptions import EngineFailed
 from airflow_dataloader.loader.engines.protocol import Deduplication, Rows, Stage, Written
 from airflow_dataloader.loader.engines.spark import history, tables
 from airflow_dataloader.loader.engines.spark.context import Context
-from airflow_dataloader.loader.engines.spark.evolve import allow, needed_properties
+from airflow_dataloader.loader.engines.spark.evolve import make_ready
 from airflow_dataloader.loader.engines.spark.frames import columns_of, counts_replaced, deduplicated, frame_of
-from airflow_dataloader.loader.engines.spark.layout import is_clustered, layout
+from airflow_dataloader.loader.engines.spark.layout import ensure_clustered, is_clustered, layout
 from airflow_dataloader.loader.engines.spark.names import Location
 from airflow_dataloader.loader.engines.spark.observe import Counts, observed
 from airflow_dataloader.loader.engines.spark.read import REPLACED
@@ -44,20 +44,25 @@ def overwrite(
     """Write ``data`` in one pass over whatever the target holds, and its columns where they differ."""
     location, columns = context.names.locate(target), columns_of(data)
     found = tables.schema(context.spark, location)
+    chosen: tuple[str, ...] = ()
     if found is None:
         merged = dedup is not None
         prepare = _creation(context, location, columns, commit.stamp, merged=merged, cluster_by=cluster_by)
     elif keep_columns:
         prepare = _refill(context, location, columns, commit.stamp, found)
     else:
-        prepare = _replacement(context, location, columns, commit.stamp, found)
+        prepare, chosen = _replacement(context, location, columns, commit.stamp, found)
 
     def writer(rows: DataFrame) -> DataFrameWriter:
         # A cluster's default may be to keep the partitions that the new rows do not touch.
         return prepare(rows).mode("overwrite").option("partitionOverwriteMode", "static")
 
     countable = location.folder is not None
-    return _publish(context, location, data, commit, writer, dedup=dedup, countable=countable)
+    written = _publish(context, location, data, commit, writer, dedup=dedup, countable=countable)
+    # The people's own before those of the row's policy.
+    ensure_clustered(context, target, chosen)
+    ensure_clustered(context, target, cluster_by)
+    return written
 
 
 def _creation(
@@ -88,21 +93,29 @@ def _refill(
 
 def _replacement(
     context: Context, location: Location, columns: tuple[PlannedColumn, ...], stamp: Stamp, found: StructType
-) -> Callable[[DataFrame], DataFrameWriter]:
-    """Return how to replace everything in the table and nothing that people put on it."""
+) -> tuple[Callable[[DataFrame], DataFrameWriter], tuple[str, ...]]:
+    """Return how to replace everything in the table and nothing that people put on it.
+
+    Beside it the columns that the table is to be clustered by again, since a write that changes columns takes
+    clusters away.
+    """
     wanted, held = _types(columns, stamp), tables.types(found)
     if held == wanted:
-        return _refill(context, location, columns, stamp, found)
-    allow(context.spark, location, needed_properties(Fit(types=wanted), held))
-    partitioned_by = layout(context.spark, location).partitioned_by
-    kept = [name for name in partitioned_by if name in wanted]
+        return _refill(context, location, columns, stamp, found), ()
+    make_ready(context.spark, location, Fit(types=wanted), held)
+    chosen = layout(context.spark, location)
+    spelled = {name.casefold(): name for name in wanted}
+    kept, clusters = (
+        tuple(spelled[name.casefold()] for name in names if name.casefold() in spelled)
+        for names in (chosen.partitioned_by, chosen.clustered_by)
+    )
     items = [*(quoted(column.name) for column in columns), *stamp_items(stamp)]
 
     def prepare(rows: DataFrame) -> DataFrameWriter:
         described = _described(rows.selectExpr(*items), found)
         return described.write.partitionBy(*kept).option("overwriteSchema", "true")
 
-    return prepare
+    return prepare, clusters
 
 
 def append(context: Context, target: TargetName, data: Rows | Stage, commit: Commit) -> Written:
@@ -188,7 +201,7 @@ def _fitted(
     context: Context, location: Location, columns: tuple[PlannedColumn, ...], stamp: Stamp, found: StructType
 ) -> list[str]:
     fitted = fit(columns, tables.types(found))
-    allow(context.spark, location, needed_properties(fitted, tables.types(found)))
+    make_ready(context.spark, location, fitted, tables.types(found))
     return [*(fitted.select(column) for column in columns), *stamp_items(stamp)]
 
 
