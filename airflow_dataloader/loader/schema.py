@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from airflow_dataloader.core.clustering import clustering
+from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.load_columns import OWN_COLUMNS, mark_for, refuse_collision, stamp_for
 from airflow_dataloader.core.names import NAMES_OF_MERGE
@@ -145,14 +146,12 @@ def _refuse_other_keys(job: Job) -> None:
 def _leave_out(job: Job) -> None:
     """Plan the read without the ignored columns."""
     ignored = {column.source_name for column in job.schema.ignored}
-    folded = {name.casefold() for name in ignored}
-    for field, name in _needed(job):
-        if name.casefold() in folded:
-            raise ConfigurationError(
-                f"{field} names column {name!r}, which the target lacks, and schema_policy is ignore.",
-                field=field,
-                fix="set schema_policy = 'evolve', load, and set it back, or name another column",
-            )
+    config = job.config
+    scans = config.delete_policy is not DeletePolicy.IGNORE and not job.replaces_table
+    needed = [*needed_columns(config, scans=scans)]
+    if config.partition_column is not None:
+        needed.append(("partition_column", config.partition_column))
+    refuse_ignored(needed, ignored)
     left = [column for column in job.described if column.name not in ignored]
     if not left:
         raise SchemaRefused(
@@ -165,18 +164,29 @@ def _leave_out(job: Job) -> None:
     take_columns(job, left)
 
 
-def _needed(job: Job) -> Iterator[tuple[str, str]]:
-    """Yield the columns that the load cannot do without, and the field that names each."""
-    config = job.config
-    scans = config.delete_policy is not DeletePolicy.IGNORE and not job.replaces_table
+def refuse_ignored(needed: Iterable[tuple[str, str]], ignored: Iterable[str]) -> None:
+    """Raise ConfigurationError for a needed column, after the field that names it, which is left out."""
+    folded = {name.casefold() for name in ignored}
+    for field, name in needed:
+        if name.casefold() in folded:
+            raise ConfigurationError(
+                f"{field} names column {name!r}, which the target lacks, and schema_policy is ignore.",
+                field=field,
+                fix="set schema_policy = 'evolve', load, and set it back, or name another column",
+            )
+
+
+def needed_columns(config: LoadConfig, *, scans: bool) -> Iterator[tuple[str, str]]:
+    """Yield the columns that tell which rows are which, and the field that names each.
+
+    ``scans``: deleted rows are looked for, too.
+    """
     if config.strategy in NEEDS_CURSOR or scans:
         yield from (("primary_key_cols", name) for name in config.primary_key)
     if config.strategy in NEEDS_CURSOR:
         yield "incremental_column", config.incremental_column or ""
     if config.days_column is not None:
         yield "rolling_column", config.days_column
-    if config.partition_column is not None:
-        yield "partition_column", config.partition_column
 
 
 def _note_one_sided(job: Job) -> None:

@@ -9,9 +9,11 @@ from airflow_dataloader.core.comparison import Compared, PartDifferences, PartDi
 from airflow_dataloader.core.encoding import ORDERED, family
 from airflow_dataloader.core.load_columns import unmarked
 from airflow_dataloader.core.plan import PlannedColumn, ReadPlan
+from airflow_dataloader.core.strategy import DeletePolicy
 from airflow_dataloader.exceptions import SchemaRefused
 from airflow_dataloader.loader.engines.protocol import Held, Rows, Target
 from airflow_dataloader.loader.reading import explained, read_everything, read_where, take_columns
+from airflow_dataloader.loader.schema import needed_columns, refuse_ignored
 from airflow_dataloader.loader.verify.columns import Match, match
 from airflow_dataloader.loader.verify.look import Look
 from airflow_dataloader.loader.verify.scope import Scope, scope_of
@@ -39,8 +41,13 @@ def compare(look: Look, target: Target) -> Verified:
     config = look.config
     matched = match(look.columns, target.columns, config.schema_policy)
     if matched.ignored:
+        left = [one for one in look.described if one.name not in matched.ignored]
+        if not left:
+            return _without_columns(look, matched, _count(look, None), target)
+        scans = config.delete_policy is not DeletePolicy.IGNORE
+        refuse_ignored(needed_columns(config, scans=scans), matched.ignored)
         # Loads choose among rows of one key, and refuse values, without them.
-        take_columns(look, [one for one in look.described if one.name not in matched.ignored])
+        take_columns(look, left)
     scope = scope_of(look)
     rows, later = _count(look, scope.where), _count(look, scope.later) if scope.later else 0
     if not matched.columns and not scope.keys:

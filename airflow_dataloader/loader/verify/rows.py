@@ -27,18 +27,20 @@ def verify_rows(
 
     Raises ConfigurationError naming ids that no row has, before anything is compared.
     """
-    rows = standing(worker.control, config_ids)
-    missing = [str(config_id) for config_id in config_ids if config_id not in {row.config_id for row in rows}]
+    known = {row.config_id for row in standing(worker.control, config_ids)}
+    missing = [str(config_id) for config_id in config_ids if config_id not in known]
     if missing:
         raise ConfigurationError(
             f"No row has config_id {' or '.join(missing)}.", field="parameters", fix="pass ids of rows"
         )
     ended = []
-    for row in rows:
-        begin(row.label)
-        verified = verify_row(worker, row)
-        report(verified)
-        ended.append(verified)
+    for config_id in config_ids:
+        # As it is now: those before may have taken hours.
+        for row in standing(worker.control, [config_id]):
+            begin(row.label)
+            verified = verify_row(worker, row)
+            report(verified)
+            ended.append(verified)
     return ended
 
 

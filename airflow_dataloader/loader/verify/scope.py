@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from airflow_dataloader.core.names import quoted
 from airflow_dataloader.core.plan import PlannedColumn
-from airflow_dataloader.core.strategy import IN_PIECES, NEEDS_CURSOR, CursorType
+from airflow_dataloader.core.strategy import IN_PIECES, NEEDS_CURSOR, CursorType, DeletePolicy
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.loader.days import LITERALS, freeze_days, slice_predicate
 from airflow_dataloader.loader.engines.protocol import Deduplication
@@ -38,13 +38,25 @@ def scope_of(look: Look) -> Scope:
     Raises ConfigurationError where nothing says how far the target has come.
     """
     config = look.config
-    keys = key_columns(look)
+    keys = _keys(look)
     if config.days_column is not None:
         days = freeze_days(look)
         return Scope(keys=keys, where=days.where, held=slice_predicate(days))
     if config.strategy not in NEEDS_CURSOR:
         return Scope(keys=keys)
     return _up_to_the_watermark(look, keys)
+
+
+def _keys(look: Look) -> tuple[str, ...]:
+    """Return the key columns; none where the source lacks one and no load would ask for it."""
+    config = look.config
+    try:
+        return key_columns(look)
+    except ConfigurationError as error:
+        if config.strategy in NEEDS_CURSOR or config.delete_policy is not DeletePolicy.IGNORE:
+            raise
+        look.journal.remark(f"Rows are compared as wholes: {error.message}")
+        return ()
 
 
 def _up_to_the_watermark(look: Look, keys: tuple[str, ...]) -> Scope:

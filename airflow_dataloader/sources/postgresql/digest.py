@@ -28,7 +28,7 @@ def key_cuts_sql(relation: str, column: PlannedColumn, *, where: str | None, row
     keys += (f" WHERE {where}" if where else "") + " OFFSET 0"
     chosen = "k IS NOT NULL"
     if rows > 2 * SAMPLE:
-        chosen += f" AND hashtextextended(t, 0) % {rows // SAMPLE} = 0"
+        chosen += f' AND hashtextextended(t COLLATE "C", 0) % {rows // SAMPLE} = 0'
     numbered = f"SELECT k, t, ntile({parts}) OVER (ORDER BY k) AS part FROM ({keys}) AS s WHERE {chosen}"
     firsts = f"SELECT DISTINCT ON (part) part, t FROM ({numbered}) AS n ORDER BY part, k"
     return f"SELECT t FROM ({firsts}) AS f ORDER BY part"

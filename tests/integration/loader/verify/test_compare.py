@@ -144,6 +144,20 @@ def test_rows_without_a_key_are_compared_as_often_as_they_are_there(bench: Bench
     assert ": 10 times at the source, 0 times at the target" in said
 
 
+def test_a_key_of_texts_without_a_collation_is_cut_too(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digest, "SAMPLE", 500)
+    bench.source.execute("""
+        CREATE TABLE base AS SELECT (n || 'a') COLLATE "C" AS a, (n || 'b') COLLATE "POSIX" AS b
+        FROM generate_series(1, 6000) AS n
+    """)
+    config_id = bench.row(query="SELECT a || b AS code FROM base", primary_key_cols="code")
+    bench.succeed(config_id)
+    verified = verify(bench, config_id)
+    assert verified.equal
+    assert verified.compared is not None
+    assert verified.compared.parts.count > 1
+
+
 def test_texts_and_pairs_are_keys_too(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(digest, "SAMPLE", 500)
     bench.source.execute("""
@@ -204,6 +218,32 @@ def test_what_the_row_ignores_hinders_nothing(bench: Bench) -> None:
     verified = verify(bench, config_id)
     assert verified.outcome == "different"
     assert "  id = 5: only at the target" in lines(verified)
+
+
+def test_a_key_that_the_row_ignores_is_said_as_a_load_says_it(bench: Bench) -> None:
+    bench.source.execute("CREATE TABLE items AS SELECT 1 AS id, 1 AS at")
+    config_id = bench.row(**IGNORING)
+    bench.succeed(config_id)
+    bench.source.execute("ALTER TABLE items ADD nr integer")
+    bench.set(config_id, primary_key_cols="nr")
+    reason = verify(bench, config_id).reason
+    assert "primary_key_cols names column 'nr', which the target lacks, and schema_policy is ignore" in str(
+        reason
+    )
+    bench.source.execute("DROP TABLE items; CREATE TABLE items AS SELECT 1 AS other")
+    bench.set(config_id, load_strategy="full", primary_key_cols=None)
+    verified = verify(bench, config_id)
+    assert "have no column in common" in str(verified.reason)
+    assert verified.source_rows == 1
+
+
+def test_a_key_that_no_load_asks_for_hinders_nothing(bench: Bench) -> None:
+    bench.source.execute("CREATE TABLE items AS SELECT 1 AS id")
+    config_id = bench.row(primary_key_cols="former")
+    bench.succeed(config_id)
+    verified = verify(bench, config_id)
+    assert verified.outcome == "equal"
+    assert any("Rows are compared as wholes: " in note and "former" in note for note in verified.notes)
 
 
 def test_what_the_row_ignores_chooses_no_row(bench: Bench) -> None:

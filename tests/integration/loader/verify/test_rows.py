@@ -71,6 +71,22 @@ def test_a_load_that_comes_in_between_is_told(
     )
 
 
+def test_each_row_is_taken_as_it_is_when_its_turn_comes(
+    bench: Bench, loaded: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = bench.row("items", destination_table_name="second")
+    bench.succeed(second)
+    compare = rows.compare
+
+    def slowly(*arguments: object) -> Verified:
+        if bench.state(second).load_epoch == 1:
+            bench.succeed(second)
+        return compare(*arguments)
+
+    monkeypatch.setattr(rows, "compare", slowly)
+    assert [one.notes for one in verify_rows(bench.worker, [loaded, second])] == [(), ()]
+
+
 def test_a_value_that_cannot_be_kept_is_said_as_a_load_says_it(bench: Bench, loaded: int) -> None:
     bench.source.execute("INSERT INTO items VALUES (2, 'NaN')")
     (verified,) = verify_rows(bench.worker, [loaded])
