@@ -21,7 +21,8 @@ test: env ## Run every test but the long fault matrix
 	$(BIN)/python -m pytest -m "not faults" -n $(JOBS) $(if $(filter-out 0,$(JOBS)),--dist loadfile)
 
 faults: env ## Run the long fault matrix, and the engine's suite in Spark's classic mode
-	$(BIN)/python -m pytest -m "faults or kill_matrix" --compiled --timeout 900
+	@# Named first, so that what collects the matrix is there from the beginning, whoever runs the tests.
+	$(BIN)/python -m pytest tests/faults tests -m "faults or kill_matrix" --compiled --timeout 900 -n $(JOBS)
 
 check: lint ## Lint, format, types, import arrows, unit tests
 	$(BIN)/python -m pytest tests/unit
