@@ -6,7 +6,7 @@ import socket
 from urllib.parse import urlsplit
 
 from airflow_dataloader.exceptions import ConfigurationError
-from airflow_dataloader.workspace.free_port import free_port
+from airflow_dataloader.free_port import free_port
 
 _HOST = "127.0.0.1"
 _TRIES = 20

@@ -23,9 +23,9 @@ import psycopg
 from psycopg import sql
 
 from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.free_port import free_port
 from airflow_dataloader.workspace import postgres_binaries, unprivileged
 from airflow_dataloader.workspace.end_with_parent import ParentWatch
-from airflow_dataloader.workspace.free_port import free_port
 from airflow_dataloader.workspace.postgres_pid_file import PidFile
 
 USER = "dataloader"

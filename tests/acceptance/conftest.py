@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
+from airflow_dataloader.free_port import free_port
 from airflow_dataloader.workspace.demo.airflow_home import AirflowHome
 from airflow_dataloader.workspace.demo.connections import control_connection, databricks_connection
-from airflow_dataloader.workspace.free_port import free_port
 from tests.acceptance.airflow_parts import Airflow
 from tests.acceptance.through_airflow import CANARY, Stand, record_ends
 from tests.airflow_stand import Workspace, WorkspaceProcess

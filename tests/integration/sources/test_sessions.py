@@ -18,11 +18,11 @@ from airflow_dataloader.exceptions import (
     SourceRefused,
     SourceUnavailable,
 )
+from airflow_dataloader.free_port import free_port
 from airflow_dataloader.loader.sessions.postgresql import PostgresqlSession
 from airflow_dataloader.loader.sessions.protocol import SnapshotKind
 from airflow_dataloader.loader.sessions.registry import open_session
 from airflow_dataloader.sources.registry import dialect_of
-from airflow_dataloader.workspace.free_port import free_port
 from tests.source_configs import connect_beside, endpoint_of
 from tests.waiting import eventually
 

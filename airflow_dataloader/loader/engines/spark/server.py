@@ -22,6 +22,7 @@ from typing import IO, Self
 import click
 
 from airflow_dataloader.exceptions import EngineFailed
+from airflow_dataloader.free_port import free_port
 from airflow_dataloader.loader.engines.spark import jars
 from airflow_dataloader.loader.engines.spark.confs import local_confs
 from airflow_dataloader.loader.engines.spark.cores import usable_cores
@@ -166,7 +167,7 @@ def server_settings(
     jars.ensure(jars.DEFAULT, home)
     return ServerSettings(
         jars=tuple(jars.present(home)),
-        port=port or _free_port(),
+        port=port or free_port(),
         cores=cores or usable_cores(),
         memory=memory,
     )
@@ -203,12 +204,6 @@ def _listens(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1.0)
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _tail(log: Path, lines: int = 10) -> str:

@@ -14,6 +14,7 @@ import pytest
 
 from airflow_dataloader.workspace.demo import marked
 from airflow_dataloader.workspace.demo.marked import Mark, lives
+from tests.waiting import eventually
 
 #: Leads two others: one in a session of its own, one that has let go of its parent.
 FAMILY = """
@@ -114,5 +115,9 @@ def test_a_process_without_a_mark_is_left_alone(folder: Path) -> None:
 
 def test_a_process_that_was_started_without_an_environment_is_not_waited_for() -> None:
     with subprocess.Popen(["sleep", "600"], env={}) as bare:
-        assert marked._environment(psutil.Process(bare.pid)) == {}
-        bare.kill()
+        try:
+            process = psutil.Process(bare.pid)
+            # It may have begun to run its program a moment ago.
+            eventually("its empty environment", lambda: marked._environment(process) == {})
+        finally:
+            bare.kill()

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import socket
 
-from airflow_dataloader.workspace import free_port as module
-from airflow_dataloader.workspace.free_port import free_port
+from airflow_dataloader import free_port as module
+from airflow_dataloader.free_port import free_port
 
 
 def test_the_port_can_be_bound_and_is_below_those_of_outgoing_connections() -> None:
