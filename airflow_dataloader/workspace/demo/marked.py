@@ -23,8 +23,8 @@ _PART = "DATALOADER_DEMO_PART"
 #: Seconds between being killed and being gone, on a machine whose disks do not answer.
 _KILLED_SECONDS = 10.0
 _POLL_SECONDS = 0.02
-#: Seconds in which a process that has begun to run another program has its environment.
-_EXEC_SECONDS = 1.0
+#: Seconds in which a process that has begun to run another program has its environment, however busy all is.
+_EXEC_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
