@@ -57,7 +57,7 @@ def arm(connection: Connection, *, at_once: int = ARMED_AT_ONCE, each: bool = Fa
         return len(items)
     armed, after, until = 0, _BEFORE_ALL, time.monotonic() + _LONGEST
     while armed < at_once and time.monotonic() < until:
-        items = _unarmed(connection, min(_PAGE, at_once), after=after)
+        items = _unarmed(connection, min(_PAGE, at_once - armed), after=after)
         if not items:
             break
         armed += sum(_armed(connection, item) for item in items)

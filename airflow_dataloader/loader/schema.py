@@ -147,8 +147,7 @@ def _leave_out(job: Job) -> None:
     """Plan the read without the ignored columns."""
     ignored = {column.source_name for column in job.schema.ignored}
     config = job.config
-    scans = config.delete_policy is not DeletePolicy.IGNORE and not job.replaces_table
-    needed = [*needed_columns(config, scans=scans)]
+    needed = [*needed_columns(config, replaces=job.replaces_table)]
     if config.partition_column is not None:
         needed.append(("partition_column", config.partition_column))
     refuse_ignored(needed, ignored)
@@ -176,11 +175,12 @@ def refuse_ignored(needed: Iterable[tuple[str, str]], ignored: Iterable[str]) ->
             )
 
 
-def needed_columns(config: LoadConfig, *, scans: bool) -> Iterator[tuple[str, str]]:
+def needed_columns(config: LoadConfig, *, replaces: bool = False) -> Iterator[tuple[str, str]]:
     """Yield the columns that tell which rows are which, and the field that names each.
 
-    ``scans``: deleted rows are looked for, too.
+    ``replaces``: of a load that replaces the table, which looks for no deleted rows.
     """
+    scans = config.delete_policy is not DeletePolicy.IGNORE and not replaces
     if config.strategy in NEEDS_CURSOR or scans:
         yield from (("primary_key_cols", name) for name in config.primary_key)
     if config.strategy in NEEDS_CURSOR:

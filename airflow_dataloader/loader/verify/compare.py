@@ -9,7 +9,6 @@ from airflow_dataloader.core.comparison import Compared, PartDifferences, PartDi
 from airflow_dataloader.core.encoding import ORDERED, family
 from airflow_dataloader.core.load_columns import unmarked
 from airflow_dataloader.core.plan import PlannedColumn, ReadPlan
-from airflow_dataloader.core.strategy import DeletePolicy
 from airflow_dataloader.exceptions import SchemaRefused
 from airflow_dataloader.loader.engines.protocol import Held, Rows, Target
 from airflow_dataloader.loader.reading import explained, read_everything, read_where, take_columns
@@ -44,8 +43,7 @@ def compare(look: Look, target: Target) -> Verified:
         left = [one for one in look.described if one.name not in matched.ignored]
         if not left:
             return _without_columns(look, matched, _count(look, None), target)
-        scans = config.delete_policy is not DeletePolicy.IGNORE
-        refuse_ignored(needed_columns(config, scans=scans), matched.ignored)
+        refuse_ignored(needed_columns(config), matched.ignored)
         # Loads choose among rows of one key, and refuse values, without them.
         take_columns(look, left)
     scope = scope_of(look)

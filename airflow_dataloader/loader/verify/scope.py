@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from airflow_dataloader.core.names import quoted
 from airflow_dataloader.core.plan import PlannedColumn
-from airflow_dataloader.core.strategy import IN_PIECES, NEEDS_CURSOR, CursorType, DeletePolicy
+from airflow_dataloader.core.strategy import IN_PIECES, NEEDS_CURSOR, CursorType
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.loader.days import LITERALS, freeze_days, slice_predicate
 from airflow_dataloader.loader.engines.protocol import Deduplication
 from airflow_dataloader.loader.keys import key_columns
+from airflow_dataloader.loader.schema import needed_columns
 from airflow_dataloader.loader.verify.look import Look
 from airflow_dataloader.sources.dialect import CursorPlan
 
@@ -49,11 +50,10 @@ def scope_of(look: Look) -> Scope:
 
 def _keys(look: Look) -> tuple[str, ...]:
     """Return the key columns; none where the source lacks one and no load would ask for it."""
-    config = look.config
     try:
         return key_columns(look)
     except ConfigurationError as error:
-        if config.strategy in NEEDS_CURSOR or config.delete_policy is not DeletePolicy.IGNORE:
+        if error.field in dict(needed_columns(look.config)):
             raise
         look.journal.remark(f"Rows are compared as wholes: {error.message}")
         return ()

@@ -19,7 +19,10 @@ def make_ready(spark: SparkSession, location: Location, fitted: Fit, target: Map
     Columns are widened here and not left to the write: whether a write widens an integer to a decimal is a
     setting of the cluster, and a MERGE where it does not cuts the values and says nothing.
     """
-    allow(spark, location, needed_properties(fitted, target))
+    properties = needed_properties(fitted, target)
+    if properties:
+        pairs = ", ".join(f"'{name}' = '{value}'" for name, value in properties.items())
+        spark.sql(f"ALTER TABLE {location.sql} SET TBLPROPERTIES ({pairs})")
     for name in sorted(fitted.widened):
         spark.sql(f"ALTER TABLE {location.sql} ALTER COLUMN {quoted(name)} TYPE {fitted.types[name]}")
 
@@ -39,10 +42,3 @@ def needed_properties(fitted: Fit, target: Mapping[str, str]) -> dict[str, str]:
 
 def _has_wall_clock(types: Iterable[str]) -> bool:
     return any("timestamp_ntz" in kind for kind in types)
-
-
-def allow(spark: SparkSession, location: Location, properties: Mapping[str, str]) -> None:
-    """Set the properties, if there are any, in a commit of its own before the write."""
-    if properties:
-        pairs = ", ".join(f"'{name}' = '{value}'" for name, value in properties.items())
-        spark.sql(f"ALTER TABLE {location.sql} SET TBLPROPERTIES ({pairs})")

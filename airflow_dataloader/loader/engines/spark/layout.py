@@ -60,7 +60,7 @@ def ensure_clustered(context: Context, target: TargetName, cluster_by: Sequence[
     """Have the table clustered by these columns from now on, unless people have chosen otherwise.
 
     A write that changes a table's columns takes its clustering away. It has landed by now, so what cannot be
-    done is said in the log; the next write of its kind tries again.
+    done is said in the log.
     """
     if not cluster_by:
         return

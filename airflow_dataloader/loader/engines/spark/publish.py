@@ -60,8 +60,7 @@ def overwrite(
     countable = location.folder is not None
     written = _publish(context, location, data, commit, writer, dedup=dedup, countable=countable)
     # The people's own before those of the row's policy.
-    ensure_clustered(context, target, chosen)
-    ensure_clustered(context, target, cluster_by)
+    ensure_clustered(context, target, chosen or cluster_by)
     return written
 
 

@@ -1,14 +1,13 @@
--- What a person decides about a row, without what the database computes: a generated column that somebody has added is
--- empty while a trigger looks, so that every load's own update was taken for an edit, and moved row_version.
-CREATE OR REPLACE FUNCTION control.configuration(row_of control.table_control)
+-- What a person decides about a row is what 0002/33_configuration_history.sql says, without what the database computes of
+-- it: a generated column that somebody has added is empty while a trigger looks, so that every load's own update was
+-- taken for an edit, and moved row_version.
+ALTER FUNCTION control.configuration(control.table_control) RENAME TO own_configuration;
+
+CREATE FUNCTION control.configuration(row_of control.table_control)
 RETURNS jsonb
 LANGUAGE sql STABLE
 AS $$
-    SELECT to_jsonb(row_of) - ARRAY[
-        'config_id', 'control_key', 'last_status', 'last_load_date_time', 'next_load_date_time',
-        'next_delete_scan', 'last_status_date_time', 'last_status_message', 'last_airflow_run', 'last_databricks_run',
-        'created_at', 'last_modified_at', 'create_user', 'last_modified_user', 'retry_count',
-        'staging_model_processed', 'load_epoch', 'row_version', 'resolved_destination', 'watermark_of']
+    SELECT control.own_configuration(row_of)
         - ARRAY(SELECT CAST(attname AS text) FROM pg_catalog.pg_attribute
             WHERE attrelid = 'control.table_control'::regclass AND attgenerated <> '')
 $$;
