@@ -51,9 +51,12 @@ class Mark:
         """End them all at once, also what they start meanwhile."""
         known = set(sessions)
         until = time.monotonic() + _KILLED_SECONDS
-        while (found := self._find(known)) and time.monotonic() < until:
+        while found := self._find(known):
             _signal(found, signal.SIGKILL)
             _wait(found, _KILLED_SECONDS)
+            # Only now: the look itself may have taken all the time there was, and nothing was killed then.
+            if time.monotonic() >= until:
+                return
 
     def end(self, seconds: float) -> None:
         """Ask those that lead the others to end; kill what is left then, or after so many seconds."""
@@ -135,10 +138,20 @@ def _session(process: psutil.Process) -> int | None:
 def _environment(process: psutil.Process) -> Mapping[str, str] | None:
     """Return a process's environment; None: it has just begun to run another program, and has none yet.
 
-    The kernel's own threads have no program.
+    The kernel's own threads have no program. PostgreSQL writes its processes' titles over all that was
+    there: zeros are an environment too, or each look would wait for a server that is somebody else's.
     """
-    environment = process.environ()
-    return environment if environment or not process.exe() or _has_none(process.pid) else None
+    try:
+        written = Path(f"/proc/{process.pid}/environ").read_bytes()
+    except PermissionError as error:
+        raise psutil.AccessDenied(process.pid) from error
+    except FileNotFoundError:
+        # Gone, or a system that has no such file, on which the library's look has to do.
+        return process.environ()
+    if written:
+        pairs = (os.fsdecode(pair).partition("=") for pair in written.split(b"\0"))
+        return {name: value for name, _, value in pairs}
+    return {} if not process.exe() or not lives(process) or _has_none(process.pid) else None
 
 
 def _has_none(pid: int) -> bool:
@@ -147,11 +160,7 @@ def _has_none(pid: int) -> bool:
     Asked for by where that begins and ends, which are one answer: of one that runs program after program, two
     looks at the environment itself may fall into two beginnings. Fields 50 and 51 of proc_pid_stat(5).
     """
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-    except FileNotFoundError:
-        # Gone, or a system that has no such file, on which the look that was taken has to do.
-        return True
+    fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     begins, ends = int(fields[47]), int(fields[48])
     return begins == ends != 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -32,6 +33,16 @@ time.sleep(600)
 """
 
 DEAF = "trap '' TERM; echo ready; while :; do sleep 1; done"
+
+#: Writes zeros over its environment, as PostgreSQL's processes do.
+WIPED = """
+import ctypes, pathlib, time
+fields = pathlib.Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+begins, ends = int(fields[47]), int(fields[48])
+ctypes.memset(begins, 0, ends - begins)
+print("ready", flush=True)
+time.sleep(600)
+"""
 
 #: Becomes itself again and again.
 RESTLESS = """exec sh -c 'eval "$RESTLESS"'"""
@@ -106,6 +117,13 @@ def test_those_who_lead_are_asked_and_the_deaf_are_killed(folder: Path) -> None:
     assert (polite.wait(), deaf.wait()) == (7, -signal.SIGKILL)
 
 
+def test_what_a_slow_look_has_found_is_killed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(marked, "_KILLED_SECONDS", 0.0)
+    sleeping = start(Mark(folder), "sh", "-c", "echo; exec sleep 600")
+    Mark(folder).kill()
+    assert sleeping.wait() == -signal.SIGKILL
+
+
 def test_a_process_without_a_mark_is_left_alone(folder: Path) -> None:
     with subprocess.Popen(["sleep", "600"]) as other:
         Mark(folder).kill()
@@ -121,3 +139,28 @@ def test_a_process_that_was_started_without_an_environment_is_not_waited_for() -
             eventually("its empty environment", lambda: marked._environment(process) == {})
         finally:
             bare.kill()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there a process can write over its environment")
+def test_a_process_that_has_written_over_its_environment_is_not_waited_for() -> None:
+    with subprocess.Popen([sys.executable, "-c", WIPED], stdout=subprocess.PIPE, text=True) as wiped:
+        try:
+            assert wiped.stdout is not None
+            assert wiped.stdout.readline() == "ready\n"
+            environment = marked._environment(psutil.Process(wiped.pid))
+            assert environment is not None
+            assert not any(environment.values())
+        finally:
+            wiped.kill()
+
+
+def test_a_process_that_has_ended_is_not_waited_for() -> None:
+    with subprocess.Popen(["sleep", "600"], env={}) as ended:
+        process = psutil.Process(ended.pid)
+        # Known from here on, also when there is nobody left to be asked for it.
+        eventually("its program", process.exe)
+        ended.kill()
+        eventually("its end", lambda: not lives(process))
+        # A kernel says so, or has nothing to show.
+        with contextlib.suppress(ProcessLookupError):
+            assert marked._environment(process) == {}
