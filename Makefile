@@ -20,9 +20,9 @@ demo: env ## Load a shop's database through Airflow and compare; EXIT=1 stops at
 test: env ## Run every test but the long fault matrix
 	$(BIN)/python -m pytest -m "not faults" -n $(JOBS) $(if $(filter-out 0,$(JOBS)),--dist loadfile)
 
-faults: env ## Run the long fault matrix, and the engine's suite in Spark's classic mode
+faults: env ## Run the long fault matrix, and the engine's suite in Spark's classic mode; ONLY=path for a part
 	@# Named first, so that what collects the matrix is there from the beginning, whoever runs the tests.
-	$(BIN)/python -m pytest tests/faults tests -m "faults or kill_matrix" --compiled --timeout 900 -n $(JOBS)
+	$(BIN)/python -m pytest $(or $(ONLY),tests/faults tests) -m "faults or kill_matrix" --compiled --timeout 900 -n $(JOBS)
 
 check: lint ## Lint, format, types, import arrows, unit tests
 	$(BIN)/python -m pytest tests/unit

@@ -17,6 +17,7 @@ from airflow_dataloader.control import migrate
 from airflow_dataloader.control.connect import create_engine
 from tests.bench import Bench
 from tests.conftest import Server
+from tests.faults.figures import Figures
 from tests.faults.kill_matrix import KILLS, PAGE, PROPERTY, Kill, page
 from tests.faults.proxy import Proxy
 
@@ -26,10 +27,12 @@ if TYPE_CHECKING:
 
 
 _killed: set[Kill] = set()
+_figures = Figures()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Remember the loads that were killed, and after which all was well."""
+    """Count; remember the loads that were killed, and after which all was well."""
+    _figures.add(report)
     if report.when == "call" and report.passed:
         _killed.update(Kill(*values) for name, values in report.user_properties if name == PROPERTY)
 
@@ -38,6 +41,18 @@ def pytest_sessionfinish() -> None:
     """Write the page of the kill matrix, if all of it was gone through."""
     if _killed.issuperset(KILLS):
         PAGE.write_text(page(_killed))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the figures of the matrix, when it was asked for."""
+    if not config.getoption("markexpr").startswith("faults"):
+        return
+    terminalreporter.section("faults")
+    for line in _figures.lines():
+        terminalreporter.write_line(line)
+    terminalreporter.write_line(
+        f"{len(_killed)} of {len(KILLS)} loads of the kill matrix were killed, and all was well afterwards"
+    )
 
 
 @pytest.fixture(scope="session")
