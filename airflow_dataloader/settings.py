@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from airflow_dataloader.exceptions import ConfigurationError
 
@@ -46,15 +46,37 @@ def _number(text: str, minimum: int) -> int:
 def _cluster(text: str) -> Mapping[str, Any]:
     wanted = f"a JSON object with one of {', '.join(CLUSTER_KINDS)}"
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_constant=_not_json)
+        null = _path_of_null(value)
     except json.JSONDecodeError as error:
         # Not chained: the decoder's error holds the whole text.
         raise ValueError(f"{wanted}; reading it stopped at {_position(error)}") from None
     except RecursionError:
         raise ValueError(f"{wanted}, nested less deeply") from None
+    except ValueError:
+        raise ValueError(f"{wanted}, with numbers that JSON knows, and of fewer digits") from None
+    if null is not None:
+        # Airflow's hook would refuse it load by load, and say neither whose it is nor where.
+        raise ValueError(f"{wanted}, and no null in it, as {null} is")
     if not isinstance(value, dict) or len(value.keys() & set(CLUSTER_KINDS)) != 1:
         raise ValueError(wanted)
     return value
+
+
+def _not_json(name: str) -> NoReturn:
+    """Refuse what Python reads and JSON does not know: NaN and the infinities."""
+    raise ValueError(name)
+
+
+def _path_of_null(value: object) -> str | None:
+    """Return where a null is, as ``libraries[0].pypi``; None: nowhere."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, item in items:
+        here = f"[{name}]" if isinstance(value, list) else str(name)
+        below = "" if item is None else _path_of_null(item)
+        if below is not None:
+            return f"{here}{'.' if below and not below.startswith('[') else ''}{below}"
+    return None
 
 
 def _position(error: json.JSONDecodeError) -> str:

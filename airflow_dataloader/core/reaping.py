@@ -41,6 +41,8 @@ class ReapLimits:
     poll: float = 2
     #: How long the API may keep whoever asks it waiting without an answer, in all, before it is left alone.
     silence: float = 5
+    #: How long the API may be asked, in all, however it answers: whoever reaps has other work to come to.
+    asking: float = 60
     #: After which another reap may go on with what one has begun.
     reaping: float = 120
 

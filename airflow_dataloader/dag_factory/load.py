@@ -33,7 +33,7 @@ Claims the rows of `control.table_control` that are due and loads each with a ta
 
 A task waits without a worker for the end of its load. It succeeds exactly when the load is Succeeded; else
 it fails with the row's message. **Marking** a task ends its load. **Clearing** one attaches to its load while
-that lives, and loads the table again once it has ended. Failed rows are tried again by the control table.
+that lives, and loads the table again once it has ended. A failed row's next slot loads it again, too.
 """
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class ClaimOperator(BaseOperator):
     """Returns the loads that this run has claimed, as small dicts for a mapped :class:`LoadOperator`.
 
-    Asked again in the same run, it gives the same answer.
+    Asked again in the same run, it gives the same answer, unless that was that nothing is due.
 
     :param control_conn_id: connection of the control database; None: ``[dataloader] control_conn_id``.
     :param databricks_conn_id: connection of the workspace; None: ``[dataloader] databricks_conn_id``.

@@ -6,10 +6,22 @@ import subprocess
 from pathlib import Path
 
 # Waits for the end of its standard input, which only our process holds open. The pid file is looked at once
-# more, so that a number which the system has given to another process meanwhile is left alone.
+# more, so that a number which the system has given to another process meanwhile is left alone; a server that
+# has just been started writes it some moments later.
+_LOOKS = 50
 _SCRIPT = """
 while read -r _; do :; done
-read -r owner < "$2" && [ "$owner" = "$1" ] && kill -INT "$1"
+looks=$3
+while [ "$looks" -gt 0 ] && kill -0 "$1" 2>/dev/null; do
+    owner=
+    read -r owner 2>/dev/null < "$2"
+    if [ "$owner" = "$1" ]; then
+        kill -INT "$1"
+        exit
+    fi
+    looks=$((looks - 1))
+    sleep 0.1
+done
 """
 
 
@@ -22,7 +34,7 @@ class ParentWatch:
 
     def __init__(self, pid: int, pid_file: Path) -> None:
         self._shell = subprocess.Popen(
-            ["/bin/sh", "-c", _SCRIPT, "end-with-parent", str(pid), str(pid_file)],
+            ["/bin/sh", "-c", _SCRIPT, "end-with-parent", str(pid), str(pid_file), str(_LOOKS)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

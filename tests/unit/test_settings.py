@@ -122,6 +122,10 @@ CLUSTER = "AIRFLOW__DATALOADER__CLUSTER"
         (f'["{SECRET}"]', "a JSON object"),
         (f'{{"existing_cluster_id": "{SECRET}", "new_cluster": {{}}}}', "a JSON object with one of"),
         ("[" * 100_000, "nested less deeply"),
+        (f'{{"new_cluster": {{"x": ["{SECRET}", null]}}}}', "no null in it, as new_cluster.x[1] is"),
+        (f'{{"existing_cluster_id": null, "x": "{SECRET}"}}', "no null in it, as existing_cluster_id is"),
+        (f'{{"new_cluster": {{"x": "{SECRET}", "y": NaN}}}}', "with numbers that JSON knows"),
+        (f'{{"new_cluster": {{"x": "{SECRET}", "y": {"9" * 5000}}}}}', "of fewer digits"),
     ],
 )
 def test_a_bad_value_that_may_hold_secrets_is_not_shown(text: str, wanted: str) -> None:

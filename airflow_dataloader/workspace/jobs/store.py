@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.workspace.jobs.model import Run, Submission, TaskRun, TaskSpec, Times
 from airflow_dataloader.workspace.jobs.states import ENDS, Code, End, LifeCycle, Result, Stop
 
@@ -38,7 +39,18 @@ class RunStore:
     """Runs and their tasks; a task is a run with a parent. Safe to use from many threads."""
 
     def __init__(self, path: Path) -> None:
+        """Open the database in ``path``. Raises ConfigurationError where it cannot be read or written."""
         self._lock = threading.Lock()
+        try:
+            self._open(path)
+        except sqlite3.Error as error:
+            raise ConfigurationError(
+                f"{path} cannot be used: {error}.",
+                field="DATALOADER_HOME",
+                fix="make room there, or move the file away: the workspace then begins without runs",
+            ) from error
+
+    def _open(self, path: Path) -> None:
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._connection.row_factory = sqlite3.Row
         with contextlib.suppress(PermissionError):

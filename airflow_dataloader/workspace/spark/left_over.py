@@ -29,7 +29,7 @@ def end_left_over(path: Path) -> None:
         noted = json.loads(path.read_text())
         process = psutil.Process(noted["pid"])
         ours = birth_of(process.pid) == noted["born"] and any(_WORD in word for word in process.cmdline())
-    except (OSError, ValueError, KeyError, psutil.Error):
+    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
         return
     if not ours:
         return

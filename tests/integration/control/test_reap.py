@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -286,6 +287,23 @@ def test_an_api_that_keeps_silent_is_not_asked_for_every_run(
     assert gone(control, api, replace(LIMITS, silence=0.1)) == []
     assert api.vain == asked
     assert {status(control, metadata_id) for metadata_id in loads} == {("Queued", "Queued")}
+
+
+def test_an_api_that_answers_slowly_does_not_keep_a_reap_for_ever(
+    control: Engine, config_id: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Slow(Jobs):
+        def state(self, workspace_host: str | None, databricks_run: str) -> Run:
+            time.sleep(0.2)
+            return super().state(workspace_host, databricks_run)
+
+    loads = [queue(control, config) for config in (config_id, due_row(control), due_row(control))]
+    for number, metadata_id in enumerate(loads):
+        update_run_tracking(control, metadata_id, 1, databricks_run=str(number))
+    api = Slow()
+    assert gone(control, api, replace(LIMITS, asking=0.1)) == []
+    assert len(api.asked) == 1
+    assert "answers slowly" in caplog.text
 
 
 def test_a_run_whose_answer_is_beyond_its_reader_keeps_no_other(

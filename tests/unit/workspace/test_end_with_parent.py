@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_dataloader.workspace import end_with_parent
 from airflow_dataloader.workspace.end_with_parent import ParentWatch
 
 PATIENCE = 20
@@ -42,10 +43,24 @@ def test_the_end_of_the_parent_interrupts_the_server(server: subprocess.Popen[by
     assert server.wait(PATIENCE) != 0
 
 
+def test_a_server_that_has_just_been_started_is_interrupted(
+    server: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    """Its parent has ended before it wrote its number, where another server's may stand."""
+    watch = ParentWatch(server.pid, pid_file(tmp_path, "1\n"))
+    assert watch._shell.stdin is not None
+    watch._shell.stdin.close()
+    with pytest.raises(subprocess.TimeoutExpired):
+        watch._shell.wait(0.5)
+    pid_file(tmp_path, f"{server.pid}\n")
+    assert server.wait(PATIENCE) != 0
+
+
 @pytest.mark.parametrize("text", ["1\n", ""])
 def test_a_number_that_the_pid_file_does_not_name_is_left_alone(
-    server: subprocess.Popen[bytes], tmp_path: Path, text: str
+    server: subprocess.Popen[bytes], tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(end_with_parent, "_LOOKS", 3)
     end_of_parent(ParentWatch(server.pid, pid_file(tmp_path, text)))
     assert server.poll() is None
 

@@ -65,8 +65,9 @@ def test_a_process_that_is_no_spark_server_is_left_alone(tmp_path: Path) -> None
         assert other.poll() is None
         other.communicate(b"\n")
     end_left_over(note)
-    note.write_text("{")
-    end_left_over(note)
+    for damaged in ("{", "[]", '"spark"', '{"pid": "7", "born": 1}'):
+        note.write_text(damaged)
+        end_left_over(note)
 
 
 @pytest.mark.parametrize("clock", ["kept", "set"])

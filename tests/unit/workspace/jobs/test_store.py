@@ -14,6 +14,7 @@ from typing import NoReturn
 
 import pytest
 
+from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.workspace.jobs.model import Run, Submission, TaskSpec
 from airflow_dataloader.workspace.jobs.states import SUCCEEDED, LifeCycle, Stop, exited, skipped, stopped
 from airflow_dataloader.workspace.jobs.store import RunStore
@@ -191,6 +192,17 @@ def test_a_database_of_an_earlier_version_is_gone_on_with(tmp_path: Path) -> Non
         assert task.server is None
         store.prepare(task.run_id, "session", "hash", "sc://h:1")
         assert found(store, run_id).tasks[0].server == "sc://h:1"
+
+
+@pytest.mark.parametrize("bad", ["damaged", "a folder"])
+def test_a_database_that_cannot_be_used_is_named(tmp_path: Path, bad: str) -> None:
+    path = tmp_path / "runs.db"
+    if bad == "damaged":
+        path.write_text("not a database" * 100)
+    else:
+        path.mkdir()
+    with pytest.raises(ConfigurationError, match=f"{path} cannot be used: .+ Fix: .*move the file away"):
+        RunStore(path)
 
 
 def test_a_file_system_without_modes_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
