@@ -64,6 +64,9 @@ _STRATEGY_FIELDS: Mapping[str, tuple[str, ...]] = {
 #: Those that a watermark depends on, beside target and key: what is read, and by which cursor.
 _WATERMARK_FIELDS = (*_SOURCE_FIELDS, "incremental_column")
 
+#: Connection options by which the same table shows a login other rows, and what they are by default.
+_SHOWN_BY = {"row_security": "off"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class SourceTable:
@@ -245,7 +248,7 @@ def row_label(snapshot: Mapping[str, Any]) -> str:
 def content_hash(snapshot: Mapping[str, Any]) -> str:
     """Return a digest of the fields that decide which rows a load reads and where they go."""
     names = _CONTENT_FIELDS + _STRATEGY_FIELDS.get(snapshot.get("load_strategy") or "", ())
-    return _digest({name: snapshot.get(name) for name in names})
+    return _digest({**{name: snapshot.get(name) for name in names}, **_shown_by(snapshot)})
 
 
 def watermark_hash(snapshot: Mapping[str, Any]) -> str:
@@ -253,7 +256,13 @@ def watermark_hash(snapshot: Mapping[str, Any]) -> str:
     names = [text(snapshot, f"target_{part}") or "" for part in ("catalog", "schema", "table")]
     body = {name: text(snapshot, name) for name in _WATERMARK_FIELDS}
     target, key = [name.casefold() for name in names], sorted(split_columns(snapshot.get("primary_key_cols")))
-    return _digest({**body, "target": target, "key": key})
+    return _digest({**body, "target": target, "key": key, **_shown_by(snapshot)})
+
+
+def _shown_by(snapshot: Mapping[str, Any]) -> dict[str, str]:
+    """Return the options by which a login sees other rows than by default."""
+    given = {name: str(value) for name, value in (snapshot.get("connection_options") or {}).items()}
+    return {name: given[name] for name, default in _SHOWN_BY.items() if given.get(name, default) != default}
 
 
 def _digest(body: Mapping[str, Any]) -> str:

@@ -78,8 +78,6 @@ class ReadPlan:
     certain: str | None = None
     #: Predicates, one a partition; empty for a single partition.
     partitions: tuple[str, ...] = ()
-    #: Schema and name of the tables that the relation was made of, where its parts find that out one by one.
-    tables: frozenset[tuple[str, str]] = frozenset()
     #: SQL run first on every connection of the read: zone, styles, snapshot.
     session_init: str = ""
     #: SQL integer expression that counts the values of a row which value_policy ``null`` replaced, or None.

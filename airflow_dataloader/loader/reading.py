@@ -68,8 +68,8 @@ def take_columns(job: Reader, described: Iterable[DescribedColumn]) -> None:
 def open_snapshot(job: Reader) -> None:
     """Freeze what the load sees of the source, from here to the end of its reads."""
     job.relation = job.dialect.relation(job.config.source, job.config.query)
-    job.session.hold(job.relation)
-    job.snapshot = job.session.open_snapshot()
+    made = job.session.hold(job.relation)
+    job.snapshot = replace(job.session.open_snapshot(), made=made)
     shared = job.snapshot.id is not None
     elsewhere = shared and job.dialect.is_elsewhere(job.session.query, job.relation)
     if elsewhere:
@@ -135,7 +135,6 @@ def _plan(
     job: Reader, where: str | None, columns: tuple[PlannedColumn, ...] | None, rows: int | None = None
 ) -> ReadPlan:
     partitions: tuple[str, ...] = ()
-    tables: frozenset[tuple[str, str]] = frozenset()
     # Without a common snapshot, reads beside each other would see different states of the source.
     if job.snapshot.id is not None:
         partitions = job.dialect.partitions(
@@ -148,15 +147,12 @@ def _plan(
             where=where,
             rows=rows,
         )
-        if partitions:
-            made = job.dialect.made_of(job.session.query, job.relation)
-            tables = made.tables
-            if made.by_chance:
-                partitions = ()
-                job.journal.remark(
-                    "Rows are numbered, sampled, or the first of others, in which connections differ: one of "
-                    "them read everything."
-                )
+        if partitions and job.snapshot.made.by_chance:
+            partitions = ()
+            job.journal.remark(
+                "Rows are numbered, sampled, or the first of others, in which connections differ: one of "
+                "them read everything."
+            )
     job.journal.note(partitions=max(1, len(partitions)))
     return ReadPlan(
         endpoint=job.endpoint,
@@ -164,7 +160,6 @@ def _plan(
         relation=job.relation,
         where=where,
         partitions=partitions,
-        tables=tables if partitions else frozenset(),
         session_init=_session_init(job),
         replaced=job.replaced if columns is None else None,
         fetch_size=_fetch_size(job, where, job.columns if columns is None else columns, rows),
@@ -217,22 +212,28 @@ def compare_with_source(job: Job, arrived: int, plan: ReadPlan) -> None:
 
 
 def _refuse_other_tables(job: Job, plan: ReadPlan) -> None:
-    """Raise SourceUnavailable if a table has got, or lost, a partition or child since its parts were planned.
+    """Raise SourceUnavailable if the relation has been made of other tables since before the snapshot.
 
-    No lock of a reader keeps others from that, and no snapshot hides it: parts that began later have it.
+    No lock of a reader keeps others from attaching a partition or child, or from renaming a schema, and no
+    snapshot hides it. Parts that begin later have the new partition. Where a name means another table, any
+    connection may have read that, without the rows that the snapshot does not show.
     """
-    if not plan.tables:
+    if job.snapshot.id is None:
         return
+    before = job.snapshot.made.tables
     try:
         now = job.dialect.made_of(job.session.query, job.relation).tables
     except SourceUnavailable as error:
         # All rows have arrived: a source that is lost now does not make them wrong.
-        job.journal.remark(f"Whether the source got partitions or children meanwhile is not known: {error}")
+        job.journal.remark(f"Whether the source was made of other tables meanwhile is not known: {error}")
         return
-    if other := sorted(".".join(table) for table in plan.tables ^ now):
+    names = [{table[:2] for table in tables} for tables in (before ^ now, before, now)]
+    other = names[0] if plan.partitions else set.intersection(*names)
+    if other:
+        tables = listed(sorted(".".join(name) for name in other), most=3)
         raise SourceUnavailable(
-            f"{listed(other, most=3)} became part of what {job.config.label} reads, or no part of it any "
-            "more, while it was read.",
+            f"{tables} became part of what {job.config.label} reads, or no part of it any more, or is the "
+            "name of another table by now, while it was read.",
             fix="nothing: the row is loaded again",
         )
 

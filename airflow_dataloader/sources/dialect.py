@@ -132,11 +132,12 @@ class Days:
 class MadeOf:
     """What a relation is made of, as far as the source says."""
 
-    #: Schema and name of each table that is read.
-    tables: frozenset[tuple[str, str]]
+    #: Schema and name of each table that is read, and the number by which the source knows it whatever it is
+    #: called; 0: it has gone meanwhile.
+    tables: frozenset[tuple[str, str, int]] = frozenset()
     #: Which rows it has, or which values in them, is another matter for each connection: it numbers rows that
     #: are alike, or takes some of them.
-    by_chance: bool
+    by_chance: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

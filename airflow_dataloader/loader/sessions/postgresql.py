@@ -18,7 +18,7 @@ from airflow_dataloader.core.plan import Endpoint
 from airflow_dataloader.exceptions import DataloaderError, SourceRefused
 from airflow_dataloader.loader.sessions.postgresql_watch import PostgresqlWatch, as_login, shut
 from airflow_dataloader.loader.sessions.protocol import Activity, Snapshot, SnapshotKind
-from airflow_dataloader.sources.dialect import DescribedColumn, ErrorContext
+from airflow_dataloader.sources.dialect import DescribedColumn, ErrorContext, MadeOf
 from airflow_dataloader.sources.postgresql import transaction
 from airflow_dataloader.sources.postgresql.connection import psycopg_kwargs, row_security
 from airflow_dataloader.sources.postgresql.describe import (
@@ -28,6 +28,7 @@ from airflow_dataloader.sources.postgresql.describe import (
     types_sql,
 )
 from airflow_dataloader.sources.postgresql.errors import explain, undecodable
+from airflow_dataloader.sources.postgresql.made_of import made_of
 from airflow_dataloader.sources.postgresql.meanings import code_of
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ class PostgresqlSession:
             self._let_go()
         return described(columns, types)
 
-    def hold(self, relation: str) -> None:
+    def hold(self, relation: str) -> MadeOf:
         """Lock what the relation is made of, over a connection of its own, until the session has done so.
 
         TRUNCATE and rewrites show in older snapshots, too, and the rows that came with them do not. A
@@ -85,6 +86,8 @@ class PostgresqlSession:
                 for statement in transaction.settings(lock_timeout=transaction.HOLD_TIMEOUT):
                     self._holding.execute(statement)
                 self._holding.execute(describe_sql(relation), binary=True)
+                ask = self._holding
+                return made_of(lambda sql: ask.execute(sql, binary=True).fetchall(), relation)
             finally:
                 self._asking = False
 
@@ -170,10 +173,10 @@ class PostgresqlSession:
         if replayed is not None:
             self._connection.execute(transaction.note_replayed(replayed))
         # A pooler between invents a number of its own when it is connected to.
-        row = self._connection.execute(transaction.OWN_STYLE).fetchone()
+        row = self._connection.execute(transaction.OWN).fetchone()
         assert row is not None, "functions have a value"
-        self._pid, style = row
-        return {**own, "DateStyle": style}
+        self._pid, style, path = row
+        return {**own, "DateStyle": style, "search_path": path}
 
     def _replayed(self) -> datetime | None:
         try:

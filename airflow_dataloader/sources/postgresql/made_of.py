@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from airflow_dataloader.sources.dialect import Ask, MadeOf
+from airflow_dataloader.sources.postgresql.quoting import literal, quote
 
 _FOREIGN = "SELECT EXISTS (SELECT FROM pg_foreign_table)"
 
@@ -28,11 +29,27 @@ def is_elsewhere(ask: Ask, relation: str) -> bool:
 def made_of(ask: Ask, relation: str) -> MadeOf:
     """Return what the relation is made of by now; see :class:`airflow_dataloader.sources.dialect.Dialect`.
 
-    A plan names tables by the newest list of a table's partitions or children, whatever snapshot asks.
+    A plan names tables by the newest list of a table's partitions or children, and names mean the tables that
+    have them by now, whatever snapshot asks.
     """
     steps = list(_steps(ask, relation))
-    tables = {(step.get("Schema", ""), step["Relation Name"]) for step in steps if "Relation Name" in step}
-    return MadeOf(tables=frozenset(tables), by_chance=any(step["Node Type"] in _BY_CHANCE for step in steps))
+    names = sorted({(step["Schema"], step["Relation Name"]) for step in steps if "Relation Name" in step})
+    return MadeOf(
+        tables=frozenset((*name, number) for name, number in zip(names, _numbers(ask, names), strict=True)),
+        by_chance=any(step["Node Type"] in _BY_CHANCE for step in steps),
+    )
+
+
+def _numbers(ask: Ask, names: Sequence[tuple[str, str]]) -> list[int]:
+    if not names:
+        return []
+    quoted = ", ".join(literal(f"{quote(schema)}.{quote(table)}") for schema, table in names)
+    # By a function that looks where names are looked up: the catalogue's own rows are those of the snapshot.
+    rows = ask(
+        "SELECT coalesce(to_regclass(name)::oid::bigint, 0) "
+        f"FROM unnest(ARRAY[{quoted}]) WITH ORDINALITY AS named(name, number) ORDER BY number"
+    )
+    return [int(number) for (number,) in rows]
 
 
 def _steps(ask: Ask, relation: str) -> Iterator[dict[str, Any]]:

@@ -9,7 +9,7 @@ from airflow_dataloader.sources.postgresql.quoting import literal
 
 #: Settings that decide how values are written as text, and how a query's own texts are read. Of dates, ISO
 #: says how they are written; in which order a view or query takes day, month and year stays the source's,
-#: which is asked for (:data:`OWN_STYLE`).
+#: which is asked for (:data:`OWN`).
 STYLES = {
     "TimeZone": "UTC",
     "DateStyle": "ISO",
@@ -20,9 +20,10 @@ STYLES = {
     "standard_conforming_strings": "on",
 }
 
-#: The session's number, and what it has for a style of dates by now. The JVM's driver says ISO where it
-#: connects, by which the order that the role or the database has is lost.
-OWN_STYLE = "SELECT pg_backend_pid(), current_setting('DateStyle')"
+#: The session's number, and what it has by now for a style of dates and for the schemas in which names are
+#: looked up. The JVM's driver says ISO where it connects, by which the order that the role or the database
+#: has is lost; and the role may be given other schemas between two connections.
+OWN = "SELECT pg_backend_pid(), current_setting('DateStyle'), current_setting('search_path')"
 
 #: Milliseconds that a load waits, holding nothing, for whoever rebuilds the table.
 HOLD_TIMEOUT = 300_000
@@ -83,9 +84,11 @@ def settings(
 
     ``own``: as in :func:`session_init`; ``lock_timeout`` is in milliseconds.
     """
-    styles = {**STYLES, **(own or {})}
+    others = [(literal(name), literal(value)) for name, value in (own or {}).items()]
     return [
-        *(f"SET LOCAL {name} = {literal(value)}" for name, value in styles.items()),
+        *(f"SET LOCAL {name} = {literal(value)}" for name, value in STYLES.items()),
+        # As it is written: SET would take a list of schemas for one name.
+        *(f"SELECT set_config({name}, {value}, true)" for name, value in others),
         f"SET LOCAL statement_timeout = {statement_seconds * 1000}",
         f"SET LOCAL lock_timeout = {lock_timeout}",
         "SET LOCAL idle_in_transaction_session_timeout = 0",

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
+from airflow_dataloader.control.tables import dbconfig
 from airflow_dataloader.loader.engines.spark.engine import SparkEngine
 from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.run import run_load
 from tests.bench import Bench
 from tests.integration.loader.breaking import break_off
+
+if TYPE_CHECKING:
+    from tests.conftest import Server
 
 FIRST, LATER = "2026-01-01 10:00:00+00", "2026-01-01 12:00:00+00"
 
@@ -76,6 +81,28 @@ def test_another_cursor_key_query_or_table_begins_anew(bench: Bench, row: int, e
     bench.set(row, **edit)
     assert bench.succeed(row).receipt.rows_read == 6
     assert bench.target_rows() == bench.source_rows()
+
+
+def test_rows_that_were_hidden_from_the_login_come_when_they_are_shown(bench: Bench, row: int) -> None:
+    """They lie below the watermark by then."""
+    role = f"reader_{bench.schema}"
+    bench.source.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'x'; GRANT SELECT ON items TO {role}")
+    bench.source.execute(
+        "ALTER TABLE items ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON items USING (id > 3)"
+    )
+    bench.server = cast("Server", SimpleNamespace(port=bench.server.port, user=role, password="x"))
+    options = update(dbconfig).values(connection_options={"row_security": "on"})
+    with bench.control.begin() as connection:
+        connection.execute(options)
+    try:
+        assert bench.succeed(row).receipt.rows_read == 2
+        bench.source.execute(f"ALTER ROLE {role} BYPASSRLS")
+        with bench.control.begin() as connection:
+            connection.execute(options.values(connection_options={}))
+        assert "everything was read again" in bench.succeed(row).message
+        assert bench.target_rows() == bench.source_rows()
+    finally:
+        bench.source.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
 def test_a_destination_edited_during_the_load_gets_no_watermark_of_the_other(bench: Bench, row: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import psycopg
@@ -12,9 +14,13 @@ from airflow_dataloader.loader.reading import (
     compare_with_source,
     read_everything,
 )
-from tests.integration.sources.reads import look
+from airflow_dataloader.loader.sessions.postgresql import PostgresqlSession
+from tests.integration.sources.reads import POSTGRESQL, look
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_dataloader.core.plan import Endpoint
     from airflow_dataloader.loader.job import Job
     from airflow_dataloader.loader.sessions.protocol import SourceSession
 
@@ -53,6 +59,57 @@ def test_what_connections_differ_in_is_read_by_one(
     receipt = found.journal.receipt
     assert (receipt.snapshot, receipt.partitions) == ("exported", parts)
     assert receipt.notes == ((BY_CHANCE,) if parts == 1 else ())
+
+
+SWAP = "ALTER SCHEMA live RENAME TO old; ALTER SCHEMA upcoming RENAME TO live"
+
+
+@pytest.mark.parametrize("filled", ["before", "after"], ids=["filled before the look", "after it"])
+def test_a_name_that_means_another_table_by_now_is_read_again(
+    source_db: psycopg.Connection, open_source: Callable[..., SourceSession], filled: str
+) -> None:
+    """The look's own connection locks the table, and nothing locks its schema."""
+    fill = "INSERT INTO upcoming.items SELECT generate_series(1, 20)"
+    source_db.execute("CREATE SCHEMA live; CREATE SCHEMA upcoming")
+    source_db.execute("CREATE TABLE live.items AS SELECT generate_series(1, 10) AS id")
+    source_db.execute("CREATE TABLE upcoming.items (id int)")
+    if filled == "before":
+        source_db.execute(fill)
+    found = look(source_db, open_source(), source_table_schema="live", source_table_name="items")
+    plan = replace(read_everything(found), partitions=())
+    job = cast("Job", found)
+    compare_with_source(job, 10, plan)
+    if filled == "after":
+        source_db.execute(fill)
+    source_db.execute(SWAP)
+    with pytest.raises(SourceUnavailable, match=r"live\.items .*is the name of another table by now"):
+        compare_with_source(job, 10, plan)
+
+
+def test_a_partition_that_one_connection_does_not_see_is_no_matter(
+    source_db: psycopg.Connection, session: SourceSession
+) -> None:
+    source_db.execute(PARTED)
+    found = look(source_db, session, source_table_name="parted")
+    plan = replace(read_everything(found), partitions=())
+    source_db.execute("ALTER TABLE parted ATTACH PARTITION later FOR VALUES FROM (100) TO (200)")
+    compare_with_source(cast("Job", found), 99, plan)
+
+
+def test_names_are_looked_up_where_the_session_looks_them_up(
+    source_db: psycopg.Connection, login: Endpoint
+) -> None:
+    for schema, rows in (("blue", 1), ("green", 2)):
+        source_db.execute(f"CREATE SCHEMA {schema}; GRANT USAGE ON SCHEMA {schema} TO {login.user}")
+        source_db.execute(f"CREATE TABLE {schema}.t AS SELECT generate_series(1, {rows})")
+        source_db.execute(f"GRANT SELECT ON {schema}.t TO {login.user}")
+    source_db.execute(f'ALTER ROLE {login.user} SET search_path = blue, "$user", public')
+    with closing(PostgresqlSession(login)) as session:
+        snapshot = session.open_snapshot()
+        source_db.execute(f"ALTER ROLE {login.user} SET search_path = green")
+        init = POSTGRESQL.session_init(snapshot.id, own=snapshot.settings)
+        assert session.query_beside(init, "SELECT count(*) FROM t") == [(1,)]
+        assert session.query_beside(init, "SHOW search_path") == [('blue, "$user", public',)]
 
 
 @pytest.mark.parametrize(

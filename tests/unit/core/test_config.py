@@ -63,7 +63,13 @@ def test_a_cursor_type_is_read() -> None:
 
 @pytest.mark.parametrize(
     "override",
-    [{"query": "SELECT 1"}, {"target_table": "orders2"}, {"lookback": None}, {"primary_key_cols": "id"}],
+    [
+        {"query": "SELECT 1"},
+        {"target_table": "orders2"},
+        {"lookback": None},
+        {"primary_key_cols": "id"},
+        {"connection_options": {"row_security": "on"}},
+    ],
 )
 def test_the_content_hash_changes_with_what_decides_content(override: dict[str, Any]) -> None:
     assert content_hash(snapshot(**override)) != content_hash(SNAPSHOT)
@@ -79,6 +85,8 @@ def test_the_content_hash_changes_with_what_decides_content(override: dict[str, 
         {"load_columns_policy": "id_and_time"},
         {"chunk_size": "7 days"},
         {"cluster_by_key": True, "optimize_every_hours": 24},
+        {"connection_options": {"connectTimeout": "9", "row_security": "off"}},
+        {"connection_options": None},
     ],
 )
 def test_the_content_hash_stays_for_everything_else(override: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from airflow_dataloader.exceptions import (
 )
 from airflow_dataloader.loader.reading import explained, open_snapshot, read_everything
 from airflow_dataloader.loader.sessions.protocol import Snapshot, SnapshotKind
+from airflow_dataloader.sources.dialect import MadeOf
 from tests.unit.loader.jobs import Answers, job
 
 
@@ -30,8 +31,9 @@ def test_without_a_common_snapshot_a_read_is_not_split() -> None:
 class Unshared:
     """A session whose snapshot is its own."""
 
-    def hold(self, relation: str) -> None:
+    def hold(self, relation: str) -> MadeOf:
         """Have nobody to wait for."""
+        return MadeOf()
 
     def open_snapshot(self) -> Snapshot:
         return Snapshot(kind=SnapshotKind.NONE, id=None)
