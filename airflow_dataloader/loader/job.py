@@ -89,7 +89,7 @@ class Job:
         key = {name.casefold() for name in self.config.primary_key}
         both = zip(self.described, self.columns, strict=True)
         return {
-            planned.name.casefold(): self.dialect.key_spelling(column)
+            planned.name.casefold(): self.dialect.key_spelling(column, whole=not key)
             for column, planned in both
             if (not key or column.name.casefold() in key) and planned.type == "string"
         }

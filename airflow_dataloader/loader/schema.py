@@ -135,7 +135,8 @@ def _refuse_other_keys(job: Job) -> None:
         anew = "set load_full = 'true' on the row to replace the table once with the source's keys"
         raise SchemaRefused(
             f"{what} {column.name} of {job.config.label} is {column.source_type} at the source, and the "
-            f"target holds its values as texts of {before}: rows that are there would come a second time.",
+            f"target holds its values as texts of {job.dialect.spelled(before)}: rows that are there would "
+            "come a second time.",
             field="primary_key_cols",
             fix="change the type back, or "
             # Older days are nowhere but at the target.

@@ -41,6 +41,9 @@ class DescribedColumn:
     array: bool = False
     #: Types that its own is made of, at any depth: elements, fields, bounds, and what a domain stands for.
     parts: frozenset[str] = frozenset()
+    #: What the texts of values depend on that types by the same names may have other than before: fields, and
+    #: the names of values. Empty where the type's name says all.
+    definition: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,11 +210,17 @@ class Dialect(Protocol):
     def refuse_loose_keys(self, described: Sequence[DescribedColumn], keys: Collection[str]) -> None:
         """Raise ConfigurationError for a key column of a type that has several texts for equal values."""
 
-    def key_spelling(self, column: DescribedColumn) -> str:
-        """Return what the texts of a key column's values depend on; the same for types that spell alike."""
+    def key_spelling(self, column: DescribedColumn, *, whole: bool) -> str:
+        """Return what the texts of a column's values depend on; the same for types that spell alike.
+
+        ``whole``: it is no key, but of rows that are compared as a whole.
+        """
 
     def keeps_texts(self, before: str, now: str) -> bool:
-        """Return whether a key whose spelling was ``before`` and is ``now`` has the texts that it had."""
+        """Return whether a column whose spelling was ``before`` and is ``now`` has the texts that it had."""
+
+    def spelled(self, spelling: str) -> str:
+        """Return a spelling for a person."""
 
     def find_column(self, columns: Sequence[PlannedColumn], name: str, *, field: str) -> PlannedColumn:
         """Return the column called ``name`` at the source: exactly, else the only one without regard to case.

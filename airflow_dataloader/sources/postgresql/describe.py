@@ -48,6 +48,22 @@ _NESTED = (
 )
 
 
+#: What texts of a type depend on beside its name, of itself and of all that it is made of: a digest of fields
+#: with their types, and one of each label, as ``fields:label,label``. Of very many labels none is told.
+_DEFINITIONS = """
+    SELECT made.whole, concat(
+        left(md5(string_agg(DISTINCT concat_ws(' ', t.typname, a.attnum, a.attname,
+            format_type(a.atttypid, a.atttypmod)), ',')), 8),
+        ':', CASE WHEN count(DISTINCT e.oid) <= 64 THEN
+            string_agg(DISTINCT left(md5(e.enumlabel::text), 4), ',') END) AS definition
+    FROM made JOIN pg_type AS t ON t.oid = made.type
+    LEFT JOIN pg_attribute AS a
+        ON t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+    LEFT JOIN pg_enum AS e ON t.typtype = 'e' AND e.enumtypid = t.oid
+    WHERE a.attname IS NOT NULL OR e.enumlabel IS NOT NULL GROUP BY made.whole
+"""
+
+
 def types_sql(columns: Sequence[ResultColumn]) -> str:
     """Return the query that names the columns' types and what those are made of, a row a column, in order."""
     pairs = ", ".join(
@@ -63,11 +79,12 @@ def types_sql(columns: Sequence[ResultColumn]) -> str:
         "array_agg(CASE WHEN n.nspname = 'pg_catalog' THEN '' ELSE n.nspname || '.' END || t.typname), "
         f"{_NESTED} "
         "FROM made JOIN pg_type AS t ON t.oid = made.type JOIN pg_namespace AS n ON n.oid = t.typnamespace "
-        "WHERE made.type <> made.whole GROUP BY made.whole) "
+        f"WHERE made.type <> made.whole GROUP BY made.whole), definitions AS ({_DEFINITIONS}) "
         "SELECT t.typname::text, n.nspname = 'pg_catalog', t.typcategory = 'A' AND NOT parts.nested, "
-        "format_type(c.type, c.modifier), coalesce(parts.names, '{}') "
+        "format_type(c.type, c.modifier), coalesce(parts.names, '{}'), coalesce(definitions.definition, '') "
         "FROM c JOIN pg_type AS t ON t.oid = c.type JOIN pg_namespace AS n ON n.oid = t.typnamespace "
-        "LEFT JOIN parts ON parts.whole = c.type ORDER BY c.number"
+        "LEFT JOIN parts ON parts.whole = c.type "
+        "LEFT JOIN definitions ON definitions.whole = c.type ORDER BY c.number"
     )
 
 
@@ -84,6 +101,9 @@ def described(
             modifier=column.modifier,
             array=by_element and base not in _VECTORS,
             parts=frozenset(parts),
+            definition=definition,
         )
-        for column, (base, built_in, by_element, declared, parts) in zip(columns, types, strict=True)
+        for column, (base, built_in, by_element, declared, parts, definition) in zip(
+            columns, types, strict=True
+        )
     )

@@ -37,6 +37,7 @@ class PostgresqlDialect:
     refuse_loose_keys = staticmethod(keys.refuse_loose_keys)
     key_spelling = staticmethod(keys.key_spelling)
     keeps_texts = staticmethod(keys.keeps_texts)
+    spelled = staticmethod(keys.spelled)
     find_column = staticmethod(find_column)
     cursor = staticmethod(cursor.cursor)
     freeze = staticmethod(window.freeze)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.sources.dialect import DescribedColumn
+from airflow_dataloader.sources.postgresql.numbers import precision_and_scale
 from airflow_dataloader.sources.postgresql.types import is_cast_to_text
 
 #: Types with values that are equal and yet have several texts: ``24 hours`` is ``1 day``.
@@ -26,6 +28,12 @@ _ALIKE = {
 
 #: Follows a type in a spelling where values are kept as the type's own cast to text makes them.
 _CAST = "::text"
+
+#: Precedes the decimals of a number that is written with so many of them.
+_SCALE = "/"
+
+#: Precedes what a type was made of: see `describe.py`. No name of a type has such a character.
+_DEFINITION = "\x1f"
 
 #: Types that fill their values up to a length.
 _PADDED = frozenset({"bpchar", "bit"})
@@ -53,18 +61,46 @@ def in_one_spelling(column: DescribedColumn, x: str) -> str:
     return f"trim_scale({x})" if column.base == "numeric" else x
 
 
-def key_spelling(column: DescribedColumn) -> str:
-    """Return what a value's text depends on: the type, without what makes no difference to texts."""
+def key_spelling(column: DescribedColumn, *, whole: bool) -> str:
+    """Return what a value's text depends on: the type, without what makes no difference to texts.
+
+    ``whole``: of a column of rows that are compared as a whole, whose numbers keep their spelling.
+    """
     name = _type_name(column)
     kind = column.declared.removesuffix("[]") if name in _PADDED else _ALIKE.get(name, name)
+    if whole and name == "numeric" and column.modifier >= 0:
+        kind += f"{_SCALE}{precision_and_scale(column.modifier)[1]}"
     if column.array:
-        return f"{kind}[]"
-    return f"{kind}{_CAST}" if kind != "text" and is_cast_to_text(column) else kind
+        kind += "[]"
+    elif kind != "text" and is_cast_to_text(column):
+        kind += _CAST
+    return kind + (f"{_DEFINITION}{column.definition}" if column.definition else "")
 
 
 def keeps_texts(before: str, now: str) -> bool:
     """Return whether values have the same texts by both; a column that is made ``text`` is cast to it."""
-    return now == before or (now == "text" and before.endswith(_CAST))
+    (old, defined), (new, defined_now) = (one.partition(_DEFINITION)[::2] for one in (before, now))
+    if new == "text" and old.endswith(_CAST):
+        return True
+    # Values that have as many decimals as their column wants keep them when it wants any number.
+    if new not in {old, re.sub(rf"{_SCALE}-?\d+", "", old)}:
+        return False
+    return not (defined and defined_now) or _still_means(defined, defined_now)
+
+
+def spelled(spelling: str) -> str:
+    """Return a spelling for a person."""
+    kind, _, definition = spelling.partition(_DEFINITION)
+    said = re.sub(rf"{_SCALE}(-?\d+)", r" with \1 decimals", kind.removesuffix(_CAST))
+    return f"{said} as it was defined then" if definition else said
+
+
+def _still_means(before: str, now: str) -> bool:
+    """Return whether types have the fields that they had, and still know each value that they knew."""
+    (fields, labels), (fields_now, labels_now) = (one.split(":", 1) for one in (before, now))
+    # Of more than are told, whatever became of them, there are none.
+    known = not labels_now or set(labels.split(",")) <= set(labels_now.split(","))
+    return fields == fields_now and known
 
 
 def _is_loose(column: DescribedColumn) -> bool:

@@ -55,6 +55,10 @@ def empty(bench: Bench) -> None:
     spark_sql(bench, "DELETE FROM {t}")
 
 
+def empty_by_a_predicate(bench: Bench) -> None:
+    spark_sql(bench, "DELETE FROM {t} WHERE id IS NOT NULL")
+
+
 def replace(bench: Bench) -> None:
     spark_sql(bench, "CREATE OR REPLACE TABLE {t} USING delta AS SELECT * FROM {t} VERSION AS OF 0 LIMIT 2")
 
@@ -74,7 +78,7 @@ def _drop_and_make(bench: Bench) -> None:
     spark_sql(bench, f"CREATE TABLE {{t}} ({columns}) USING delta")
 
 
-REPLACEMENTS = [restore, empty, replace, make_anew, make_anew_with_more_versions]
+REPLACEMENTS = [restore, empty, empty_by_a_predicate, replace, make_anew, make_anew_with_more_versions]
 
 
 @pytest.mark.parametrize("replacement", REPLACEMENTS)

@@ -32,7 +32,7 @@ def is_continuous(
         if base is not None and row.version <= base[0]:
             # Another digest, or a gap at this version: the number was that of another table's version.
             return (row.version, digest(row)) == base
-        if _breaks(row, entry, app_id):
+        if _breaks(row, entry, app_id, beside=base is not None):
             return False
         if entry is None or not entry.commit.publishes:
             continue
@@ -63,12 +63,14 @@ def digest(row: Row) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
-def _breaks(row: Row, entry: HistoryEntry | None, app_id: str) -> bool:
+def _breaks(row: Row, entry: HistoryEntry | None, app_id: str, *, beside: bool) -> bool:
     if entry is not None:
         return entry.commit.publishes and entry.commit.app_id != app_id
     parameters: Mapping[str, Any] = row.operationParameters or {}
     operation = str(row.operation).upper()
     overwrites = parameters.get("mode") == "Overwrite"
-    empties = operation == "DELETE" and parameters.get("predicate") in _EVERY_ROW
+    # Beside a load any may have taken all rows, whatever its predicate: what the load wrote fills the table
+    # again, and no later one would find it empty.
+    empties = operation == "DELETE" and (beside or parameters.get("predicate") in _EVERY_ROW)
     # However it was made, the first version is of a new table.
     return row.version == 0 or overwrites or empties or operation.startswith(_REPLACING)

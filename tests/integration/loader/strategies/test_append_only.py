@@ -176,6 +176,48 @@ def test_whole_rows_are_not_doubled_where_a_column_writes_its_values_otherwise_b
     assert bench.succeed(row).receipt.rows_inserted == 0
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "changes", "told"),
+    [
+        (
+            "numeric(10,2)[]",
+            "'{1.50}'",
+            ["ALTER TABLE items ALTER mood TYPE numeric(12,4)[]"],
+            "numeric with 2 decimals[]",
+        ),
+        (
+            "mood",
+            "'glad'",
+            ["ALTER TYPE mood ADD VALUE 'sad'", "ALTER TYPE mood RENAME VALUE 'glad' TO 'gay'"],
+            "mood as it was defined then",
+        ),
+        (
+            "pair[]",
+            "ARRAY[ROW(1, 'glad')::pair]",
+            ["ALTER TYPE mood ADD VALUE 'sad'", "ALTER TYPE pair ADD ATTRIBUTE c int"],
+            "pair[] as it was defined then",
+        ),
+    ],
+    ids=["decimals", "label", "attribute"],
+)
+def test_whole_rows_are_not_doubled_where_a_type_is_another_by_the_same_name(
+    bench: Bench, column: str, value: str, changes: list[str], told: str
+) -> None:
+    bench.source.execute("CREATE TYPE mood AS ENUM ('glad'); CREATE TYPE pair AS (a int, b mood)")
+    bench.source.execute(f"CREATE TABLE items (id int, at timestamptz, mood {column})")
+    bench.source.execute(f"INSERT INTO items VALUES (1, '2026-01-01 10:00:00+00', {value})")
+    row = append_only(bench)
+    bench.succeed(row)
+    before = bench.target_rows()
+    for number, change in enumerate(changes, start=1):
+        bench.source.execute(change)
+        if number < len(changes):
+            # A new value is no other text of an old one.
+            assert bench.succeed(row).receipt.rows_inserted == 0
+    assert f"the target holds its values as texts of {told}:" in bench.fail(row).message
+    assert bench.target_rows() == before
+
+
 @pytest.mark.parametrize("edited", [True, False], ids=["another cursor", "the same cursor"])
 def test_whole_rows_whose_cursor_was_filled_later_are_not_added_again(bench: Bench, edited: bool) -> None:
     bench.source.execute("CREATE TABLE items (id integer, at integer, changed integer)")

@@ -25,14 +25,14 @@ def test_types_are_asked_for_once_and_in_order() -> None:
 
 def test_a_type_that_somebody_made_never_passes_for_a_built_in_one() -> None:
     types = [
-        ("int8", True, False, "bigint", []),
-        ("_text", True, True, "text[]", ["text"]),
-        ("date", False, False, "other.date", []),
-        ("int2vector", True, True, "int2vector", ["int2"]),
+        ("int8", True, False, "bigint", [], ""),
+        ("_text", True, True, "text[]", ["text"], ""),
+        ("date", False, False, "other.date", [], ":a1b2"),
+        ("int2vector", True, True, "int2vector", ["int2"], ""),
     ]
     assert described(COLUMNS, types) == (
         DescribedColumn(name="id", base="int8", declared="bigint"),
         DescribedColumn(name="tags", base="_text", declared="text[]", array=True, parts=frozenset({"text"})),
-        DescribedColumn(name="mood", base="other.date", declared="other.date"),
+        DescribedColumn(name="mood", base="other.date", declared="other.date", definition=":a1b2"),
         DescribedColumn(name="vector", base="int2vector", declared="int2vector", parts=frozenset({"int2"})),
     )

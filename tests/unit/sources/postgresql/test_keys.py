@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.sources.dialect import DescribedColumn
-from airflow_dataloader.sources.postgresql.keys import keeps_texts, key_spelling, refuse_loose_keys
+from airflow_dataloader.sources.postgresql.keys import (
+    keeps_texts,
+    key_spelling,
+    refuse_loose_keys,
+    spelled,
+)
 
 
 @pytest.mark.parametrize("declared", ["citext", "public.citext"])
@@ -23,8 +30,18 @@ def test_an_array_of_them_is_refused() -> None:
         refuse_loose_keys([column], ["mails"])
 
 
-def described(declared: str, base: str, *, array: bool = False) -> DescribedColumn:
-    return DescribedColumn(name="code", base=base, declared=declared, array=array)
+def described(declared: str, base: str, *, array: bool = False, **more: Any) -> DescribedColumn:
+    return DescribedColumn(name="code", base=base, declared=declared, array=array, **more)
+
+
+def numeric(precision: int, scale: int, *, array: bool = False) -> DescribedColumn:
+    base, brackets = ("_numeric", "[]") if array else ("numeric", "")
+    modifier = (precision << 16 | scale) + 4
+    return described(f"numeric({precision},{scale}){brackets}", base, array=array, modifier=modifier)
+
+
+def enum(labels: str, *, fields: str = "") -> DescribedColumn:
+    return described("mood", "mood", definition=f"{fields}:{labels}")
 
 
 @pytest.mark.parametrize(
@@ -42,12 +59,18 @@ def described(declared: str, base: str, *, array: bool = False) -> DescribedColu
         # No key, but a column of rows that are compared as a whole.
         (described("text", "text"), described("public.citext", "public.citext")),
         (described("citext", "citext"), described("character varying(20)", "varchar")),
+        (numeric(10, 2), numeric(12, 4)),
+        (enum("a1b2"), enum("a1b2,c3d4")),
+        (enum("a1b2"), enum("")),
+        (enum("a1b2"), described("text", "text")),
+        # What earlier versions wrote down.
+        (described("mood", "mood"), enum("a1b2")),
     ],
 )
 def test_types_that_spell_their_values_alike_are_the_same(
     before: DescribedColumn, now: DescribedColumn
 ) -> None:
-    assert keeps_texts(key_spelling(before), key_spelling(now))
+    assert keeps_texts(key_spelling(before, whole=False), key_spelling(now, whole=False))
 
 
 @pytest.mark.parametrize(
@@ -65,9 +88,28 @@ def test_types_that_spell_their_values_alike_are_the_same(
         (described("inet", "inet"), described("text", "text")),
         (described("character(3)", "bpchar"), described("text", "text")),
         (described("numeric", "numeric"), described("text", "text")),
+        (enum("a1b2,c3d4"), enum("a1b2,ffff")),
+        (enum("", fields="12345678"), enum("", fields="87654321")),
     ],
 )
 def test_types_that_spell_their_values_otherwise_are_not(
     before: DescribedColumn, now: DescribedColumn
 ) -> None:
-    assert not keeps_texts(key_spelling(before), key_spelling(now))
+    assert not keeps_texts(key_spelling(before, whole=False), key_spelling(now, whole=False))
+
+
+@pytest.mark.parametrize("array", [False, True])
+def test_whole_rows_have_their_numbers_decimals(*, array: bool) -> None:
+    two, four = (key_spelling(numeric(10, scale, array=array), whole=True) for scale in (2, 4))
+    longer = key_spelling(numeric(12, 2, array=array), whole=True)
+    free = described("numeric[]" if array else "numeric", "_numeric" if array else "numeric", array=array)
+    assert keeps_texts(two, longer)
+    assert keeps_texts(two, key_spelling(free, whole=True))
+    assert not keeps_texts(key_spelling(free, whole=True), two)
+    assert not keeps_texts(two, four)
+    assert spelled(two) == f"numeric with 2 decimals{'[]' if array else ''}"
+
+
+def test_a_spelling_is_told_by_the_type_s_name() -> None:
+    assert spelled(key_spelling(enum("a1b2"), whole=False)) == "mood as it was defined then"
+    assert spelled("json") == "json"

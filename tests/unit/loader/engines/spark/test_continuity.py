@@ -70,6 +70,13 @@ def test_a_replacement_beside_the_load_or_after_it_is_seen(
     assert asked(scan, other(8, operation, **parameters), own(7, 5), own(6, 5), own(5, 4)) is False
 
 
+def test_rows_that_a_person_deletes_are_gone_and_beside_a_load_they_may_be_all() -> None:
+    some = {"predicate": '["(id#1 > 0)"]'}
+    assert asked(other(8, "DELETE", **some), own(7, 6), own(6, 5)) is True
+    assert asked(own(8, 7), (row(7), None), other(6, "DELETE", **some), own(5, 4)) is True
+    assert asked(own(7, 5), other(6, "DELETE", **some), own(5, 4)) is False
+
+
 def test_another_writer_s_load_ends_it_and_its_fence_does_not() -> None:
     assert asked(own(7, 6, app_id=THEIRS), own(6, 5)) is False
     assert asked(own(8, 6), own(7, 6, app_id=THEIRS), own(6, 5)) is False
