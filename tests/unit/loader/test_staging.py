@@ -125,7 +125,8 @@ def test_a_view_that_counts_the_same_rows_again_has_lost_some_on_the_way(values:
 
 def counted(before: list[list[tuple[bool]]], again: int, **values: str) -> Job:
     """A load of a source that counted six rows, and counts so many the second time; five arrive."""
-    load = job(engine=Shelf(5), session=Answers(*before, [(again,)]), **values)
+    plan_of_no_table = [([{"Plan": {"Node Type": "Result"}}],)]
+    load = job(engine=Shelf(5), session=Answers(plan_of_no_table, *before, [(again,)]), **values)
     load.journal.note(source_rows=6, snapshot="exported")
     load.snapshot = Snapshot(kind=SnapshotKind.EXPORTED, id="00000003-1")
     load.relation = "items"
