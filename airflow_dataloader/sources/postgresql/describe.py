@@ -48,14 +48,23 @@ _NESTED = (
 )
 
 
+def _digest(x: str, length: int) -> str:
+    """Return the SQL expression of a digest of a text, by its bytes as they are stored."""
+    return f"left(encode(sha256(convert_to({x}, getdatabaseencoding())), 'hex'), {length})"
+
+
 #: What texts of a type depend on beside its name, of itself and of all that it is made of: a digest of fields
 #: with their types, and one of each label, as ``fields:label,label``. Of very many labels none is told.
-_DEFINITIONS = """
+_FIELDS = _digest(
+    # Not by format_type(), which names schemas where they are not searched.
+    "string_agg(DISTINCT concat_ws(' ', t.typname, a.attnum, a.attname, "
+    "(SELECT f.typname FROM pg_type AS f WHERE f.oid = a.atttypid), a.atttypmod), ',')",
+    8,
+)
+_DEFINITIONS = f"""
     SELECT made.whole, concat(
-        left(md5(string_agg(DISTINCT concat_ws(' ', t.typname, a.attnum, a.attname,
-            format_type(a.atttypid, a.atttypmod)), ',')), 8),
-        ':', CASE WHEN count(DISTINCT e.oid) <= 64 THEN
-            string_agg(DISTINCT left(md5(e.enumlabel::text), 4), ',') END) AS definition
+        {_FIELDS}, ':', CASE WHEN count(DISTINCT e.oid) <= 64
+            THEN string_agg(DISTINCT {_digest("e.enumlabel::text", 4)}, ',') END) AS definition
     FROM made JOIN pg_type AS t ON t.oid = made.type
     LEFT JOIN pg_attribute AS a
         ON t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
