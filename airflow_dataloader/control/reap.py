@@ -134,8 +134,8 @@ def reap(engine: Engine, *, run_api: RunApi | None, limits: ReapLimits | None = 
 
     Safe to call from anywhere at any time: several at once share the work, and what one leaves undone the
     next takes over. Waits up to ``limits.wait`` seconds where runs have to be cancelled. An API that has kept
-    silent for more than ``limits.silence`` seconds, or has been asked for more than ``limits.asking``, is
-    left alone: its other runs are unknown to this reap.
+    silent for more than ``limits.silence`` seconds is left alone, and one that took more than
+    ``limits.asking`` for its answers is asked about no more: its other runs are unknown to this reap.
     """
     return _Reaper(engine, run_api, limits or ReapLimits()).work()
 
@@ -148,7 +148,7 @@ class _Reaper:
         self._api = api
         self._limits = limits
         self._left: list[Left] = []
-        #: Seconds that questions have taken, and those of them that got no answer.
+        #: Seconds that questions for a decision have taken, and those that any have which got no answer.
         self._asking = 0.0
         self._silence = 0.0
 
@@ -185,7 +185,14 @@ class _Reaper:
             return None
         if not must_ask(seen.load, self._limits):
             return Run(state=RunState.RUNNING)
-        return self._state(seen.run)
+        if self._asking > self._limits.asking:
+            log.warning("Run %s is not asked about: the API answers slowly", seen.run[1])
+            return Run(state=RunState.UNKNOWN)
+        begun = time.monotonic()
+        try:
+            return self._state(seen.run)
+        finally:
+            self._asking += time.monotonic() - begun
 
     def _state(self, run: tuple[str | None, str]) -> Run:
         if self._api is None:
@@ -206,16 +213,12 @@ class _Reaper:
         """
         if self._silence > self._limits.silence:
             raise RunApiUnavailable("the API has kept silent before")
-        if self._asking > self._limits.asking:
-            raise RunApiUnavailable("the API answers slowly, and has been asked for long enough")
         begun = time.monotonic()
         try:
             return question()
         except RunApiUnavailable:
             self._silence += time.monotonic() - begun
             raise
-        finally:
-            self._asking += time.monotonic() - begun
 
     def _extend(self, ids: Sequence[int]) -> None:
         if ids:

@@ -78,6 +78,9 @@ class ReadPlan:
     certain: str | None = None
     #: Predicates, one a partition; empty for a single partition.
     partitions: tuple[str, ...] = ()
+    #: What the relation was made of when they were planned
+    #: (:class:`~airflow_dataloader.sources.dialect.MadeOf`).
+    tables: frozenset[tuple[str, str, int]] = frozenset()
     #: SQL run first on every connection of the read: zone, styles, snapshot.
     session_init: str = ""
     #: SQL integer expression that counts the values of a row which value_policy ``null`` replaced, or None.

@@ -41,7 +41,7 @@ class ReapLimits:
     poll: float = 2
     #: How long the API may keep whoever asks it waiting without an answer, in all, before it is left alone.
     silence: float = 5
-    #: How long the API may be asked, in all, however it answers: whoever reaps has other work to come to.
+    #: How long the API may be asked about runs, in all, however it answers: whoever reaps has other work.
     asking: float = 60
     #: After which another reap may go on with what one has begun.
     reaping: float = 120

@@ -26,7 +26,7 @@ from airflow_dataloader.loader.engines.protocol import Engine
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.journal import Journal
 from airflow_dataloader.loader.sessions.protocol import Snapshot, SnapshotKind, SourceSession
-from airflow_dataloader.sources.dialect import DescribedColumn, Dialect, ErrorContext
+from airflow_dataloader.sources.dialect import DescribedColumn, Dialect, ErrorContext, MadeOf
 
 
 class Reader(Protocol):
@@ -135,6 +135,7 @@ def _plan(
     job: Reader, where: str | None, columns: tuple[PlannedColumn, ...] | None, rows: int | None = None
 ) -> ReadPlan:
     partitions: tuple[str, ...] = ()
+    made = MadeOf()
     # Without a common snapshot, reads beside each other would see different states of the source.
     if job.snapshot.id is not None:
         partitions = job.dialect.partitions(
@@ -147,7 +148,10 @@ def _plan(
             where=where,
             rows=rows,
         )
-        if partitions and job.snapshot.made.by_chance:
+        if partitions:
+            # Not as it was before the snapshot: a plan leaves partitions out by the time of its transaction.
+            made = job.dialect.made_of(job.session.query, job.relation)
+        if made.by_chance:
             partitions = ()
             job.journal.remark(
                 "Rows are numbered, sampled, or the first of others, in which connections differ: one of "
@@ -160,6 +164,7 @@ def _plan(
         relation=job.relation,
         where=where,
         partitions=partitions,
+        tables=made.tables if partitions else frozenset(),
         session_init=_session_init(job),
         replaced=job.replaced if columns is None else None,
         fetch_size=_fetch_size(job, where, job.columns if columns is None else columns, rows),
@@ -220,15 +225,19 @@ def _refuse_other_tables(job: Job, plan: ReadPlan) -> None:
     """
     if job.snapshot.id is None:
         return
-    before = job.snapshot.made.tables
     try:
         now = job.dialect.made_of(job.session.query, job.relation).tables
     except SourceUnavailable as error:
         # All rows have arrived: a source that is lost now does not make them wrong.
         job.journal.remark(f"Whether the source was made of other tables meanwhile is not known: {error}")
         return
-    names = [{table[:2] for table in tables} for tables in (before ^ now, before, now)]
-    other = names[0] if plan.partitions else set.intersection(*names)
+    number_of = {(schema, table): number for schema, table, number in now}
+    other = {(schema, table) for schema, table, _ in plan.tables ^ now} if plan.partitions else set()
+    other |= {
+        (schema, table)
+        for schema, table, number in job.snapshot.made.tables
+        if number_of.get((schema, table), number) != number
+    }
     if other:
         tables = listed(sorted(".".join(name) for name in other), most=3)
         raise SourceUnavailable(

@@ -123,9 +123,7 @@ class TaskTry:
 
     def _see_to_its_run(self, engine: Engine, attached: Attached) -> None:
         """Take the run that the load has; start one only where it has none."""
-        if attached.submitted and attached.databricks_run is None:
-            self._find_again(engine, attached)
-        elif attached.submitted:
+        if attached.submitted:
             self._take(attached.databricks_run, attached.workspace_host)
         else:
             self._submit(engine, attached)
@@ -146,9 +144,17 @@ class TaskTry:
                 self._operator.log.warning("Its run %s is one of %s.", databricks_run, workspace_host)
 
     def _submit(self, engine: Engine, attached: Attached) -> None:
-        """Start the load's run and put it on record; end the load where that is refused for good."""
+        """Start the load's run, or find the one that was started before, and put it on record."""
+        self._operator.json = Submission(
+            installation=attached.installation,
+            metadata_id=attached.metadata_id,
+            epoch=attached.epoch,
+            max_runtime_minutes=attached.max_runtime_minutes,
+            loader_path=self._settings.loader_path or LOADER_PATH,
+            cluster=self._settings.cluster,
+        ).payload
         try:
-            host, run_id = self._run(attached)
+            host, run_id = self._hook.host, self._operator.submit_job(self._context)
         except Exception as error:
             if self._is_final(error):
                 self._give_up(engine, attached, told(error, self._hook, self._settings.cluster))
@@ -158,29 +164,6 @@ class TaskTry:
                 raise AirflowException(instead) from None
         else:
             self._record(engine, attached, run_id, host)
-
-    def _find_again(self, engine: Engine, attached: Attached) -> None:
-        """Find the run that a try before this one started and did not live to record.
-
-        Its loader runs already. Where no try came as far as that, the loader is nobody's that is known here,
-        and the row alone is watched.
-        """
-        if attached.answered:
-            with self._warned("The run that its loader is in is not found"):
-                host, run_id = self._run(attached)
-                self._record(engine, attached, run_id, host)
-
-    def _run(self, attached: Attached) -> tuple[str | None, int]:
-        """Return the run of the load's token, and its workspace's host; it is started where there is none."""
-        self._operator.json = Submission(
-            installation=attached.installation,
-            metadata_id=attached.metadata_id,
-            epoch=attached.epoch,
-            max_runtime_minutes=attached.max_runtime_minutes,
-            loader_path=self._settings.loader_path or LOADER_PATH,
-            cluster=self._settings.cluster,
-        ).payload
-        return self._hook.host, self._operator.submit_job(self._context)
 
     def _record(self, engine: Engine, attached: Attached, run_id: int, host: str | None) -> None:
         """Put the run on record, for reap and for the tries after this one."""

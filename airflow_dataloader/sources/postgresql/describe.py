@@ -56,18 +56,22 @@ def _digest(x: str, length: int) -> str:
 #: What texts of a type depend on beside its name, of itself and of all that it is made of: a digest of fields
 #: with their types, and one of each label, as ``fields:label,label``. Of very many labels none is told.
 _FIELDS = _digest(
-    # Not by format_type(), which names schemas where they are not searched.
-    "string_agg(DISTINCT concat_ws(' ', t.typname, a.attnum, a.attname, "
-    "(SELECT f.typname FROM pg_type AS f WHERE f.oid = a.atttypid), a.atttypmod), ',')",
+    # By their place, whatever was there and has gone; by their names where those become JSON's; with the
+    # arguments of types whose texts they decide. format_type() would name schemas that are not searched.
+    "string_agg(DISTINCT concat_ws(' ', t.typname, (SELECT count(*) FROM pg_attribute AS b WHERE "
+    "b.attrelid = a.attrelid AND b.attnum > 0 AND b.attnum <= a.attnum AND NOT b.attisdropped), "
+    "CASE WHEN w.typcategory = 'A' THEN a.attname END, f.typname, "
+    "CASE WHEN f.typname IN ('numeric', '_numeric', 'bpchar', '_bpchar') THEN a.atttypmod END), ',')",
     8,
 )
 _DEFINITIONS = f"""
     SELECT made.whole, concat(
         {_FIELDS}, ':', CASE WHEN count(DISTINCT e.oid) <= 64
             THEN string_agg(DISTINCT {_digest("e.enumlabel::text", 4)}, ',') END) AS definition
-    FROM made JOIN pg_type AS t ON t.oid = made.type
+    FROM made JOIN pg_type AS t ON t.oid = made.type JOIN pg_type AS w ON w.oid = made.whole
     LEFT JOIN pg_attribute AS a
         ON t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+    LEFT JOIN pg_type AS f ON f.oid = a.atttypid
     LEFT JOIN pg_enum AS e ON t.typtype = 'e' AND e.enumtypid = t.oid
     WHERE a.attname IS NOT NULL OR e.enumlabel IS NOT NULL GROUP BY made.whole
 """

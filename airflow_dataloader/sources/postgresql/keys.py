@@ -31,6 +31,8 @@ _CAST = "::text"
 
 #: Precedes the decimals of a number that is written with so many of them.
 _SCALE = "/"
+_ANY = "any"
+_DECIMALS = re.compile(rf"{_SCALE}(-?\d+|{_ANY})(?=\[\]|{_CAST}|$)")
 
 #: Precedes what a type was made of: see `describe.py`. No name of a type has such a character.
 _DEFINITION = "\x1f"
@@ -68,8 +70,8 @@ def key_spelling(column: DescribedColumn, *, whole: bool) -> str:
     """
     name = _type_name(column)
     kind = column.declared.removesuffix("[]") if name in _PADDED else _ALIKE.get(name, name)
-    if whole and name == "numeric" and column.modifier >= 0:
-        kind += f"{_SCALE}{precision_and_scale(column.modifier)[1]}"
+    if whole and name == "numeric":
+        kind += f"{_SCALE}{precision_and_scale(column.modifier)[1] if column.modifier >= 0 else _ANY}"
     if column.array:
         kind += "[]"
     elif kind != "text" and is_cast_to_text(column):
@@ -82,8 +84,11 @@ def keeps_texts(before: str, now: str) -> bool:
     (old, defined), (new, defined_now) = (one.partition(_DEFINITION)[::2] for one in (before, now))
     if new == "text" and old.endswith(_CAST):
         return True
-    # Values that have as many decimals as their column wants keep them when it wants any number.
-    if new not in {old, re.sub(rf"{_SCALE}-?\d+", "", old)}:
+    if _DECIMALS.sub("", new) != _DECIMALS.sub("", old):
+        return False
+    decimals, decimals_now = _DECIMALS.search(old), _DECIMALS.search(new)
+    # Values keep their decimals when their column wants any number of them. Earlier versions noted none.
+    if decimals and decimals_now and decimals_now[1] not in {decimals[1], _ANY}:
         return False
     return not (defined and defined_now) or _still_means(defined, defined_now)
 
@@ -91,16 +96,18 @@ def keeps_texts(before: str, now: str) -> bool:
 def spelled(spelling: str) -> str:
     """Return a spelling for a person."""
     kind, _, definition = spelling.partition(_DEFINITION)
-    said = re.sub(rf"{_SCALE}(-?\d+)", r" with \1 decimals", kind.removesuffix(_CAST))
+    said = _DECIMALS.sub(r" with \1 decimals", kind.removesuffix(_CAST))
     return f"{said} as it was defined then" if definition else said
 
 
 def _still_means(before: str, now: str) -> bool:
-    """Return whether types have the fields that they had, and still know each value that they knew."""
+    """Return whether types have the fields that they had, and no value that they had has another name.
+
+    One that has come, or gone, renames none. Of very many there are none here.
+    """
     (fields, labels), (fields_now, labels_now) = (one.split(":", 1) for one in (before, now))
-    # Of more than are told, whatever became of them, there are none.
-    known = not labels_now or set(labels.split(",")) <= set(labels_now.split(","))
-    return fields == fields_now and known
+    had, have = (set(filter(None, one.split(","))) for one in (labels, labels_now))
+    return fields == fields_now and (not had or not have or had <= have or have <= had)
 
 
 def _is_loose(column: DescribedColumn) -> bool:

@@ -41,13 +41,19 @@ def made_of(ask: Ask, relation: str) -> MadeOf:
 
 
 def _numbers(ask: Ask, names: Sequence[tuple[str, str]]) -> list[int]:
+    """Return the number of each table, or of its schema where the login may not look into that.
+
+    What a view or a partitioned table is made of may lie there all the same. A schema's number is another,
+    too, when its name has gone to another one.
+    """
     if not names:
         return []
-    quoted = ", ".join(literal(f"{quote(schema)}.{quote(table)}") for schema, table in names)
-    # By a function that looks where names are looked up: the catalogue's own rows are those of the snapshot.
+    pairs = ", ".join(f"({literal(quote(schema))}, {literal(quote(table))})" for schema, table in names)
+    # By functions that look where names are looked up: the catalogue's own rows are those of the snapshot.
     rows = ask(
-        "SELECT coalesce(to_regclass(name)::oid::bigint, 0) "
-        f"FROM unnest(ARRAY[{quoted}]) WITH ORDINALITY AS named(name, number) ORDER BY number"
+        "SELECT coalesce(CASE WHEN has_schema_privilege(to_regnamespace(schema)::oid, 'USAGE') "
+        "THEN to_regclass(concat(schema, '.', name))::oid ELSE to_regnamespace(schema)::oid END, 0)::bigint "
+        f"FROM (VALUES {pairs}) AS named(schema, name)"
     )
     return [int(number) for (number,) in rows]
 

@@ -147,24 +147,6 @@ def test_a_load_that_runs_elsewhere_is_waited_for_by_its_row(
     assert load(control, claimed.metadata_id)["databricks_run"] == run.get("databricks_run")
 
 
-def test_a_run_that_a_lost_try_did_not_record_is_found_by_its_token(
-    control: Engine, claimed: Claimed, workspace: Workspace, day: datetime
-) -> None:
-    """Its loader does not know what run it is in, as on Databricks."""
-    ids = (claimed.metadata_id, claimed.epoch)
-    update_run_tracking(control, *ids, airflow_task=f"{uuid4()}/1", submit_token="a try's")
-    started = lease.start(control, *ids, nonce="n")
-
-    def settle_it() -> None:
-        until(lambda: load(control, claimed.metadata_id)["databricks_run"])
-        settle.succeed(control, started, receipt=Receipt(), watermark=None)
-
-    with meanwhile(settle_it):
-        assert outcome(day) == ("success", 1)
-    (found,) = workspace.runs()
-    assert load(control, claimed.metadata_id)["databricks_run"] == str(found["run_id"])
-
-
 def test_an_address_that_is_not_told_costs_no_try(
     control: Engine, claimed: Claimed, workspace: Workspace, day: datetime
 ) -> None:

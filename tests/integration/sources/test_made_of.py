@@ -96,6 +96,20 @@ def test_a_partition_that_one_connection_does_not_see_is_no_matter(
     compare_with_source(cast("Job", found), 99, plan)
 
 
+def test_tables_that_the_login_may_not_look_up_are_no_hindrance(
+    source_db: psycopg.Connection, login: Endpoint
+) -> None:
+    """They are read through a view whose owner may."""
+    source_db.execute("CREATE SCHEMA hidden; CREATE TABLE hidden.t AS SELECT 1 AS id; CREATE SCHEMA shown")
+    source_db.execute("CREATE VIEW shown.v AS SELECT * FROM hidden.t")
+    source_db.execute(f"GRANT USAGE ON SCHEMA shown TO {login.user}; GRANT SELECT ON shown.v TO {login.user}")
+    with closing(PostgresqlSession(login)) as session:
+        made = session.hold("shown.v")
+        session.open_snapshot()
+        assert {table[:2] for table in made.tables} == {("hidden", "t")}
+        assert POSTGRESQL.made_of(session.query, "shown.v") == made
+
+
 def test_names_are_looked_up_where_the_session_looks_them_up(
     source_db: psycopg.Connection, login: Endpoint
 ) -> None:

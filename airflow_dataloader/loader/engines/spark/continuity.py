@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_dataloader.loader.engines.protocol import HistoryEntry
@@ -18,13 +18,19 @@ _EVERY_ROW = ("[]", '["true"]')
 
 
 def is_continuous(
-    rows: Sequence[Row], entries: Sequence[HistoryEntry | None], app_id: str, *, whole: bool
+    rows: Sequence[Row],
+    entries: Sequence[HistoryEntry | None],
+    app_id: str,
+    *,
+    whole: bool,
+    emptied: Callable[[int], bool],
 ) -> bool | None:
     """Return whether nobody has replaced the table, or loaded it under another name, since ``app_id``.
 
     It is asked of all versions above the one that ``app_id`` saw when it began its newest publishing commit,
     which others' commits may lie between. ``rows``: a stretch of the history, newest first; ``entries``: what
-    each is as a commit of ours; ``whole``: the stretch is all that is kept. None: it is too short to say.
+    each is as a commit of ours; ``whole``: the stretch is all that is kept; ``emptied``: whether a version
+    has no rows. None: it is too short to say.
     """
     # What the writer's newest publishing commit was made over; unknown until that commit is met.
     base: tuple[int, str] | None = None
@@ -32,7 +38,15 @@ def is_continuous(
         if base is not None and row.version <= base[0]:
             # Another digest, or a gap at this version: the number was that of another table's version.
             return (row.version, digest(row)) == base
-        if _breaks(row, entry, app_id, beside=base is not None):
+        if _breaks(row, entry, app_id):
+            return False
+        # What the load wrote beside it fills the table again, and no later one would find it empty.
+        if (
+            base is not None
+            and entry is None
+            and str(row.operation).upper() == "DELETE"
+            and emptied(row.version)
+        ):
             return False
         if entry is None or not entry.commit.publishes:
             continue
@@ -63,14 +77,12 @@ def digest(row: Row) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
-def _breaks(row: Row, entry: HistoryEntry | None, app_id: str, *, beside: bool) -> bool:
+def _breaks(row: Row, entry: HistoryEntry | None, app_id: str) -> bool:
     if entry is not None:
         return entry.commit.publishes and entry.commit.app_id != app_id
     parameters: Mapping[str, Any] = row.operationParameters or {}
     operation = str(row.operation).upper()
     overwrites = parameters.get("mode") == "Overwrite"
-    # Beside a load any may have taken all rows, whatever its predicate: what the load wrote fills the table
-    # again, and no later one would find it empty.
-    empties = operation == "DELETE" and (beside or parameters.get("predicate") in _EVERY_ROW)
+    empties = operation == "DELETE" and parameters.get("predicate") in _EVERY_ROW
     # However it was made, the first version is of a new table.
     return row.version == 0 or overwrites or empties or operation.startswith(_REPLACING)

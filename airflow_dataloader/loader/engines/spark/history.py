@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_dataloader.core.commit import Commit, parse_user_metadata
@@ -10,9 +12,12 @@ from airflow_dataloader.loader.engines.protocol import HistoryEntry, Written
 from airflow_dataloader.loader.engines.spark import errors
 from airflow_dataloader.loader.engines.spark.continuity import digest, is_blank, is_continuous
 from airflow_dataloader.loader.engines.spark.names import Location
+from airflow_dataloader.loader.engines.spark.sql import select
 
 if TYPE_CHECKING:
     from pyspark.sql import Row, SparkSession
+
+log = logging.getLogger(__name__)
 
 #: How far back to look, until what is looked for is found; None: the whole history. Our own commit is nearly
 #: always the newest, and each further one costs a file.
@@ -82,9 +87,22 @@ def read(spark: SparkSession, location: Location, app_id: str, limit: int | None
         digest=digest(rows[0]) if rows else "",
         entries=tuple(entry for entry in found if entry is not None and entry.commit.app_id == app_id),
         whole=whole,
-        continuous=is_continuous(rows, found, app_id, whole=whole),
+        continuous=is_continuous(
+            rows, found, app_id, whole=whole, emptied=partial(_is_empty, spark, location)
+        ),
         blank=whole and is_blank(rows, found),
     )
+
+
+def _is_empty(spark: SparkSession, location: Location, version: int) -> bool:
+    """Return whether a version has no rows, or none that anybody could look at any more."""
+    try:
+        return spark.sql(select("1", f"{location.sql} VERSION AS OF {int(version)}")).isEmpty()
+    except Exception as error:
+        if errors.is_lost(errors.report(error), error):
+            raise
+        log.warning("Version %s of %s cannot be read: %s", version, location.sql, type(error).__name__)
+        return True
 
 
 def read_back_to(spark: SparkSession, location: Location, app_id: str, epoch: int | None) -> Past:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import pytest
@@ -36,9 +36,12 @@ def other(version: int, operation: str, **parameters: str) -> tuple[Any, None]:
     return row(version, operation, **parameters), None
 
 
-def asked(*entries: tuple[Any, HistoryEntry | None], whole: bool = False) -> bool | None:
+def asked(
+    *entries: tuple[Any, HistoryEntry | None], whole: bool = False, emptied: Collection[int] = ()
+) -> bool | None:
     rows: Sequence[Any] = [one for one, _ in entries]
-    return is_continuous(rows, [entry for _, entry in entries], OURS, whole=whole)
+    found = [entry for _, entry in entries]
+    return is_continuous(rows, found, OURS, whole=whole, emptied=lambda version: version in emptied)
 
 
 def test_nobody_has_touched_it_since_the_load_looked_at_it() -> None:
@@ -70,11 +73,12 @@ def test_a_replacement_beside_the_load_or_after_it_is_seen(
     assert asked(scan, other(8, operation, **parameters), own(7, 5), own(6, 5), own(5, 4)) is False
 
 
-def test_rows_that_a_person_deletes_are_gone_and_beside_a_load_they_may_be_all() -> None:
+def test_rows_that_a_person_deletes_are_gone_and_beside_a_load_they_must_not_be_all() -> None:
     some = {"predicate": '["(id#1 > 0)"]'}
-    assert asked(other(8, "DELETE", **some), own(7, 6), own(6, 5)) is True
+    assert asked(other(8, "DELETE", **some), own(7, 6), own(6, 5), emptied=[8]) is True
     assert asked(own(8, 7), (row(7), None), other(6, "DELETE", **some), own(5, 4)) is True
-    assert asked(own(7, 5), other(6, "DELETE", **some), own(5, 4)) is False
+    assert asked(own(7, 5), other(6, "DELETE", **some), own(5, 4)) is True
+    assert asked(own(7, 5), other(6, "DELETE", **some), own(5, 4), emptied=[6]) is False
 
 
 def test_another_writer_s_load_ends_it_and_its_fence_does_not() -> None:
