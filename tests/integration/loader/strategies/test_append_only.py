@@ -188,7 +188,7 @@ def test_whole_rows_are_not_doubled_where_a_column_writes_its_values_otherwise_b
         (
             "mood",
             "'glad'",
-            ["ALTER TYPE mood ADD VALUE 'sad'", "ALTER TYPE mood RENAME VALUE 'glad' TO 'gay'"],
+            ["ALTER TYPE mood ADD VALUE 'sad'", "ALTER TYPE mood RENAME VALUE 'glad' TO 'happy'"],
             "mood as it was defined then",
         ),
         (

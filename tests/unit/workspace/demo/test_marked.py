@@ -141,7 +141,9 @@ def test_a_process_that_was_started_without_an_environment_is_not_waited_for() -
             bare.kill()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only there a process can write over its environment")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="needs Linux, where a process can write over its environment"
+)
 def test_a_process_that_has_written_over_its_environment_is_not_waited_for() -> None:
     with subprocess.Popen([sys.executable, "-c", WIPED], stdout=subprocess.PIPE, text=True) as wiped:
         try:
