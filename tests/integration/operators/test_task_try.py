@@ -15,7 +15,8 @@ from uuid import uuid4
 
 import pytest
 from airflow.models.dagrun import DagRun
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.providers.databricks.hooks.databricks import DatabricksHook
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from airflow.utils.types import DagRunType
 from sqlalchemy import Engine
 
@@ -145,6 +146,25 @@ def test_a_load_that_runs_elsewhere_is_waited_for_by_its_row(
         assert outcome(day) == ("success", 1)
     assert workspace.runs() == []
     assert load(control, claimed.metadata_id)["databricks_run"] == run.get("databricks_run")
+
+
+def test_a_run_whose_workspace_cannot_be_told_is_not_called_another_s(
+    control: Engine,
+    claimed: Claimed,
+    workspace: Workspace,
+    day: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def away(hook: DatabricksHook) -> str:
+        raise AirflowException("The connection is not told just now.")
+
+    monkeypatch.setattr(DatabricksHook, "host", property(away))
+    with settled_when_tried(control, claimed, databricks_run="7", workspace_host=workspace.url):
+        assert outcome(day) == ("success", 1)
+    said = str(capfd.readouterr())
+    assert "Its run 7 is not watched, as its connection cannot be read" in said
+    assert "Its run 7 is one of" not in said
 
 
 def test_an_address_that_is_not_told_costs_no_try(
