@@ -15,6 +15,8 @@ from tests.bench import Bench
 from tests.waiting import eventually, until
 
 LOOKS = "adl-verify-%"
+#: Those that may read; on a slow machine the session that watches them is there, too.
+READERS = "adl-verify-%-________"
 
 
 def test_a_look_sees_one_state_and_leaves_nothing_behind(bench: Bench) -> None:
@@ -25,7 +27,7 @@ def test_a_look_sees_one_state_and_leaves_nothing_behind(bench: Bench) -> None:
         assert [column.name for column in look.columns] == ["id"]
         bench.source.execute("INSERT INTO items VALUES (2)")
         assert look.session.query(f"SELECT count(*) FROM {look.relation}") == [(1,)]
-        assert bench.sessions(LOOKS) == 1
+        assert bench.sessions(READERS) == 1
     # The server takes a moment to see that its client has gone.
     eventually("the end of the session", lambda: bench.sessions(LOOKS) == 0)
 
