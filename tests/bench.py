@@ -163,19 +163,6 @@ class Bench:
         folder = self.home / "warehouse" / "bronze" / self.schema
         return [path.name for path in folder.glob("_adl_stage_*")]
 
-    def sessions(self, name: str, *, query: str = "%") -> int:
-        """Return how many sessions of such a name, and with such a query, this test has at its source.
-
-        A server takes a moment to see that a client has gone.
-        """
-        found = self.source.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-            "AND application_name LIKE %s AND query LIKE %s",
-            (name, query),
-        ).fetchone()
-        assert found is not None
-        return int(found[0])
-
     def give_up(self) -> None:
         """Reap what is due, without asking anybody whether it still runs."""
         reap(self.control, run_api=None, limits=ReapLimits(startup=0))

@@ -11,10 +11,8 @@ import psycopg
 from airflow_dataloader.loader.run import LoadIds
 from tests.bench import Bench
 from tests.faults.accident import Victim
+from tests.sessions import PASSES_THE_GATE, Gate, at_the_gate, sessions
 from tests.waiting import eventually
-
-#: Any number that nobody else locks.
-_LOCK = 471_147
 
 
 def make_items(bench: Bench, table: str = "items", rows: int = 2000) -> None:
@@ -77,22 +75,10 @@ def make_gate(bench: Bench, rows: int = 30_000) -> None:
     make_items(bench, "base", rows)
     bench.source.execute(f"""
         CREATE FUNCTION gate(id integer, name text) RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN
-            IF id >= {rows} AND id % 100 = 0 THEN PERFORM pg_advisory_xact_lock_shared({_LOCK}); END IF;
+            IF id >= {rows} AND id % 100 = 0 THEN PERFORM {PASSES_THE_GATE}; END IF;
             RETURN name;
         END $$""")
     bench.source.execute("CREATE VIEW items AS SELECT id, gate(id, name) AS name, updated_at FROM base")
-
-
-class Gate:
-    """Closed from its making until it is opened."""
-
-    def __init__(self, connection: psycopg.Connection) -> None:
-        self._connection = connection
-        connection.execute(f"SELECT pg_advisory_lock({_LOCK})")
-
-    def open(self) -> None:
-        """Let all readers through."""
-        self._connection.execute("SELECT pg_advisory_unlock_all()")
 
 
 @contextmanager
@@ -105,18 +91,12 @@ def closed_gate(bench: Bench) -> Iterator[Gate]:
 
 def held_up(bench: Bench, ids: LoadIds) -> bool:
     """Return whether a reader of the load stands at the gate."""
-    query = """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-               AND application_name LIKE %s AND wait_event = 'advisory'"""
-    return bench.source.execute(query, (f"adl-%-{ids.metadata_id}",)).fetchone() != (0,)
+    return at_the_gate(bench.source, f"adl-%-{ids.metadata_id}")
 
 
 def readers(bench: Bench, ids: LoadIds) -> int:
     """Return how many connections the load has at the source."""
-    query = """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-               AND application_name LIKE %s"""
-    row = bench.source.execute(query, (f"adl-%-{ids.metadata_id}",)).fetchone()
-    assert row is not None
-    return int(row[0])
+    return sessions(bench.source, f"adl-%-{ids.metadata_id}")
 
 
 def wait_until_held_up(bench: Bench, ids: LoadIds, reading: Victim) -> None:

@@ -13,7 +13,8 @@ from airflow_dataloader.core.facts import Bounds
 from airflow_dataloader.exceptions import Fenced
 from airflow_dataloader.loader.engines.protocol import Deduplication
 from airflow_dataloader.loader.engines.spark.engine import SparkEngine
-from tests.integration.engines.workshop import APP, Attempt, Workshop, commit, sleeping
+from tests.integration.engines.workshop import APP, Attempt, Workshop, commit
+from tests.sessions import PASSES_THE_GATE, Gate, at_the_gate
 from tests.waiting import until
 
 COLUMNS = {"id": "int", "at": "int"}
@@ -109,11 +110,13 @@ def test_a_fence_stops_a_write_under_way(workshop: Workshop, source_db: Any, ver
     target, older = workshop.table(), workshop.another()
     if exists:
         workshop.fill(target, COLUMNS, [(1, 1)])
-    plan = workshop.query(COLUMNS, "SELECT 7 AS id, length(pg_sleep(4)::text) AS at")
+    gate = Gate(source_db)
+    plan = workshop.query(COLUMNS, f"SELECT 7 AS id, length({PASSES_THE_GATE}::text) AS at")
     attempt = Attempt(lambda: getattr(older, verb)(target, older.read(plan), commit(2)))
-    until(lambda: sleeping(source_db))
+    until(lambda: at_the_gate(source_db))
     workshop.engine.fence(target, workshop.plan(COLUMNS).columns, commit(3, 0))
     assert not attempt.ended
+    gate.open()
     assert isinstance(attempt.join().error, Fenced), attempt.error
     assert workshop.rows(target) == ([(1, 1)] if exists else [])
     assert workshop.version(target) == (1 if exists else 0)

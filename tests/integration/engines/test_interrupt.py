@@ -9,7 +9,8 @@ import pytest
 
 from airflow_dataloader.exceptions import EngineFailed, Fenced, OutcomeUnknown
 from airflow_dataloader.loader.engines.protocol import Deduplication, Written
-from tests.integration.engines.workshop import APP, Attempt, Workshop, commit, sleeping, wake
+from tests.integration.engines.workshop import APP, Attempt, Workshop, commit
+from tests.sessions import PASSES_THE_GATE, Gate, at_the_gate, sleeping, wake
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -82,9 +83,11 @@ def test_an_interrupt_of_nothing_returns(workshop: Workshop) -> None:
 
 def test_sessions_do_not_interrupt_each_other(workshop: Workshop, source_db: psycopg.Connection) -> None:
     one, other = workshop.another(), workshop.another()
-    plan = workshop.query(COLUMNS, "SELECT 7 AS id, length(pg_sleep(2)::text) AS at")
+    gate = Gate(source_db)
+    plan = workshop.query(COLUMNS, f"SELECT 7 AS id, length({PASSES_THE_GATE}::text) AS at")
     attempt = Attempt(lambda: one.overwrite(workshop.table(), one.read(plan), commit(1)))
-    until(lambda: sleeping(source_db))
+    until(lambda: at_the_gate(source_db))
     other.interrupt()
+    gate.open()
     assert attempt.join().error is None
     assert workshop.rows(workshop.table()) == [(7, 0)]

@@ -19,17 +19,17 @@ from airflow_dataloader.exceptions import OutcomeUnknown
 from airflow_dataloader.loader.engines.spark.connect import release
 from airflow_dataloader.loader.engines.spark.server import ConnectServer, server_settings
 from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine
-from tests.integration.engines.workshop import APP, Attempt, Workshop, commit, sleeping
+from tests.integration.engines.workshop import APP, Attempt, Workshop, commit
+from tests.sessions import PASSES_THE_GATE, Gate, at_the_gate
 from tests.waiting import until
 
 if TYPE_CHECKING:
     import psycopg
 
 COLUMNS = {"id": "int", "at": "int"}
-SECONDS = 5
-SLEEPS = f"SELECT 7 AS id, length(pg_sleep({SECONDS})::text) AS at"
+WAITS = f"SELECT 7 AS id, length({PASSES_THE_GATE}::text) AS at"
 
-#: A loader of its own process: overwrites a table slowly.
+#: A loader of its own process: overwrites a table, held up at the gate.
 CLIENT = """
 import sys
 from pathlib import Path
@@ -42,15 +42,15 @@ login = dict(host=host, port=int(port), database=database, user=user, password=p
 endpoint = Endpoint(db_type="postgresql", **login)
 engine = open_engine(EngineSettings(home=Path(home), remote=remote or None, cores=2))
 workshop = Workshop(engine=engine, another=lambda: engine, endpoint=endpoint, home=Path(home), schema=schema)
-plan = workshop.query({COLUMNS!r}, {SLEEPS!r})
+plan = workshop.query({COLUMNS!r}, {WAITS!r})
 engine.overwrite(workshop.table(), engine.read(plan), commit(2))
 """
 
 
 def start_client(workshop: Workshop, remote: str) -> subprocess.Popen[bytes]:
-    """Start a loader that will be in the middle of a write for a while."""
+    """Start a loader that is in the middle of a write until the gate opens."""
     endpoint = workshop.endpoint
-    script = CLIENT.replace("{COLUMNS!r}", repr(COLUMNS)).replace("{SLEEPS!r}", repr(SLEEPS))
+    script = CLIENT.replace("{COLUMNS!r}", repr(COLUMNS)).replace("{WAITS!r}", repr(WAITS))
     where = [endpoint.host, str(endpoint.port), endpoint.database, endpoint.user, endpoint.password]
     return subprocess.Popen(
         [sys.executable, "-c", script, str(workshop.home), remote, workshop.schema, *where],
@@ -67,13 +67,23 @@ def connected(connect_server: ConnectServer, endpoint: Endpoint, home: Path):  #
         yield Workshop(engine=engine, another=lambda: engine, endpoint=endpoint, home=home)
 
 
-def kill_mid_write(workshop: Workshop, source: psycopg.Connection, remote: str) -> None:
-    """Start a client and kill it as soon as the source works for it."""
+def kill_mid_write(workshop: Workshop, source: psycopg.Connection, remote: str) -> Gate:
+    """Start a client and kill it while its read stands at the gate, which is returned closed."""
+    gate = Gate(source)
     client = start_client(workshop, remote)
-    until(lambda: sleeping(source) or client.poll() is not None)
+    until(lambda: at_the_gate(source) or client.poll() is not None)
     assert client.poll() is None
     client.send_signal(signal.SIGKILL)
     client.wait()
+    return gate
+
+
+def let_through(gate: Gate, source: psycopg.Connection) -> None:
+    """Open the gate, and give a write time to commit that nothing has stopped."""
+    assert at_the_gate(source), "the read ended before, so the test proves nothing"
+    gate.open()
+    until(lambda: not at_the_gate(source))
+    time.sleep(2)
 
 
 def remote_of(server: ConnectServer) -> str:
@@ -85,11 +95,9 @@ def test_a_dead_client_s_write_goes_on_and_the_fence_stops_it(
     connected: Workshop, connect_server: ConnectServer, source_db: psycopg.Connection
 ) -> None:
     connected.fill(connected.table(), COLUMNS, [(1, 1)])
-    kill_mid_write(connected, source_db, remote_of(connect_server))
+    gate = kill_mid_write(connected, source_db, remote_of(connect_server))
     connected.engine.fence(connected.table(), connected.plan(COLUMNS).columns, commit(3, 0))
-    assert sleeping(source_db), "the write ended by itself, so the test proves nothing"
-    until(lambda: not sleeping(source_db))
-    time.sleep(2)
+    let_through(gate, source_db)
     assert connected.rows(connected.table()) == [(1, 1)]
     assert connected.version(connected.table()) == 1
 
@@ -99,7 +107,7 @@ def test_without_a_fence_a_dead_client_s_write_lands(
 ) -> None:
     """Why the fence is there; if Spark ever stops doing this, we want to know."""
     connected.fill(connected.table(), COLUMNS, [(1, 1)])
-    kill_mid_write(connected, source_db, remote_of(connect_server))
+    kill_mid_write(connected, source_db, remote_of(connect_server)).open()
     until(lambda: connected.version(connected.table()) == 1)
     found = connected.engine.inspect(connected.table(), APP)
     assert found is not None
@@ -111,10 +119,9 @@ def test_releasing_a_dead_client_s_session_stops_its_write(
 ) -> None:
     connected.fill(connected.table(), COLUMNS, [(1, 1)])
     remote = remote_of(connect_server)
-    kill_mid_write(connected, source_db, remote)
+    gate = kill_mid_write(connected, source_db, remote)
     release(remote)
-    until(lambda: not sleeping(source_db))
-    time.sleep(2)
+    let_through(gate, source_db)
     assert connected.version(connected.table()) == 0
 
 
@@ -126,12 +133,14 @@ def test_a_server_that_dies_leaves_the_outcome_unknown(
         settings = EngineSettings(home=home, remote=server.settings.remote)
         with closing(open_engine(settings)) as engine:
             workshop = Workshop(engine=engine, another=lambda: engine, endpoint=endpoint, home=home)
-            plan = workshop.query(COLUMNS, SLEEPS)
+            gate = Gate(source_db)
+            plan = workshop.query(COLUMNS, WAITS)
             attempt = Attempt(lambda: engine.overwrite(workshop.table(), engine.read(plan), commit(1)))
-            until(lambda: sleeping(source_db) or attempt.ended)
+            until(lambda: at_the_gate(source_db) or attempt.ended)
             assert not attempt.ended, attempt.error
             server.stop()
             assert isinstance(attempt.join().error, OutcomeUnknown), attempt.error
+            gate.open()
     assert server.pid is None
 
 
@@ -140,9 +149,8 @@ def test_a_dead_classic_process_takes_its_write_with_it(
     connected: Workshop, source_db: psycopg.Connection
 ) -> None:
     connected.fill(connected.table(), COLUMNS, [(1, 1)])
-    kill_mid_write(connected, source_db, "")
+    gate = kill_mid_write(connected, source_db, "")
     connected.engine.fence(connected.table(), connected.plan(COLUMNS).columns, commit(3, 0))
-    until(lambda: not sleeping(source_db))
-    time.sleep(2)
+    let_through(gate, source_db)
     assert connected.rows(connected.table()) == [(1, 1)]
     assert connected.version(connected.table()) == 1

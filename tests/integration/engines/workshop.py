@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import psycopg
 from psycopg import sql
 
 from airflow_dataloader.core.commit import Commit
@@ -119,20 +118,6 @@ class Workshop:
 def commit(epoch: int, step: int = 1, **facts: Any) -> Commit:
     """Return the identity of a write of the one writer that tests are."""
     return Commit(app_id=APP, epoch=epoch, step=step, metadata_id=1000 + epoch, facts=Facts(**facts))
-
-
-def sleeping(source: psycopg.Connection[Any]) -> bool:
-    """Whether a read is asleep at the source."""
-    others = "state = 'active' AND query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()"
-    return source.execute(f"SELECT 1 FROM pg_stat_activity WHERE {others}").fetchone() is not None
-
-
-def wake(source: psycopg.Connection[Any]) -> None:
-    """End the reads that are asleep at the source, as a loader does over its second connection."""
-    source.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-        "WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()"
-    )
 
 
 class Attempt:

@@ -7,6 +7,7 @@ from airflow_dataloader.core.strategy import Strategy
 from airflow_dataloader.loader.execute import STRATEGIES
 from airflow_dataloader.loader.observer import Moment
 from tests.bench import Bench
+from tests.sessions import sessions
 from tests.waiting import eventually
 
 
@@ -27,7 +28,7 @@ def test_a_load_that_breaks_leaves_no_connection_and_no_stage(bench: Bench) -> N
     failed = bench.fail(row)
     assert "the machine is on fire" in failed.message
     assert bench.stages() == []
-    eventually("the end of its sessions", lambda: bench.sessions("adl-%") == 0)
+    eventually("the end of its sessions", lambda: sessions(bench.source, "adl-%") == 0)
 
 
 def test_the_failure_says_in_which_phase(bench: Bench) -> None:

@@ -19,7 +19,7 @@ from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.run import LoadIds, process_tables, run_load
 from tests.bench import Bench
 from tests.faults.accident import Interfering
-from tests.integration.engines.workshop import sleeping
+from tests.sessions import sleeping
 from tests.waiting import until
 
 

@@ -12,6 +12,7 @@ from airflow_dataloader.exceptions import SourceUnavailable
 from airflow_dataloader.loader.sessions.protocol import SnapshotKind, SourceSession
 from airflow_dataloader.loader.verify.look import looking
 from tests.bench import Bench
+from tests.sessions import sessions, sleeping
 from tests.waiting import eventually, until
 
 LOOKS = "adl-verify-%"
@@ -27,9 +28,9 @@ def test_a_look_sees_one_state_and_leaves_nothing_behind(bench: Bench) -> None:
         assert [column.name for column in look.columns] == ["id"]
         bench.source.execute("INSERT INTO items VALUES (2)")
         assert look.session.query(f"SELECT count(*) FROM {look.relation}") == [(1,)]
-        assert bench.sessions(READERS) == 1
+        assert sessions(bench.source, READERS) == 1
     # The server takes a moment to see that its client has gone.
-    eventually("the end of the session", lambda: bench.sessions(LOOKS) == 0)
+    eventually("the end of the session", lambda: sessions(bench.source, LOOKS) == 0)
 
 
 def test_an_interrupt_ends_what_runs_at_the_source(bench: Bench) -> None:
@@ -45,7 +46,7 @@ def test_an_interrupt_ends_what_runs_at_the_source(bench: Bench) -> None:
     def look_and_be_interrupted() -> None:
         with looking(bench.worker, LoadConfig.from_snapshot(row.snapshot)) as look:
             threading.Thread(target=sleep, args=(look.session,), daemon=True).start()
-            until(lambda: bench.sessions(LOOKS, query="%pg_sleep%"))
+            until(lambda: sleeping(bench.source))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -9,6 +9,7 @@ from airflow_dataloader.loader.verify import rows
 from airflow_dataloader.loader.verify.rows import verify_rows
 from airflow_dataloader.loader.verify.verified import Verified
 from tests.bench import Bench
+from tests.sessions import sessions
 from tests.waiting import eventually
 
 
@@ -91,4 +92,4 @@ def test_a_value_that_cannot_be_kept_is_said_as_a_load_says_it(bench: Bench, loa
     bench.source.execute("INSERT INTO items VALUES (2, 'NaN')")
     (verified,) = verify_rows(bench.worker, [loaded])
     assert (verified.reason or "").startswith("Column 'price' holds NaN, which the target cannot keep")
-    eventually("the end of its sessions", lambda: bench.sessions("adl-verify-%") == 0)
+    eventually("the end of its sessions", lambda: sessions(bench.source, "adl-verify-%") == 0)

@@ -22,8 +22,8 @@ from airflow_dataloader.workspace.jobs.process import launch
 from airflow_dataloader.workspace.jobs.store import RunStore
 from airflow_dataloader.workspace.spark.given import GivenSpark
 from tests.bench import Bench
-from tests.integration.engines.workshop import sleeping
 from tests.integration.workspace.conftest import Counted, Start, Workspace, starting
+from tests.sessions import sleeping
 from tests.waiting import until
 
 TASK = "/Workspace/Shared/dataloader/spark_tasks/load_table.py"

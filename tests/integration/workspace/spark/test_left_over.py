@@ -13,9 +13,9 @@ import pytest
 from airflow_dataloader.workspace.spark.left_over import end_left_over, note_server
 from tests.bench import Bench
 from tests.clock import set_clock
-from tests.integration.engines.workshop import sleeping
 from tests.integration.workspace.jobs.test_execution import SLOW, TASK, commits
 from tests.integration.workspace.test_service import Daemon
+from tests.sessions import sleeping
 from tests.waiting import until
 
 
