@@ -73,6 +73,11 @@ class Commit:
         return txn_version(self.epoch, self.step)
 
     @property
+    def config_id(self) -> int:
+        """The control row that the writer is."""
+        return int(self.app_id.rpartition(":")[2])
+
+    @property
     def identity(self) -> tuple[int, int, str | None]:
         """What only one write has: its version, its load, and its loader."""
         return self.version, self.metadata_id, self.facts.loader

@@ -64,6 +64,9 @@ _STRATEGY_FIELDS: Mapping[str, tuple[str, ...]] = {
 #: Those that a watermark depends on, beside target and key: what is read, and by which cursor.
 _WATERMARK_FIELDS = (*_SOURCE_FIELDS, "incremental_column")
 
+#: Connection keys whose secrets say who logs in, and not where.
+_LOGIN = frozenset({"user", "password"})
+
 #: Connection options by which the same table shows a login other rows, and what they are by default.
 _SHOWN_BY = {"row_security": "off"}
 
@@ -149,7 +152,7 @@ class LoadConfig:
             db_config_key=snapshot["db_config_key"],
             db_type=snapshot["db_type"],
             secret_names=dict(snapshot["db_config_value"]),
-            secret_scope=snapshot.get("db_kv_scope") or "azure-keyvault",
+            secret_scope=_scope(snapshot),
             connection_options={k: str(v) for k, v in (snapshot.get("connection_options") or {}).items()},
             source=SourceTable(
                 catalog=text(snapshot, "source_table_catalog"),
@@ -248,7 +251,8 @@ def row_label(snapshot: Mapping[str, Any]) -> str:
 def content_hash(snapshot: Mapping[str, Any]) -> str:
     """Return a digest of the fields that decide which rows a load reads and where they go."""
     names = _CONTENT_FIELDS + _STRATEGY_FIELDS.get(snapshot.get("load_strategy") or "", ())
-    return _digest({**{name: snapshot.get(name) for name in names}, **_shown_by(snapshot)})
+    body = {name: snapshot.get(name) for name in names}
+    return _digest({**body, **_where(snapshot), **_shown_by(snapshot)})
 
 
 def watermark_hash(snapshot: Mapping[str, Any]) -> str:
@@ -256,7 +260,17 @@ def watermark_hash(snapshot: Mapping[str, Any]) -> str:
     names = [text(snapshot, f"target_{part}") or "" for part in ("catalog", "schema", "table")]
     body = {name: text(snapshot, name) for name in _WATERMARK_FIELDS}
     target, key = [name.casefold() for name in names], sorted(split_columns(snapshot.get("primary_key_cols")))
-    return _digest({**body, "target": target, "key": key, **_shown_by(snapshot)})
+    return _digest({**body, "target": target, "key": key, **_where(snapshot), **_shown_by(snapshot)})
+
+
+def _where(snapshot: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the names of the secrets that say where the source is; the scope holds others by these names."""
+    named = {key: name for key, name in (snapshot.get("db_config_value") or {}).items() if key not in _LOGIN}
+    return {"db_config_value": named, "db_kv_scope": _scope(snapshot)}
+
+
+def _scope(snapshot: Mapping[str, Any]) -> str:
+    return snapshot.get("db_kv_scope") or "azure-keyvault"
 
 
 def _shown_by(snapshot: Mapping[str, Any]) -> dict[str, str]:

@@ -51,9 +51,6 @@ IGNORES_KEYS = frozenset({Strategy.FULL})
 #: Strategies that leave a target as their window's merge would have left it.
 _MERGED = frozenset({Strategy.INCREMENTAL, Strategy.CHECK_AND_LOAD, Strategy.CHUNKED_BACKFILL, Strategy.FULL})
 
-#: Those among them that ask for no key: one may stand twice in what they left.
-LEAVES_REPEATED_KEYS = _MERGED - NEEDS_KEY
-
 #: Strategies that tell rows apart by all of their columns, where the control row names no key.
 COMPARES_WHOLE_ROWS = frozenset({Strategy.APPEND_ONLY})
 

@@ -86,10 +86,14 @@ class Job:
         These are the key's, or all without one: whole rows may be compared, if not by this load, then by one
         of another strategy. Other types are the same however they are spelled.
         """
+        return self._spellings(whole=not self.config.primary_key)
+
+    def _spellings(self, *, whole: bool) -> dict[str, str]:
+        """Return them as they are in a key, or in rows that are compared as a whole."""
         key = {name.casefold() for name in self.config.primary_key}
         both = zip(self.described, self.columns, strict=True)
         return {
-            planned.name.casefold(): self.dialect.key_spelling(column, whole=not key)
+            planned.name.casefold(): self.dialect.key_spelling(column, whole=whole)
             for column, planned in both
             if (not key or column.name.casefold() in key) and planned.type == "string"
         }
@@ -103,8 +107,11 @@ class Job:
         if not self.config.primary_key and self.config.strategy not in COMPARES_WHOLE_ROWS:
             return {}
         newest = table.newest_published if table is not None else None
-        keys = {} if newest is None else newest.commit.facts.keys
-        before = {name.casefold(): then for name, then in keys.items()}
+        facts = Facts() if newest is None else newest.commit.facts
+        before = {name.casefold(): then for name, then in facts.keys.items()}
+        if facts.watermark_hash not in {None, self.config.watermark_hash}:
+            # A column that is of the key now, and was not then, was written as all others are.
+            before = self._spellings(whole=True) | before
         now, keeps = self.key_spellings, self.dialect.keeps_texts
         return {name: then for name, then in before.items() if not keeps(then, now.get(name, then))}
 

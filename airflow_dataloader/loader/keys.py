@@ -1,7 +1,9 @@
-"""The key of a table's rows: its columns, and the refusal of a target that holds several rows of one key."""
+"""The key of a table's rows: its columns, and the refusal of a target whose rows it does not tell apart."""
 
 from __future__ import annotations
 
+from airflow_dataloader.core.failure import Phase
+from airflow_dataloader.core.names import quoted
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.reading import Reader
@@ -25,4 +27,32 @@ def refuse_repeated_keys(job: Job) -> None:
             "make all of them that key's newest row.",
             field="primary_key_cols",
             fix="name columns that tell the rows apart, or set load_full = 'true' to replace the table once",
+        )
+
+
+def refuse_keyless_rows(job: Job) -> None:
+    """Raise ConfigurationError where more rows of the target than of the source have NULL in the key.
+
+    They came before their key did, as when it is a column that the source has been given since. At the source
+    they have one by now, and a load would add them beside what the target holds.
+    """
+    keys = key_columns(job)
+    lacking = " OR ".join(f"{quoted(key)} IS NULL" for key in keys)
+    with job.journal.during(Phase.PLAN):
+        held = job.engine.count(job.config.target, lacking)
+        if not held:
+            return
+        missing = " OR ".join(
+            f"{job.dialect.quote(column.source_name)} IS NULL"
+            for column in job.columns
+            if column.name in keys
+        )
+        ((there,),) = job.session.query(job.dialect.count_sql(job.relation, missing))
+    if held > there:
+        raise ConfigurationError(
+            f"{held} rows of {job.config.target} have NULL in the key ({', '.join(keys)}), and {there} of "
+            "the source's: those that have a key there would come a second time.",
+            field="primary_key_cols",
+            fix="name the key by which they came, give the target's rows their keys, or set load_full = "
+            "'true' to replace the table once",
         )

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from airflow_dataloader.core.commit import Commit
+from airflow_dataloader.core.facts import Facts
 from airflow_dataloader.core.names import TargetName
-from airflow_dataloader.core.strategy import LEAVES_REPEATED_KEYS
+from airflow_dataloader.core.strategy import NEEDS_KEY
 from airflow_dataloader.loader.emptying import refuse_empty_source, refuse_emptying
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage, Written
 from airflow_dataloader.loader.job import Job
-from airflow_dataloader.loader.keys import key_columns, refuse_repeated_keys
+from airflow_dataloader.loader.keys import key_columns, refuse_keyless_rows, refuse_repeated_keys
 from airflow_dataloader.loader.publish import publish, replace_table
 from airflow_dataloader.loader.reading import read_where
 from airflow_dataloader.loader.shrinking import is_guarded, refuse_shrinking
@@ -32,20 +33,36 @@ def beginning(job: Job) -> str | None:
 
 
 def beginning_of_merge(job: Job) -> str | None:
-    """As :func:`beginning`, for loads that merge; raise ConfigurationError where a key stands twice already.
+    """As :func:`beginning`, for loads that merge.
 
-    That is asked before everything is read anew over a filled target, and before the first merge after a full
-    load: what the target holds came by another key, or by a strategy that asks for none.
+    Raises ConfigurationError where a key stands twice at the target already, or rows there have none.
     """
     low = beginning(job)
-    if not job.replaces_table and (low is None or _may_hold_repeated_keys(job)):
+    if _came_otherwise(job, low):
         refuse_repeated_keys(job)
+        refuse_keyless_rows(job)
     return low
 
 
-def _may_hold_repeated_keys(job: Job) -> bool:
+def beginning_of_append(job: Job) -> str | None:
+    """As :func:`beginning`, for loads that only add; raise ConfigurationError where rows have no key."""
+    low = beginning(job)
+    if job.config.primary_key and _came_otherwise(job, low):
+        refuse_keyless_rows(job)
+    return low
+
+
+def _came_otherwise(job: Job, low: str | None) -> bool:
+    """Return whether what the target holds may have come by another key, or by a strategy that asks for none.
+
+    However far a person says that the row has come.
+    """
+    if job.replaces_table:
+        return False
     newest = job.target.newest_published if job.target else None
-    return newest is not None and newest.commit.facts.strategy in LEAVES_REPEATED_KEYS
+    facts = Facts() if newest is None else newest.commit.facts
+    alike = {job.config.strategy, *NEEDS_KEY}
+    return low is None or facts.strategy not in alike or facts.watermark_hash != job.config.watermark_hash
 
 
 def load_window(job: Job, low: str | None, verb: Verb) -> Outcome:

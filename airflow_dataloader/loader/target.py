@@ -149,11 +149,14 @@ def _say(job: Job, attempt: Attempt, entry: HistoryEntry, *, moved: bool, load_f
 def _has_done_load_full(job: Job, entries: list[HistoryEntry]) -> bool:
     """Return whether the table was replaced as ``load_full`` asks of this load, and older days stay since.
 
+    By the same source, key and days: with whatever else was edited, the days that have passed would be lost.
     Where all is read anew, to do so again loses nothing, and the source may be another by now.
     """
-    asks = job.config.load_full and job.config.keeps_older_days
+    config = job.config
+    asks = config.load_full and config.keeps_older_days
     done = (one.commit.facts for one in entries if one.commit.facts.load_full)
-    return asks and any(facts.content_hash == job.config.content_hash for facts in done)
+    alike = (config.strategy, config.watermark_hash, (config.days_column or "").casefold())
+    return asks and any((facts.strategy, facts.watermark_hash, facts.day) == alike for facts in done)
 
 
 def _commits_of(job: Job, attempt: Attempt) -> list[HistoryEntry]:

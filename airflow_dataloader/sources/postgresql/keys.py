@@ -32,7 +32,9 @@ _CAST = "::text"
 #: Precedes the decimals of a number that is written with so many of them.
 _SCALE = "/"
 _ANY = "any"
-_DECIMALS = re.compile(rf"{_SCALE}(-?\d+|{_ANY})(?=\[\]|{_CAST}|$)")
+#: With as many as the value needs: a key's, of which equal values have one text.
+_FEWEST = "fewest"
+_DECIMALS = re.compile(rf"{_SCALE}(-?\d+|{_ANY}|{_FEWEST})(?=\[\]|{_CAST}|$)")
 
 #: Precedes what a type was made of: see `describe.py`. No name of a type has such a character.
 _DEFINITION = "\x1f"
@@ -70,8 +72,8 @@ def key_spelling(column: DescribedColumn, *, whole: bool) -> str:
     """
     name = _type_name(column)
     kind = column.declared.removesuffix("[]") if name in _PADDED else _ALIKE.get(name, name)
-    if whole and name == "numeric":
-        kind += f"{_SCALE}{precision_and_scale(column.modifier)[1] if column.modifier >= 0 else _ANY}"
+    if name == "numeric":
+        kind += f"{_SCALE}{_decimals(column) if whole else _FEWEST}"
     if column.array:
         kind += "[]"
     elif kind != "text" and is_cast_to_text(column):
@@ -87,8 +89,8 @@ def keeps_texts(before: str, now: str) -> bool:
     if _DECIMALS.sub("", new) != _DECIMALS.sub("", old):
         return False
     decimals, decimals_now = _DECIMALS.search(old), _DECIMALS.search(new)
-    # Values keep their decimals when their column wants any number of them. Earlier versions noted none.
-    if decimals and decimals_now and decimals_now[1] not in {decimals[1], _ANY}:
+    # Earlier versions noted none.
+    if decimals and decimals_now and not _keeps_decimals(decimals[1], decimals_now[1]):
         return False
     return not (defined and defined_now) or _still_means(defined, defined_now)
 
@@ -98,6 +100,18 @@ def spelled(spelling: str) -> str:
     kind, _, definition = spelling.partition(_DEFINITION)
     said = _DECIMALS.sub(r" with \1 decimals", kind.removesuffix(_CAST))
     return f"{said} as it was defined then" if definition else said
+
+
+def _keeps_decimals(before: str, now: str) -> bool:
+    """Return whether numbers have the decimals that they had, as where their column wants any number now.
+
+    Those of a key have lost theirs.
+    """
+    return now == before or (now == _ANY and before != _FEWEST)
+
+
+def _decimals(column: DescribedColumn) -> int | str:
+    return precision_and_scale(column.modifier)[1] if column.modifier >= 0 else _ANY
 
 
 def _still_means(before: str, now: str) -> bool:

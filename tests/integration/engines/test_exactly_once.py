@@ -147,3 +147,21 @@ def test_a_commit_is_found_behind_many_foreign_ones(workshop: Workshop) -> None:
     found = workshop.engine.inspect(workshop.table(), APP)
     assert found is not None
     assert (found.version, [entry.table_version for entry in found.commits]) == (60, [0])
+
+
+def test_a_later_epoch_of_which_the_history_does_not_tell_any_more_is_said(workshop: Workshop) -> None:
+    target = workshop.table()
+    workshop.fill(target, COLUMNS, [(1, 1)])
+    _append(workshop, workshop.engine, commit(1440))
+    for number in range(10):
+        workshop.sql(f"INSERT INTO {{t}} VALUES ({number}, 0)", t=target)
+    log = workshop.folder(target) / "_delta_log"
+    # What a cleanup takes away that a checkpoint holds, and with it who wrote when.
+    assert list(log.glob("*10.checkpoint*.parquet"))
+    for version in range(10):
+        (log / f"{version:020}.json").unlink()
+    with pytest.raises(Fenced, match="does not tell of it any more") as refused:
+        _append(workshop, workshop.engine, commit(5))
+    assert "`dataloader db advance-epoch 7 EPOCH`" in (refused.value.fix or "")
+    assert "such as 1000005" in (refused.value.fix or "")
+    assert _append(workshop, workshop.engine, commit(1_000_006)).rows_inserted == 1

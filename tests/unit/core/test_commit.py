@@ -34,6 +34,7 @@ def a_commit(**overrides: object) -> Commit:
 
 def test_the_writer_is_the_row_of_an_installation() -> None:
     assert app_id("ab" * 16, 42) == f"adl:{'ab' * 16}:42"
+    assert a_commit().config_id == 7
 
 
 @given(EPOCHS, STEPS, EPOCHS, STEPS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from airflow_dataloader.core.strategy import (
-    LEAVES_REPEATED_KEYS,
     NEEDS_CURSOR,
     NEEDS_KEY,
     CursorType,
@@ -34,11 +33,6 @@ def test_who_merges_needs_a_cursor_too() -> None:
     assert NEEDS_KEY < NEEDS_CURSOR
     assert Strategy.FULL not in NEEDS_CURSOR
     assert Strategy.APPEND_ONLY not in NEEDS_KEY
-
-
-def test_a_merge_goes_on_from_full_alone_where_keys_may_stand_twice() -> None:
-    assert set(Strategy) & LEAVES_REPEATED_KEYS == {Strategy.FULL}
-    assert "full" in LEAVES_REPEATED_KEYS, "as a commit's facts name it"
 
 
 def test_between_two_values_of_a_time_lies_a_span_of_time() -> None:

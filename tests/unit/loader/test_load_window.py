@@ -33,7 +33,7 @@ class Holding:
 def loaded(*facts: Facts, engine: Any = None, **snapshot: Any) -> Job:
     """A job that may go on from a watermark, over what loads with these facts have left."""
     reached = job().config.watermark_hash
-    load = job(engine=engine, incremental_value=REACHED, watermark_of=reached, **snapshot)
+    load = job(engine=engine, **{"incremental_value": REACHED, "watermark_of": reached, **snapshot})
     column = PlannedColumn(
         source_name="id", name="id", select="id", wire=Wire.NATIVE, type="int", source_type="integer"
     )
@@ -74,6 +74,13 @@ def test_a_load_that_goes_on_after_a_full_one_asks_for_repeated_keys() -> None:
     with pytest.raises(ConfigurationError, match=r"several rows of one key \(id = '1'\)") as refusal:
         beginning_of_merge(load)
     assert refusal.value.field == "primary_key_cols"
+
+
+@pytest.mark.parametrize("facts", [[], [Facts(strategy="append_only")]])
+def test_a_watermark_that_a_person_set_says_nothing_of_keys(facts: list[Facts]) -> None:
+    load = loaded(*facts, engine=Holding(("1",)), watermark_of=None)
+    with pytest.raises(ConfigurationError, match="several rows of one key"):
+        beginning_of_merge(load)
 
 
 def test_a_merge_has_left_no_key_twice() -> None:

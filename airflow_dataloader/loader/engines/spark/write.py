@@ -23,6 +23,9 @@ _ATTEMPTS = 3
 #: How many of the newest commits are searched for the one that got in the way.
 _NEWEST = 20
 
+#: More loads than a row has while a backup is kept.
+_GENEROUS = 1_000_000
+
 
 def execute(
     spark: SparkSession,
@@ -57,6 +60,16 @@ def _fenced(spark: SparkSession, location: Location, commit: Commit) -> Fenced:
             f"Target {location.sql} holds epoch {commit.epoch} of another load, of a copy of this control "
             "database; this one wrote nothing.",
             fix="see that no other control database loads this target, restored or copied from the same one",
+        )
+    if not any(entry.commit.version > commit.version for entry in newest):
+        # Delta keeps the number of a writer's last transaction when it cleans the history up.
+        return Fenced(
+            f"Target {location.sql} has taken a write of a later epoch than {commit.epoch}, and its history "
+            "does not tell of it any more; this load wrote nothing. It is overtaken, or the control database "
+            "is older than the target.",
+            fix="if no other load holds the row, see that no other control database loads this target, run "
+            f"`dataloader db advance-epoch {commit.config_id} EPOCH` with more than the row can have had, "
+            f"such as {commit.epoch + _GENEROUS}, and load again",
         )
     return Fenced(f"A later load holds target {location.sql}; this one wrote nothing.")
 

@@ -64,12 +64,22 @@ def test_older_rows_stay_where_the_row_says_so(bench: Bench, kind: str) -> None:
     assert ids(bench) == [(0, "new"), (2, "new"), *((day, "old") for day in range(3, 10))]
 
 
-def test_a_table_that_was_replaced_on_demand_is_not_replaced_again(bench: Bench) -> None:
+@pytest.mark.parametrize("cleared", [False, True])
+def test_a_table_that_was_replaced_on_demand_is_not_replaced_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, cleared: bool
+) -> None:
     make(bench)
     row = rolling(bench, rolling_retention="keep")
     bench.succeed(row)
     bench.set(row, load_full="true")
+    if not cleared:
+        # As where it dies right after its commit.
+        monkeypatch.setattr(rolling_module, "finish_load_full", lambda *_: None)
     die_unsettled(bench, row)
+    monkeypatch.undo()
+    assert (bench.state(row).load_full is None) is cleared
+    # What decides neither which rows are the source's nor whose the days are changes nothing about that.
+    bench.set(row, schema_policy="freeze")
     # Such a day as it leaves behind when the next load comes later.
     spark_sql(bench, "INSERT INTO {} VALUES (8, 'kept', DATE '2020-01-01')")
     break_off(bench, row, Moment.PUBLISHING)
@@ -119,6 +129,26 @@ def test_kept_rows_without_a_day_in_another_column_are_not_doubled(bench: Bench,
         bench.set(row, rolling_column="at")
     bench.succeed(row)
     assert [number for number, _ in ids(bench)] == list(range(10))
+
+
+@pytest.mark.parametrize("kept_before", [False, True])
+def test_rows_that_came_by_no_day_are_not_doubled(bench: Bench, kept_before: bool) -> None:
+    make(bench)
+    bench.source.execute("INSERT INTO items VALUES (-1, 'at no day', NULL)")
+    by_key = {"load_strategy": "append_only", "primary_key_cols": "id", "incremental_column": "id"}
+    by_days = {"load_strategy": "rolling", "rolling_retention": "keep", "rolling_days": 20}
+    row = rolling(bench, **by_days) if kept_before else bench.row(**by_key)
+    bench.succeed(row)
+    bench.source.execute("ALTER TABLE items ADD COLUMN booked date")
+    bench.set(row, **by_key)
+    bench.succeed(row)
+    bench.source.execute("UPDATE items SET booked = at")
+    bench.set(row, **by_days, rolling_column="booked")
+    message = bench.fail(row).message
+    assert "have no value in 'booked', and 1 of the source's" in message
+    spark_sql(bench, "UPDATE {} SET booked = at")
+    bench.succeed(row)
+    assert [number for number, _ in ids(bench)] == list(range(-1, 10))
 
 
 def restored(bench: Bench) -> int:
