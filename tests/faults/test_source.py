@@ -223,6 +223,5 @@ def test_the_source_breaks_off_before_the_read(bench: Bench, proxy: Proxy) -> No
     assert failed.message
     assert bench.history(row)[-1].failure["transient"] is True
     proxy.plan = Plan()
-    time.sleep(0.1)
     bench.succeed(row)
     healthy(bench, row)

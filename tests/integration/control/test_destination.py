@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.exceptions import ConfigurationError, DataloaderError
 from tests.factories import add_source
+from tests.waiting import until
 
 INSERT = """
     INSERT INTO control.table_control (is_active, db_config_key, source_table_schema, source_table_name,
@@ -209,11 +210,13 @@ def test_two_rows_of_one_moment_are_refused_in_words(control: Engine, shop: str)
             "SELECT count(*) FROM pg_stat_activity"
             " WHERE wait_event_type = 'Lock' AND datname = current_database()"
         )
-        waits = False
-        while not waits:
+
+        def waits() -> int:
             # Within one transaction it would see the same for ever.
             with control.begin() as look:
-                waits = bool(look.execute(waiting).scalar_one())
+                return int(look.execute(waiting).scalar_one())
+
+        until(waits)
     thread.join()
     assert "another active row got the same destination at the same moment" in str(refused[0])
     assert refused[0].field == "destination_table_name"

@@ -284,7 +284,8 @@ def test_an_api_that_keeps_silent_is_not_asked_for_every_run(
         update_run_tracking(control, metadata_id, 1, databricks_run=str(number))
     api = Jobs()
     api.reachable, api.silence = False, silence
-    assert gone(control, api, replace(LIMITS, silence=0.1)) == []
+    # What answers at once is never taken for silent, however slow the machine.
+    assert gone(control, api, replace(LIMITS, silence=0.1 if silence else 60.0)) == []
     assert api.vain == asked
     assert {status(control, metadata_id) for metadata_id in loads} == {("Queued", "Queued")}
 

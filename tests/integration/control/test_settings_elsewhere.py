@@ -16,6 +16,7 @@ from airflow_dataloader.control.connect import create_engine
 from airflow_dataloader.control.tables import dbconfig, table_control
 from airflow_dataloader.control.transaction import LAST, transaction
 from tests.factories import add_row, add_source
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -50,8 +51,7 @@ def test_who_waited_for_the_lock_sees_what_its_holder_committed(
     with transaction(engine, lock=7) as holder:
         holder.execute(insert(table_control).values(is_active=False))
         waiter.start()
-        while not holder.execute(waiting).scalar_one():
-            pass
+        until(lambda: holder.execute(waiting).scalar_one())
     waiter.join()
     engine.dispose()
     assert seen == [1]

@@ -12,6 +12,7 @@ from airflow_dataloader.control.infinity import LATEST
 from airflow_dataloader.hooks.control import ControlHook
 from tests.airflow_db import Connections
 from tests.conftest import Server
+from tests.waiting import until
 
 NAME = "control_here"
 WRONG = "swordfish"
@@ -56,9 +57,9 @@ def test_the_test_changes_nothing_and_leaves_no_session(hook: ControlHook, contr
     with psycopg.connect(control_url) as connection:
         count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> %s"
         own = [connection.info.backend_pid]
+        connection.autocommit = True
         # A session that was closed takes a moment to go.
-        while connection.execute(count, own).fetchone() != (0,):
-            connection.rollback()
+        until(lambda: connection.execute(count, own).fetchone() == (0,))
 
 
 def test_a_wrong_password_is_said_and_not_shown(lame: ControlHook) -> None:

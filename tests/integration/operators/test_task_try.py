@@ -236,7 +236,7 @@ def test_a_token_with_a_line_end_is_not_told_by_a_try_that_submits_nothing(
 def test_a_loader_that_starts_while_its_submission_is_refused_is_waited_for(
     control: Engine, claimed: Claimed, workspace: Workspace, day: datetime
 ) -> None:
-    workspace.order("latency", path="runs/submit", seconds=5)
+    workspace.order("latency", path="runs/submit", seconds=10)
     workspace.order("status", path="runs/submit", status=403)
 
     def start_and_succeed() -> None:

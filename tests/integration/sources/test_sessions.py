@@ -23,8 +23,9 @@ from airflow_dataloader.loader.sessions.postgresql import PostgresqlSession
 from airflow_dataloader.loader.sessions.protocol import SnapshotKind
 from airflow_dataloader.loader.sessions.registry import open_session
 from airflow_dataloader.sources.registry import dialect_of
+from tests.sessions import sessions
 from tests.source_configs import connect_beside, endpoint_of
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually, until
 
 if TYPE_CHECKING:
     from airflow_dataloader.core.plan import Endpoint
@@ -130,8 +131,8 @@ def test_rows_of_a_table_that_is_rebuilt_meanwhile_are_seen(
     with connect_beside(source_db) as etl:
         etl.execute("TRUNCATE t, p1; INSERT INTO t VALUES (2), (3); INSERT INTO p VALUES (2), (3)")
         holding, errors = _in_background(lambda: session.hold(relation))
-        _wait_for(lambda: _count(source_db, "wait_event_type = 'Lock'") == 1)
-    holding.join(30)
+        until(lambda: _count(source_db, "wait_event_type = 'Lock'") == 1)
+    holding.join(PATIENCE)
     assert not errors
     source_db.execute("SET lock_timeout = '200ms'")
     with pytest.raises(psycopg.errors.LockNotAvailable):
@@ -141,7 +142,7 @@ def test_rows_of_a_table_that_is_rebuilt_meanwhile_are_seen(
     with pytest.raises(psycopg.errors.LockNotAvailable):
         source_db.execute("TRUNCATE t, p1")
     assert session.query(f"SELECT id FROM {relation} ORDER BY id") == [(2,), (3,)]
-    assert _count(source_db, "application_name = 'adl-test-1'") == 1, "the session holds the table by itself"
+    eventually("the end of other sessions", lambda: sessions(source_db, "adl-test-1") == 1)
 
 
 def test_what_is_given_up_while_a_table_is_rebuilt_ends_at_once(
@@ -151,9 +152,9 @@ def test_what_is_given_up_while_a_table_is_rebuilt_ends_at_once(
     with connect_beside(source_db) as etl:
         etl.execute("TRUNCATE t")
         holding, errors = _in_background(lambda: session.hold("t"))
-        _wait_for(lambda: _count(source_db, "wait_event_type = 'Lock'") == 1)
+        until(lambda: _count(source_db, "wait_event_type = 'Lock'") == 1)
         session.abandon()
-        holding.join(30)
+        holding.join(PATIENCE)
         assert [type(error) for error in errors] == [SourceUnavailable]
 
 
@@ -375,13 +376,6 @@ def _in_background(work: Callable[[], object]) -> tuple[threading.Thread, list[B
     return thread, raised
 
 
-def _wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-
-
 def test_cancelling_ends_the_load_s_own_query_and_what_engines_still_run(
     source_db: psycopg.Connection, session: SourceSession
 ) -> None:
@@ -392,14 +386,14 @@ def test_cancelling_ends_the_load_s_own_query_and_what_engines_still_run(
     own, own_errors = _in_background(lambda: session.query("SELECT pg_sleep(600)"))
     read, read_errors = _in_background(lambda: engine.execute("SELECT pg_sleep(600)"))
     sleeping = "query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()"
-    _wait_for(lambda: _count(source_db, f"{sleeping} AND state = 'active'") == 2)
+    until(lambda: _count(source_db, f"{sleeping} AND state = 'active'") == 2)
     session.cancel_reads()
-    own.join(30)
-    read.join(30)
+    own.join(PATIENCE)
+    read.join(PATIENCE)
     assert [type(error) for error in own_errors] == [SourceUnavailable]
     assert len(read_errors) == 1
     # The engine's connection sat idle in its transaction and was ended; the session's own is still there.
-    _wait_for(lambda: _count(source_db, "application_name = 'adl-test-1'") == 1)
+    until(lambda: _count(source_db, "application_name = 'adl-test-1'") == 1)
     assert stranger.execute("SELECT 2").fetchone() == (2,)
     stranger.close()
     engine.close()
@@ -415,12 +409,12 @@ def test_a_role_that_the_login_takes_by_itself_hides_no_read(source_db: psycopg.
             session.open_snapshot()
             assert session.query("SELECT current_user::text") == [(taken,)]
             own, errors = _in_background(lambda: session.query("SELECT pg_sleep(600)"))
-            _wait_for(lambda: _count(source_db, "query LIKE '%pg_sleep(600)%' AND state = 'active'") > 1)
+            until(lambda: _count(source_db, "query LIKE '%pg_sleep(600)%' AND state = 'active'") > 1)
             activity = session.activity()
             assert activity is not None
             assert activity.busy
             session.cancel_reads()
-            own.join(30)
+            own.join(PATIENCE)
             assert [type(error) for error in errors] == [SourceUnavailable]
     finally:
         source_db.execute(f"DROP ROLE {login}; DROP ROLE {taken}")

@@ -48,6 +48,8 @@ elif what == "await":
         time.sleep(0.05)
     print("awaited", flush=True)
     sys.exit(int(code))
+elif what == "touch":
+    open(rest[0], "w").close()
 elif what == "child":
     child = subprocess.Popen(["sleep", "600"])
     print("child", child.pid, flush=True)

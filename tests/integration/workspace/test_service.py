@@ -164,7 +164,8 @@ def test_a_run_asks_no_proxy_for_this_machine(
 ) -> None:
     asks = tmp_path / "asks.py"
     asks.write_text(
-        "import grpc, sys\ngrpc.channel_ready_future(grpc.insecure_channel(sys.argv[1])).result(timeout=20)\n"
+        "import grpc, sys\n"
+        "grpc.channel_ready_future(grpc.insecure_channel(sys.argv[1])).result(timeout=100)\n"
     )
     # gRPC reads it in small letters, and nobody answers there.
     daemon.environment["http_proxy"] = "http://127.0.0.1:9"

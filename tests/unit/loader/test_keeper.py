@@ -11,7 +11,7 @@ from airflow_dataloader.core.reaping import ReapLimits
 from airflow_dataloader.exceptions import ControlUnavailable, Fenced, LeaseLost, SourceStalled
 from airflow_dataloader.loader.keeper import LeaseKeeper, LeaseTimes
 from airflow_dataloader.settings import Settings
-from tests.waiting import eventually
+from tests.waiting import PATIENCE, eventually
 
 QUICK = LeaseTimes(beat=0.01, lease=60, grace=300, margin=15, retry=0.01)
 #: A lease that is over 0.2 s after its last renewal.
@@ -61,7 +61,7 @@ def test_a_movement_is_told_by_the_first_heartbeat_that_gets_through() -> None:
 
     control = Control(away_twice)
     with keep(control, progressed=lambda: next(movements, False)) as keeper:
-        assert control.third.wait(10)
+        assert control.third.wait(PATIENCE)
         eventually("another", lambda: len(control.beats) > 3)
         keeper.check()
     assert control.beats[:4] == [True, True, True, False]
@@ -70,7 +70,7 @@ def test_a_movement_is_told_by_the_first_heartbeat_that_gets_through() -> None:
 def test_renews_until_it_is_closed() -> None:
     control = Control()
     with keep(control) as keeper:
-        assert control.third.wait(10)
+        assert control.third.wait(PATIENCE)
         keeper.check()
     assert "lease-keeper" not in {thread.name for thread in threading.enumerate()}
 
@@ -79,7 +79,7 @@ def test_a_load_that_nothing_moves_in_is_ended_and_may_still_be_settled() -> Non
     lost = threading.Event()
     times = LeaseTimes(beat=0.01, progress=0.05)
     with keep(Control(), times, progressed=lambda: False, lost=lost) as keeper:
-        assert lost.wait(10)
+        assert lost.wait(PATIENCE)
         with pytest.raises(SourceStalled, match="Nothing has come from the source"):
             keeper.check()
         assert isinstance(keeper.ended_by, SourceStalled)
@@ -119,7 +119,7 @@ def test_the_defaults_are_those_of_the_settings_and_come_before_the_reap() -> No
 def test_a_lost_row_interrupts_the_work_and_refuses_the_next_write() -> None:
     lost = threading.Event()
     with keep(Control(refuse), lost=lost) as keeper:
-        assert lost.wait(10)
+        assert lost.wait(PATIENCE)
         with pytest.raises(Fenced, match="later epoch"):
             keeper.check()
 
@@ -139,7 +139,7 @@ def test_an_outage_shorter_than_the_lease_is_survived(fault: Callable[[], None])
     control = Control(answer)
     lost = threading.Event()
     with keep(control, lost=lost) as keeper:
-        assert control.third.wait(10)
+        assert control.third.wait(PATIENCE)
         keeper.check()
     assert not lost.is_set()
 
@@ -147,7 +147,7 @@ def test_an_outage_shorter_than_the_lease_is_survived(fault: Callable[[], None])
 def test_an_outage_longer_than_the_lease_ends_the_work() -> None:
     lost = threading.Event()
     with keep(Control(away), SHORT, lost=lost) as keeper:
-        assert lost.wait(10)
+        assert lost.wait(PATIENCE)
         with pytest.raises(LeaseLost, match="could not be renewed"):
             keeper.check()
 
@@ -164,14 +164,14 @@ def test_a_probe_that_breaks_counts_as_progress() -> None:
 
     control = Control()
     with keep(control, progressed=broken):
-        assert control.third.wait(10)
+        assert control.third.wait(PATIENCE)
     assert set(control.beats) == {True}
 
 
 def test_no_progress_is_passed_on() -> None:
     control = Control()
     with keep(control, progressed=lambda: False):
-        assert control.third.wait(10)
+        assert control.third.wait(PATIENCE)
     assert set(control.beats) == {False}
 
 

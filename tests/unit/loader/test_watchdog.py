@@ -11,6 +11,7 @@ import pytest
 from airflow_dataloader.exceptions import SourceRefused, SourceUnavailable
 from airflow_dataloader.loader.sessions.protocol import Activity, SourceSession
 from airflow_dataloader.loader.watchdog import Watchdog
+from tests.waiting import PATIENCE
 
 IDLE = Activity(busy=False, marks=frozenset({"7 idle 10:00"}))
 LATER = Activity(busy=False, marks=frozenset({"7 idle 10:01"}))
@@ -41,13 +42,13 @@ def moved_after_a_while(source: Source) -> bool:
     watchdog = Watchdog(pause=0.005, waits=lambda: True)
     with watchdog.watching(cast("SourceSession", source)):
         for _ in range(4):
-            assert source.looks.acquire(timeout=20)
+            assert source.looks.acquire(timeout=PATIENCE)
         watchdog.moved()
         while source.looks.acquire(blocking=False):
             # One of the looks before that, which this thread was too slow for.
             pass
         for _ in range(3):
-            assert source.looks.acquire(timeout=20)
+            assert source.looks.acquire(timeout=PATIENCE)
         return watchdog.moved()
 
 
@@ -74,7 +75,7 @@ def test_a_source_that_does_not_answer_ends_nothing_while_nothing_is_asked_of_it
     watchdog = Watchdog(pause=0.005, waits=lambda: False)
     with watchdog.watching(cast("SourceSession", source)):
         for _ in range(4):
-            assert source.looks.acquire(timeout=20)
+            assert source.looks.acquire(timeout=PATIENCE)
             assert watchdog.moved()
 
 
@@ -84,12 +85,12 @@ def test_a_look_that_hangs_is_no_movement() -> None:
     class Hanging(Source):
         def activity(self) -> Activity | None:
             reached.set()
-            assert hold.wait(20)
+            assert hold.wait(PATIENCE)
             return BUSY
 
     watchdog = Watchdog(pause=0.005, waits=lambda: True)
     with watchdog.watching(cast("SourceSession", Hanging(None))):
-        assert reached.wait(20)
+        assert reached.wait(PATIENCE)
         watchdog.moved()
         assert not watchdog.moved()
         hold.set()

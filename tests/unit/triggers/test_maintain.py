@@ -20,6 +20,7 @@ from airflow_dataloader.operators.maintain import MaintainOperator
 from airflow_dataloader.triggers import maintain
 from airflow_dataloader.triggers.kill import TaskAddress
 from airflow_dataloader.triggers.maintain import MaintainTrigger
+from tests.waiting import PATIENCE
 
 MONDAY = TaskAddress(dag_id="maintenance", airflow_run="monday", task_id="maintain", map_index=-1)
 
@@ -43,7 +44,7 @@ def test_its_event_is_held(hold_seconds: float, monkeypatch: pytest.MonkeyPatch)
 
     async def fires() -> bool:
         waiting = asyncio.ensure_future(anext(MaintainTrigger.of(stock(), hold_seconds, MONDAY).run()))
-        done, _ = await asyncio.wait({waiting}, timeout=0.5)
+        done, _ = await asyncio.wait({waiting}, timeout=0.5 if hold_seconds else PATIENCE)
         waiting.cancel()
         return bool(done)
 

@@ -10,8 +10,7 @@ import pytest
 
 from airflow_dataloader.workspace import end_with_parent
 from airflow_dataloader.workspace.end_with_parent import ParentWatch
-
-PATIENCE = 20
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture

@@ -90,19 +90,21 @@ def test_a_clock_that_is_set_ends_nothing(
 
 def test_waiting_does_not_count_towards_the_timeout(start: Start) -> None:
     workspace = start(max_concurrent_runs=1)
-    first = workspace.submit("sleep", "3")
-    second = workspace.submit("sleep", "0", timeout_seconds=2)
+    # The second one has as long as a process may need to come and go, and waits for longer.
+    first = workspace.submit("sleep", "12")
+    second = workspace.submit("sleep", "0", timeout_seconds=10)
     assert workspace.wait(second)["state"]["result_state"] == "SUCCESS"
     assert workspace.get(first)["state"]["result_state"] == "SUCCESS"
 
 
-def test_tasks_run_side_by_side_or_after_one_another(start: Start) -> None:
+def test_tasks_run_side_by_side_or_after_one_another(start: Start, tmp_path: Path) -> None:
     workspace = start()
+    go = tmp_path / "go"
     run_id = workspace.submit_body(
         {
             "tasks": [
-                workspace.task("sleep", "1", key="a"),
-                workspace.task("exit", "0", key="b"),
+                workspace.task("await", str(go), "0", key="a"),
+                workspace.task("touch", str(go), key="b"),
                 workspace.task("sleep", "0", key="c", depends_on=[{"task_key": "a"}, {"task_key": "b"}]),
             ]
         }
@@ -110,8 +112,8 @@ def test_tasks_run_side_by_side_or_after_one_another(start: Start) -> None:
     run = workspace.wait(run_id)
     assert run["state"]["result_state"] == "SUCCESS"
     a, b, c = run["tasks"]
-    assert b["end_time"] < a["end_time"]
-    assert c["end_time"] >= a["end_time"]
+    # Side by side: the first one waits for what the second one does.
+    assert c["end_time"] >= max(a["end_time"], b["end_time"])
     assert workspace.output(c["run_id"])["logs"] == "task sleep 0"
     answer = workspace.http.get("/api/2.2/jobs/runs/get-output", params={"run_id": run_id})
     assert answer.status_code == 400

@@ -20,6 +20,7 @@ from airflow_dataloader.loader.engines.spark.engine import SparkEngine
 from airflow_dataloader.loader.engines.spark.interrupts import Interrupts
 from airflow_dataloader.loader.engines.spark.names import WarehouseNames
 from airflow_dataloader.sources.registry import dialect_of
+from tests.waiting import PATIENCE
 
 TARGET = TargetName(catalog="bronze", schema="shop", table="items")
 KEY = PlannedColumn(source_name="id", name="id", select="x", wire=Wire.NATIVE, type="int", source_type="int4")
@@ -46,7 +47,7 @@ class Slow:
 
     def collect(self) -> list[Any]:
         self.running.set()
-        if not self.cancelled.wait(10):
+        if not self.cancelled.wait(PATIENCE):
             raise RuntimeError("It went on to its end.")
         raise RuntimeError("[OPERATION_CANCELED] Operation has been canceled.")
 
@@ -74,7 +75,7 @@ def test_an_interrupt_ends_what_only_reads(verb: str, tmp_path: Path) -> None:
     engine = SparkEngine(context, lambda: None)
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(VERBS[verb], engine)
-        assert spark.running.wait(20)
+        assert spark.running.wait(PATIENCE)
         engine.interrupt()
         with pytest.raises(EngineFailed, match="was interrupted"):
-            reading.result(timeout=20)
+            reading.result(timeout=PATIENCE)

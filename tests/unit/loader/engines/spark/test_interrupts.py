@@ -8,6 +8,7 @@ import pytest
 
 from airflow_dataloader.exceptions import EngineFailed
 from airflow_dataloader.loader.engines.spark.interrupts import Interrupts
+from tests.waiting import PATIENCE
 
 
 def test_an_interrupt_returns_only_when_the_statement_has_ended() -> None:
@@ -26,11 +27,11 @@ def test_an_interrupt_returns_only_when_the_statement_has_ended() -> None:
     def work() -> None:
         with interrupts.verb(), interrupts.statement():
             running.set()
-            stopped.wait(10)
+            stopped.wait(PATIENCE)
 
     thread = threading.Thread(target=work)
     thread.start()
-    running.wait(10)
+    running.wait(PATIENCE)
     interrupts.interrupt()
     assert not interrupts.busy
     assert len(cancelled) == 2
