@@ -16,7 +16,7 @@ from airflow_dataloader.control.due import Candidate, Taken, Wanted, looked, rea
 from airflow_dataloader.control.ending import Ending, SettledBy, end
 from airflow_dataloader.control.next_load import NextLoad, next_load
 from airflow_dataloader.control.queueing import Claimant, Entry, queue, queue_each
-from airflow_dataloader.control.refusal import refuses_row
+from airflow_dataloader.control.refusal import refuses_row, row_left_out
 from airflow_dataloader.control.selection import condition
 from airflow_dataloader.control.tables import table_control
 from airflow_dataloader.control.transaction import transaction
@@ -112,10 +112,8 @@ def claim(
             claiming = _Claiming(connection, claimant, trigger, wanted, each=each)
             claimed = claiming.run()
         # What was armed beside rows that the database refuses is kept.
-        if claiming.refusals and not claimed:
-            first, *others = claiming.refusals
-            first.others = tuple(others)
-            raise first
+        if not claimed:
+            claiming.raise_refusals()
         return claimed
 
     try:
@@ -123,7 +121,7 @@ def claim(
     except (ConfigurationError, DBAPIError) as error:
         if not refuses_row(error):
             raise
-        log.info("The database refused to queue a row; queueing each by itself: %s", error)
+        log.info("A row cannot be queued; queueing each by itself: %s", error)
     # Rather the whole claim again than a savepoint in every one.
     return attempt(each=True)
 
@@ -133,13 +131,17 @@ def insert_initial_metadata(
 ) -> Claimed | None:
     """Queue one row now, with its record in the history; None where it may not be loaded now.
 
-    A run that has had this row queued before gets the same load again, whatever else it has claimed.
+    A run that has had this row queued before gets the same load again, whatever else it has claimed. Raises
+    ConfigurationError where the database refuses to write the row.
     """
     claimant = Claimant(airflow_run=airflow_run, airflow_base_url=airflow_base_url)
     wanted = Wanted(rows=1, max_concurrent=MAX_CONCURRENT, only=[config_id])
     with transaction(engine, settings=_BY_INDEX, lock=_LOCK) as connection:
-        loads = _Claiming(connection, claimant, Trigger.MANUAL, wanted).run(of_row=config_id)
-        return loads[-1] if loads else None
+        claiming = _Claiming(connection, claimant, Trigger.MANUAL, wanted)
+        loads = claiming.run(of_row=config_id)
+    if not loads:
+        claiming.raise_refusals()
+    return loads[-1] if loads else None
 
 
 class _Claiming:
@@ -192,6 +194,13 @@ class _Claiming:
             self._fill(looked(self._connection, begun))
         return self._claimed
 
+    def raise_refusals(self) -> None:
+        """Raise RowRefused for the first row that the database refused, if any, with the others in it."""
+        if self.refusals:
+            first, *others = self.refusals
+            first.others = tuple(others)
+            raise first
+
     def _fill(self, taken: Taken) -> None:
         """Queue what was taken, and more until as many as wanted can be loaded, or there are no more."""
         handled = list(self._wanted.left_out)
@@ -216,12 +225,14 @@ class _Claiming:
     def _queue(self, rows: Sequence[Candidate], *, more: bool) -> bool:
         """Queue ``rows`` and settle those that cannot be loaded; say whether all can.
 
-        The claim is over with it, unless some cannot, or there is ``more`` to look for.
+        The claim is over with it, unless some cannot, or there is ``more`` to look for: the transaction may
+        have ended, and then others do not take the place of rows that the database has left out.
         """
         if not rows:
             return True
         loads = {row.config_id: next_load(row) for row in rows}
         wrong = any(load.wrong for load in loads.values())
+        last = not (self._each or more or wrong)
         entries = [self._entry(row, loads[row.config_id]) for row in rows]
         if self._each:
             ids, refusals = queue_each(
@@ -229,10 +240,20 @@ class _Claiming:
             )
             self.refusals += refusals
         else:
-            ids = queue(self._connection, entries, self._claimant, last=not more and not wrong)
+            ids = queue(self._connection, entries, self._claimant, last=last)
             self._settle(loads, ids)
+        self._miss(loads, ids)
         self._record({config_id: load for config_id, load in loads.items() if config_id in ids}, ids)
-        return len(ids) == len(rows) and not wrong
+        return last or (len(ids) == len(rows) and not wrong)
+
+    def _miss(self, loads: Mapping[int, NextLoad], ids: Mapping[int, tuple[int, int]]) -> None:
+        """Say which rows the database has left out without an error."""
+        said = {refusal.config_id for refusal in self.refusals}
+        for config_id, load in loads.items():
+            if config_id not in ids and config_id not in said:
+                refusal = row_left_out(config_id, row_label(load.snapshot))
+                log.error("Left out: %s", refusal)
+                self.refusals.append(refusal)
 
     def _entry(self, row: Candidate, load: NextLoad) -> Entry:
         return Entry(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import psycopg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from airflow_dataloader.control.tables import METADATA
+from airflow_dataloader.control.tables import METADATA, SCHEMA
 from airflow_dataloader.exceptions import (
     ConfigurationError,
     ControlUnavailable,
@@ -18,8 +20,13 @@ from airflow_dataloader.exceptions import (
 #: The command that every schema error ends in.
 MIGRATE = "dataloader db migrate"
 
-#: The schema, one of its tables or columns, or control.require_version() is missing.
+#: The schema, one of its tables or columns, or control.require_version() is missing; or something that a
+#: trigger of somebody's own uses.
 _SCHEMA = frozenset({"42P01", "42703", "42883", "3F000"})
+_NO_FUNCTION = "42883"
+
+#: What a message about something missing calls what is ours, functions apart.
+_OURS = frozenset({SCHEMA, *METADATA.tables})
 
 #: Raised by control.require_version().
 _VERSION = "DL001"
@@ -40,9 +47,11 @@ _ONE_DESTINATION = "table_control_one_active_row_per_destination"
 #: A value that its column has no room for, and what to do about it.
 _NO_ROOM = {"22001": "shorten it.", "22003": "use a number that the column can hold."}
 
-#: A constraint, or one of our triggers, refused an edit; or a value cannot be what its place needs.
+#: A constraint, or one of our triggers, refused an edit; or a value cannot be what its place needs; or a
+#: trigger of somebody's own raised an exception without saying of which kind.
 _INTEGRITY = "23"
 _DATA = "22"
+_RAISED = "P0"
 
 
 def explained(error: Exception, place: str) -> DataloaderError | None:
@@ -59,9 +68,9 @@ def explained(error: Exception, place: str) -> DataloaderError | None:
     if not isinstance(cause, psycopg.Error):
         return None
     state = cause.sqlstate or ""
-    if state == _VERSION or state in _SCHEMA:
+    if state == _VERSION or (state in _SCHEMA and _is_ours(cause)):
         return _not_migrated(cause, place)
-    if state[:2] == _INTEGRITY or state == _FORBIDDEN or state in _NO_ROOM:
+    if state[:2] in {_INTEGRITY, _RAISED} or state == _FORBIDDEN or state in _NO_ROOM or state in _SCHEMA:
         return _refused(cause)
     lost = not state and isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError)
     if lost or state[:2] in _AWAY_CLASSES or state in _BUSY or state == _READ_ONLY:
@@ -71,8 +80,14 @@ def explained(error: Exception, place: str) -> DataloaderError | None:
 
 def refuses_row(error: ConfigurationError | DBAPIError) -> bool:
     """Say whether the database refused what is written, which another row may not meet."""
-    state = error.sqlstate if isinstance(error, ConfigurationError) else getattr(error.orig, "sqlstate", None)
-    return (state or "")[:2] in {_INTEGRITY, _DATA}
+    if isinstance(error, ConfigurationError):
+        state, ours = error.sqlstate or "", isinstance(error, NotMigrated)
+    elif isinstance(error.orig, psycopg.Error):
+        state, ours = error.orig.sqlstate or "", _is_ours(error.orig)
+    else:
+        return False
+    foreign = state in _SCHEMA and not ours
+    return isinstance(error, RowRefused) or foreign or state[:2] in {_INTEGRITY, _DATA, _RAISED}
 
 
 def row_refused(error: DBAPIError, config_id: int, label: str) -> RowRefused | None:
@@ -90,9 +105,38 @@ def row_refused(error: DBAPIError, config_id: int, label: str) -> RowRefused | N
     )
 
 
+def row_left_out(config_id: int, label: str) -> RowRefused:
+    """Return what is said of a row that the database did not write, without an error."""
+    return RowRefused(
+        f"{label} cannot be written; the control database left it out and did not say why.",
+        config_id=config_id,
+        label=label,
+        fix="see which trigger, rule or policy on table_control leaves it out (a trigger may return NULL)",
+    )
+
+
+def _is_ours(cause: psycopg.Error) -> bool:
+    """Say whether what is missing is this package's: its own statement misses it, or it has such a name."""
+    if cause.diag.context is None:
+        return True
+    # The message may be in any language; names are in it as they are.
+    named = re.findall(r"[\w.]+", cause.diag.message_primary or "")
+    if cause.sqlstate == _NO_FUNCTION:
+        return any(name.startswith(f"{SCHEMA}.") for name in named)
+    return not _OURS.isdisjoint(named)
+
+
 def _said(cause: psycopg.Error) -> str:
-    """Return the first line of what the database said, without its full stop."""
-    return " ".join((cause.diag.message_primary or str(cause)).split()).rstrip(".?")
+    """Return the first line of what the database said, without its full stop.
+
+    Where somebody's own function misses something, that function is said, too.
+    """
+    said = " ".join((cause.diag.message_primary or str(cause)).split()).rstrip(".?")
+    if cause.sqlstate in _SCHEMA and not _is_ours(cause):
+        # Innermost first; a trigger's function is the one without arguments.
+        lines = (cause.diag.context or "").splitlines()
+        said += f" ({next((line for line in lines if '()' in line), lines[0])})"
+    return said
 
 
 def _not_migrated(cause: psycopg.Error, place: str) -> NotMigrated:
@@ -117,6 +161,8 @@ def _refused(cause: psycopg.Error) -> ConfigurationError:
         fix = "grant the role of the URL that right."
     elif cause.sqlstate in _NO_ROOM:
         fix = _NO_ROOM[cause.sqlstate or ""]
+    elif cause.sqlstate in _SCHEMA:
+        fix = "mend that function, which is not this package's, or drop the trigger that calls it."
     return ConfigurationError(
         f"The control database refused: {_said(cause)}.",
         field=cause.diag.column_name or cause.diag.constraint_name,
