@@ -40,11 +40,13 @@ _Id = TypeVar("_Id")
 #: of a moment ago: the clock may have been set back since.
 _UP = text("SELECT abs(extract(epoch FROM clock_timestamp() - pg_postmaster_start_time()))::float")
 
-#: A load that somebody holds just now is extended by the next reap.
+#: A load that somebody holds just now is extended by the next reap. One in progress only where its lease is
+#: of a clock that was set back: its loader may have renewed it since.
 _EXTEND = text("""
 WITH held AS MATERIALIZED (
     SELECT id FROM control.historical_metadata
-    WHERE id = ANY (:ids) AND load_status = 'Queued'
+    WHERE id = ANY (:ids) AND (load_status = 'Queued' OR (load_status = 'In Progress'
+        AND coalesce(lease_until, 'infinity') > clock_timestamp() + make_interval(secs => :extension)))
     FOR UPDATE SKIP LOCKED
 )
 UPDATE control.historical_metadata h SET

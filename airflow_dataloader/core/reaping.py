@@ -18,6 +18,10 @@ GRACE = 300
 #: load is still its own to settle.
 PROGRESS = 600
 
+#: Seconds by which a claim may lie in the future; one that lies further ahead was made by a clock that has
+#: been set back since, and so may be all the load's other times.
+_AHEAD = 60
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReapLimits:
@@ -104,12 +108,31 @@ class LiveLoad:
         """Say whether a reap is at it; none promises to be done later than in ``limits.reaping`` seconds."""
         return self.reaping_over is not None and -limits.reaping <= self.reaping_over <= 0
 
+    @property
+    def was_claimed_ahead(self) -> bool:
+        """Whether it was claimed by a clock that was set back since."""
+        return self.since_claim < -_AHEAD
+
+    @property
+    def age(self) -> float:
+        """Seconds since its claim; where that lies in the future, since the end of its lease."""
+        return self.lease_over if self.was_claimed_ahead else self.since_claim
+
+    @property
+    def age_in_words(self) -> str:
+        """What is said of the age."""
+        return f"{_minutes(self.age)} after its {'lease ended' if self.was_claimed_ahead else 'claim'}"
+
+    def may_have_a_lease_of_another_clock(self, limits: ReapLimits) -> bool:
+        """Say whether the lease may end long after the one that its loader or claimer was promised."""
+        return self.was_claimed_ahead and self.lease_over < -(limits.extension + _AHEAD)
+
 
 class Action(StrEnum):
     """What to do about a load."""
 
     LEAVE = "leave"
-    #: Give it more time to start.
+    #: Give it a lease from now on: more time to start, or one of a clock that was set back.
     EXTEND = "extend"
     #: Write its end; nothing of it is running, or what is will find itself refused.
     END = "end"
@@ -142,6 +165,7 @@ class Decision:
 
 
 _LEAVE = Decision(action=Action.LEAVE)
+_EXTEND = Decision(action=Action.EXTEND)
 
 
 def must_ask(load: LiveLoad, limits: ReapLimits) -> bool:
@@ -161,17 +185,22 @@ def decide(load: LiveLoad, run: Run | None, limits: ReapLimits) -> Decision:
         return _queued(load, run, limits)
     if run is not None and run.state is RunState.ENDED:
         return run_ended(load.status, run)
-    return _overdue(load, limits, run) or _LEAVE
+    return _overdue(load, limits, run) or _waited_for(load, limits)
+
+
+def _waited_for(load: LiveLoad, limits: ReapLimits) -> Decision:
+    """Leave a load; one whose loader may be dead ends with its lease, if that is not years ahead."""
+    # Never given up at once: its loader may live, and renew within seconds what the clock made of its lease.
+    return _EXTEND if load.may_have_a_lease_of_another_clock(limits) else _LEAVE
 
 
 def _unseen(load: LiveLoad, limits: ReapLimits) -> Decision:
-    if load.since_claim <= load.max_runtime_minutes * 60 + limits.expiry:
-        return _LEAVE
+    if load.age <= load.max_runtime_minutes * 60 + limits.expiry:
+        return _waited_for(load, limits)
     return Decision(
         action=Action.FENCE if load.status is RowStatus.IN_PROGRESS else Action.END,
         reason=EndReason.EXPIRED,
-        message=f"Cancelled - not settled {_minutes(load.since_claim)} after its claim, "
-        "and its run could not be asked about",
+        message=f"Cancelled - not settled {load.age_in_words}, and its run could not be asked about",
     )
 
 
@@ -179,8 +208,11 @@ def _queued(load: LiveLoad, run: Run | None, limits: ReapLimits) -> Decision:
     if run is None or run.state is RunState.GONE:
         # A lease further ahead than any that is given was written by hand, and is no reason to wait for ever.
         if load.lease_over <= 0 and load.since_claim <= max(limits.queue, limits.extension):
-            return _LEAVE
-        nothing = f"Nothing started this load within {_minutes(load.since_claim)} of its claim"
+            return _waited_for(load, limits)
+        within = f"within {_minutes(load.since_claim)} of its claim"
+        nothing = (
+            f"Nothing started this load {'before its lease ended' if load.was_claimed_ahead else within}"
+        )
         return Decision(
             action=Action.END,
             reason=EndReason.RUN_GONE if run else EndReason.NOT_STARTED,
@@ -190,13 +222,13 @@ def _queued(load: LiveLoad, run: Run | None, limits: ReapLimits) -> Decision:
         )
     if run.state is RunState.ENDED:
         return run_ended(load.status, run)
-    if load.since_claim > limits.queue:
+    if load.age > limits.queue:
         return Decision(
             action=Action.END,
             reason=EndReason.STUCK_IN_QUEUE,
             message=f"Cancelled - stuck in queue for >{_minutes(limits.queue)}",
         )
-    return Decision(action=Action.EXTEND)
+    return _waited_for(load, limits) if load.was_claimed_ahead else _EXTEND
 
 
 def run_ended(status: RowStatus, run: Run) -> Decision:

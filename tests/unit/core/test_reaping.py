@@ -175,6 +175,37 @@ def test_a_time_further_ahead_than_anybody_promises_keeps_no_load_alive() -> Non
     assert (late.action, late.reason) == (Action.END, EndReason.NOT_STARTED)
 
 
+DAY = 86_400.0
+
+
+def test_a_lease_of_a_clock_that_was_set_back_is_put_right_before_anything_is_given_up() -> None:
+    for load in (queued(lease_over=-DAY - 600), running(lease_over=-DAY - 60, since_start=-DAY + 5)):
+        ahead = replace(load, since_claim=-DAY)
+        for known in (None, RUNNING, GONE, UNKNOWN):
+            assert decide(ahead, known, LIMITS).action is Action.EXTEND
+    assert decide(running(since_claim=-DAY, since_start=-DAY), RUNNING, LIMITS).action is Action.LEAVE
+    assert decide(queued(since_claim=-60.0, lease_over=-660.0), None, LIMITS).action is Action.LEAVE
+
+
+def test_a_load_that_was_claimed_in_the_future_ends_by_its_lease() -> None:
+    ahead = queued(since_claim=-DAY, lease_over=-1.0)
+    assert decide(ahead, None, LIMITS).action is Action.LEAVE
+    decision = decide(replace(ahead, lease_over=1.0), None, LIMITS)
+    assert (decision.action, decision.reason) == (Action.END, EndReason.NOT_STARTED)
+    assert decision.message == "Nothing started this load before its lease ended."
+    waiting = replace(ahead, has_run=True)
+    assert decide(replace(waiting, lease_over=60 * MINUTE), RUNNING, LIMITS).action is Action.LEAVE
+    stuck = decide(replace(waiting, lease_over=60 * MINUTE + 1), RUNNING, LIMITS)
+    assert stuck.reason is EndReason.STUCK_IN_QUEUE
+    unseen = running(since_claim=-DAY, lease_over=240 * MINUTE)
+    assert decide(unseen, UNKNOWN, LIMITS).action is Action.LEAVE
+    decision = decide(replace(unseen, lease_over=240 * MINUTE + 1), UNKNOWN, LIMITS)
+    assert (decision.action, decision.reason) == (Action.FENCE, EndReason.EXPIRED)
+    assert "not settled 240 minutes after its lease ended, and" in decision.message
+    silent = running(since_claim=-DAY, since_start=-DAY, since_progress=-DAY, lease_over=301.0)
+    assert decide(silent, RUNNING, LIMITS).reason is EndReason.LEASE_EXPIRED
+
+
 def test_the_api_is_asked_only_where_it_matters() -> None:
     assert must_ask(queued(has_run=True), LIMITS)
     assert not must_ask(queued(), LIMITS)
@@ -233,6 +264,27 @@ def test_every_decision_can_be_carried_out(load: LiveLoad, known: Run | None) ->
     assert bool(decision.message) == ends
     if load.status is RowStatus.QUEUED and load.reaping_over is None:
         assert decision.action in {Action.LEAVE, Action.EXTEND, Action.END}
+    if load.since_claim >= 0 and load.status is RowStatus.IN_PROGRESS:
+        assert decision.action is not Action.EXTEND
+
+
+@given(LOADS, st.none() | st.builds(Run, state=st.sampled_from(list(RunState))), st.floats(0, 1e11))
+def test_a_load_that_renews_is_not_given_up_where_the_clock_was_ahead(
+    load: LiveLoad, known: Run | None, ahead: float
+) -> None:
+    """Claimed ``ahead`` of the clock as it is now, and renewed before or after that was set back."""
+    late = {name: min(getattr(load, name), 0.0) - ahead for name in ("since_start", "since_progress")}
+    for lease_over in (-60.0, -60.0 - ahead):
+        living = replace(
+            load,
+            status=RowStatus.IN_PROGRESS,
+            reaping_over=None,
+            since_claim=-ahead,
+            lease_over=lease_over,
+            **late,
+        )
+        seen = known if must_ask(living, LIMITS) else RUNNING
+        assert decide(living, seen, LIMITS).action in {Action.LEAVE, Action.EXTEND}
 
 
 @given(LOADS)
