@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, Row, select, text
 from sqlalchemy.exc import DBAPIError
 
 from airflow_dataloader.control.arm import arm
-from airflow_dataloader.control.due import Candidate, Taken, Wanted, looked, read_json, take
+from airflow_dataloader.control.due import Candidate, Taken, Wanted, held_beside, looked, read_json, take
 from airflow_dataloader.control.ending import Ending, SettledBy, end
 from airflow_dataloader.control.next_load import NextLoad, next_load
 from airflow_dataloader.control.queueing import Claimant, Entry, queue, queue_each
@@ -43,8 +43,14 @@ _SETTLED_AT_ONCE = 1_000
 _STEPPING_OVER = 3
 
 #: Looks that find nothing but rows in other hands, a bulk edit's say, after which the rest is left to the
-#: next claim: each look costs more than the one before it.
+#: next claim. From the second on, each looks twice as far as the one before it, up to so many rows.
 _LOOKS_IN_VAIN = 10
+_FURTHEST = 10_000
+
+_GIVEN_UP = (
+    "This claim ends early: %s rows that are due are locked by other sessions, and hide those behind them. "
+    "pg_stat_activity names transactions that were left open"
+)
 
 #: The claim's statements are written for their indexes. A planner whose statistics are out of date, after a
 #: bulk import say, would scan the whole table, and compiling a plan takes longer than running it.
@@ -204,7 +210,7 @@ class _Claiming:
     def _fill(self, taken: Taken) -> None:
         """Queue what was taken, and more until as many as wanted can be loaded, or there are no more."""
         handled = list(self._wanted.left_out)
-        in_vain = 0
+        in_vain = busy = 0
         while True:
             all_loaded = self._queue(taken.rows, more=bool(taken.busy))
             if all_loaded and not taken.busy:
@@ -212,9 +218,20 @@ class _Claiming:
                 return
             # Others take the places of those that cannot be loaded, or that somebody else holds just now.
             in_vain = 0 if taken.rows else in_vain + 1
+            busy += len(taken.busy)
+            if in_vain >= _LOOKS_IN_VAIN:
+                log.warning(_GIVEN_UP, busy)
             if in_vain >= _LOOKS_IN_VAIN or self._is_full():
                 return
             handled += [row.config_id for row in taken.rows] + list(taken.busy)
+            if in_vain > 1:
+                # Rows behind the busy ones that are busy, too: the next look passes over all of them.
+                further = min(self._wanted.rows << in_vain, _FURTHEST)
+                held = held_beside(
+                    self._connection, taken.busy, self._wanted, handled=handled, at_most=further
+                )
+                handled += held
+                busy += len(held)
             missing = self._wanted.rows + self._settled - len(self._claimed)
             taken = take(self._connection, replace(self._wanted, rows=missing), handled=handled)
 

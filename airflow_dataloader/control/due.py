@@ -15,10 +15,30 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
+from airflow_dataloader.control.transaction import undone
+
 _TAKE = text("""
 SELECT * FROM control.take_rows(
     :wanted, :max_concurrent, CAST(:handled AS bigint[]), CAST(:asked AS bigint[]))
 """)
+
+#: Rows that come next in the sources of those in ``like``, and that somebody else holds.
+_HELD = text("""
+WITH next AS MATERIALIZED (
+    SELECT t.config_id FROM control.table_control t
+    WHERE t.is_active AND (t.last_status IS NULL OR t.last_status NOT IN ('Queued', 'In Progress'))
+        AND (CAST(:asked AS bigint[]) IS NULL OR t.config_id = ANY (:asked))
+        AND (CAST(:asked AS bigint[]) IS NOT NULL OR t.next_load_date_time <= clock_timestamp())
+        AND t.config_id <> ALL (CAST(:handled AS bigint[]))
+        AND (t.db_config_key IS NULL OR t.db_config_key IN (
+            SELECT l.db_config_key FROM control.table_control l WHERE l.config_id = ANY (:like)))
+    ORDER BY t.priority DESC, t.next_load_date_time, t.config_id LIMIT :at_most
+),
+free AS MATERIALIZED (
+    SELECT t.config_id FROM control.table_control t JOIN next ON next.config_id = t.config_id
+    FOR UPDATE OF t SKIP LOCKED
+)
+SELECT config_id FROM next EXCEPT SELECT config_id FROM free""")
 
 _PARTS = text("SELECT key, CAST(value AS text) FROM jsonb_each(CAST(:snapshot AS jsonb)) ORDER BY key")
 
@@ -82,6 +102,23 @@ def take(connection: Connection, wanted: Wanted, *, handled: Sequence[int]) -> T
     return looked(
         connection, connection.execute(_TAKE, {**wanted.as_parameters(), "handled": list(handled)}).all()
     )
+
+
+def held_beside(
+    connection: Connection, busy: Sequence[int], wanted: Wanted, *, handled: Sequence[int], at_most: int
+) -> list[int]:
+    """Return which of the ``at_most`` rows that come next in the sources of ``busy`` are in other hands, too.
+
+    A look goes no further than there is room, and would find them by and by. Nothing stays locked.
+    """
+    values = {
+        "like": list(busy),
+        "asked": wanted.as_parameters()["asked"],
+        "handled": list(handled),
+        "at_most": at_most,
+    }
+    with undone(connection):
+        return list(connection.execute(_HELD, values).scalars())
 
 
 def looked(connection: Connection, found: Sequence[Row[Any]]) -> Taken:

@@ -130,6 +130,15 @@ def savepoint(connection: Connection) -> Iterator[None]:
     connection.exec_driver_sql("RELEASE SAVEPOINT dataloader")
 
 
+@contextmanager
+def undone(connection: Connection) -> Iterator[None]:
+    """Undo what a block does, and free what it locks, when it ends."""
+    connection.exec_driver_sql("SAVEPOINT dataloader")
+    yield
+    connection.exec_driver_sql("ROLLBACK TO SAVEPOINT dataloader")
+    connection.exec_driver_sql("RELEASE SAVEPOINT dataloader")
+
+
 def listen(engine: Engine) -> None:
     """Make the statements of ``engine`` obey :func:`transaction`; others go their usual way."""
     event.listen(engine, "do_execute", _execute)

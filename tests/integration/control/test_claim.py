@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Engine
 
 from airflow_dataloader.control.claim import claim
 from airflow_dataloader.control.connect import create_engine
@@ -427,21 +427,3 @@ def test_refused_rows_hold_a_claim_up_for_some_seconds_at_most(
     with pytest.raises(RowRefused) as refused:
         claim(control, airflow_run="run")
     assert len(refused.value.others) < 20
-
-
-def test_a_bulk_edit_that_is_left_open_ends_a_claim_s_looks(control: Engine) -> None:
-    add_rows = text("""
-    INSERT INTO control.table_control (db_config_key, priority, next_load_date_time, is_active)
-    SELECT 'shop', 1, now(), true FROM generate_series(1, 2000)""")
-    with control.begin() as connection:
-        connection.execute(add_rows)
-    free = due_row(control)
-    looks = []
-    event.listen(control, "before_cursor_execute", lambda *told: looks.append(told[2]))
-    with control.connect() as session:
-        session.exec_driver_sql("SELECT FROM control.table_control WHERE priority = 1 FOR UPDATE")
-        looks.clear()
-        assert claim(control, airflow_run="run") == []
-        assert 1 < len(looks) <= 10
-        session.rollback()
-    assert len(claim(control, airflow_run="next", only=[free])) == 1
