@@ -1,16 +1,19 @@
--- The last ten loads of a source table, :source_table_name.
+-- The last ten loads of each source table called :source_table_name, newest first.
 SELECT
-    source_table,
-    load_status,
-    rows_processed,
-    total_duration,
-    load_start_time
-FROM control.historical_metadata
-WHERE control_key = (
-    SELECT control_key
-    FROM control.table_control
-    WHERE source_table_name = :source_table_name
-    LIMIT 1
-)
-ORDER BY load_start_time DESC
-LIMIT 10;
+    t.config_id,
+    t.db_config_key,
+    h.source_table,
+    h.load_status,
+    h.rows_processed,
+    h.total_duration,
+    h.load_start_time
+FROM control.table_control t
+CROSS JOIN LATERAL (
+    SELECT *
+    FROM control.historical_metadata l
+    WHERE l.config_id = t.config_id
+    ORDER BY l.id DESC
+    LIMIT 10
+) h
+WHERE t.source_table_name = :source_table_name
+ORDER BY t.config_id, h.id DESC;

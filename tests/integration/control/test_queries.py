@@ -124,6 +124,23 @@ def test_execution_history(house: House) -> None:
     assert house.ask("execution_history", source_table_name="nothing") == []
 
 
+def test_execution_history_tells_two_sources_tables_apart_and_begins_with_the_newest(house: House) -> None:
+    """Also where the newest has started, and one before it never did."""
+    add_source(house.control, key="erp")
+    rows = {
+        key: house.row("orders", db_config_key=key, destination_table_schema=key) for key in ("shop", "erp")
+    }
+    loads = {
+        key: [house.load(one, 1, "Failed"), house.load(one, 2, "Succeeded")] for key, one in rows.items()
+    }
+    for never, _ in loads.values():
+        house.run("UPDATE control.historical_metadata SET load_start_time = NULL WHERE id = :id", id=never)
+    found = house.ask("execution_history", source_table_name="orders")
+    assert [(row["config_id"], row["db_config_key"], row["load_status"]) for row in found] == [
+        (rows[key], key, status) for key in ("shop", "erp") for status in ("Succeeded", "Failed")
+    ]
+
+
 def test_recent_changes(house: House) -> None:
     house.row("orders")
     gone = house.row("gone")
@@ -225,7 +242,7 @@ INDEXES = {
     "failed_loads": "table_control_failed",
     "long_queued": "table_control_live",
     "long_running": "table_control_live",
-    "execution_history": "historical_metadata_control_key",
+    "execution_history": "historical_metadata_loads",
     "recent_changes": "idx_history_changed_at",
     "failed_monitor": "table_control_failed",
     "landing_table_monitor": "table_control_landing",
