@@ -28,14 +28,20 @@ _LOCK = 0x6164_6C6D_6967
 _TURN = "10min"
 _TABLE_LOCK = "30s"
 
-#: What a claim and a load do with the tables: each right that the URL's role does not have.
+#: What a claim and a load do with the tables, and with the sequences that number loads and backfills (an
+#: identity's asks for no right): each right that the URL's role does not have.
 _MISSING_RIGHTS = text("""
 SELECT r.named || ' on control.' || r.of FROM (VALUES
     ('table_control', 'SELECT'), ('table_control', 'UPDATE'), ('table_control_dbconfig', 'SELECT'),
     ('historical_metadata', 'SELECT'), ('historical_metadata', 'INSERT'), ('historical_metadata', 'UPDATE'),
     ('installation', 'SELECT'), ('backfill', 'SELECT'), ('backfill', 'INSERT'), ('backfill', 'UPDATE'),
     ('load_chunk', 'SELECT'), ('load_chunk', 'INSERT'), ('load_chunk', 'UPDATE')) AS r(of, named)
-WHERE NOT has_any_column_privilege('control.' || r.of, r.named)""")
+WHERE NOT has_any_column_privilege('control.' || r.of, r.named)
+UNION ALL
+SELECT 'USAGE on ' || s.name FROM (VALUES ('control.historical_metadata'), ('control.backfill')) AS t(name)
+CROSS JOIN LATERAL (SELECT pg_get_serial_sequence(t.name, 'id') AS name) s
+JOIN pg_attribute a ON a.attrelid = CAST(t.name AS regclass) AND a.attname = 'id' AND a.attidentity = ''
+WHERE NOT has_sequence_privilege(s.name, 'USAGE, UPDATE')""")
 
 #: Alembic's scripts reach their connection through a global. Only taken by who holds the database's lock.
 _ALEMBIC = threading.Lock()
@@ -87,7 +93,7 @@ def status(url: str) -> MigrationStatus:
 
 
 def missing_rights(url: str) -> list[str]:
-    """Return the rights at the tables that the URL's role lacks for loading.
+    """Return the rights at the tables and their sequences that the URL's role lacks for loading.
 
     Opens a transaction like any other, and so raises NotMigrated where none can be opened: the schema has
     another version, or the installation's own row is lost.
