@@ -95,3 +95,13 @@ def test_a_row_may_be_activated_and_go_on_waiting(control: Engine) -> None:
     add_source(control)
     add_row(control, load_cron="0 2 * * *", next_load_date_time="infinity", is_active=False)
     assert slot_after(control, "is_active = true, next_load_date_time = 'infinity'") == LATEST
+
+
+@pytest.mark.parametrize("mended", ["load_cron = '0 3 * * *'", "load_timezone = 'Europe/Berlin'"])
+def test_a_row_that_waits_for_its_cron_is_armed_where_it_is_mended_and_activated_at_once(
+    control: Engine, mended: str
+) -> None:
+    add_source(control)
+    add_row(control, load_cron="sometimes", next_load_date_time="infinity", is_active=False)
+    saved = f"is_active = true, {mended}, next_load_date_time = next_load_date_time"
+    assert slot_after(control, saved) is None
