@@ -104,6 +104,11 @@ class LiveLoad:
     #: Negative while somebody else is ending it; None: nobody is.
     reaping_over: float | None = None
 
+    @property
+    def is_fenced(self) -> bool:
+        """Whether a reap has begun to end it. A queued load ends at once; such a time on it says nothing."""
+        return self.reaping_over is not None and self.status is RowStatus.IN_PROGRESS
+
     def is_being_ended(self, limits: ReapLimits) -> bool:
         """Say whether a reap is at it; none promises to be done later than in ``limits.reaping`` seconds."""
         return self.reaping_over is not None and -limits.reaping <= self.reaping_over <= 0
@@ -170,14 +175,14 @@ _EXTEND = Decision(action=Action.EXTEND)
 
 def must_ask(load: LiveLoad, limits: ReapLimits) -> bool:
     """Say whether the decision depends on the load's run."""
-    if not load.has_run or load.reaping_over is not None:
+    if not load.has_run or load.is_fenced:
         return False
     return load.status is RowStatus.QUEUED or load.lease_over > 0 or _overdue(load, limits) is not None
 
 
 def decide(load: LiveLoad, run: Run | None, limits: ReapLimits) -> Decision:
     """Return what to do. ``run`` is None where none is recorded, UNKNOWN where it cannot be asked about."""
-    if load.reaping_over is not None:
+    if load.is_fenced:
         return _LEAVE if load.is_being_ended(limits) else Decision(action=Action.TAKE_OVER)
     if run is not None and run.state is RunState.UNKNOWN:
         return _unseen(load, limits)

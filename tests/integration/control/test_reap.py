@@ -465,6 +465,8 @@ def test_a_reaped_attempt_is_known_by_the_epoch_that_it_wrote_with(control: Engi
         (True, """reaping_until = '2020-01-01', failure = '{"phase": "run", "other": 1}'"""),
         (True, f"reaping_until = '2020-01-01', failure = '[{'9' * 5_000}]'"),
         (False, "lease_until = '-infinity'"),
+        (False, "lease_until = '-infinity', reaping_until = '2020-01-01'"),
+        (False, "lease_until = '-infinity', reaping_until = clock_timestamp() + interval '1 min'"),
         (False, "lease_until = '-infinity', load_queued_time = '-infinity'"),
         (False, "lease_until = '-infinity', load_queued_time = NULL"),
         (False, "lease_until = 'infinity', load_queued_time = clock_timestamp() - interval '61 min'"),

@@ -167,6 +167,16 @@ def test_what_somebody_else_is_ending_is_left_until_that_expires() -> None:
     assert decide(running(reaping_over=1.0, lease_over=999.0), None, LIMITS).action is Action.TAKE_OVER
 
 
+def test_nobody_ends_a_queued_load_by_and_by() -> None:
+    """Only a load in progress is fenced first; such a time on another was written by hand."""
+    for reaping_over in (-1.0, 1.0):
+        dead = queued(reaping_over=reaping_over, lease_over=1.0)
+        assert decide(dead, None, LIMITS).reason is EndReason.NOT_STARTED
+        waiting = queued(reaping_over=reaping_over, has_run=True)
+        assert must_ask(waiting, LIMITS)
+        assert decide(waiting, RUNNING, LIMITS).action is Action.EXTEND
+
+
 def test_a_time_further_ahead_than_anybody_promises_keeps_no_load_alive() -> None:
     assert decide(running(reaping_over=-120.0), RUNNING, LIMITS).action is Action.LEAVE
     assert decide(running(reaping_over=-121.0), RUNNING, LIMITS).action is Action.TAKE_OVER
@@ -262,7 +272,7 @@ def test_every_decision_can_be_carried_out(load: LiveLoad, known: Run | None) ->
     ends = decision.action in {Action.END, Action.FENCE}
     assert (decision.reason is not None) == ends
     assert bool(decision.message) == ends
-    if load.status is RowStatus.QUEUED and load.reaping_over is None:
+    if load.status is RowStatus.QUEUED:
         assert decision.action in {Action.LEAVE, Action.EXTEND, Action.END}
     if load.since_claim >= 0 and load.status is RowStatus.IN_PROGRESS:
         assert decision.action is not Action.EXTEND
