@@ -83,7 +83,8 @@ class PostgresqlSession:
             self._asking = True
             try:
                 self._holding.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY")
-                for statement in transaction.settings(lock_timeout=transaction.HOLD_TIMEOUT):
+                own = row_security(self.endpoint)
+                for statement in transaction.settings(own, lock_timeout=transaction.HOLD_TIMEOUT):
                     self._holding.execute(statement)
                 self._holding.execute(describe_sql(relation), binary=True)
                 ask = self._holding

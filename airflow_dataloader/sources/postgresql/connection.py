@@ -19,10 +19,6 @@ DRIVER = "org.postgresql.Driver"
 #: Bytes that PostgreSQL keeps of an application name.
 _NAME_LENGTH = 63
 
-#: Settings that a connection has from its beginning: an engine asks for a read's schema outside of the
-#: transaction that it reads in, and runs nothing of ours before.
-_SETTINGS = f"-c lock_timeout={LOCK_TIMEOUT}"
-
 #: Seconds that the driver can wait at most: it counts milliseconds in 32 bits.
 _LONGEST_WAIT = 2_147_483
 
@@ -112,7 +108,7 @@ def jdbc(endpoint: Endpoint) -> JdbcOptions:
         "tcpKeepAlive": "true",
     }
     if endpoint.takes_settings:
-        options["options"] = _SETTINGS
+        options["options"] = _settings(endpoint)
     for name, value in _checked(endpoint).items():
         options.update(dict.fromkeys(_OPTIONS[name].jdbc, value))
     host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
@@ -146,7 +142,7 @@ def psycopg_kwargs(endpoint: Endpoint) -> dict[str, Any]:
         "autocommit": True,
     }
     if endpoint.takes_settings:
-        kwargs["options"] = _SETTINGS
+        kwargs["options"] = _settings(endpoint)
     for name, value in _checked(endpoint).items():
         kwargs.update(dict.fromkeys(_OPTIONS[name].psycopg, value))
     return kwargs
@@ -158,6 +154,16 @@ def row_security(endpoint: Endpoint) -> dict[str, str]:
     Rows that a login may not see would count as deleted, and never be read once they lie below a watermark.
     """
     return {"row_security": endpoint.options.get("row_security", "off")}
+
+
+def _settings(endpoint: Endpoint) -> str:
+    """Return the settings that a connection has from its beginning.
+
+    An engine asks for a read's schema outside of the transaction that it reads in, and runs nothing of ours
+    before.
+    """
+    settings = {"lock_timeout": str(LOCK_TIMEOUT), **row_security(endpoint)}
+    return " ".join(f"-c {name}={value}" for name, value in settings.items())
 
 
 def _checked(endpoint: Endpoint) -> dict[str, str]:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qsl, urlsplit
+
+import psycopg
+import pytest
 
 from airflow_dataloader.core.plan import PlannedColumn, ReadPlan, Wire
 from airflow_dataloader.core.strategy import ValuePolicy
 from airflow_dataloader.loader.reading import open_snapshot, plan_columns
 from airflow_dataloader.loader.verify.look import Look
+from airflow_dataloader.sources.postgresql.connection import psycopg_kwargs
 from airflow_dataloader.sources.registry import dialect_of
 from tests.source_configs import config, endpoint, endpoint_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    import psycopg
-
+    from airflow_dataloader.core.plan import Endpoint
     from airflow_dataloader.loader.engines.protocol import Engine
     from airflow_dataloader.loader.sessions.protocol import SourceSession
 
@@ -59,6 +63,16 @@ def decoded(session: SourceSession, column: PlannedColumn, wire: Any) -> Any:
     if form is None or wire is None:
         return wire
     return session.query("SELECT " + form.format(x=f"({wire})::numeric"))[0][0]
+
+
+def as_engine(endpoint: Endpoint) -> psycopg.Connection:
+    """Connect as the engine's driver does to ask for a read's schema, before any statement of ours."""
+    url = urlsplit(POSTGRESQL.jdbc(endpoint).url.removeprefix("jdbc:"))
+    connection = psycopg_kwargs(endpoint) | {"options": dict(parse_qsl(url.query)).get("options", "")}
+    with pytest.MonkeyPatch.context() as patch:
+        # The driver says it by itself, and psycopg by this variable only.
+        patch.setenv("PGDATESTYLE", "ISO")
+        return psycopg.connect(**connection)
 
 
 def look(source_db: psycopg.Connection, session: SourceSession, **columns: object) -> Look:

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_dataloader.exceptions import SourceRefused
 from airflow_dataloader.loader.sessions.postgresql import PostgresqlSession
-from tests.integration.sources.reads import POSTGRESQL
+from tests.integration.sources.reads import POSTGRESQL, as_engine
 
 if TYPE_CHECKING:
     from airflow_dataloader.core.plan import Endpoint
@@ -39,6 +39,21 @@ def test_rows_that_policies_hide_are_not_left_out_without_a_word(
     with closing(PostgresqlSession(login)) as all_of_them:
         all_of_them.open_snapshot()
         assert all_of_them.query("SELECT count(*) FROM t") == [(10,)]
+
+
+def test_rows_that_policies_show_are_read_whatever_the_role_has_set(
+    source_db: psycopg.Connection, login: Endpoint
+) -> None:
+    source_db.execute("CREATE TABLE t AS SELECT i AS id FROM generate_series(1, 10) i")
+    source_db.execute("ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON t USING (id > 5)")
+    source_db.execute(f"GRANT SELECT ON t TO {login.user}; ALTER ROLE {login.user} SET row_security = off")
+    some = replace(login, options={"row_security": "on"})
+    with closing(PostgresqlSession(some)) as session:
+        session.hold("t")
+        session.open_snapshot()
+        assert [column.name for column in session.describe("t")] == ["id"]
+    with as_engine(some) as engine:
+        assert engine.execute("SELECT count(*) FROM t").fetchone() == (5,)
 
 
 def test_a_view_that_was_never_filled_is_no_source_that_broke_off(

@@ -49,8 +49,11 @@ def test_connections_carry_the_load_s_name_as_far_as_the_server_keeps_it() -> No
     assert len(psycopg_kwargs(long)["application_name"]) == 63
 
 
-def test_both_drivers_wait_for_a_lock_for_seconds_only_unless_a_pooler_refuses_to_be_told() -> None:
-    assert in_url(endpoint())["options"] == psycopg_kwargs(endpoint())["options"] == "-c lock_timeout=5000"
+def test_both_drivers_say_settings_as_they_connect_unless_a_pooler_refuses_to_be_told() -> None:
+    said = "-c lock_timeout=5000 -c row_security=off"
+    assert in_url(endpoint())["options"] == psycopg_kwargs(endpoint())["options"] == said
+    some = endpoint(options={"row_security": "on"})
+    assert in_url(some)["options"] == psycopg_kwargs(some)["options"] == said.replace("off", "on")
     plain = endpoint(takes_settings=False)
     assert "options" not in in_url(plain)
     # Not absent: libpq would take those of PGOPTIONS.
