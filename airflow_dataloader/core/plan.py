@@ -61,6 +61,9 @@ class Endpoint:
     read_seconds: int = 10_800
     #: Whether a connection may name settings of its own as it begins; not every pooler lets it.
     takes_settings: bool = True
+    #: What those who read beside the load's own connection set, by the source's names; of it a connection
+    #: says as it begins what an engine's own questions depend on, which run nothing of ours before.
+    settings: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -159,7 +159,7 @@ def _plan(
             )
     job.journal.note(partitions=max(1, len(partitions)))
     return ReadPlan(
-        endpoint=job.endpoint,
+        endpoint=replace(job.endpoint, settings=job.snapshot.settings),
         columns=job.columns if columns is None else columns,
         relation=job.relation,
         where=where,

@@ -12,12 +12,19 @@ from urllib.parse import urlencode
 from airflow_dataloader.core.plan import Endpoint
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.sources.dialect import JdbcOptions
-from airflow_dataloader.sources.postgresql.transaction import LOCK_TIMEOUT
+from airflow_dataloader.sources.postgresql.transaction import LOCK_TIMEOUT, STYLES
 
 DRIVER = "org.postgresql.Driver"
 
 #: Bytes that PostgreSQL keeps of an application name.
 _NAME_LENGTH = 63
+
+#: Settings of a transaction by which a server may refuse to read a query's own texts at all.
+_READ_BY = ("standard_conforming_strings", "xmloption")
+
+#: What ends a setting for the server, or escapes its end.
+_SEPARATES = re.compile(r"[\\\s]")
+_ESCAPED = r"\\\g<0>"
 
 #: Seconds that the driver can wait at most: it counts milliseconds in 32 bits.
 _LONGEST_WAIT = 2_147_483
@@ -160,10 +167,16 @@ def _settings(endpoint: Endpoint) -> str:
     """Return the settings that a connection has from its beginning.
 
     An engine asks for a read's schema outside of the transaction that it reads in, and runs nothing of ours
-    before.
+    before. The server reads a query's own texts for that, too, and takes the order of days and months from
+    here: the JVM's driver says ISO and no order, by which that of the role or database would be lost.
     """
-    settings = {"lock_timeout": str(LOCK_TIMEOUT), **row_security(endpoint)}
-    return " ".join(f"-c {name}={value}" for name, value in settings.items())
+    settings = {
+        "lock_timeout": str(LOCK_TIMEOUT),
+        **row_security(endpoint),
+        **{name: STYLES[name] for name in _READ_BY},
+        **{name: value for name, value in endpoint.settings.items() if name == "DateStyle"},
+    }
+    return " ".join(f"-c {name}={_SEPARATES.sub(_ESCAPED, value)}" for name, value in settings.items())
 
 
 def _checked(endpoint: Endpoint) -> dict[str, str]:

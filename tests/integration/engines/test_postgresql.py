@@ -46,7 +46,7 @@ def planned(
     snapshot = session.open_snapshot()
     plan = POSTGRESQL.plan_columns(session.describe(relation), policy)
     base = ReadPlan(
-        endpoint=workshop.endpoint,
+        endpoint=replace(workshop.endpoint, settings=snapshot.settings),
         columns=plan.columns,
         relation=relation,
         replaced=plan.replaced,
@@ -98,16 +98,19 @@ def test_days_and_months_are_in_the_order_that_the_source_has_them_in(
 ) -> None:
     source_db.execute("CREATE TABLE words AS SELECT 1 AS id, '01/02/2024'::text AS day")
     source_db.execute("CREATE VIEW days AS SELECT id, day::date AS day FROM words")
+    relation = r"(SELECT id, day, date '25/12/2020' AS fixed, '\' AS sign FROM days) AS q"
     name = source_db.info.dbname if of == "DATABASE" else workshop.endpoint.user
     source_db.execute(f"ALTER {of} \"{name}\" SET DateStyle = 'SQL, DMY'")
+    source_db.execute(f'ALTER {of} "{name}" SET standard_conforming_strings = off')
     try:
         with closing(open_session(workshop.endpoint)) as changed:
-            plan = planned(workshop, changed, "days")
+            plan = planned(workshop, changed, relation)
             target = workshop.table()
             workshop.engine.overwrite(target, workshop.engine.read(plan), commit(1))
     finally:
         source_db.execute(f'ALTER {of} "{name}" RESET DateStyle')
-    assert workshop.rows(target) == [(1, date(2024, 2, 1))]
+        source_db.execute(f'ALTER {of} "{name}" RESET standard_conforming_strings')
+    assert workshop.rows(target) == [(1, date(2024, 2, 1), date(2020, 12, 25), "\\")]
 
 
 def test_values_that_cannot_be_kept_are_replaced_and_counted(

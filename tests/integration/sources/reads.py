@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl, urlsplit
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from airflow_dataloader.core.plan import Endpoint
     from airflow_dataloader.loader.engines.protocol import Engine
-    from airflow_dataloader.loader.sessions.protocol import SourceSession
+    from airflow_dataloader.loader.sessions.protocol import Snapshot, SourceSession
 
 POSTGRESQL = dialect_of("postgresql")
 
@@ -65,9 +66,9 @@ def decoded(session: SourceSession, column: PlannedColumn, wire: Any) -> Any:
     return session.query("SELECT " + form.format(x=f"({wire})::numeric"))[0][0]
 
 
-def as_engine(endpoint: Endpoint) -> psycopg.Connection:
+def as_engine(endpoint: Endpoint, snapshot: Snapshot) -> psycopg.Connection:
     """Connect as the engine's driver does to ask for a read's schema, before any statement of ours."""
-    url = urlsplit(POSTGRESQL.jdbc(endpoint).url.removeprefix("jdbc:"))
+    url = urlsplit(POSTGRESQL.jdbc(replace(endpoint, settings=snapshot.settings)).url.removeprefix("jdbc:"))
     connection = psycopg_kwargs(endpoint) | {"options": dict(parse_qsl(url.query)).get("options", "")}
     with pytest.MonkeyPatch.context() as patch:
         # The driver says it by itself, and psycopg by this variable only.

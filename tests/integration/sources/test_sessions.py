@@ -23,6 +23,7 @@ from airflow_dataloader.loader.sessions.postgresql import PostgresqlSession
 from airflow_dataloader.loader.sessions.protocol import SnapshotKind
 from airflow_dataloader.loader.sessions.registry import open_session
 from airflow_dataloader.sources.registry import dialect_of
+from tests.integration.sources.reads import as_engine
 from tests.sessions import sessions
 from tests.source_configs import connect_beside, endpoint_of
 from tests.waiting import PATIENCE, eventually, until
@@ -118,6 +119,23 @@ def test_a_backslash_means_itself_whatever_the_database_says(
     with connect_beside(source_db) as other:
         other.execute(POSTGRESQL.session_init(snapshot.id))
         assert other.execute(f"SELECT a FROM {relation}").fetchall() == [("50\\%",)]
+
+
+def test_an_engine_s_question_for_a_schema_reads_a_query_as_the_session_does(
+    source_db: psycopg.Connection,
+) -> None:
+    """It is asked before any statement of ours, by a driver that sets the style of dates itself."""
+    name = source_db.info.dbname
+    source_db.execute(f"ALTER DATABASE {name} SET standard_conforming_strings = off")
+    source_db.execute(f"ALTER DATABASE {name} SET DateStyle = 'SQL, DMY'")
+    relation = r"(SELECT date '25/12/2020' AS day, '\' AS sign) AS q"
+    with closing(PostgresqlSession(endpoint_of(source_db))) as session:
+        session.hold(relation)
+        snapshot = session.open_snapshot()
+        assert [column.name for column in session.describe(relation)] == ["day", "sign"]
+        with as_engine(session.endpoint, snapshot) as engine:
+            assert engine.execute(f"SELECT * FROM {relation} WHERE 1=0").fetchall() == []
+            assert engine.execute("SHOW DateStyle").fetchone() == ("ISO, DMY",)
 
 
 @pytest.mark.parametrize("relation", ["t", "p", "(SELECT * FROM v) AS q"])

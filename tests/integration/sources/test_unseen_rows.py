@@ -50,9 +50,9 @@ def test_rows_that_policies_show_are_read_whatever_the_role_has_set(
     some = replace(login, options={"row_security": "on"})
     with closing(PostgresqlSession(some)) as session:
         session.hold("t")
-        session.open_snapshot()
+        snapshot = session.open_snapshot()
         assert [column.name for column in session.describe("t")] == ["id"]
-    with as_engine(some) as engine:
+    with as_engine(some, snapshot) as engine:
         assert engine.execute("SELECT count(*) FROM t").fetchone() == (5,)
 
 

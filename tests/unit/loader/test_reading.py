@@ -28,6 +28,13 @@ def test_without_a_common_snapshot_a_read_is_not_split() -> None:
     assert load.journal.phase is Phase.START
 
 
+def test_a_read_begins_with_what_the_snapshot_s_connections_have() -> None:
+    load = job(session=Answers())
+    load.relation = '"public"."items"'
+    load.snapshot = Snapshot(kind=SnapshotKind.NONE, id=None, settings={"DateStyle": "ISO, DMY"})
+    assert read_everything(load).endpoint.settings == {"DateStyle": "ISO, DMY"}
+
+
 class Unshared:
     """A session whose snapshot is its own."""
 

@@ -50,10 +50,13 @@ def test_connections_carry_the_load_s_name_as_far_as_the_server_keeps_it() -> No
 
 
 def test_both_drivers_say_settings_as_they_connect_unless_a_pooler_refuses_to_be_told() -> None:
-    said = "-c lock_timeout=5000 -c row_security=off"
+    said = "-c lock_timeout=5000 -c row_security=off -c standard_conforming_strings=on -c xmloption=content"
     assert in_url(endpoint())["options"] == psycopg_kwargs(endpoint())["options"] == said
     some = endpoint(options={"row_security": "on"})
     assert in_url(some)["options"] == psycopg_kwargs(some)["options"] == said.replace("off", "on")
+    # Blanks end a setting unless they are escaped.
+    at_source = endpoint(settings={"DateStyle": "ISO, DMY", "search_path": "a, b"})
+    assert in_url(at_source)["options"] == said + r" -c DateStyle=ISO,\ DMY"
     plain = endpoint(takes_settings=False)
     assert "options" not in in_url(plain)
     # Not absent: libpq would take those of PGOPTIONS.
