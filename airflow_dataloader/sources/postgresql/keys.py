@@ -83,7 +83,10 @@ def key_spelling(column: DescribedColumn, *, whole: bool) -> str:
 
 def keeps_texts(before: str, now: str) -> bool:
     """Return whether values have the same texts by both; a column that is made ``text`` is cast to it."""
-    (old, defined), (new, defined_now) = (one.partition(_DEFINITION)[::2] for one in (before, now))
+    # Where a source quotes all names, earlier versions noted them so.
+    (old, defined), (new, defined_now) = (
+        one.replace('"', "").partition(_DEFINITION)[::2] for one in (before, now)
+    )
     if new == "text" and old.endswith(_CAST):
         return True
     if _DECIMALS.sub("", new) != _DECIMALS.sub("", old):

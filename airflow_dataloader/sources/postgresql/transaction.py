@@ -18,6 +18,8 @@ STYLES = {
     "bytea_output": "hex",
     "xmloption": "content",
     "standard_conforming_strings": "on",
+    # Not of values, but the catalogue's own texts of types' names are gone by, too.
+    "quote_all_identifiers": "off",
 }
 
 #: The session's number, and what it has by now for a style of dates and for the schemas in which names are

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -85,6 +86,21 @@ def test_a_type_with_several_texts_for_one_value_is_no_key(
 def test_other_types_are_keys(session: SourceSession, declared: str) -> None:
     described = session.describe(f"(SELECT NULL::{declared} AS k) AS r")
     POSTGRESQL.refuse_loose_keys(described, ["k"])
+
+
+def test_types_have_their_own_names_where_the_source_quotes_all(
+    source_db: psycopg.Connection, open_source: Callable[..., SourceSession]
+) -> None:
+    source_db.execute("CREATE SCHEMA shop; CREATE TYPE shop.mood AS ENUM ('glad')")
+    # What the guard knows of the extension's type is its name.
+    source_db.execute("CREATE TYPE shop.citext AS ENUM ('a')")
+    source_db.execute(f"ALTER DATABASE {source_db.info.dbname} SET quote_all_identifiers = on")
+    session = open_source()
+    session.open_snapshot()
+    mail, mood = session.describe("(SELECT NULL::shop.citext AS mail, NULL::shop.mood AS mood) AS r")
+    assert (mail.declared, mood.declared) == ("shop.citext", "shop.mood")
+    with pytest.raises(ConfigurationError, match="Key column 'mail'"):
+        POSTGRESQL.refuse_loose_keys([mail, mood], ["mail"])
 
 
 @pytest.mark.parametrize("declared", ["numeric", "numeric(50,9)"])

@@ -67,6 +67,8 @@ def enum(labels: str, *, fields: str = "") -> DescribedColumn:
         (enum("a1b2"), described("text", "text")),
         # What earlier versions wrote down.
         (described("mood", "mood"), enum("a1b2")),
+        # By a source that quoted all names.
+        (described('"shop"."mood"', '"shop"."mood"'), described("shop.mood", "shop.mood")),
     ],
 )
 def test_types_that_spell_their_values_alike_are_the_same(
