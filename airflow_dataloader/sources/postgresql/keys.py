@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.sources.dialect import DescribedColumn
 from airflow_dataloader.sources.postgresql.numbers import precision_and_scale
+from airflow_dataloader.sources.postgresql.quoting import quote
 from airflow_dataloader.sources.postgresql.types import is_cast_to_text
 
 #: Types with values that are equal and yet have several texts: ``24 hours`` is ``1 day``.
@@ -15,6 +16,24 @@ _LOOSE = frozenset({"interval", "citext", "jsonb", "numrange", "nummultirange"})
 
 #: Those whose values are kept as such, and as texts only where they stand in an array or a composite.
 _LOOSE_IN_ARRAYS = frozenset({"numeric", "float4", "float8", "bpchar", *_LOOSE})
+
+#: Types whose texts are names of what their values point at: what is renamed has another, and nothing of the
+#: row has changed.
+_NAMES = frozenset(
+    {
+        "regclass",
+        "regcollation",
+        "regconfig",
+        "regdictionary",
+        "regnamespace",
+        "regoper",
+        "regoperator",
+        "regproc",
+        "regprocedure",
+        "regrole",
+        "regtype",
+    }
+)
 
 #: Types with the same texts for the same values, by the one that stands for them.
 _ALIKE = {
@@ -50,14 +69,30 @@ def refuse_loose_keys(described: Sequence[DescribedColumn], keys: Collection[str
     """
     names = {name.casefold() for name in keys}
     for column in described:
-        if column.name.casefold() in names and _is_loose(column):
-            raise ConfigurationError(
-                f"Key column {column.name!r} is of type {column.declared}, in which values that are spelled "
-                "differently are equal: the target could not tell that they are one row.",
-                field="primary_key_cols",
-                fix="name another key, or select one spelling of it in query, "
+        if column.name.casefold() not in names:
+            continue
+        if _is_loose(column):
+            raise _no_key(
+                column,
+                "in which values that are spelled differently are equal",
+                "select one spelling of it in query, "
                 "for example lower(name::text) or extract(epoch FROM span)",
             )
+        if not _NAMES.isdisjoint({_type_name(column), *map(_bare, column.parts)}):
+            raise _no_key(
+                column,
+                "whose values are spelled otherwise once what they point at was renamed",
+                f"select its number in query, for example {quote(column.name)}::oid::bigint",
+            )
+
+
+def _no_key(column: DescribedColumn, why: str, fix: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"Key column {column.name!r} is of type {column.declared}, {why}: the target could not tell that "
+        "they are one row.",
+        field="primary_key_cols",
+        fix=f"name another key, or {fix}",
+    )
 
 
 def in_one_spelling(column: DescribedColumn, x: str) -> str:

@@ -88,6 +88,40 @@ def test_other_types_are_keys(session: SourceSession, declared: str) -> None:
     POSTGRESQL.refuse_loose_keys(described, ["k"])
 
 
+@pytest.mark.parametrize(
+    "declared",
+    [
+        "regclass",
+        "regcollation",
+        "regconfig",
+        "regdictionary",
+        "regnamespace",
+        "regoper",
+        "regoperator",
+        "regproc",
+        "regprocedure",
+        "regrole",
+        "regtype",
+        "regclass[]",
+        "named",
+        "tables",
+    ],
+)
+def test_a_type_whose_texts_are_names_of_what_it_points_at_is_no_key(
+    source_db: psycopg.Connection, session: SourceSession, declared: str
+) -> None:
+    source_db.execute("CREATE DOMAIN named AS regtype; CREATE TYPE tables AS (at regclass, since date)")
+    described = session.describe(f"(SELECT NULL::{declared} AS k) AS r")
+    with pytest.raises(ConfigurationError, match=r"Key column 'k'.*renamed") as refusal:
+        POSTGRESQL.refuse_loose_keys(described, ["K"])
+    assert "::oid::bigint" in str(refusal.value.fix)
+
+
+def test_a_number_of_what_it_points_at_is_a_key(session: SourceSession) -> None:
+    described = session.describe("(SELECT 'pg_class'::regclass::oid::bigint AS k, 1::oid AS o) AS r")
+    POSTGRESQL.refuse_loose_keys(described, ["k", "o"])
+
+
 def test_types_have_their_own_names_where_the_source_quotes_all(
     source_db: psycopg.Connection, open_source: Callable[..., SourceSession]
 ) -> None:
