@@ -19,8 +19,10 @@ from airflow_dataloader.exceptions import (
     EngineFailed,
     Fenced,
     OutcomeUnknown,
+    SchemaRefused,
     SourceRefused,
     SourceUnavailable,
+    ValueRefused,
 )
 from airflow_dataloader.loader.engines.protocol import Engine
 from airflow_dataloader.loader.job import Job
@@ -276,8 +278,9 @@ def explained(job: Reader, where: str | None) -> Iterator[None]:
     """
     try:
         yield
-    except (Fenced, OutcomeUnknown):
-        # They speak of the target, and the next load acts on them: no text in them makes another of them.
+    except (Fenced, OutcomeUnknown, SchemaRefused, ValueRefused):
+        # They speak of the target, and the next load acts on them, or they quote a row: no text in them makes
+        # another of them.
         raise
     except DataloaderError as error:
         from_query = job.config.query is not None

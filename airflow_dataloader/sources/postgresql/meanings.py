@@ -212,6 +212,12 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (r"Connection reset|Broken pipe|I/O error occurred|consuming input failed", "08006"),
 )
 
+#: How errors begin that are about a value and quote it, whose words may be any.
+_OF_A_VALUE = re.compile(
+    r"(?:ERROR: *)?(?:invalid input (?:syntax|value) for |malformed |date/time field value |"
+    r"(?:invalid )?value \")"
+)
+
 #: Meanings without a code of PostgreSQL's own.
 OWN = frozenset({"TLS", "CATALOG", "SILENT", "RLS", "UNPOPULATED"})
 
@@ -221,7 +227,7 @@ _VAGUE = frozenset({None, "0A000", "42501", "55000"})
 
 def code_of(sqlstate: str | None, message: str) -> str | None:
     """Return the code to go by: the SQLSTATE, or what the words say where it is missing or vague."""
-    if sqlstate in _VAGUE:
+    if sqlstate in _VAGUE and not _OF_A_VALUE.match(message):
         for words, code in _WORDS:
             if re.search(words, message):
                 return code

@@ -11,7 +11,10 @@ from airflow_dataloader.sources.postgresql.quoting import literal
 #: Characters of a refused value that a message shows.
 _SAMPLE = 60
 
-_SAID = re.compile(r'dataloader refuses column ("(?:[^"\\]|\\.)*"): (.*?) \(value_policy\)', re.DOTALL)
+#: What such an error says; not the expression itself, which a driver or engine may quote with its statement.
+_SAID = re.compile(
+    r'dataloader refuses column ("(?:[^"\\]|\\.)*"): (?!\' \|\| translate\()(.*?) \(value_policy\)', re.DOTALL
+)
 
 
 def raise_in_source(column: str, x: str, sql_type: str) -> str:

@@ -10,6 +10,7 @@ from airflow_dataloader.exceptions import (
     EngineFailed,
     Fenced,
     OutcomeUnknown,
+    SchemaRefused,
     SourceRefused,
     ValueRefused,
 )
@@ -66,6 +67,16 @@ def test_a_refusal_of_the_source_is_told_in_our_words() -> None:
 def test_an_engine_s_own_error_stays_its_own() -> None:
     with pytest.raises(EngineFailed, match="disk full"), explained(job(), None):
         raise EngineFailed("disk full")
+
+
+@pytest.mark.parametrize("kind", [ValueRefused, SchemaRefused])
+def test_a_target_s_refusal_that_quotes_a_row_is_not_taken_for_a_word_of_the_source(
+    kind: type[DataloaderError],
+) -> None:
+    error = kind("[DELTA_VIOLATE_CONSTRAINT] line = 'ERROR: canceling statement due to lock timeout'")
+    with pytest.raises(kind) as caught, explained(job(), None):
+        raise error
+    assert caught.value is error
 
 
 @pytest.mark.parametrize("kind", [OutcomeUnknown, Fenced])

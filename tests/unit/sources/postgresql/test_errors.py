@@ -15,6 +15,7 @@ from airflow_dataloader.exceptions import (
 )
 from airflow_dataloader.sources.dialect import ErrorContext
 from airflow_dataloader.sources.postgresql.errors import explain, recognise
+from airflow_dataloader.sources.postgresql.refusal import raise_in_source
 from tests.source_configs import endpoint
 
 TABLE = ErrorContext(endpoint=endpoint())
@@ -177,6 +178,29 @@ def test_a_refused_value_is_recognised_first() -> None:
     )
     assert type(recognise(text, TABLE)) is ValueRefused
     assert type(explain("22P02", text, TABLE)) is ValueRefused
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        'invalid input syntax for type integer: "Connection reset by peer"',
+        "invalid input syntax for type json\n  Where: JSON data, line 1: deadlock detected",
+        'invalid input value for enum mood: "deadlock detected"',
+        'date/time field value out of range: "deadlock detected"',
+        'malformed array literal: "deadlock detected"',
+        'value "deadlock detected" is out of range for type integer',
+        'invalid value "deadlock detected" for "YYYY"',
+    ],
+)
+def test_a_value_that_an_error_quotes_says_nothing_of_the_source(said: str) -> None:
+    error = recognise(f"The source said: PSQLException: ERROR: {said}\n\tat x", TABLE)
+    assert (type(error), error.sqlstate if error else None) == (SourceRefused, None)
+
+
+def test_sql_that_an_error_quotes_refuses_no_value() -> None:
+    sql = f"SELECT {raise_in_source('day', 'day', 'int4')} AS c0"
+    error = recognise(f"The source said: PSQLException: Unterminated string literal in SQL {sql}. ", TABLE)
+    assert type(error) is SourceRefused
 
 
 @pytest.mark.parametrize(
