@@ -29,7 +29,7 @@ from airflow_dataloader.sources.postgresql.describe import (
 )
 from airflow_dataloader.sources.postgresql.errors import explain, undecodable
 from airflow_dataloader.sources.postgresql.made_of import made_of
-from airflow_dataloader.sources.postgresql.meanings import code_of
+from airflow_dataloader.sources.postgresql.meanings import code_of, is_translated
 
 log = logging.getLogger(__name__)
 
@@ -158,7 +158,9 @@ class PostgresqlSession:
         try:
             return psycopg.connect(**psycopg_kwargs(self.endpoint))
         except psycopg.OperationalError as error:
-            if code_of(error.sqlstate, _said(error)) is not None:
+            said = _said(error)
+            names = (self.endpoint.host, self.endpoint.database, self.endpoint.user)
+            if code_of(error.sqlstate, said) is not None or is_translated(said, names):
                 raise
         # These are no server's words: every pooler has its own for saying that it takes no settings.
         self.endpoint = replace(self.endpoint, takes_settings=False)
@@ -167,7 +169,7 @@ class PostgresqlSession:
     def _begin(self) -> dict[str, str]:
         """Begin the transaction; return the settings of its own that other connections must have, too."""
         replayed = self._replayed()
-        own = row_security(self.endpoint)
+        own = {**row_security(self.endpoint), **self._language()}
         self._connection.execute(transaction.BEGIN)
         for statement in transaction.settings(own):
             self._connection.execute(statement)
@@ -187,6 +189,15 @@ class PostgresqlSession:
             # Readers of Aurora call themselves standbys and replay nothing.
             return None
         return None if row is None else row[0]
+
+    def _language(self) -> dict[str, str]:
+        """Return the setting by which errors come in words that are known, where the login may set it."""
+        try:
+            row = self._connection.execute(transaction.CHOOSES_LANGUAGE).fetchone()
+        except psycopg.errors.UndefinedFunction:
+            # Before version 15 nobody can be given the right.
+            return {}
+        return transaction.ENGLISH if row == (True,) else {}
 
     def _let_go(self) -> None:
         if self._holding is not None:
@@ -216,7 +227,7 @@ class PostgresqlSession:
             raise undecodable(self._context) from None
 
     def _ours(self, error: psycopg.Error) -> DataloaderError:
-        ours = explain(error.sqlstate, _said(error), self._context)
+        ours = explain(error.sqlstate, _said(error), self._context, error.diag.source_function)
         unknown = ours.sqlstate is None and isinstance(ours, SourceRefused)
         if unknown and isinstance(error, psycopg.OperationalError):
             # libpq spoke, in words that nobody here knows: it speaks about the connection.

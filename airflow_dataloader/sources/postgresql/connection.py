@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from airflow_dataloader.core.plan import Endpoint
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.sources.dialect import JdbcOptions
-from airflow_dataloader.sources.postgresql.transaction import LOCK_TIMEOUT, STYLES
+from airflow_dataloader.sources.postgresql.transaction import ENGLISH, LOCK_TIMEOUT, STYLES
 
 DRIVER = "org.postgresql.Driver"
 
@@ -21,6 +21,9 @@ _NAME_LENGTH = 63
 
 #: Settings of a transaction by which a server may refuse to read a query's own texts at all.
 _READ_BY = ("standard_conforming_strings", "xmloption")
+
+#: What the load's own connection has found out, and engines must have from the beginning.
+_AT_SOURCE = frozenset({"DateStyle", *ENGLISH})
 
 #: What ends a setting for the server, or escapes its end.
 _SEPARATES = re.compile(r"[\\\s]")
@@ -174,7 +177,7 @@ def _settings(endpoint: Endpoint) -> str:
         "lock_timeout": str(LOCK_TIMEOUT),
         **row_security(endpoint),
         **{name: STYLES[name] for name in _READ_BY},
-        **{name: value for name, value in endpoint.settings.items() if name == "DateStyle"},
+        **{name: value for name, value in endpoint.settings.items() if name in _AT_SOURCE},
     }
     return " ".join(f"-c {name}={_SEPARATES.sub(_ESCAPED, value)}" for name, value in settings.items())
 

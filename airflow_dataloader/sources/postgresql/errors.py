@@ -35,12 +35,17 @@ _NO_BYTES = "I/O error occurred"
 _UNDECODABLE = "Invalid character data was found"
 
 
-def explain(sqlstate: str | None, message: str, context: ErrorContext) -> DataloaderError:
-    """Return our own error for one of PostgreSQL's; its text is free of the login's password."""
+def explain(
+    sqlstate: str | None, message: str, context: ErrorContext, routine: str | None = None
+) -> DataloaderError:
+    """Return our own error for one of PostgreSQL's; its text is free of the login's password.
+
+    ``routine``: the server's own that gave it, where it is known.
+    """
     refusal = understand(message)
     if refusal is not None:
         return refusal
-    code = code_of(sqlstate, message)
+    code = code_of(sqlstate, message, routine)
     if code == NOT_UTF_8:
         return undecodable(context)
     meaning = meaning_of(code)

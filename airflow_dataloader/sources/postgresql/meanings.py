@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from airflow_dataloader.exceptions import (
@@ -168,12 +169,24 @@ _OTHER = Meaning(
     fix="read the source's own words, and run the same SELECT there",
 )
 
+#: A wrong password in the other languages of PostgreSQL's servers: none tells a driver the SQLSTATE of
+#: a login. Of Latin letters the plain ones alone are gone by: a server may write the others as ``?``.
+_REFUSED_LOGIN = (
+    "Passwort-Authentifizierung|autentificaci.{1,2}n password|authentification par mot de passe|"
+    "autenticazione con password fallita|パスワード認証|პაროლით ავთენტიფიკაცია|password 인증을|"
+    r"проверку подлинности \(по паролю\)|senordsautentisering misslyckades|за допомогою пароля|"
+    "Password 认证失败"
+)
+
 #: Words of PostgreSQL, libpq and pgjdbc where no SQLSTATE tells, in the order they are tried. Some of the
 #: meanings have no code of their own.
 _WORDS: tuple[tuple[str, str], ...] = (
-    (r"password authentication failed|no password supplied|no password was provided", "28P01"),
     (
-        r"no pg_hba\.conf entry|authentication failed|role \".*\" does not exist|not permitted to log in",
+        rf"password authentication failed|no password supplied|no password was provided|{_REFUSED_LOGIN}",
+        "28P01",
+    ),
+    (
+        r"pg_hba\.conf|authentication failed|role \".*\" does not exist|not permitted to log in",
         "28000",
     ),
     (r"database \".*\" does not exist", "3D000"),
@@ -225,13 +238,38 @@ OWN = frozenset({"TLS", "CATALOG", "SILENT", "RLS", "UNPOPULATED"})
 _VAGUE = frozenset({None, "0A000", "42501", "55000"})
 
 
-def code_of(sqlstate: str | None, message: str) -> str | None:
-    """Return the code to go by: the SQLSTATE, or what the words say where it is missing or vague."""
+#: What a vague code means by the server's routine that gave it, which is no matter of language.
+_ROUTINES = {
+    ("42501", "check_enable_rls"): "RLS",
+    ("55000", "ExecOpenScanRelation"): "UNPOPULATED",
+    ("0A000", "RangeVarGetRelidExtended"): "CATALOG",
+}
+
+
+def code_of(sqlstate: str | None, message: str, routine: str | None = None) -> str | None:
+    """Return the code to go by: the SQLSTATE, or what routine or words say where it is missing or vague."""
+    told = _ROUTINES.get((sqlstate or "", routine or ""))
+    if told is not None:
+        return told
     if sqlstate in _VAGUE and not _OF_A_VALUE.match(message):
         for words, code in _WORDS:
             if re.search(words, message):
                 return code
     return sqlstate
+
+
+#: Signs of a language that is not English. A server whose own locale is C writes all in ASCII: ``f?r >>x<<``.
+_TRANSLATED = re.compile(r"[^\x00-\x7f]|\bFATAL[ET]: |\w\?\w|\?\?|>>|<<")
+
+
+def is_translated(message: str, names: Iterable[str]) -> bool:
+    """Return whether words at a login are a server's in another language than English, which poolers speak.
+
+    ``names``: what the login itself brought into them.
+    """
+    for name in names:
+        message = message.replace(name, "")
+    return _TRANSLATED.search(message) is not None
 
 
 def meaning_of(code: str | None) -> Meaning:

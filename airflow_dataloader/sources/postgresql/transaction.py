@@ -27,6 +27,14 @@ STYLES = {
 #: has is lost; and the role may be given other schemas between two connections.
 OWN = "SELECT pg_backend_pid(), current_setting('DateStyle'), current_setting('search_path')"
 
+#: The language that errors are recognised in, and whether the login may choose it. An engine passes a
+#: server's words on, and no code.
+ENGLISH = {"lc_messages": "C"}
+CHOOSES_LANGUAGE = (
+    "SELECT bool_and(has_parameter_privilege(name, 'lc_messages', 'SET')) "
+    "FROM (VALUES (session_user), (current_user)) AS login(name)"
+)
+
 #: Milliseconds that a load waits, holding nothing, for whoever rebuilds the table.
 HOLD_TIMEOUT = 300_000
 

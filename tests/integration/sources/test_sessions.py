@@ -138,6 +138,29 @@ def test_an_engine_s_question_for_a_schema_reads_a_query_as_the_session_does(
             assert engine.execute("SHOW DateStyle").fetchone() == ("ISO, DMY",)
 
 
+@pytest.mark.parametrize("of", ["login", "taken"])
+def test_errors_come_in_english_where_the_login_may_choose(
+    source_db: psycopg.Connection, login: Endpoint, of: str
+) -> None:
+    if source_db.info.server_version < 150000:
+        pytest.skip("before version 15 nobody can be given the right")
+    taken = f"taken_{uuid4().hex[:8]}"
+    source_db.execute(f"CREATE ROLE {taken} IN ROLE pg_monitor; GRANT {taken} TO {login.user}")
+    source_db.execute(f"ALTER ROLE {login.user} SET role = {taken}")
+    try:
+        with closing(PostgresqlSession(login)) as session:
+            assert "lc_messages" not in session.open_snapshot().settings
+        source_db.execute(f"GRANT SET ON PARAMETER lc_messages TO {login.user if of == 'login' else taken}")
+        with closing(PostgresqlSession(login)) as session:
+            snapshot = session.open_snapshot()
+            # Whoever has taken a role sets by its rights, and by the login's own as the connection begins.
+            assert ("lc_messages" in snapshot.settings) is (of == "taken")
+            with as_engine(login, snapshot) as engine, engine.transaction():
+                engine.execute(POSTGRESQL.session_init(snapshot.id, own=snapshot.settings))
+    finally:
+        source_db.execute(f"DROP OWNED BY {taken}; DROP ROLE {taken}")
+
+
 @pytest.mark.parametrize("relation", ["t", "p", "(SELECT * FROM v) AS q"])
 def test_rows_of_a_table_that_is_rebuilt_meanwhile_are_seen(
     source_db: psycopg.Connection, session: SourceSession, relation: str

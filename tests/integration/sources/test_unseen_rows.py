@@ -11,6 +11,7 @@ import pytest
 
 from airflow_dataloader.exceptions import SourceRefused
 from airflow_dataloader.loader.sessions.postgresql import PostgresqlSession
+from airflow_dataloader.sources.postgresql import meanings
 from tests.integration.sources.reads import POSTGRESQL, as_engine
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from airflow_dataloader.loader.sessions.protocol import SourceSession
 
 
+@pytest.mark.usefixtures("_words")
 def test_rows_that_policies_hide_are_not_left_out_without_a_word(
     source_db: psycopg.Connection, login: Endpoint
 ) -> None:
@@ -56,6 +58,13 @@ def test_rows_that_policies_show_are_read_whatever_the_role_has_set(
         assert engine.execute("SELECT count(*) FROM t").fetchone() == (5,)
 
 
+@pytest.fixture(params=["in English", "in words that nobody knows"])
+def _words(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param != "in English":
+        monkeypatch.setattr(meanings, "_WORDS", ())
+
+
+@pytest.mark.usefixtures("_words")
 def test_a_view_that_was_never_filled_is_no_source_that_broke_off(
     source_db: psycopg.Connection, session: SourceSession
 ) -> None:
