@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -28,6 +29,7 @@ from airflow_dataloader.sources.postgresql.describe import (
     types_sql,
 )
 from airflow_dataloader.sources.postgresql.errors import explain, undecodable
+from airflow_dataloader.sources.postgresql.intervals import refuse_one_sign
 from airflow_dataloader.sources.postgresql.made_of import made_of
 from airflow_dataloader.sources.postgresql.meanings import code_of, is_translated
 
@@ -83,12 +85,13 @@ class PostgresqlSession:
             self._asking = True
             try:
                 self._holding.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY")
+                ask = partial(_rows, self._holding)
+                refuse_one_sign(ask, relation)
                 own = row_security(self.endpoint)
                 for statement in transaction.settings(own, lock_timeout=transaction.HOLD_TIMEOUT):
                     self._holding.execute(statement)
                 self._holding.execute(describe_sql(relation), binary=True)
-                ask = self._holding
-                return made_of(lambda sql: ask.execute(sql, binary=True).fetchall(), relation)
+                return made_of(ask, relation)
             finally:
                 self._asking = False
 
@@ -250,6 +253,10 @@ def _said(error: psycopg.Error) -> str:
     """Return the server's message, detail and hint without the statement; libpq's text where it spoke."""
     parts = (error.diag.message_primary, error.diag.message_detail, error.diag.message_hint)
     return ". ".join(part for part in parts if part) or str(error)
+
+
+def _rows(connection: psycopg.Connection[Any], sql: str) -> list[tuple[Any, ...]]:
+    return connection.execute(sql, binary=True).fetchall()
 
 
 def _columns(cursor: psycopg.Cursor[tuple[Any, ...]]) -> list[ResultColumn]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -159,6 +160,25 @@ def test_errors_come_in_english_where_the_login_may_choose(
                 engine.execute(POSTGRESQL.session_init(snapshot.id, own=snapshot.settings))
     finally:
         source_db.execute(f"DROP OWNED BY {taken}; DROP ROLE {taken}")
+
+
+@pytest.mark.parametrize("text", ["-1 2:00:00", "-1 day 2 hours", "-1-2 3 4:05:06"])
+def test_an_interval_that_the_source_reads_otherwise_is_refused(
+    source_db: psycopg.Connection, open_source: Callable[..., SourceSession], text: str
+) -> None:
+    each = re.sub(r" (?=\d)", " -", text)
+    relation = f"(SELECT interval '{text}' = interval '{each}' AS same) AS q"
+    with closing(open_source()) as plain:
+        plain.hold(relation)
+        plain.open_snapshot()
+        assert plain.query(f"SELECT same FROM {relation}") == [(False,)]
+    source_db.execute(f"ALTER DATABASE {source_db.info.dbname} SET IntervalStyle = sql_standard")
+    with connect_beside(source_db) as there:
+        assert there.execute(f"SELECT same FROM {relation}").fetchone() == (True,)
+    with pytest.raises(ConfigurationError, match="sql_standard") as refusal:
+        open_source().hold(relation)
+    assert (refusal.value.field, text in refusal.value.message) == ("query", True)
+    open_source().hold("(SELECT interval '-1 day -2:00:00' AS a) AS q")
 
 
 @pytest.mark.parametrize("relation", ["t", "p", "(SELECT * FROM v) AS q"])
