@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 #: Delta refuses these in column names unless the table maps columns; the documents turn spaces into ``_``.
 _FORBIDDEN = re.compile(r"[ ,;{}()\n\t=\x00-\x1f]")
 
+
+class _NamesOfMerge:
+    """Names in lower case; those of clauses' conditions have numbers in them. A load's INSERT has none."""
+
+    _FIXED = frozenset(
+        {
+            "_metadata",
+            "_row_id_",
+            "_file_name_",
+            "_source_row_present_",
+            "_target_row_present_",
+            "_row_dropped_",
+        }
+    )
+    _CONDITION = re.compile(r"_(?:update|delete)_condition_\d+_")
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._FIXED or (isinstance(name, str) and self._CONDITION.fullmatch(name) is not None)
+
+
 #: What Delta calls columns of its own in a MERGE: it confuses a table's columns of these names with them.
-NAMES_OF_MERGE = frozenset(
-    {
-        "_metadata",
-        "_row_id_",
-        "_file_name_",
-        "_source_row_present_",
-        "_target_row_present_",
-        "_row_dropped_",
-    }
-)
+NAMES_OF_MERGE: Container[str] = _NamesOfMerge()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +54,14 @@ def quoted(identifier: str) -> str:
 def column_name(source_name: str) -> str:
     """Return the target's name of a source column: what Delta forbids becomes an underscore."""
     return _FORBIDDEN.sub("_", source_name)
+
+
+def free_name(wanted: str, taken: Iterable[str]) -> str:
+    """Return ``wanted``, with as many underscores behind it as make it the name of nothing that is taken."""
+    names = {name.casefold() for name in taken}
+    while wanted.casefold() in names:
+        wanted += "_"
+    return wanted
 
 
 def collisions(source_names: Iterable[str]) -> list[tuple[str, str]]:

@@ -127,6 +127,18 @@ def test_values_that_cannot_be_kept_are_replaced_and_counted(
     ]
 
 
+def test_a_source_s_own_column_may_have_the_name_of_the_count(
+    workshop: Workshop, session: SourceSession, source_db: psycopg.Connection
+) -> None:
+    source_db.execute("""CREATE TABLE t AS SELECT 'infinity'::date AS day, 'mine' AS "_ADL_replaced" """)
+    rows = workshop.engine.read(planned(workshop, session, "t", ValuePolicy.NULL))
+    stage = workshop.engine.stage(rows, workshop.table("staged"), None)
+    target = workshop.table()
+    written = workshop.engine.overwrite(target, rows, commit(1))
+    assert (stage.values_replaced, written.values_replaced) == (1, 1)
+    assert workshop.rows(target) == [(None, "mine")]
+
+
 def test_values_that_cannot_be_kept_arrive_as_their_text(
     workshop: Workshop, session: SourceSession, source_db: psycopg.Connection
 ) -> None:

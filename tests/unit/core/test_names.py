@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_dataloader.core.names import TargetName, collisions, column_name, quoted
+from airflow_dataloader.core.names import (
+    NAMES_OF_MERGE,
+    TargetName,
+    collisions,
+    column_name,
+    free_name,
+    quoted,
+)
 
 
 def test_a_target_reads_as_its_dotted_name() -> None:
@@ -34,6 +41,27 @@ def test_what_delta_forbids_becomes_an_underscore(source: str, target: str) -> N
 @given(st.text())
 def test_a_target_s_name_is_its_own_name(name: str) -> None:
     assert column_name(column_name(name)) == column_name(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_delta_s"),
+    [
+        ("_row_id_", True),
+        ("_update_condition_0_", True),
+        ("_delete_condition_12_", True),
+        ("_insert_condition_1_", False),
+        ("_update_condition_", False),
+        ("my_update_condition_0_", False),
+        ("_update_condition_0_x", False),
+    ],
+)
+def test_delta_s_own_names_in_a_merge_are_known(name: str, *, is_delta_s: bool) -> None:
+    assert (name in NAMES_OF_MERGE) is is_delta_s
+
+
+def test_a_free_name_is_no_column_s_in_any_case() -> None:
+    assert free_name("_adl_x", ["id", "_adl_y"]) == "_adl_x"
+    assert free_name("_adl_x", ["_ADL_x", "_adl_X_", "_adl_x___"]) == "_adl_x__"
 
 
 def test_collisions_name_both_columns() -> None:

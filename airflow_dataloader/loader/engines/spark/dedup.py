@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from airflow_dataloader.core.names import quoted
+from airflow_dataloader.core.names import free_name, quoted
 from airflow_dataloader.core.plan import PlannedColumn
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage
 from airflow_dataloader.loader.engines.spark.names import Location
@@ -14,11 +14,7 @@ from airflow_dataloader.loader.engines.spark.types import Fit, identity
 
 def rank_column(columns: Sequence[PlannedColumn]) -> str:
     """Return a name for the rank that no column has."""
-    names = {column.name.casefold() for column in columns}
-    name = "_adl_rank"
-    while name in names:
-        name += "_"
-    return name
+    return free_name("_adl_rank", (column.name for column in columns))
 
 
 def rank(columns: Sequence[PlannedColumn], dedup: Deduplication) -> str:

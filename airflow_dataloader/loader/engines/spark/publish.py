@@ -18,7 +18,7 @@ from airflow_dataloader.loader.engines.spark.frames import columns_of, counts_re
 from airflow_dataloader.loader.engines.spark.layout import ensure_clustered, is_clustered, layout
 from airflow_dataloader.loader.engines.spark.names import Location
 from airflow_dataloader.loader.engines.spark.observe import Counts, observed
-from airflow_dataloader.loader.engines.spark.read import REPLACED
+from airflow_dataloader.loader.engines.spark.read import replaced_column
 from airflow_dataloader.loader.engines.spark.stamp import stamp_items, stamp_types
 from airflow_dataloader.loader.engines.spark.types import Fit, fit
 from airflow_dataloader.loader.engines.spark.write import execute
@@ -162,17 +162,18 @@ def _publish(
     ``countable``: whether replaced values can be counted on the way; a statement that replaces a catalogue's
     table loses the counts of what it wrote.
     """
-    rows = deduplicated(frame_of(context, data), columns_of(data), dedup)
+    columns = columns_of(data)
+    rows = deduplicated(frame_of(context, data), columns, dedup)
     counts: Counts | None = None
     if countable and counts_replaced(data):
         # Delta skips a write that it has taken already, and then no count ever arrives.
         done = history.find(context.spark, location, commit)
         if done is not None:
             return history.written(done)
-        rows, counts = observed(rows, {REPLACED: f"COALESCE(SUM({REPLACED}), 0)"})
+        rows, counts = observed(rows, {"replaced": f"COALESCE(SUM({replaced_column(columns)}), 0)"})
     prepared = writer(rows).format("delta").options(**identity_options(commit))
     entry = execute(context.spark, context.interrupts, location, commit, lambda: location.save(prepared))
-    replaced = int(counts.get[REPLACED]) if counts is not None else None
+    replaced = int(counts.get["replaced"]) if counts is not None else None
     return history.written(entry, values_replaced=replaced)
 
 

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from airflow_dataloader.core.plan import ReadPlan
+from airflow_dataloader.core.names import free_name
+from airflow_dataloader.core.plan import PlannedColumn, ReadPlan
 from airflow_dataloader.loader.engines.spark.decode import decoded
 from airflow_dataloader.sources.dialect import Dialect
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-
-#: The replaced-values count of a row, beside the planned columns; no target column starts like this.
-REPLACED = "_adl_replaced"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,14 +23,19 @@ class JdbcRows:
     plan: ReadPlan
 
 
+def replaced_column(columns: Sequence[PlannedColumn]) -> str:
+    """Return a name for the replaced-values count of a row, beside the columns, that none of them has."""
+    return free_name("_adl_replaced", (column.name for column in columns))
+
+
 def frame(spark: SparkSession, plan: ReadPlan, dialect: Dialect) -> DataFrame:
-    """Return the planned columns, decoded and named, and :data:`REPLACED` if the plan counts it."""
+    """Return the planned columns, decoded and named, and :func:`replaced_column` if the plan counts it."""
     options = _options(plan, dialect)
     numbers: Sequence[int | None] = range(len(plan.partitions)) if plan.partitions else [None]
     parts = [_one(spark, options, dialect.jdbc_sql(plan.select_sql(number))) for number in numbers]
     items = [decoded(number, column) for number, column in enumerate(plan.columns)]
     if plan.replaced is not None:
-        items.append(f"CAST(replaced AS BIGINT) AS {REPLACED}")
+        items.append(f"CAST(replaced AS BIGINT) AS {replaced_column(plan.columns)}")
     return reduce(lambda left, right: left.union(right), parts).selectExpr(*items)
 
 

@@ -10,7 +10,7 @@ from airflow_dataloader.loader.engines.protocol import STAGE_PREFIX, Deduplicati
 from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.frames import frame_of
 from airflow_dataloader.loader.engines.spark.observe import observed
-from airflow_dataloader.loader.engines.spark.read import REPLACED
+from airflow_dataloader.loader.engines.spark.read import replaced_column
 from airflow_dataloader.loader.engines.spark.tables import create_named, drop, names_beside, planned_types
 
 
@@ -44,5 +44,5 @@ def _counts(plan: ReadPlan, dedup: Deduplication | None) -> dict[str, str]:
     if dedup is not None and dedup.cursor is not None:
         counts["null_cursors"] = f"COUNT_IF({quoted(dedup.cursor)} IS NULL)"
     if plan.replaced is not None:
-        counts["values_replaced"] = f"COALESCE(SUM({REPLACED}), 0)"
+        counts["values_replaced"] = f"COALESCE(SUM({replaced_column(plan.columns)}), 0)"
     return counts
