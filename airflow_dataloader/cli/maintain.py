@@ -12,8 +12,8 @@ from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.cli.local_engine import local_engine
 from airflow_dataloader.cli.trouble import own_settings
 from airflow_dataloader.control.lookup import select_rows
-from airflow_dataloader.core.selector import Selector, parse
-from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.core.selector import parse
+from airflow_dataloader.loader.local import no_match
 from airflow_dataloader.loader.tasks.maintain import maintain as maintain_targets
 
 _HELP = """
@@ -48,15 +48,9 @@ def maintain(*, select: str | None, local: bool) -> int:
         if selector is not None:
             found = [*select_rows(control, selector), *select_rows(control, selector, active=False)]
             if not found:
-                raise _no_match(selector)
+                raise no_match(selector)
             rows = [row.config_id for row in found]
         progress.step("Starting Spark")
         engine = stack.enter_context(local_engine(settings))
         done = maintain_targets(control, engine, rows, report=progress.line)
     return ExitCode.DONE if done else ExitCode.FAILED
-
-
-def _no_match(selector: Selector) -> ConfigurationError:
-    return ConfigurationError(
-        f"No row matches {selector}.", field="selector", fix="look at source, name, status and tags"
-    )

@@ -20,7 +20,7 @@ from airflow_dataloader.control.lookup import SelectedRow, select_rows
 from airflow_dataloader.core.selector import Selector, named, parse
 from airflow_dataloader.core.wording import counted
 from airflow_dataloader.loader import interrupt
-from airflow_dataloader.loader.local import no_match
+from airflow_dataloader.loader.local import no_active_match
 from airflow_dataloader.loader.verify.rows import verify_rows
 from airflow_dataloader.loader.verify.verified import Verified, lines
 from airflow_dataloader.loader.worker import Worker
@@ -72,7 +72,7 @@ def _rows(control: Engine, selectors: Sequence[Selector]) -> list[SelectedRow]:
     for selector in selectors:
         found = select_rows(control, selector)
         if not found:
-            raise no_match(control, selector)
+            raise no_active_match(control, selector)
         rows |= {row.config_id: row for row in found}
     return list(rows.values())
 

@@ -12,7 +12,7 @@ class RowStatus(StrEnum):
     QUEUED = "Queued"
     #: Set by the loader's start; left by its settlement, by cancel, or by reap.
     IN_PROGRESS = "In Progress"
-    #: Written by the loader alone, after its commit is proved; left by the next claim.
+    #: Written by the loader alone, after its commit is proved; left by the next claim, or by reset_for_retry.
     SUCCEEDED = "Succeeded"
     #: Written by whoever gives up first; left by the next claim, or by reset_for_retry.
     FAILED = "Failed"

@@ -102,7 +102,7 @@ def _claims(
         return
     rows = _patiently(partial(select_rows, control, selector))
     if not rows:
-        raise no_match(control, selector)
+        raise no_active_match(control, selector)
     for row in rows:
         one = partial(limited, airflow_run=f"{run}-{row.config_id}", only=[row.config_id])
         yield from _claimed(partial(one, trigger=Trigger.MANUAL)) or [_busy(row)]
@@ -132,15 +132,18 @@ def _patiently(call: Callable[[], _Answer]) -> _Answer:
     return patiently(call, until=time.monotonic() + START_PATIENCE)
 
 
-def no_match(control: ControlEngine, selector: Selector) -> ConfigurationError:
+def no_match(selector: Selector, *, of: str = "row") -> ConfigurationError:
+    """Return the error of a selector that matches nothing."""
+    return ConfigurationError(
+        f"No {of} matches {selector}.", field="selector", fix="look at source, name, status and tags"
+    )
+
+
+def no_active_match(control: ControlEngine, selector: Selector) -> ConfigurationError:
     """Return the error of a selector that matches no active row; it names inactive ones that match."""
     inactive = [row.label for row in select_rows(control, selector, active=False)]
     if not inactive:
-        return ConfigurationError(
-            f"No active row matches {selector}.",
-            field="selector",
-            fix="look at source, name, status and tags",
-        )
+        return no_match(selector, of="active row")
     return ConfigurationError(
         f"No active row matches {selector}; inactive: {listed(inactive, _NAMED)}.",
         field="selector",

@@ -40,15 +40,18 @@ class Mark:
         # Whoever changes the title of a process would otherwise write it over what we look for.
         return {_FOLDER: str(self.folder), _PART: self.part, "SPT_NOENV": "1"}
 
-    def processes(self, sessions: Collection[int] = ()) -> list[psutil.Process]:
+    def processes(self) -> list[psutil.Process]:
         """Return those that live and carry the mark, or hide what they carry in a session that is marked.
 
-        That is one whose leader carries it, or one of ``sessions``, whose leaders may have ended.
+        That is one whose leader carries it.
         """
-        return self._find(set(sessions))
+        return self._find(set())
 
     def kill(self, sessions: Collection[int] = ()) -> None:
-        """End them all at once, also what they start meanwhile."""
+        """End them all at once, also what they start meanwhile.
+
+        ``sessions``: others that are marked, whose leaders may have ended.
+        """
         known = set(sessions)
         until = time.monotonic() + _KILLED_SECONDS
         while found := self._find(known):
