@@ -28,6 +28,10 @@ _NO_FUNCTION = "42883"
 #: What a message about something missing calls what is ours, functions apart.
 _OURS = frozenset({SCHEMA, *METADATA.tables})
 
+#: A function that runs where an error is, and its schema, which is said where it is not searched; in whatever
+#: language, and not one that is only quoted.
+_FUNCTION = re.compile(r'^PL/pgSQL[^"«»„“]* (?:(\w+)\.)?\w+\(', re.MULTILINE)
+
 #: Raised by control.require_version().
 _VERSION = "DL001"
 
@@ -116,8 +120,15 @@ def row_left_out(config_id: int, label: str) -> RowRefused:
 
 
 def _is_ours(cause: psycopg.Error) -> bool:
-    """Say whether what is missing is this package's: its own statement misses it, or it has such a name."""
+    """Say whether what is missing is this package's: a statement of its own misses it, or it has such a name.
+
+    Of a missing column the message says no table's name. The functions of the schema are ours; somebody's own
+    triggers are elsewhere, as a rule.
+    """
     if cause.diag.context is None:
+        return True
+    innermost = _FUNCTION.search(cause.diag.context)
+    if innermost is not None and innermost[1] == SCHEMA:
         return True
     # The message may be in any language; names are in it as they are.
     named = re.findall(r"[\w.]+", cause.diag.message_primary or "")

@@ -130,7 +130,9 @@ class LiveLoad:
 
     def may_have_a_lease_of_another_clock(self, limits: ReapLimits) -> bool:
         """Say whether the lease may end long after the one that its loader or claimer was promised."""
-        return self.was_claimed_ahead and self.lease_over < -(limits.extension + _AHEAD)
+        # One that was renewed since ends before the time of the claim comes.
+        ahead_of_claim = self.was_claimed_ahead and self.lease_over < self.since_claim
+        return ahead_of_claim and self.lease_over < -(limits.extension + _AHEAD)
 
 
 class Action(StrEnum):

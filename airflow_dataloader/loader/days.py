@@ -43,7 +43,7 @@ def refuse_other_day(job: Job, name: str) -> None:
     """Raise ConfigurationError if no load went by rolling_column last, and rows of the target lack it.
 
     They were kept by another, or came by no day at all. No window replaces them, so that they would come a
-    second time with one. After a load that went by no day, as many rows may lack it as do at the source.
+    second time with one.
     """
     last = _last_to_bring_rows(job.target)
     if job.target is None or last.day == name.casefold():
@@ -51,16 +51,15 @@ def refuse_other_day(job: Job, name: str) -> None:
     there = any(name.casefold() == column.casefold() for column in job.target.columns)
     with job.journal.during(Phase.PLAN):
         lacking = job.engine.count(job.config.target, f"{quoted(name)} IS NULL" if there else None)
-    there_too = 0 if last.day else job.journal.receipt.null_cursors or 0
-    if lacking > there_too:
-        why = f"; the last load went by {last.day!r}" if last.day else f", and {there_too} of the source's"
+    if lacking:
+        before = f"the last load went by {last.day!r}" if last.day else "the last load went by no such column"
         raise ConfigurationError(
-            f"{lacking} rows of {job.config.target} have no value in {name!r}{why}. They would be there "
+            f"{lacking} rows of {job.config.target} have no value in {name!r}; {before}. They would be there "
             "twice.",
             field="rolling_column",
-            fix=(f"name {last.day!r} again, " if last.day else "")
-            + f"give the target's rows their days in {name!r}, or set load_full = 'true' on the row to begin "
-            "anew with the days of the window",
+            fix=(f"name {last.day!r} again; or " if last.day else "")
+            + f"give these rows their days in {name!r} at the target, or delete them there; or set load_full "
+            "= 'true' on the row to begin anew with the days of the window",
         )
 
 

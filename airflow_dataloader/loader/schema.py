@@ -138,7 +138,7 @@ def _refuse_other_keys(job: Job) -> None:
             f"target holds its values as texts of {job.dialect.spelled(before)}: rows that are there would "
             "come a second time.",
             field="primary_key_cols",
-            fix="change the type back, or "
+            fix="name the key as it was, change the type back, or "
             # Older days are nowhere but at the target.
             + ("select the key as it was in query" if job.config.keeps_older_days else anew),
         )

@@ -14,6 +14,7 @@ from airflow_dataloader.control.settle import adopt
 from airflow_dataloader.core.commit import CLOSING_STEP, FENCE_STEP, Commit, app_id, loader_mark
 from airflow_dataloader.core.facts import Bounds, Facts
 from airflow_dataloader.core.failure import Phase
+from airflow_dataloader.core.names import column_name
 from airflow_dataloader.core.receipt import Receipt
 from airflow_dataloader.exceptions import Fenced, TargetAhead
 from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
@@ -155,7 +156,7 @@ def _has_done_load_full(job: Job, entries: list[HistoryEntry]) -> bool:
     config = job.config
     asks = config.load_full and config.keeps_older_days
     done = (one.commit.facts for one in entries if one.commit.facts.load_full)
-    alike = (config.strategy, config.watermark_hash, (config.days_column or "").casefold())
+    alike = (config.strategy, config.watermark_hash, column_name(config.days_column or "").casefold())
     return asks and any((facts.strategy, facts.watermark_hash, facts.day) == alike for facts in done)
 
 

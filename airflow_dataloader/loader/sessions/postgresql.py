@@ -35,6 +35,9 @@ from airflow_dataloader.sources.postgresql.meanings import code_of, is_translate
 
 log = logging.getLogger(__name__)
 
+#: The first version in which somebody can be given the right to set a parameter.
+_GIVES_RIGHTS = 150_000
+
 #: Seconds that a cancelled query gets to end before its connection is ended.
 _PATIENCE = 3.0
 
@@ -195,11 +198,9 @@ class PostgresqlSession:
 
     def _language(self) -> dict[str, str]:
         """Return the setting by which errors come in words that are known, where the login may set it."""
-        try:
-            row = self._connection.execute(transaction.CHOOSES_LANGUAGE).fetchone()
-        except psycopg.errors.UndefinedFunction:
-            # Before version 15 nobody can be given the right.
+        if self._connection.info.server_version < _GIVES_RIGHTS:
             return {}
+        row = self._connection.execute(transaction.CHOOSES_LANGUAGE).fetchone()
         return transaction.ENGLISH if row == (True,) else {}
 
     def _let_go(self) -> None:

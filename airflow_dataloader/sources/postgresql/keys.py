@@ -53,6 +53,7 @@ _SCALE = "/"
 _ANY = "any"
 #: With as many as the value needs: a key's, of which equal values have one text.
 _FEWEST = "fewest"
+_IN_WORDS = {_ANY: " with any number of decimals", _FEWEST: " without closing zeros"}
 _DECIMALS = re.compile(rf"{_SCALE}(-?\d+|{_ANY}|{_FEWEST})(?=\[\]|{_CAST}|$)")
 
 #: Precedes what a type was made of: see `describe.py`. No name of a type has such a character.
@@ -122,11 +123,11 @@ def keeps_texts(before: str, now: str) -> bool:
     (old, defined), (new, defined_now) = (
         one.replace('"', "").partition(_DEFINITION)[::2] for one in (before, now)
     )
-    if new == "text" and old.endswith(_CAST):
-        return True
+    decimals, decimals_now = _DECIMALS.search(old), _DECIMALS.search(new)
+    if new == "text" and (old.endswith(_CAST) or (decimals and old == f"numeric{decimals[0]}")):
+        return decimals is None or decimals[1] != _FEWEST
     if _DECIMALS.sub("", new) != _DECIMALS.sub("", old):
         return False
-    decimals, decimals_now = _DECIMALS.search(old), _DECIMALS.search(new)
     # Earlier versions noted none.
     if decimals and decimals_now and not _keeps_decimals(decimals[1], decimals_now[1]):
         return False
@@ -136,16 +137,23 @@ def keeps_texts(before: str, now: str) -> bool:
 def spelled(spelling: str) -> str:
     """Return a spelling for a person."""
     kind, _, definition = spelling.partition(_DEFINITION)
-    said = _DECIMALS.sub(r" with \1 decimals", kind.removesuffix(_CAST))
+    said = _DECIMALS.sub(lambda found: _IN_WORDS.get(found[1], f" with {found[1]} decimals"), kind)
+    said = said.removesuffix(_CAST)
     return f"{said} as it was defined then" if definition else said
 
 
 def _keeps_decimals(before: str, now: str) -> bool:
     """Return whether numbers have the decimals that they had, as where their column wants any number now.
 
-    Those of a key have lost theirs.
+    Those of a key have lost their last zeros, if they had any.
     """
-    return now == before or (now == _ANY and before != _FEWEST)
+    if _FEWEST in {now, before}:
+        return now == before or _has_none(now) or _has_none(before)
+    return now in {before, _ANY}
+
+
+def _has_none(decimals: str) -> bool:
+    return decimals not in {_ANY, _FEWEST} and int(decimals) <= 0
 
 
 def _decimals(column: DescribedColumn) -> int | str:

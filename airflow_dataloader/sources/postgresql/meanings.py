@@ -259,7 +259,8 @@ def code_of(sqlstate: str | None, message: str, routine: str | None = None) -> s
 
 
 #: Signs of a language that is not English. A server whose own locale is C writes all in ASCII: ``f?r >>x<<``.
-_TRANSLATED = re.compile(r"[^\x00-\x7f]|\bFATAL[ET]: |\w\?\w|\?\?|>>|<<")
+#: Typographic apostrophes, quotes and dashes are English, too: a pooler may write ``doesn’t``.
+_TRANSLATED = re.compile(r"[^\x00-\x7f\u2010-\u2026]|\bFATAL[ET]: |\w\?\w|\?\?|>>|<<")
 
 
 def is_translated(message: str, names: Iterable[str]) -> bool:

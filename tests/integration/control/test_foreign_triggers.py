@@ -156,3 +156,12 @@ def test_what_is_missing_of_this_package_s_own_is_said_to_be(control: Engine, st
     sql(control, f"{statement} CASCADE")
     with pytest.raises(NotMigrated, match="missing or old"):
         edited(control, config_id, priority=1)
+
+
+@pytest.mark.parametrize("column", ["priority", "load_cron", "retry_count"])
+def test_a_column_that_is_missing_of_this_package_s_own_is_said_to_be(control: Engine, column: str) -> None:
+    due_row(control, owner="x")
+    frozen(control, "RETURN NEW;")
+    sql(control, f"ALTER TABLE control.table_control DROP COLUMN {column} CASCADE")
+    with pytest.raises(NotMigrated, match="missing or old"):
+        claim(control, airflow_run="run")

@@ -153,12 +153,14 @@ def test_a_later_epoch_of_which_the_history_does_not_tell_any_more_is_said(works
     target = workshop.table()
     workshop.fill(target, COLUMNS, [(1, 1)])
     _append(workshop, workshop.engine, commit(1440))
-    for number in range(10):
+    for number in range(21):
         workshop.sql(f"INSERT INTO {{t}} VALUES ({number}, 0)", t=target)
+    with pytest.raises(Fenced, match="A later load holds target"):
+        _append(workshop, workshop.engine, commit(5))
     log = workshop.folder(target) / "_delta_log"
     # What a cleanup takes away that a checkpoint holds, and with it who wrote when.
-    assert list(log.glob("*10.checkpoint*.parquet"))
-    for version in range(10):
+    assert list(log.glob("*20.checkpoint*.parquet"))
+    for version in range(20):
         (log / f"{version:020}.json").unlink()
     with pytest.raises(Fenced, match="does not tell of it any more") as refused:
         _append(workshop, workshop.engine, commit(5))

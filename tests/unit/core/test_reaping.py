@@ -195,6 +195,9 @@ def test_a_lease_of_a_clock_that_was_set_back_is_put_right_before_anything_is_gi
             assert decide(ahead, known, LIMITS).action is Action.EXTEND
     assert decide(running(since_claim=-DAY, since_start=-DAY), RUNNING, LIMITS).action is Action.LEAVE
     assert decide(queued(since_claim=-60.0, lease_over=-660.0), None, LIMITS).action is Action.LEAVE
+    # Renewed by the clock as it is, for an hour.
+    renewed = running(since_claim=-DAY, since_start=-DAY, lease_over=-3_600.0)
+    assert decide(renewed, RUNNING, LIMITS).action is Action.LEAVE
 
 
 def test_a_load_that_was_claimed_in_the_future_ends_by_its_lease() -> None:

@@ -54,14 +54,16 @@ def execute(
 
 def _fenced(spark: SparkSession, location: Location, commit: Commit) -> Fenced:
     """Return the error of a write that the table has skipped or refused, and say whose came before it."""
-    newest = _newest(spark, location, commit)
+    newest = _entries(spark, location, commit)
     if any(entry.commit.version == commit.version for entry in newest):
         return Fenced(
             f"Target {location.sql} holds epoch {commit.epoch} of another load, of a copy of this control "
             "database; this one wrote nothing.",
             fix="see that no other control database loads this target, restored or copied from the same one",
         )
-    if not any(entry.commit.version > commit.version for entry in newest):
+    # So many commits of others may have come since that only the whole history tells of it.
+    told = newest if _holds_later(newest, commit) else _entries(spark, location, commit, limit=None)
+    if not _holds_later(told, commit):
         # Delta keeps the number of a writer's last transaction when it cleans the history up.
         return Fenced(
             f"Target {location.sql} has taken a write of a later epoch than {commit.epoch}, and its history "
@@ -74,9 +76,16 @@ def _fenced(spark: SparkSession, location: Location, commit: Commit) -> Fenced:
     return Fenced(f"A later load holds target {location.sql}; this one wrote nothing.")
 
 
-def _newest(spark: SparkSession, location: Location, commit: Commit) -> Sequence[HistoryEntry]:
+def _holds_later(entries: Sequence[HistoryEntry], commit: Commit) -> bool:
+    return any(entry.commit.version > commit.version for entry in entries)
+
+
+def _entries(
+    spark: SparkSession, location: Location, commit: Commit, *, limit: int | None = _NEWEST
+) -> Sequence[HistoryEntry]:
+    """Return the writer's own among the last ``limit`` commits, or among all."""
     try:
-        return history.read(spark, location, commit.app_id, _NEWEST).entries
+        return history.read(spark, location, commit.app_id, limit).entries
     except Exception as error:
         raise _unknown(location, error) from error
 
@@ -97,7 +106,7 @@ def _is_overtaken(spark: SparkSession, location: Location, commit: Commit, failu
     """Return whether the write met a later one of the same writer, and not the last one of a dead attempt."""
     if not errors.report(failure).has(errors.TRANSACTION_CONFLICT):
         return False
-    newest = _newest(spark, location, commit)
+    newest = _entries(spark, location, commit)
     return any(entry.commit.version >= commit.version for entry in newest)
 
 

@@ -116,6 +116,23 @@ def test_whole_rows_have_their_numbers_decimals(*, array: bool) -> None:
     assert spelled(two) == f"numeric with 2 decimals{'[]' if array else ''}"
 
 
+def test_a_key_s_numbers_have_no_closing_zeros() -> None:
+    none, two = (key_spelling(numeric(10, scale), whole=True) for scale in (0, 2))
+    free = key_spelling(described("numeric", "numeric"), whole=True)
+    key = key_spelling(numeric(10, 2), whole=False)
+    for other in (two, free, "text"):
+        assert not keeps_texts(key, other)
+    for other in (two, free):
+        assert not keeps_texts(other, key)
+        assert keeps_texts(other, "text")
+    assert keeps_texts(none, key)
+    assert keeps_texts(key, none)
+    assert (spelled(key), spelled(free)) == (
+        "numeric without closing zeros",
+        "numeric with any number of decimals",
+    )
+
+
 def test_a_spelling_is_told_by_the_type_s_name() -> None:
     assert spelled(key_spelling(enum("a1b2"), whole=False)) == "mood as it was defined then"
     assert spelled("json") == "json"

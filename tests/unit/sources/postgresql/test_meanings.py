@@ -52,6 +52,8 @@ def test_words_of_a_server_s_language_are_no_pooler_s() -> None:
     assert is_translated("?????:  ???? ?????? x ?? ??????????", ())
     assert is_translated("FATALE:  in qualsiasi lingua", ())
     assert not is_translated("FATAL:  unsupported startup parameter: options", ())
+    proxy = "FATAL:  Feature not supported: RDS Proxy currently doesn’t support command-line options."
+    assert not is_translated(proxy, ())
     assert not is_translated('FATAL:  no settings for "müller" at "läden"', ("müller", "läden"))
 
 
