@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 #: Delta refuses these in column names unless the table maps columns; the documents turn spaces into ``_``.
 _FORBIDDEN = re.compile(r"[ ,;{}()\n\t=\x00-\x1f]")
 
 
-class _NamesOfMerge:
-    """Names in lower case; those of clauses' conditions have numbers in them. A load's INSERT has none."""
-
-    _FIXED = frozenset(
-        {
-            "_metadata",
-            "_row_id_",
-            "_file_name_",
-            "_source_row_present_",
-            "_target_row_present_",
-            "_row_dropped_",
-        }
-    )
-    _CONDITION = re.compile(r"_(?:update|delete)_condition_\d+_")
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._FIXED or (isinstance(name, str) and self._CONDITION.fullmatch(name) is not None)
-
-
-#: What Delta calls columns of its own in a MERGE: it confuses a table's columns of these names with them.
-NAMES_OF_MERGE: Container[str] = _NamesOfMerge()
+#: What Delta calls columns of its own in a MERGE, in lower case.
+_OF_MERGE = frozenset(
+    {
+        "_metadata",
+        "_row_id_",
+        "_file_name_",
+        "_source_row_present_",
+        "_target_row_present_",
+        "_row_dropped_",
+    }
+)
+#: And the conditions of its clauses, by number; the INSERT of a load has none.
+_CONDITION_OF_MERGE = re.compile(r"_(?:update|delete)_condition_\d+_")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +46,12 @@ def quoted(identifier: str) -> str:
 def column_name(source_name: str) -> str:
     """Return the target's name of a source column: what Delta forbids becomes an underscore."""
     return _FORBIDDEN.sub("_", source_name)
+
+
+def is_name_of_merge(name: str) -> bool:
+    """Return whether Delta gives a column of its own that name in a MERGE, and would confuse the two."""
+    folded = name.casefold()
+    return folded in _OF_MERGE or _CONDITION_OF_MERGE.fullmatch(folded) is not None
 
 
 def free_name(wanted: str, taken: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from airflow_dataloader.core.clustering import clustering
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.load_columns import OWN_COLUMNS, mark_for, refuse_collision, stamp_for
-from airflow_dataloader.core.names import NAMES_OF_MERGE
+from airflow_dataloader.core.names import is_name_of_merge
 from airflow_dataloader.core.schema_change import decide, difference, new_key
 from airflow_dataloader.core.strategy import NEEDS_CURSOR, NEEDS_KEY, DeletePolicy
 from airflow_dataloader.exceptions import ConfigurationError, SchemaRefused
@@ -106,7 +106,7 @@ def _refuse_names_of_merge(job: Job) -> None:
     if config.strategy not in NEEDS_KEY and config.delete_policy is DeletePolicy.IGNORE:
         return
     for column in job.columns:
-        if column.name.casefold() in NAMES_OF_MERGE:
+        if is_name_of_merge(column.name):
             raise SchemaRefused(
                 f"Column {column.source_name!r} of {config.label} has a name that Delta gives a column of "
                 "its own in a MERGE, by which this row is loaded.",
