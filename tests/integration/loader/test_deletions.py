@@ -12,6 +12,7 @@ from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.loader.observer import LogObserver, Moment
 from airflow_dataloader.loader.settlement import Result
 from tests.bench import Bench
+from tests.faults.accident import Interfering
 from tests.integration.loader.breaking import break_off, die_unsettled
 from tests.integration.loader.test_watermark import spark_sql
 
@@ -237,10 +238,11 @@ def test_rows_without_a_key_are_left_alone_and_counted(bench: Bench) -> None:
     bench.source.execute("CREATE TABLE items (id integer, at integer, name text)")
     bench.source.execute("INSERT INTO items SELECT i, i, 'n' FROM generate_series(1, 20) i")
     bench.source.execute("INSERT INTO items VALUES (NULL, 21, 'no key')")
-    row = bench.row()
+    row = bench.row(**SCANNED)
     bench.succeed(row)
-    bench.set(row, **SCANNED)
     bench.source.execute("DELETE FROM items WHERE id = 1")
+    by_hand = "INSERT INTO {} VALUES (NULL, 21, 'no key')"
+    bench.observer = Interfering(Moment.PUBLISHED, lambda: spark_sql(bench, by_hand))
     result = scan(bench, row)
     assert "1 rows with NULL in the key were left alone." in result.message
     assert bench.target_rows() == bench.source_rows()
