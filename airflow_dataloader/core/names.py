@@ -9,7 +9,6 @@ from dataclasses import dataclass
 #: Delta refuses these in column names unless the table maps columns; the documents turn spaces into ``_``.
 _FORBIDDEN = re.compile(r"[ ,;{}()\n\t=\x00-\x1f]")
 
-
 #: What Delta calls columns of its own in a MERGE, in lower case.
 _OF_MERGE = frozenset(
     {
