@@ -31,7 +31,7 @@ def main() -> None:
         copy = statistics.median(copies)
         figures = [Figure("COPY (FORMAT binary), one connection", copy, "s")]
         with stand.classic() as engine:
-            worker = stand.worker(engine)
+            worker = stand.context(engine)
             spark = SparkSession.active()
             for partitions, runs in RUNS.items():
                 name = f"lineitem_{partitions}"

@@ -15,10 +15,10 @@ from typing import Any
 from sqlalchemy import Engine
 
 from airflow_dataloader.control.connect import create_engine
+from airflow_dataloader.loader.context import LoaderContext
 from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine
 from airflow_dataloader.loader.run import LoadIds, run_load
 from airflow_dataloader.loader.secrets import EnvironmentSecrets, SecretChain
-from airflow_dataloader.loader.worker import Worker
 from benchmarks.report import Figure
 from benchmarks.stand import Stand, succeeded
 
@@ -83,7 +83,7 @@ class Client:
         ):
             secrets = SecretChain(EnvironmentSecrets(self.secrets))
             for ids in loads:
-                succeeded(run_load(Worker(control=control, engine=engine, secrets=secrets), ids))
+                succeeded(run_load(LoaderContext(control=control, engine=engine, secrets=secrets), ids))
         return peak()
 
 

@@ -124,7 +124,7 @@ def one_load(stand: Stand, engine: Engine, config_id: int) -> dict[str, float]:
     begun = time.perf_counter()
     ids = stand.claim(config_id)
     claimed = time.perf_counter()
-    result = stand.run(stand.worker(timed, watch), ids)
+    result = stand.run(stand.context(timed, watch), ids)
     ended = time.perf_counter()
     return {
         TOTAL: ended - begun,

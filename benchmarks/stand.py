@@ -20,6 +20,7 @@ from airflow_dataloader.control.claim import claim
 from airflow_dataloader.control.connect import create_engine
 from airflow_dataloader.control.tables import dbconfig, table_control
 from airflow_dataloader.core.status import LoadStatus
+from airflow_dataloader.loader.context import LoaderContext
 from airflow_dataloader.loader.engines.protocol import Engine
 from airflow_dataloader.loader.engines.spark.server import ConnectServer, server_settings
 from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine
@@ -27,7 +28,6 @@ from airflow_dataloader.loader.observer import LogObserver, Observer
 from airflow_dataloader.loader.run import LoadIds, run_load
 from airflow_dataloader.loader.secrets import EnvironmentSecrets, SecretChain
 from airflow_dataloader.loader.settlement import Result
-from airflow_dataloader.loader.worker import Worker
 from airflow_dataloader.workspace.postgres import EmbeddedPostgres
 
 KEYS = ("host", "port", "database", "user", "password")
@@ -88,10 +88,10 @@ class Stand:
         ):
             yield engine, server
 
-    def worker(self, engine: Engine, observer: Observer | None = None) -> Worker:
+    def context(self, engine: Engine, observer: Observer | None = None) -> LoaderContext:
         """Return a worker as a process makes one."""
         secrets = SecretChain(EnvironmentSecrets(self.secrets))
-        return Worker(
+        return LoaderContext(
             control=self.control, engine=engine, secrets=secrets, observer=observer or LogObserver()
         )
 
@@ -116,13 +116,13 @@ class Stand:
         (claimed,) = claim(self.control, airflow_run=f"bench-{uuid.uuid4().hex}", only=[config_id])
         return LoadIds(metadata_id=claimed.metadata_id, epoch=claimed.epoch)
 
-    def load(self, worker: Worker, config_id: int) -> Result:
+    def load(self, context: LoaderContext, config_id: int) -> Result:
         """Claim the row and load it."""
-        return self.run(worker, self.claim(config_id))
+        return self.run(context, self.claim(config_id))
 
-    def run(self, worker: Worker, ids: LoadIds) -> Result:
+    def run(self, context: LoaderContext, ids: LoadIds) -> Result:
         """Load what was claimed; a load that does not succeed ends the benchmark."""
-        return succeeded(run_load(worker, ids))
+        return succeeded(run_load(context, ids))
 
     def _add_source(self) -> None:
         values = {

@@ -44,7 +44,7 @@ def main() -> None:
         lineitem.keyed(stand.source, TABLE)
         lineitem.copy_of(stand.source, "warm_up", 10_000)
         with stand.connect() as (engine, _):
-            stand.load(stand.worker(engine), stand.row("warm_up"))
+            stand.load(stand.context(engine), stand.row("warm_up"))
             made = {name: _row(stand, name) for name in STRATEGIES}
             figures = [_first(stand, engine, name, made[name], rows) for name in STRATEGIES]
             figures += _merges(stand, engine, made["incremental"], rows)
@@ -78,7 +78,7 @@ def refuse_growth(memories: list[Figure]) -> None:
 
 def _first(stand: Stand, engine: Engine, strategy: str, row: int, rows: int) -> Figure:
     """Load everything into a new target."""
-    spent = seconds(lambda: stand.load(stand.worker(engine), row))
+    spent = seconds(lambda: stand.load(stand.context(engine), row))
     print(f"{strategy}: {spent:.1f} s", flush=True)
     return Figure(f"{strategy}, first load of {rows:,} rows", rows / spent, "rows/s")
 
@@ -91,7 +91,7 @@ def _merges(stand: Stand, engine: Engine, row: int, rows: int) -> list[Figure]:
             f"UPDATE {TABLE} SET l_tax = l_tax + 1, changed_at = clock_timestamp() "
             f"WHERE {which.format(rows=rows)}"
         ).rowcount
-        spent = seconds(lambda: stand.load(stand.worker(engine), row))
+        spent = seconds(lambda: stand.load(stand.context(engine), row))
         figures.append(Figure(f"MERGE of {changed:,} rows, {name}", changed / spent, "rows/s"))
         figures.append(Figure(f"MERGE of {changed:,} rows, {name}", spent, "s"))
     return figures

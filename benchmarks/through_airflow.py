@@ -22,7 +22,7 @@ from psycopg.rows import dict_row
 
 from airflow_dataloader.workspace.demo import shop
 from airflow_dataloader.workspace.demo.ports import Ports
-from airflow_dataloader.workspace.demo.stand import DAG, Stand, running
+from airflow_dataloader.workspace.demo.stack import DAG, DemoStack, running
 from benchmarks.report import Figure, report
 
 ROWS = 1_000
@@ -75,7 +75,7 @@ def main() -> None:
     report("through_airflow", figures_of(runs))
 
 
-def measured(stand: Stand) -> list[dict[str, float]]:
+def measured(stand: DemoStack) -> list[dict[str, float]]:
     """Load the table again and again; return the seconds of each part of each run."""
     for database, script in ((shop.SHOP, _TABLE), (shop.CONTROL, _ROW)):
         with psycopg.connect(stand.server.url(database), autocommit=True) as connection:
@@ -88,7 +88,7 @@ def measured(stand: Stand) -> list[dict[str, float]]:
         return runs[WARM_UP:]
 
 
-def one_run(stand: Stand, control: psycopg.Connection[dict[str, Any]]) -> dict[str, float] | None:
+def one_run(stand: DemoStack, control: psycopg.Connection[dict[str, Any]]) -> dict[str, float] | None:
     """Have the row loaded once; return the seconds between one moment and the next.
 
     None: a run of the schedule took the row before ours.
@@ -115,7 +115,7 @@ def one_run(stand: Stand, control: psycopg.Connection[dict[str, Any]]) -> dict[s
     return parts(begun, at)
 
 
-def submitted(stand: Stand, databricks_run: str) -> datetime:
+def submitted(stand: DemoStack, databricks_run: str) -> datetime:
     """Return when the workspace took the run."""
     client = stand.workspace.client
     headers = {"Authorization": f"Bearer {client.token}"}

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from airflow_dataloader.workspace.service import WorkspaceSettings, running
-from airflow_dataloader.workspace.spark.given import GivenLease, GivenSpark
+from airflow_dataloader.workspace.spark.external import ExternalLease, ExternalSpark
 from airflow_dataloader.workspace.spark.protocol import Spark
 
 #: A task that does as its parameters say, without Spark.
@@ -28,17 +28,17 @@ else:
 """
 
 
-class NoSpark(GivenSpark):
+class NoSpark(ExternalSpark):
     """What stands for Spark where no run uses any."""
 
     def __init__(self) -> None:
         super().__init__("sc://localhost:1")
 
-    def lease(self) -> GivenLease:
+    def lease(self) -> ExternalLease:
         return _NoLease("sc://localhost:1")
 
 
-class _NoLease(GivenLease):
+class _NoLease(ExternalLease):
     def end(self, session: str) -> None:
         """Nothing was opened."""
 

@@ -17,13 +17,13 @@ from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.reaping import ReapLimits
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.core.strategy import Trigger
+from airflow_dataloader.loader.context import LoaderContext
 from airflow_dataloader.loader.engines.protocol import Engine
 from airflow_dataloader.loader.keeper import LeaseTimes
 from airflow_dataloader.loader.observer import LogObserver, Observer
 from airflow_dataloader.loader.run import LoadIds, run_load
 from airflow_dataloader.loader.secrets import EnvironmentSecrets, SecretChain
 from airflow_dataloader.loader.settlement import Result
-from airflow_dataloader.loader.worker import Worker
 from tests.factories import add_row, add_source
 
 if TYPE_CHECKING:
@@ -71,9 +71,9 @@ class Bench:
         return {f"DATALOADER_SECRET_TEST_SHOP_{name.upper()}": value for name, value in self.login.items()}
 
     @property
-    def worker(self) -> Worker:
+    def context(self) -> LoaderContext:
         """A worker as a process makes one."""
-        return Worker(
+        return LoaderContext(
             control=self.control,
             engine=self.engine,
             secrets=SecretChain(EnvironmentSecrets(self.secret_environment)),
@@ -106,7 +106,7 @@ class Bench:
 
     def load(self, config_id: int) -> Result:
         """Claim the row now and load it."""
-        return run_load(self.worker, self.claim(config_id))
+        return run_load(self.context, self.claim(config_id))
 
     def succeed(self, config_id: int) -> Result:
         """Load the row and insist on success."""

@@ -9,7 +9,7 @@ from collections.abc import MutableMapping
 
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, lazy_load_command
 
-from airflow_dataloader.cli.trouble import Trouble
+from airflow_dataloader.cli.startup_errors import StartupErrors
 from airflow_dataloader.exceptions import ConfigurationError, ControlUnavailable, DataloaderError
 
 #: What the control database's errors are told by: exit codes go by it.
@@ -48,7 +48,7 @@ def run(namespace: argparse.Namespace) -> None:
     sys.exit(main.run(namespace.arguments, prepare=lambda: use_airflow(os.environ)))
 
 
-def use_airflow(environ: MutableMapping[str, str]) -> Trouble:
+def use_airflow(environ: MutableMapping[str, str]) -> StartupErrors:
     """Put Airflow's settings and connection into the environment; return the errors met while reading them.
 
     Without a connection, what the environment names stays.
@@ -59,13 +59,13 @@ def use_airflow(environ: MutableMapping[str, str]) -> Trouble:
         environ.update(configured(environ))
     except DataloaderError as error:
         _forget_control(environ)
-        return Trouble(settings=error, control=error)
+        return StartupErrors(settings=error, control=error)
     try:
         _use_connection(environ)
     except DataloaderError as error:
         _forget_control(environ)
-        return Trouble(control=error)
-    return Trouble()
+        return StartupErrors(control=error)
+    return StartupErrors()
 
 
 def _forget_control(environ: MutableMapping[str, str]) -> None:

@@ -6,7 +6,7 @@ import os
 
 from sqlalchemy import Engine
 
-from airflow_dataloader.cli.trouble import check_control
+from airflow_dataloader.cli.startup_errors import raise_control_error
 from airflow_dataloader.control.connect import create_engine
 from airflow_dataloader.control.url import resolve_url
 
@@ -16,7 +16,7 @@ def control_url() -> str:
 
     Raises what kept :func:`airflow_dataloader.cli.main.run` from knowing it.
     """
-    check_control()
+    raise_control_error()
     return resolve_url(os.environ)
 
 

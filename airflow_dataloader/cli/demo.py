@@ -10,9 +10,9 @@ import click
 from airflow_dataloader.cli.console import Progress, new_console
 from airflow_dataloader.cli.demo_report import page_of, say_where, table_of, verdict
 from airflow_dataloader.cli.local_engine import check_engine
-from airflow_dataloader.cli.trouble import own_settings
+from airflow_dataloader.cli.startup_errors import settings_or_raise
 from airflow_dataloader.workspace.demo.ports import Ports
-from airflow_dataloader.workspace.demo.stand import Stand, running
+from airflow_dataloader.workspace.demo.stack import DemoStack, running
 
 #: Airflow's own.
 PAGE_PORT = 8080
@@ -38,7 +38,7 @@ def demo(*, leave: bool, port: int | None, workspace_port: int, postgres_port: i
     into Delta tables, changes the shop, and has the changes loaded. Exit code 0 means that every table was
     equal after both loads.
     """
-    settings = own_settings()
+    settings = settings_or_raise()
     begun = time.monotonic()
     if port is None:
         # Nobody looks at a page that goes by itself, so nothing has to make room for it.
@@ -62,7 +62,7 @@ def demo(*, leave: bool, port: int | None, workspace_port: int, postgres_port: i
     return code
 
 
-def _stay(progress: Progress, stand: Stand) -> None:
+def _stay(progress: Progress, stand: DemoStack) -> None:
     """Keep everything up until Ctrl-C, which is how this is meant to end."""
     say_where(progress, stand)
     progress.step("Ctrl-C ends it")

@@ -14,8 +14,8 @@ from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.workspace.demo import shop
 from airflow_dataloader.workspace.demo.airflow_home import USER
 from airflow_dataloader.workspace.demo.psql import psql
-from airflow_dataloader.workspace.demo.show import Line, Round
-from airflow_dataloader.workspace.demo.stand import DAG, Stand
+from airflow_dataloader.workspace.demo.script import Line, Round
+from airflow_dataloader.workspace.demo.stack import DAG, DemoStack
 
 _DUE = "UPDATE control.table_control SET next_load_date_time = now()"
 _NUMBERS = ("rows read", "inserted", "updated", "seconds", "version", "equal")
@@ -39,12 +39,12 @@ def verdict(rounds: Sequence[Round]) -> tuple[ExitCode, str]:
     return ExitCode.DONE, "Every target equals its source"
 
 
-def page_of(stand: Stand) -> str:
+def page_of(stand: DemoStack) -> str:
     """Return where Airflow's page is, and how to get in."""
     return f"{stand.airflow.address}/dags/{DAG}   user {USER}, password {stand.airflow.password}"
 
 
-def say_where(progress: Progress, stand: Stand) -> None:
+def say_where(progress: Progress, stand: DemoStack) -> None:
     """Say where to look, and how to go on."""
     control = psql(stand.server, shop.CONTROL, stand.home.password_file)
     for what, where in (

@@ -12,7 +12,7 @@ import click
 
 from airflow_dataloader.cli.control import control_url
 from airflow_dataloader.cli.exit_codes import ExitCode
-from airflow_dataloader.cli.trouble import own_settings
+from airflow_dataloader.cli.startup_errors import settings_or_raise
 from airflow_dataloader.control import migrate as schema
 from airflow_dataloader.core.scrub import scrub
 from airflow_dataloader.exceptions import DataloaderError, EngineFailed
@@ -89,7 +89,7 @@ def _java() -> str:
 
 
 def _jars() -> str:
-    home = own_settings().home
+    home = settings_or_raise().home
     if os.environ.get("SPARK_REMOTE"):
         return _NOT_OURS
     found = jars.ensure(jars.DEFAULT, home)

@@ -16,17 +16,17 @@ from airflow_dataloader.cli.control import control_engine
 from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.cli.local_engine import local_engine
 from airflow_dataloader.cli.local_secrets import local_secrets
-from airflow_dataloader.cli.trouble import own_settings
+from airflow_dataloader.cli.startup_errors import settings_or_raise
 from airflow_dataloader.control.waiting import Waiting, WaitReason, waiting
 from airflow_dataloader.core.reaping import ReapLimits
 from airflow_dataloader.core.selector import Selector, parse
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.core.wording import counted, listed
 from airflow_dataloader.loader import interrupt
+from airflow_dataloader.loader.context import LoaderContext
 from airflow_dataloader.loader.engines.spark.remote import check_remote
 from airflow_dataloader.loader.keeper import LeaseTimes
 from airflow_dataloader.loader.local import Loaded, load_locally
-from airflow_dataloader.loader.worker import Worker
 
 #: Sources that a line names.
 _NAMED = 3
@@ -85,7 +85,7 @@ def load(*, select: str | None, local: bool) -> int:
 
 
 def _load(selector: Selector | None) -> list[Loaded]:
-    settings = own_settings()
+    settings = settings_or_raise()
     # Before a row is claimed that nobody here could load.
     check_remote(os.environ)
     with ExitStack() as stack:
@@ -93,10 +93,10 @@ def _load(selector: Selector | None) -> list[Loaded]:
         control = control_engine()
         stack.callback(control.dispose)
 
-        def open_worker() -> Worker:
+        def open_context() -> LoaderContext:
             progress.step("Starting Spark")
             engine = stack.enter_context(local_engine(settings))
-            return Worker(
+            return LoaderContext(
                 control=control,
                 engine=engine,
                 secrets=local_secrets(settings),
@@ -106,7 +106,7 @@ def _load(selector: Selector | None) -> list[Loaded]:
 
         loaded = load_locally(
             control,
-            open_worker,
+            open_context,
             selector=selector,
             report=partial(_report, progress),
             max_concurrent=settings.max_concurrent_loads,

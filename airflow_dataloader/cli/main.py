@@ -17,7 +17,7 @@ from airflow_dataloader.cli.doctor import doctor
 from airflow_dataloader.cli.exit_codes import ExitCode, exit_code
 from airflow_dataloader.cli.load import load
 from airflow_dataloader.cli.maintain import maintain
-from airflow_dataloader.cli.trouble import Trouble
+from airflow_dataloader.cli.startup_errors import StartupErrors
 from airflow_dataloader.cli.verify import verify
 from airflow_dataloader.cli.workspace import workspace
 from airflow_dataloader.core.scrub import scrub
@@ -79,7 +79,9 @@ for command in (db, demo, doctor, load, maintain, verify, workspace):
     cli.add_command(command)
 
 
-def run(arguments: Sequence[str] | None = None, *, prepare: Callable[[], Trouble] = Trouble) -> int:
+def run(
+    arguments: Sequence[str] | None = None, *, prepare: Callable[[], StartupErrors] = StartupErrors
+) -> int:
     """Run one command and return its exit code; what goes wrong is one line on stderr, without secrets.
 
     ``prepare`` puts into the environment what is known elsewhere, and returns what keeps it from being known.

@@ -10,10 +10,9 @@ from airflow_dataloader.cli.console import Progress, new_console
 from airflow_dataloader.cli.control import control_engine
 from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.cli.local_engine import local_engine
-from airflow_dataloader.cli.trouble import own_settings
-from airflow_dataloader.control.lookup import select_rows
+from airflow_dataloader.cli.startup_errors import settings_or_raise
+from airflow_dataloader.control.lookup import no_match, select_rows
 from airflow_dataloader.core.selector import parse
-from airflow_dataloader.loader.local import no_match
 from airflow_dataloader.loader.tasks.maintain import maintain as maintain_targets
 
 _HELP = """
@@ -39,7 +38,7 @@ def maintain(*, select: str | None, local: bool) -> int:
     if not local:
         raise click.UsageError("add --local to work here; on a cluster, run spark_tasks/maintain_tables.py.")
     selector = parse(select) if select is not None else None
-    settings = own_settings()
+    settings = settings_or_raise()
     with ExitStack() as stack:
         progress = stack.enter_context(Progress(new_console()))
         control = control_engine()

@@ -15,15 +15,14 @@ from airflow_dataloader.cli.control import control_engine
 from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.cli.local_engine import local_engine
 from airflow_dataloader.cli.local_secrets import local_secrets
-from airflow_dataloader.cli.trouble import own_settings
-from airflow_dataloader.control.lookup import SelectedRow, select_rows
+from airflow_dataloader.cli.startup_errors import settings_or_raise
+from airflow_dataloader.control.lookup import SelectedRow, no_active_match, select_rows
 from airflow_dataloader.core.selector import Selector, named, parse
 from airflow_dataloader.core.wording import counted
 from airflow_dataloader.loader import interrupt
-from airflow_dataloader.loader.local import no_active_match
+from airflow_dataloader.loader.context import LoaderContext
 from airflow_dataloader.loader.verify.rows import verify_rows
 from airflow_dataloader.loader.verify.verified import Verified, lines
-from airflow_dataloader.loader.worker import Worker
 
 _COLOURS = {"equal": "green", "different": "red"}
 
@@ -78,7 +77,7 @@ def _rows(control: Engine, selectors: Sequence[Selector]) -> list[SelectedRow]:
 
 
 def _verify(selectors: Sequence[Selector]) -> list[Verified]:
-    settings = own_settings()
+    settings = settings_or_raise()
     with ExitStack() as stack:
         progress = stack.enter_context(Progress(new_console()))
         control = control_engine()
@@ -86,14 +85,14 @@ def _verify(selectors: Sequence[Selector]) -> list[Verified]:
         rows = _rows(control, selectors)
         progress.step("Starting Spark")
         engine = stack.enter_context(local_engine(settings))
-        worker = Worker(control=control, engine=engine, secrets=local_secrets(settings))
+        context = LoaderContext(control=control, engine=engine, secrets=local_secrets(settings))
 
         def report(ended: Verified) -> None:
             progress.line(f"{ended.label}: {ended.outcome}")
             interrupt.check()
 
         verified = verify_rows(
-            worker,
+            context,
             [row.config_id for row in rows],
             begin=lambda label: progress.step(f"Comparing {label}"),
             report=report,

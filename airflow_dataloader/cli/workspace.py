@@ -16,11 +16,11 @@ import click
 
 from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.cli.local_engine import check_engine
-from airflow_dataloader.cli.trouble import check_control, own_settings
+from airflow_dataloader.cli.startup_errors import raise_control_error, settings_or_raise
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.loader.own_secrets import all_secrets
 from airflow_dataloader.workspace.home import WorkspaceHome
-from airflow_dataloader.workspace.own_machine import around_proxies
+from airflow_dataloader.workspace.no_proxy import bypass_proxies
 from airflow_dataloader.workspace.secret_store import LONGEST, SecretFile, not_utf8, wrong_size
 from airflow_dataloader.workspace.spark.protocol import Spark, SparkServer
 
@@ -88,13 +88,13 @@ def workspace(
     """Serve until a signal comes."""
     if context.invoked_subcommand is not None:
         return None
-    settings = own_settings()
+    settings = settings_or_raise()
     # Its runs look for the database by themselves, and might find another one than Airflow's connection's.
-    check_control()
+    raise_control_error()
     check_engine(settings)
     serve = _serving()
     # What runs here asks this machine, and its runs inherit that.
-    os.environ.update(around_proxies(os.environ))
+    os.environ.update(bypass_proxies(os.environ))
     chosen = serve.WorkspaceSettings(
         home=settings.home,
         port=port,
@@ -128,7 +128,7 @@ def put(*, scope: str, name: str) -> int:
 
     At a terminal it is asked for, and not shown. A workspace that runs knows it at once.
     """
-    home = WorkspaceHome.below(own_settings().home)
+    home = WorkspaceHome.below(settings_or_raise().home)
     SecretFile(home.secrets).put(scope, name, _value(name))
     return ExitCode.DONE
 
@@ -158,12 +158,12 @@ def _serving() -> ModuleType:
 
 def _open_spark(home: WorkspaceHome, *, memory: str, most_bytes: int) -> Spark:
     """Return the Spark of ``SPARK_REMOTE``, else a warm server of our own."""
-    from airflow_dataloader.workspace.spark.given import GivenSpark
+    from airflow_dataloader.workspace.spark.external import ExternalSpark
     from airflow_dataloader.workspace.spark.warm import WarmSpark, Watch
 
     remote = os.environ.get("SPARK_REMOTE")
     if remote:
-        return GivenSpark(remote)
+        return ExternalSpark(remote)
 
     def start(log: Path) -> SparkServer:
         # The last server has ended by now, however it did.

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from airflow_dataloader.control.cron import next_slot
-from airflow_dataloader.control.refusal import row_refused
+from airflow_dataloader.control.errors import row_refused
 from airflow_dataloader.control.transaction import savepoint
 from airflow_dataloader.exceptions import DataloaderError
 

@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Engine, TextClause, text
 
 from airflow_dataloader.control.fenced import raise_fenced
-from airflow_dataloader.control.held import holding
 from airflow_dataloader.control.lease import Started
+from airflow_dataloader.control.row_lock import with_row_lock
 from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.core.snapshot import flag
 
@@ -28,11 +28,11 @@ SELECT b.id, b.mode, b.content_hash, b.high, b.watermark, b.started_by, b.create
 FROM control.backfill b LEFT JOIN control.historical_metadata h ON h.id = b.started_by
 WHERE b.config_id = :config_id AND b.status = 'open'""")
 
-_ABANDON = holding("""
+_ABANDON = with_row_lock("""
 UPDATE control.backfill b SET status = 'abandoned', ended_at = clock_timestamp()
 FROM held WHERE b.config_id = held.config_id AND b.status = 'open'""")
 
-_BEGIN = holding(""",
+_BEGIN = with_row_lock(""",
 begun AS (
     INSERT INTO control.backfill (config_id, mode, content_hash, low, high, watermark, started_by)
     SELECT config_id, :mode, :content_hash, :low, :high, :watermark, :metadata_id FROM held
@@ -43,11 +43,11 @@ SELECT begun.id, i.number, i.low, i.high, i.null_cursor
 FROM begun CROSS JOIN jsonb_to_recordset(CAST(:chunks AS jsonb)) AS i(
     number integer, low text, high text, null_cursor boolean)""")
 
-_SET_BACK = holding("""
+_SET_BACK = with_row_lock("""
 UPDATE control.backfill b SET watermark = :watermark
 FROM held WHERE b.config_id = held.config_id AND b.status = 'open'""")
 
-_RECORD = holding("""
+_RECORD = with_row_lock("""
 UPDATE control.load_chunk c SET
     metadata_id = :metadata_id,
     rows_read = coalesce(:rows_read, c.rows_read),

@@ -12,16 +12,17 @@ from sqlalchemy import Connection, Engine, Row, select, text
 from sqlalchemy.exc import DBAPIError
 
 from airflow_dataloader.control.arm import arm
-from airflow_dataloader.control.due import Candidate, Taken, Wanted, held_beside, looked, read_json, take
+from airflow_dataloader.control.due import Candidate, Taken, Wanted, candidates, locked_by_others, take
 from airflow_dataloader.control.ending import Ending, SettledBy, end
+from airflow_dataloader.control.errors import refuses_row, row_left_out
 from airflow_dataloader.control.next_load import NextLoad, next_load
 from airflow_dataloader.control.queueing import Claimant, Entry, queue, queue_each
-from airflow_dataloader.control.refusal import refuses_row, row_left_out
 from airflow_dataloader.control.selection import condition
 from airflow_dataloader.control.tables import table_control
 from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.core.config import row_label
 from airflow_dataloader.core.failure import Failure, Phase
+from airflow_dataloader.core.json_text import read_json
 from airflow_dataloader.core.selector import Selector
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.core.strategy import Trigger
@@ -197,7 +198,7 @@ class _Claiming:
         if wanted.left_out or (begun and begun[0].unarmed):
             self._fill(take(self._connection, wanted, handled=wanted.left_out))
         else:
-            self._fill(looked(self._connection, begun))
+            self._fill(candidates(self._connection, begun))
         return self._claimed
 
     def raise_refusals(self) -> None:
@@ -210,28 +211,28 @@ class _Claiming:
     def _fill(self, taken: Taken) -> None:
         """Queue what was taken, and more until as many as wanted can be loaded, or there are no more."""
         handled = list(self._wanted.left_out)
-        in_vain = busy = 0
+        in_vain = locked = 0
         while True:
-            all_loaded = self._queue(taken.rows, more=bool(taken.busy))
-            if all_loaded and not taken.busy:
+            all_loaded = self._queue(taken.rows, more=bool(taken.locked))
+            if all_loaded and not taken.locked:
                 # All that were wanted, or all that there are.
                 return
             # Others take the places of those that cannot be loaded, or that somebody else holds just now.
             in_vain = 0 if taken.rows else in_vain + 1
-            busy += len(taken.busy)
+            locked += len(taken.locked)
             if in_vain >= _LOOKS_IN_VAIN:
-                log.warning(_GIVEN_UP, busy)
+                log.warning(_GIVEN_UP, locked)
             if in_vain >= _LOOKS_IN_VAIN or self._is_full():
                 return
-            handled += [row.config_id for row in taken.rows] + list(taken.busy)
+            handled += [row.config_id for row in taken.rows] + list(taken.locked)
             if in_vain > 1:
-                # Rows behind the busy ones that are busy, too: the next look passes over all of them.
+                # Rows behind the locked ones that are locked, too: the next look passes over all of them.
                 further = min(self._wanted.rows << in_vain, _FURTHEST)
-                held = held_beside(
-                    self._connection, taken.busy, self._wanted, handled=handled, at_most=further
+                held = locked_by_others(
+                    self._connection, taken.locked, self._wanted, handled=handled, at_most=further
                 )
                 handled += held
-                busy += len(held)
+                locked += len(held)
             missing = self._wanted.rows + self._settled - len(self._claimed)
             taken = take(self._connection, replace(self._wanted, rows=missing), handled=handled)
 

@@ -7,7 +7,6 @@ it stays in milliseconds beside a million rows.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from airflow_dataloader.control.transaction import undone
+from airflow_dataloader.core.json_text import read_json
 
 _TAKE = text("""
 SELECT * FROM control.take_rows(
@@ -70,7 +70,7 @@ class Taken:
     """One look: the rows that are ours now, and those that somebody else holds at the moment."""
 
     rows: tuple[Candidate, ...]
-    busy: tuple[int, ...]
+    locked: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,20 +99,20 @@ def take(connection: Connection, wanted: Wanted, *, handled: Sequence[int]) -> T
 
     The caller holds the claims' lock, so that nobody counts the same room.
     """
-    return looked(
+    return candidates(
         connection, connection.execute(_TAKE, {**wanted.as_parameters(), "handled": list(handled)}).all()
     )
 
 
-def held_beside(
-    connection: Connection, busy: Sequence[int], wanted: Wanted, *, handled: Sequence[int], at_most: int
+def locked_by_others(
+    connection: Connection, locked: Sequence[int], wanted: Wanted, *, handled: Sequence[int], at_most: int
 ) -> list[int]:
-    """Return which of the ``at_most`` rows that come next in the sources of ``busy`` are in other hands, too.
+    """Return which of the ``at_most`` rows that come next in the sources of ``locked`` are locked, too.
 
     A look goes no further than there is room, and would find them by and by. Nothing stays locked.
     """
     values = {
-        "like": list(busy),
+        "like": list(locked),
         "asked": wanted.as_parameters()["asked"],
         "handled": list(handled),
         "at_most": at_most,
@@ -121,11 +121,11 @@ def held_beside(
         return list(connection.execute(_HELD, values).scalars())
 
 
-def looked(connection: Connection, found: Sequence[Row[Any]]) -> Taken:
+def candidates(connection: Connection, found: Sequence[Row[Any]]) -> Taken:
     """Return what a look has found, a row of the database's answer for each."""
     return Taken(
         rows=tuple(_candidate(connection, row) for row in found if row.snapshot is not None),
-        busy=tuple(row.config_id for row in found if row.snapshot is None),
+        locked=tuple(row.config_id for row in found if row.snapshot is None),
     )
 
 
@@ -159,18 +159,3 @@ def _read_parts(connection: Connection, snapshot: str) -> tuple[dict[str, Any], 
         except (ValueError, RecursionError):
             unreadable.append(name)
     return read, tuple(unreadable)
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if not math.isfinite(number):
-        raise ValueError("a number is too large")
-    return number
-
-
-_DECODER = json.JSONDecoder(parse_float=_finite)
-
-
-def read_json(value: str) -> Any:
-    """Read JSON; raise ValueError for a number and RecursionError for a nest that Python cannot hold."""
-    return _DECODER.decode(value)

@@ -22,7 +22,7 @@ WHERE h.id = :metadata_id""")
 
 
 @dataclass(frozen=True, kw_only=True)
-class LoadStanding:
+class LoadState:
     """A load and its row as they are now."""
 
     metadata_id: int
@@ -45,12 +45,12 @@ class LoadStanding:
         return self.start_nonce == nonce and self.load_status == status and by_loader
 
 
-def look(connection: Connection, metadata_id: int) -> LoadStanding | None:
+def read_load(connection: Connection, metadata_id: int) -> LoadState | None:
     """Return how a load stands, or None if there is no such load. Ends the transaction."""
     row = connection.execute(_LOOK, {"metadata_id": metadata_id}, execution_options=LAST).one_or_none()
     if row is None:
         return None
-    return LoadStanding(
+    return LoadState(
         metadata_id=metadata_id,
         config_id=row.config_id,
         epoch=row.epoch,
@@ -69,18 +69,18 @@ def look(connection: Connection, metadata_id: int) -> LoadStanding | None:
 def raise_fenced(engine: Engine, metadata_id: int, epoch: int) -> NoReturn:
     """Say of a load that thought to hold ``epoch``, and whose write hit nothing, why that was."""
     with transaction(engine, readonly=True) as connection:
-        standing = look(connection, metadata_id)
+        standing = read_load(connection, metadata_id)
     raise fenced(metadata_id, epoch, standing)
 
 
-def fenced(metadata_id: int, epoch: int, standing: LoadStanding | None) -> Fenced:
+def fenced(metadata_id: int, epoch: int, standing: LoadState | None) -> Fenced:
     """Return the error for a load that thought to hold ``epoch``."""
     if standing is None:
         return Fenced(f"There is no load {metadata_id} in this control database.")
     return Fenced(f"Load {metadata_id} of config_id {standing.config_id} {_reason(epoch, standing)}")
 
 
-def _reason(epoch: int, standing: LoadStanding) -> str:
+def _reason(epoch: int, standing: LoadState) -> str:
     if standing.load_status not in LIVE:
         return f"is over: {standing.load_status}. {standing.message or ''}".rstrip()
     reasons = {

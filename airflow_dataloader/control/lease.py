@@ -18,7 +18,7 @@ from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.exceptions import ConfigurationError
 
 #: Seconds that a start or a heartbeat is good for.
-LEASE = 60
+LEASE_SECONDS = 60
 
 #: The load and its row move together. ``held`` locks the row first, as every statement here does. A second
 #: start with the same nonce finds the load In Progress and changes nothing but the lease.
@@ -145,7 +145,7 @@ def start(
     nonce: str,
     databricks_run: str | None = None,
     workspace_host: str | None = None,
-    lease_seconds: int = LEASE,
+    lease_seconds: int = LEASE_SECONDS,
 ) -> Started:
     """Move a queued load to In Progress for the loader that made ``nonce`` up; repeatable with that nonce.
 
@@ -222,7 +222,7 @@ def heartbeat(
     nonce: str,
     *,
     progressed: bool,
-    lease_seconds: int = LEASE,
+    lease_seconds: int = LEASE_SECONDS,
 ) -> None:
     """Renew the lease, and the time of the last progress if there was any. Raises Fenced when it is lost."""
     values = {

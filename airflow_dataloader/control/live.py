@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from airflow_dataloader.control.due import read_json
 from airflow_dataloader.control.transaction import LAST
+from airflow_dataloader.core.json_text import read_json
 from airflow_dataloader.core.reaping import LiveLoad
 from airflow_dataloader.core.status import RowStatus
 
@@ -36,7 +36,7 @@ ORDER BY h.id""")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class ObservedLoad:
     """A live load, and what a write that follows from this look has to find unchanged."""
 
     metadata_id: int
@@ -58,10 +58,10 @@ class Seen:
         return (self.workspace_host, self.databricks_run) if self.databricks_run else None
 
 
-def live_loads(connection: Connection) -> list[Seen]:
+def live_loads(connection: Connection) -> list[ObservedLoad]:
     """Return the loads that own their rows. Ends the transaction."""
     return [
-        Seen(
+        ObservedLoad(
             metadata_id=row.id,
             config_id=row.config_id,
             epoch=row.epoch,

@@ -12,6 +12,7 @@ from airflow_dataloader.control.tables import dbconfig, table_control
 from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.core.config import row_label
 from airflow_dataloader.core.selector import Selector
+from airflow_dataloader.core.wording import listed
 from airflow_dataloader.exceptions import ConfigurationError
 
 #: The documents' query, literally. It is ``sql/queries/ready_tables.sql`` once more, because that folder lies
@@ -24,6 +25,10 @@ WHERE is_active = true
   AND (last_status IS NULL OR last_status NOT IN ('Queued', 'In Progress'))
 ORDER BY next_load_date_time
 LIMIT :limit""")
+
+
+#: Rows that a message names.
+_NAMED = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,3 +113,22 @@ def select_rows(engine: Engine, selector: Selector, *, active: bool = True) -> l
         )
         for row in found
     ]
+
+
+def no_match(selector: Selector, *, of: str = "row") -> ConfigurationError:
+    """Return the error of a selector that matches nothing."""
+    return ConfigurationError(
+        f"No {of} matches {selector}.", field="selector", fix="look at source, name, status and tags"
+    )
+
+
+def no_active_match(control: Engine, selector: Selector) -> ConfigurationError:
+    """Return the error of a selector that matches no active row; it names inactive ones that match."""
+    inactive = [row.label for row in select_rows(control, selector, active=False)]
+    if not inactive:
+        return no_match(selector, of="active row")
+    return ConfigurationError(
+        f"No active row matches {selector}; inactive: {listed(inactive, _NAMED)}.",
+        field="selector",
+        fix="set is_active to true on the rows that are meant",
+    )

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, column, select, table, text
 from sqlalchemy.exc import DBAPIError
 
 from airflow_dataloader.control.connect import create_engine, place_of
-from airflow_dataloader.control.refusal import explained
+from airflow_dataloader.control.errors import translated
 from airflow_dataloader.control.tables import SCHEMA, VERSION_TABLE
 from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.exceptions import ConfigurationError, ControlUnavailable, NotMigrated
@@ -83,7 +83,7 @@ def upgrade(url: str, *, timestamps_zone: str | None = None, report: Callable[[s
 
 def status(url: str) -> MigrationStatus:
     """Return where the database stands, changing nothing and waiting for nobody."""
-    with _connected(url, lambda error: explained(error, str(place_of(url))) or error) as connection:
+    with _connected(url, lambda error: translated(error, str(place_of(url))) or error) as connection:
         current = _current(connection)
         known = _known(_config(connection))
     if current is not None and current not in known:
@@ -161,7 +161,7 @@ def _migrating(url: str) -> Iterator[Connection]:
 
 def _explained(error: DBAPIError | psycopg.Error, url: str) -> Exception:
     cause = error.orig if isinstance(error, DBAPIError) else error
-    meaning = explained(error, str(place_of(url)))
+    meaning = translated(error, str(place_of(url)))
     if isinstance(meaning, ControlUnavailable) and meaning.sqlstate != "55P03":
         return meaning
     diagnostic = cause.diag if isinstance(cause, psycopg.Error) else None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from airflow_dataloader.control.refusal import row_refused
+from airflow_dataloader.control.errors import row_refused
 from airflow_dataloader.control.transaction import LAST, savepoint
 from airflow_dataloader.core.config import row_label
 from airflow_dataloader.core.strategy import Trigger

@@ -19,7 +19,7 @@ from typing import Protocol, TypeVar
 from sqlalchemy import Engine, text
 
 from airflow_dataloader.control.ending import Ending, SettledBy, end
-from airflow_dataloader.control.live import Seen, live_loads
+from airflow_dataloader.control.live import ObservedLoad, live_loads
 from airflow_dataloader.control.strays import Stray, end_strays, lost_loads, stuck_rows
 from airflow_dataloader.control.takeover import PATIENCE, fence, take_over
 from airflow_dataloader.control.transaction import LAST, transaction
@@ -102,7 +102,7 @@ class _GivenUp(Protocol):
 class _Doomed:
     """A load to be ended, and the epoch that its end has to name."""
 
-    seen: Seen
+    seen: ObservedLoad
     epoch: int
     failure: Failure
 
@@ -170,7 +170,7 @@ class _Reaper:
         given_up = [_reaped(doomed) for doomed in ended + self._end(fenced)]
         return Reaping(ended=(*given_up, *self._strays()), left=tuple(self._left))
 
-    def _decide(self, seen: Seen) -> Decision:
+    def _decide(self, seen: ObservedLoad) -> Decision:
         """Decide about one load; whatever its record makes of the rules keeps no other."""
         run = self._ask(seen)
         try:
@@ -181,7 +181,7 @@ class _Reaper:
             self._leave(seen, why)
             return Decision(action=Action.LEAVE)
 
-    def _ask(self, seen: Seen) -> Run | None:
+    def _ask(self, seen: ObservedLoad) -> Run | None:
         """Return the load's run, None if it has none; where nothing depends on it, say that it is running."""
         if seen.run is None:
             return None
@@ -228,7 +228,7 @@ class _Reaper:
                 values = {"ids": list(ids), "extension": self._limits.extension}
                 connection.execute(_EXTEND, values, execution_options=LAST)
 
-    def _fence(self, seen: Seen, decision: Decision) -> _Doomed | None:
+    def _fence(self, seen: ObservedLoad, decision: Decision) -> _Doomed | None:
         seconds = self._limits.reaping
         if decision.action is Action.TAKE_OVER:
             failure = _left_behind(seen)
@@ -321,7 +321,7 @@ def _concerns_one(error: ControlUnavailable | ConfigurationError) -> str | None:
     return None if isinstance(error, NotMigrated) else str(error)
 
 
-def _left_behind(seen: Seen) -> Failure:
+def _left_behind(seen: ObservedLoad) -> Failure:
     """Return the end that the reap before us had already decided and recorded, as far as it can be read."""
     said = {key: value for key, value in (seen.failure or {}).items() if key != "settled_by"}
     try:
@@ -334,7 +334,7 @@ def _left_behind(seen: Seen) -> Failure:
     return Failure(phase=Phase.RUN, error=EndReason.LEASE_EXPIRED, message=message, transient=True)
 
 
-def _runs_to_cancel(loads: Sequence[Seen], doomed: Sequence[_Doomed]) -> set[tuple[str | None, str]]:
+def _runs_to_cancel(loads: Sequence[ObservedLoad], doomed: Sequence[_Doomed]) -> set[tuple[str | None, str]]:
     """Return the runs of ended loads that go on, but not one that still has another load to do."""
     ended = {load.metadata_id for load in doomed}
     spared = {seen.run for seen in loads if seen.metadata_id not in ended}

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import Engine
 
 from airflow_dataloader.control.ending import Ending, SettledBy, counts, end
-from airflow_dataloader.control.fenced import LoadStanding, fenced, look, raise_fenced
-from airflow_dataloader.control.held import holding
+from airflow_dataloader.control.fenced import LoadState, fenced, raise_fenced, read_load
 from airflow_dataloader.control.lease import Attempt, Started
+from airflow_dataloader.control.row_lock import with_row_lock
 from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.failure import Failure
@@ -23,7 +23,7 @@ KEPT_EDITS = "kept_edits"
 
 #: ``kept``: fields that this load would set, that it does not find as it was claimed with, and that do not
 #: happen to say the same already.
-_SUCCEED = holding(""",
+_SUCCEED = with_row_lock(""",
 edited AS (
     SELECT t.config_id, array_remove(ARRAY[
         CASE WHEN CAST(:watermark AS text) IS NOT NULL AND t.incremental_value IS DISTINCT FROM :was_value
@@ -87,7 +87,7 @@ SELECT ended.kept, ended.log_message FROM ended JOIN moved ON moved.config_id = 
 
 #: The attempt's own status stays: a final status never changes. Where the row's watermark is still the one
 #: that the attempt began with, it moves on, and this load counts as claimed with the new one.
-_ADOPT = holding(""",
+_ADOPT = with_row_lock(""",
 adopted AS (
     UPDATE control.historical_metadata h SET
         adopted_by = :metadata_id,
@@ -125,7 +125,7 @@ SELECT held.incremental_value, EXISTS (SELECT FROM own) AS moved, (SELECT count(
 FROM held JOIN adopted ON adopted.config_id = held.config_id""")
 
 #: An edit since the claim wins.
-_LOAD_FULL_DONE = holding("""
+_LOAD_FULL_DONE = with_row_lock("""
 UPDATE control.table_control t SET load_full = NULL
 FROM held WHERE t.config_id = held.config_id AND held.load_full IS NOT DISTINCT FROM :was_load_full""")
 
@@ -285,10 +285,10 @@ def _of_load_full(started: Started) -> dict[str, Any]:
     }
 
 
-def _own_word(engine: Engine, started: Started, status: LoadStatus) -> LoadStanding:
+def _own_word(engine: Engine, started: Started, status: LoadStatus) -> LoadState:
     """Return the load as this loader's own settlement left it, if its answer was lost; else raise Fenced."""
     with transaction(engine, readonly=True) as connection:
-        standing = look(connection, started.metadata_id)
+        standing = read_load(connection, started.metadata_id)
     if standing is None or not standing.is_own(started.nonce, status):
         raise fenced(started.metadata_id, started.epoch, standing)
     return standing

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Engine, text
 
 from airflow_dataloader.control.ending import SettledBy
-from airflow_dataloader.control.held import holding
-from airflow_dataloader.control.live import Seen
+from airflow_dataloader.control.live import ObservedLoad
+from airflow_dataloader.control.row_lock import with_row_lock
 from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.core.failure import Failure
 from airflow_dataloader.core.reaping import EndReason
@@ -16,7 +16,7 @@ from airflow_dataloader.core.texts import kept_json, kept_text
 PATIENCE = {"lock_timeout": "500ms"}
 
 #: The new epoch is the fence. The end is said already, for whoever has to finish this.
-_FENCE = holding(""",
+_FENCE = with_row_lock(""",
 load AS (
     UPDATE control.historical_metadata h SET
         -- Beyond all on record: a history that was copied in after a restore may be ahead.
@@ -45,7 +45,9 @@ WHERE id = :metadata_id AND epoch = :epoch AND load_status = 'In Progress'
 RETURNING epoch""")
 
 
-def fence(engine: Engine, seen: Seen, reason: EndReason, failure: Failure, *, seconds: float) -> int | None:
+def fence(
+    engine: Engine, seen: ObservedLoad, reason: EndReason, failure: Failure, *, seconds: float
+) -> int | None:
     """Give the row a new epoch that its loader does not have, for ``seconds`` ours; return that epoch.
 
     None: the loader is back, the load is over, or somebody else is ending it.
@@ -65,7 +67,7 @@ def fence(engine: Engine, seen: Seen, reason: EndReason, failure: Failure, *, se
     return None if epoch is None else int(epoch)
 
 
-def take_over(engine: Engine, seen: Seen, *, seconds: float) -> int | None:
+def take_over(engine: Engine, seen: ObservedLoad, *, seconds: float) -> int | None:
     """Go on with what another reap began and did not finish; return the epoch, or None if it is done."""
     values = {
         "metadata_id": seen.metadata_id,

@@ -26,7 +26,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from airflow_dataloader.control.refusal import explained
+from airflow_dataloader.control.errors import translated
 from airflow_dataloader.control.tables import VERSION
 from airflow_dataloader.core.texts import kept_text
 
@@ -108,7 +108,7 @@ def transaction(
                 _round_trips[engine] = _round_trips.get(engine, 0) + turn.round_trips
     except (DBAPIError, PoolTimeout) as error:
         place = f"{engine.url.database} at {engine.url.host}:{engine.url.port}"
-        if meaning := explained(error, place):
+        if meaning := translated(error, place):
             raise meaning from error
         raise
 

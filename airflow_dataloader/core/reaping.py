@@ -12,11 +12,11 @@ from airflow_dataloader.core.status import LoadStatus, RowStatus
 
 #: Seconds after a lease's end in which nobody may take its row over. A loader whose heartbeats do not get
 #: through has stopped its own work before they are over.
-GRACE = 300
+GRACE_SECONDS = 300
 
 #: Seconds that a load may go on without a sign of progress. Its loader ends it somewhat earlier, while the
 #: load is still its own to settle.
-PROGRESS = 600
+PROGRESS_SECONDS = 600
 
 #: Seconds by which a claim may lie in the future; one that lies further ahead was made by a clock that has
 #: been set back since, and so may be all the load's other times.
@@ -34,9 +34,9 @@ class ReapLimits:
     #: What a waiting run is given at a time.
     extension: float = 600
     #: How long a lease must have been out.
-    grace: float = GRACE
+    grace: float = GRACE_SECONDS
     #: Without a sign of progress.
-    progress: float = PROGRESS
+    progress: float = PROGRESS_SECONDS
     #: Beyond the row's maximum runtime, from the claim: the end of a load whose run nobody can ask about.
     expiry: float = 3_600
     #: How long to wait for the end of cancelled runs, in all.

@@ -19,11 +19,11 @@ from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.schema_change import can_take
 from airflow_dataloader.core.strategy import NullCursorPolicy
 from airflow_dataloader.exceptions import EngineFailed
-from airflow_dataloader.loader.emptying import refuse_empty_source
+from airflow_dataloader.loader.active_load import ActiveLoad
+from airflow_dataloader.loader.completeness import refuse_moving
+from airflow_dataloader.loader.control_retry import retry_while_away
+from airflow_dataloader.loader.empty_guard import refuse_empty_source
 from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
-from airflow_dataloader.loader.job import Job
-from airflow_dataloader.loader.patience import patiently
-from airflow_dataloader.loader.reading import refuse_moving
 from airflow_dataloader.loader.schema import keep_columns
 from airflow_dataloader.loader.stage_names import backfill_stage_name
 from airflow_dataloader.loader.window import freeze_window, refuse_null_cursors
@@ -35,7 +35,7 @@ DIRECT, STAGED = "direct", "staged"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progress:
+class BackfillState:
     """A plan, the table that its chunks go to, and how far it has come."""
 
     plan: Backfill
@@ -73,121 +73,123 @@ class Progress:
         return chunk.number == len(self.plan.chunks)
 
 
-def take_up(job: Job) -> Progress:
+def take_up(load: ActiveLoad) -> BackfillState:
     """Return the row's plan as far as it has come; a new one where there is none that still holds."""
-    plan = _patient(job, partial(control.current, job.control, job.started.config_id))
+    plan = _patient(load, partial(control.current, load.control, load.started.config_id))
     if plan is not None:
-        with job.journal.during(Phase.FENCE):
-            progress = _resumed(job, plan)
+        with load.journal.during(Phase.FENCE):
+            progress = _resumed(load, plan)
         if progress is not None:
             if progress.staged and not progress.finished:
                 # Before a chunk is read: what an empty source has of it must not be on record, either.
-                refuse_empty_source(job)
-            progress = _no_further_than_the_source(job, progress)
+                refuse_empty_source(load)
+            progress = _no_further_than_the_source(load, progress)
         if progress is not None:
             if progress.begun and not progress.staged:
-                keep_columns(job)
+                keep_columns(load)
             return progress
-        job.keeper.check()
-        job.engine.drop_stage(backfill_stage_name(job.config.target, job.started.installation, plan.id))
-    return _begun(job)
+        load.keeper.check()
+        load.engine.drop_stage(backfill_stage_name(load.config.target, load.started.installation, plan.id))
+    return _begun(load)
 
 
-def _begun(job: Job) -> Progress:
+def _begun(load: ActiveLoad) -> BackfillState:
     """Ask the source for the plan's bounds, in the load's snapshot, and freeze them."""
-    mode = DIRECT if job.target is None or not job.target.filled else STAGED
+    mode = DIRECT if load.target is None or not load.target.filled else STAGED
     if mode == STAGED:
-        refuse_empty_source(job)
-    window = freeze_window(job, None)
-    refuse_moving(job, window.end)
+        refuse_empty_source(load)
+    window = freeze_window(load, None)
+    refuse_moving(load, window.end)
     low, chunks = None, []
     if window.high is not None:
-        with job.journal.during(Phase.PLAN):
-            low, points = _cuts(job, window.cursor, window.high)
+        with load.journal.during(Phase.PLAN):
+            low, points = _cuts(load, window.cursor, window.high)
         ends = zip((None, *points), (*points, None), strict=True)
         chunks = [Chunk(number=number, low=a, high=b) for number, (a, b) in enumerate(ends, 1)]
-    if not chunks or job.config.null_cursor_policy is NullCursorPolicy.INCLUDE:
+    if not chunks or load.config.null_cursor_policy is NullCursorPolicy.INCLUDE:
         # Last, since among rows of one key the one without a cursor counts as the newest.
         chunks.append(Chunk(number=len(chunks) + 1, null_cursor=True))
     begin = partial(
-        control.begin, job.control, job.started, mode=mode, low=low, high=window.high,
+        control.begin, load.control, load.started, mode=mode, low=low, high=window.high,
         watermark=window.watermark, chunks=chunks,
     )  # fmt: skip
-    plan = _patient(job, begin)
-    progress = Progress(plan=plan, table=_table(job, plan), left=plan.chunks)
+    plan = _patient(load, begin)
+    progress = BackfillState(plan=plan, table=_table(load, plan), left=plan.chunks)
     if progress.staged:
         # A lost plan's may be there: Delta would skip a chunk of this one for what it has of that one. But
         # not that of whoever has taken the row, and this plan, since it began.
-        job.keeper.check()
-        job.engine.drop_stage(progress.table)
+        load.keeper.check()
+        load.engine.drop_stage(progress.table)
     return progress
 
 
-def _cuts(job: Job, cursor: CursorPlan, high: str) -> tuple[str | None, tuple[str, ...]]:
+def _cuts(load: ActiveLoad, cursor: CursorPlan, high: str) -> tuple[str | None, tuple[str, ...]]:
     """Return the smallest cursor, and where the second and later chunks begin."""
-    size = fitting(job.config.chunk_size, cursor.type, cursor.column.source_name)
+    size = fitting(load.config.chunk_size, cursor.type, cursor.column.source_name)
     # The rows without a cursor may be one chunk more.
     most = MOST_CHUNKS - 1
-    found = job.dialect.cuts(job.session.query, job.relation, cursor, high, size=size, most=most)
+    found = load.dialect.cuts(load.session.query, load.relation, cursor, high, size=size, most=most)
     refuse_too_many(len(found.points) + 2)
     return found.low, found.points
 
 
-def _resumed(job: Job, plan: Backfill) -> Progress | None:
+def _resumed(load: ActiveLoad, plan: Backfill) -> BackfillState | None:
     """Return how far the plan has come, or None where it does not hold any more."""
-    if plan.content_hash != job.config.content_hash:
-        job.journal.remark("The row was edited since its backfill began; the backfill begins anew.")
+    if plan.content_hash != load.config.content_hash:
+        load.journal.remark("The row was edited since its backfill began; the backfill begins anew.")
         return None
-    if job.config.load_full and not plan.load_full:
-        job.journal.remark("load_full was set since the backfill began; the backfill begins anew.")
+    if load.config.load_full and not plan.load_full:
+        load.journal.remark("load_full was set since the backfill began; the backfill begins anew.")
         return None
-    progress = Progress(plan=plan, table=_table(job, plan), left=plan.chunks)
-    job.target = job.engine.inspect(job.config.target, job.app_id, back_to=plan.epoch)
-    ended = next((entry for entry in commits_of(job.target, plan) if entry.commit.facts.final), None)
-    if ended and job.target is not None and job.target.continuous and _is_newest(job.target, plan):
-        return _finished(job, job.target, ended, progress)
-    table = job.target
+    progress = BackfillState(plan=plan, table=_table(load, plan), left=plan.chunks)
+    load.target = load.engine.inspect(load.config.target, load.app_id, back_to=plan.epoch)
+    ended = next((entry for entry in commits_of(load.target, plan) if entry.commit.facts.final), None)
+    if ended and load.target is not None and load.target.continuous and _is_newest(load.target, plan):
+        return _finished(load, load.target, ended, progress)
+    table = load.target
     if progress.staged:
-        waiting = _own_stage(job, progress)
-        if waiting is not None and _is_from_later(job, waiting):
-            job.journal.remark(
+        waiting = _own_stage(load, progress)
+        if waiting is not None and _is_from_later(load, waiting):
+            load.journal.remark(
                 "The backfill's staging table has seen later loads than the control database, which was "
                 "restored from a backup; the backfill begins anew."
             )
             return None
         # A load that was overtaken while it dropped may have dropped the live one's table; a fence now would
         # give that one an empty table to go on with.
-        job.keeper.check()
+        load.keeper.check()
         # Each time: whoever loaded a chunk may have been killed, and a fence of the target is none here.
-        job.engine.fence(progress.table, job.columns, job.commit(FENCE_STEP, Facts()))
-        table = job.engine.inspect(progress.table, job.app_id, back_to=plan.epoch)
+        load.engine.fence(progress.table, load.columns, load.commit(FENCE_STEP, Facts()))
+        table = load.engine.inspect(progress.table, load.app_id, back_to=plan.epoch)
     done = _chunks_of(table, plan)
     replaced = bool(done) and not _is_newest(table, plan)
-    if ended or replaced or not _is_as_left(job, progress, table, done):
-        job.journal.remark("The target is not as its unfinished backfill left it; the backfill begins anew.")
+    if ended or replaced or not _is_as_left(load, progress, table, done):
+        load.journal.remark("The target is not as its unfinished backfill left it; the backfill begins anew.")
         return None
-    _mend(job, plan, done)
+    _mend(load, plan, done)
     left = tuple(dropwhile(lambda chunk: chunk.number in done or _needs_none(chunk), plan.chunks))
     if left:
-        job.journal.remark(f"Went on with chunk {left[0].number} of {len(plan.chunks)}.")
+        load.journal.remark(f"Went on with chunk {left[0].number} of {len(plan.chunks)}.")
     return replace(progress, left=left, begun=bool(done))
 
 
-def _finished(job: Job, target: Target, ended: HistoryEntry, progress: Progress) -> Progress:
+def _finished(
+    load: ActiveLoad, target: Target, ended: HistoryEntry, progress: BackfillState
+) -> BackfillState:
     """Return the progress of a plan whose last commit is at the target, with what that tells of a watermark.
 
     A scan after it may have taken rows away, and set that back.
     """
     by = ended.commit.metadata_id
-    job.journal.note(target_version=ended.table_version, committed_by=by)
-    job.journal.remark(f"The backfill's last commit was there already, as load {by} had made it.")
+    load.journal.note(target_version=ended.table_version, committed_by=by)
+    load.journal.remark(f"The backfill's last commit was there already, as load {by} had made it.")
     windows = (entry.commit.facts.window for entry in target.published)
     window = next(window for window in windows if window is not None)
     plan = replace(progress.plan, watermark=window.watermark)
     return replace(progress, plan=plan, left=(), begun=True, finished=True)
 
 
-def _no_further_than_the_source(job: Job, progress: Progress) -> Progress | None:
+def _no_further_than_the_source(load: ActiveLoad, progress: BackfillState) -> BackfillState | None:
     """Set the plan's watermark back where the source has gone back behind it; None where no row has a cursor.
 
     It may be a copy that lags behind the one that the plan was made at: what a chunk lacks now must be in a
@@ -196,63 +198,63 @@ def _no_further_than_the_source(job: Job, progress: Progress) -> Progress | None
     plan = progress.plan
     if progress.finished:
         return progress
-    with job.journal.during(Phase.PLAN):
-        cursor = job.dialect.cursor(job.described, job.columns, job.config)
+    with load.journal.during(Phase.PLAN):
+        cursor = load.dialect.cursor(load.described, load.columns, load.config)
         # No chunk has them: they came since the plan was made.
-        refuse_null_cursors(job, cursor)
+        refuse_null_cursors(load, cursor)
     if plan.watermark is None or not progress.left:
         return progress
-    with job.journal.during(Phase.PLAN):
-        frozen = job.dialect.freeze(job.session.query, job.relation, cursor, plan.watermark)
+    with load.journal.during(Phase.PLAN):
+        frozen = load.dialect.freeze(load.session.query, load.relation, cursor, plan.watermark)
     if frozen.high is None:
-        job.journal.remark("No row has a cursor any more; the backfill begins anew.")
+        load.journal.remark("No row has a cursor any more; the backfill begins anew.")
         return None
     if not frozen.behind:
         return progress
-    job.journal.remark(
+    load.journal.remark(
         f"The newest {cursor.column.source_name!r} at the source is {frozen.high}, and the backfill was "
         f"planned up to {plan.watermark}; it goes no further than the source, nor does the watermark."
     )
-    _patient(job, partial(control.set_back, job.control, job.started, frozen.high))
+    _patient(load, partial(control.set_back, load.control, load.started, frozen.high))
     return replace(progress, plan=replace(plan, watermark=frozen.high))
 
 
-def _own_stage(job: Job, progress: Progress) -> Target | None:
+def _own_stage(load: ActiveLoad, progress: BackfillState) -> Target | None:
     """Return the plan's staging table, if it is there; drop a lost plan's of the same number."""
-    table = job.engine.inspect(progress.table, job.app_id, back_to=progress.plan.epoch)
+    table = load.engine.inspect(progress.table, load.app_id, back_to=progress.plan.epoch)
     if table is None or commits_of(table, progress.plan):
         return table
-    job.keeper.check()
-    job.engine.drop_stage(progress.table)
+    load.keeper.check()
+    load.engine.drop_stage(progress.table)
     return None
 
 
-def _is_from_later(job: Job, table: Target) -> bool:
+def _is_from_later(load: ActiveLoad, table: Target) -> bool:
     """Return whether the table has commits of an epoch that is only now given to this load.
 
     It would skip this load's own chunks for those.
     """
-    return any(entry.commit.epoch >= job.started.epoch for entry in table.commits)
+    return any(entry.commit.epoch >= load.started.epoch for entry in table.commits)
 
 
 @contextmanager
-def checking_the_end(job: Job, progress: Progress) -> Iterator[None]:
+def checking_the_end(load: ActiveLoad, progress: BackfillState) -> Iterator[None]:
     """Let what is wrong with a plan's last commit end the plan, which a later load would take for done."""
     try:
         yield
     except EngineFailed:
-        _patient(job, partial(control.abandon, job.control, job.started))
+        _patient(load, partial(control.abandon, load.control, load.started))
         if progress.staged:
-            job.engine.drop_stage(progress.table)
+            load.engine.drop_stage(progress.table)
         raise
 
 
-def refuse_incomplete(job: Job, progress: Progress, waiting: Target) -> None:
+def refuse_incomplete(load: ActiveLoad, progress: BackfillState, waiting: Target) -> None:
     """Raise EngineFailed where the plan's staging table lacks a chunk that is on record.
 
     A load that was overtaken long ago may have dropped the table under this one, and made it anew.
     """
-    current = _patient(job, partial(control.current, job.control, job.started.config_id))
+    current = _patient(load, partial(control.current, load.control, load.started.config_id))
     committed = _chunks_of(waiting, progress.plan).keys()
     if current is None or not _on_record(current.chunks) <= committed:
         what = f"Staging table {progress.table} is not as this load left it"
@@ -264,27 +266,29 @@ def _on_record(chunks: Iterable[Chunk]) -> set[int]:
     return {chunk.number for chunk in chunks if chunk.target_version is not None}
 
 
-def _is_as_left(job: Job, progress: Progress, table: Target | None, done: Mapping[int, HistoryEntry]) -> bool:
+def _is_as_left(
+    load: ActiveLoad, progress: BackfillState, table: Target | None, done: Mapping[int, HistoryEntry]
+) -> bool:
     """Return whether the table holds the chunks that are on record, nothing else, and can take more."""
     if not _on_record(progress.plan.chunks) <= done.keys():
         return False
     if not done:
         return progress.staged or table is None or not table.filled
-    if table is None or not table.continuous or job.respelled(table):
+    if table is None or not table.continuous or load.respelled(table):
         return False
     if progress.staged:
-        return dict(table.columns) == {column.name: column.type for column in job.columns}
-    return can_take(table.columns, job.columns)
+        return dict(table.columns) == {column.name: column.type for column in load.columns}
+    return can_take(table.columns, load.columns)
 
 
-def _mend(job: Job, plan: Backfill, done: Mapping[int, HistoryEntry]) -> None:
+def _mend(load: ActiveLoad, plan: Backfill, done: Mapping[int, HistoryEntry]) -> None:
     """Put on record what the table's history holds and the control database was not told."""
     for chunk in plan.chunks:
         if chunk.rows_published is None and chunk.number in done:
             entry = done[chunk.number]
-            outcome = job.engine.outcome(entry)
+            outcome = load.engine.outcome(entry)
             put_on_record(
-                job,
+                load,
                 chunk,
                 rows_read=None,
                 rows_published=outcome.rows_inserted + outcome.rows_updated,
@@ -293,14 +297,14 @@ def _mend(job: Job, plan: Backfill, done: Mapping[int, HistoryEntry]) -> None:
 
 
 def put_on_record(
-    job: Job, chunk: Chunk, *, rows_read: int | None, rows_published: int, version: int | None
+    load: ActiveLoad, chunk: Chunk, *, rows_read: int | None, rows_published: int, version: int | None
 ) -> None:
     """Write down that a chunk is done; raise Fenced where the row is not this load's any more."""
     told = partial(
-        control.record, job.control, job.started, chunk.number,
+        control.record, load.control, load.started, chunk.number,
         rows_read=rows_read, rows_published=rows_published, target_version=version,
     )  # fmt: skip
-    _patient(job, told)
+    _patient(load, told)
 
 
 def commits_of(table: Target | None, plan: Backfill) -> list[HistoryEntry]:
@@ -341,11 +345,11 @@ def _needs_none(chunk: Chunk) -> bool:
     return chunk.rows_published == 0 and chunk.target_version is None
 
 
-def _table(job: Job, plan: Backfill) -> TargetName:
+def _table(load: ActiveLoad, plan: Backfill) -> TargetName:
     if plan.mode == DIRECT:
-        return job.config.target
-    return backfill_stage_name(job.config.target, job.started.installation, plan.id)
+        return load.config.target
+    return backfill_stage_name(load.config.target, load.started.installation, plan.id)
 
 
-def _patient(job: Job, call: Callable[[], _Answer]) -> _Answer:
-    return patiently(call, until=job.keeper.deadline)
+def _patient(load: ActiveLoad, call: Callable[[], _Answer]) -> _Answer:
+    return retry_while_away(call, until=load.keeper.deadline)

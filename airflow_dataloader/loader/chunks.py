@@ -12,12 +12,12 @@ from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.strategy import NullCursorPolicy
 from airflow_dataloader.core.wording import listed
-from airflow_dataloader.loader.backfill import Progress, checking_the_end, put_on_record
+from airflow_dataloader.loader.active_load import ActiveLoad
+from airflow_dataloader.loader.backfill import BackfillState, checking_the_end, put_on_record
+from airflow_dataloader.loader.control_retry import retry_while_away
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage, Written
-from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.keys import key_columns
 from airflow_dataloader.loader.observer import Moment
-from airflow_dataloader.loader.patience import patiently
 from airflow_dataloader.loader.publish import publish, replace_table
 from airflow_dataloader.loader.reading import read_where
 from airflow_dataloader.loader.staging import note_duplicates, note_null_keys, stage_rows
@@ -27,27 +27,27 @@ from airflow_dataloader.sources.dialect import CursorPlan
 _NAMED = 5
 
 
-def load_chunks(job: Job, progress: Progress) -> None:
+def load_chunks(load: ActiveLoad, progress: BackfillState) -> None:
     """Load what is left of the plan, chunk by chunk, each in a commit of its own."""
-    cursor = job.dialect.cursor(job.described, job.columns, job.config)
+    cursor = load.dialect.cursor(load.described, load.columns, load.config)
     begun = progress.begun
     # Counted also where nothing is left to do.
-    job.journal.note(rows_read=0, rows_inserted=0, rows_updated=0)
-    for chunk in chunks_to_load(job, progress, cursor):
-        with job.journal.one_part():
-            begun = _load(job, progress, chunk, cursor, begun=begun) or begun
-        receipt = job.journal.receipt
+    load.journal.note(rows_read=0, rows_inserted=0, rows_updated=0)
+    for chunk in chunks_to_load(load, progress, cursor):
+        with load.journal.one_part():
+            begun = _load(load, progress, chunk, cursor, begun=begun) or begun
+        receipt = load.journal.receipt
         told = partial(
-            update_metadata, job.control, job.started.metadata_id, job.started.epoch, job.started.nonce,
+            update_metadata, load.control, load.started.metadata_id, load.started.epoch, load.started.nonce,
             rows_read=receipt.rows_read,
             rows_inserted=receipt.rows_inserted,
             rows_updated=receipt.rows_updated,
         )  # fmt: skip
-        patiently(told, until=job.keeper.deadline)
-        job.reached(Moment.CHUNKED)
+        retry_while_away(told, until=load.keeper.deadline)
+        load.reached(Moment.CHUNKED)
 
 
-def chunks_to_load(job: Job, progress: Progress, cursor: CursorPlan) -> tuple[Chunk, ...]:
+def chunks_to_load(load: ActiveLoad, progress: BackfillState, cursor: CursorPlan) -> tuple[Chunk, ...]:
     """Return what is left, after the chunks that are done and have more rows at the source than were read.
 
     A row whose cursor was NULL or higher when they were read is in no chunk that is left, and below every
@@ -57,8 +57,8 @@ def chunks_to_load(job: Job, progress: Progress, cursor: CursorPlan) -> tuple[Ch
     done = progress.plan.chunks[: len(progress.plan.chunks) - len(progress.left)]
     if progress.finished or not done:
         return progress.left
-    with job.journal.during(Phase.PLAN):
-        rows = _rows_now(job, progress, done, cursor)
+    with load.journal.during(Phase.PLAN):
+        rows = _rows_now(load, progress, done, cursor)
     both = zip(done, rows, strict=True)
     grown = [chunk for chunk, now in both if chunk.rows_read is None or now > chunk.rows_read]
     if done[-1].null_cursor and done[-1] not in grown and (grown or _has_been_passed(done)):
@@ -66,7 +66,7 @@ def chunks_to_load(job: Job, progress: Progress, cursor: CursorPlan) -> tuple[Ch
         grown.append(done[-1])
     if grown:
         which = listed([chunk.number for chunk in grown], _NAMED)
-        job.journal.remark(f"Rows came to chunks that were done, and these were read again: {which}.")
+        load.journal.remark(f"Rows came to chunks that were done, and these were read again: {which}.")
     return (*grown, *progress.left)
 
 
@@ -76,63 +76,73 @@ def _has_been_passed(done: Sequence[Chunk]) -> bool:
     return max(versions) > versions[-1]
 
 
-def _rows_now(job: Job, progress: Progress, done: Sequence[Chunk], cursor: CursorPlan) -> list[int]:
+def _rows_now(
+    load: ActiveLoad, progress: BackfillState, done: Sequence[Chunk], cursor: CursorPlan
+) -> list[int]:
     """Have the source count the rows of the first chunks in the load's snapshot."""
     ends = [chunk.high for chunk in done if not chunk.null_cursor]
     rows: list[int] = []
     if ends and progress.plan.high is not None:
-        rows += job.dialect.chunk_rows(job.session.query, job.relation, cursor, ends, progress.plan.high)
+        rows += load.dialect.chunk_rows(load.session.query, load.relation, cursor, ends, progress.plan.high)
     for chunk in done[len(ends) :]:
-        ((found,),) = job.session.query(
-            job.dialect.count_sql(job.relation, predicate(job, progress, chunk, cursor))
+        ((found,),) = load.session.query(
+            load.dialect.count_sql(load.relation, predicate(load, progress, chunk, cursor))
         )
         rows.append(int(found))
     return rows
 
 
-def _load(job: Job, progress: Progress, chunk: Chunk, cursor: CursorPlan, *, begun: bool) -> bool:
+def _load(
+    load: ActiveLoad, progress: BackfillState, chunk: Chunk, cursor: CursorPlan, *, begun: bool
+) -> bool:
     """Load one chunk; return whether that took a commit. ``begun``: the table holds rows of the plan."""
-    plan = read_where(job, predicate(job, progress, chunk, cursor))
-    if job.journal.receipt.source_rows == 0 and not progress.is_last(chunk):
-        put_on_record(job, chunk, rows_read=0, rows_published=0, version=None)
+    plan = read_where(load, predicate(load, progress, chunk, cursor))
+    if load.journal.receipt.source_rows == 0 and not progress.is_last(chunk):
+        put_on_record(load, chunk, rows_read=0, rows_published=0, version=None)
         return False
-    dedup = Deduplication(keys=key_columns(job), cursor=cursor.column.name)
-    with stage_rows(job, plan, dedup) as stage:
-        note_null_keys(job, stage, dedup)
-        written = _write(job, progress, chunk, stage, dedup, begun=begun)
+    dedup = Deduplication(keys=key_columns(load), cursor=cursor.column.name)
+    with stage_rows(load, plan, dedup) as stage:
+        note_null_keys(load, stage, dedup)
+        written = _write(load, progress, chunk, stage, dedup, begun=begun)
         ends = progress.facts(chunk).final
-        with checking_the_end(job, progress) if ends else nullcontext():
-            note_duplicates(job, stage, dedup, written.rows_in)
+        with checking_the_end(load, progress) if ends else nullcontext():
+            note_duplicates(load, stage, dedup, written.rows_in)
     published = written.rows_inserted + written.rows_updated
-    put_on_record(job, chunk, rows_read=stage.rows, rows_published=published, version=written.version)
+    put_on_record(load, chunk, rows_read=stage.rows, rows_published=published, version=written.version)
     return True
 
 
-def predicate(job: Job, progress: Progress, chunk: Chunk, cursor: CursorPlan) -> str:
+def predicate(load: ActiveLoad, progress: BackfillState, chunk: Chunk, cursor: CursorPlan) -> str:
     """Return the chunk's rows in the source's SQL."""
     if progress.plan.high is not None and not chunk.null_cursor:
-        return job.dialect.chunk_predicate(cursor, chunk.low, chunk.high, progress.plan.high)
-    policy = job.config.null_cursor_policy
+        return load.dialect.chunk_predicate(cursor, chunk.low, chunk.high, progress.plan.high)
+    policy = load.config.null_cursor_policy
     none = NullCursorPolicy.EXCLUDE if policy is NullCursorPolicy.FAIL else policy
-    return job.dialect.window_predicate(cursor, None, None, null_policy=none)
+    return load.dialect.window_predicate(cursor, None, None, null_policy=none)
 
 
 def _write(
-    job: Job, progress: Progress, chunk: Chunk, stage: Stage, dedup: Deduplication, *, begun: bool
+    load: ActiveLoad,
+    progress: BackfillState,
+    chunk: Chunk,
+    stage: Stage,
+    dedup: Deduplication,
+    *,
+    begun: bool,
 ) -> Written:
     table = progress.table
 
     def write(commit: Commit) -> Written:
         if not begun and not progress.staged:
-            return replace_table(job, stage, commit, dedup)
+            return replace_table(load, stage, commit, dedup)
         if not begun:
-            return job.engine.overwrite(table, stage, commit, dedup)
+            return load.engine.overwrite(table, stage, commit, dedup)
         if stage.rows == 0:
-            return job.engine.append(table, stage, commit)
-        return job.engine.merge(table, stage, commit, dedup)
+            return load.engine.append(table, stage, commit)
+        return load.engine.merge(table, stage, commit, dedup)
 
     if not progress.staged:
-        return publish(job, progress.facts(chunk), write, step=chunk.number)
-    with job.journal.during(Phase.STAGE):
-        job.keeper.check()
-        return write(job.commit(chunk.number, progress.facts(chunk)))
+        return publish(load, progress.facts(chunk), write, step=chunk.number)
+    with load.journal.during(Phase.STAGE):
+        load.keeper.check()
+        return write(load.commit(chunk.number, progress.facts(chunk)))

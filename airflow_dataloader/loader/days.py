@@ -9,9 +9,9 @@ from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.names import quoted
 from airflow_dataloader.core.strategy import BY_DAYS, CursorType
 from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.loader.active_load import ActiveLoad
 from airflow_dataloader.loader.continuity import interruption
 from airflow_dataloader.loader.engines.protocol import Target
-from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.reading import Reader
 from airflow_dataloader.sources.dialect import Days
 
@@ -23,14 +23,14 @@ LITERALS = {
 }
 
 
-def freeze_days(job: Reader) -> Days:
+def freeze_days(reader: Reader) -> Days:
     """Ask the source for the window's first day, write it down, and count the rows that have no day."""
-    with job.journal.during(Phase.PLAN):
-        days = job.dialect.days(job.session.query, job.described, job.columns, job.config)
-        ((missing,),) = job.session.query(job.dialect.count_sql(job.relation, days.missing))
-    job.journal.note(low=days.first, null_cursors=int(missing))
+    with reader.journal.during(Phase.PLAN):
+        days = reader.dialect.days(reader.session.query, reader.described, reader.columns, reader.config)
+        ((missing,),) = reader.session.query(reader.dialect.count_sql(reader.relation, days.missing))
+    reader.journal.note(low=days.first, null_cursors=int(missing))
     if missing:
-        job.journal.remark(f"{missing} rows without a value in {days.column.source_name!r} were left out.")
+        reader.journal.remark(f"{missing} rows without a value in {days.column.source_name!r} were left out.")
     return days
 
 
@@ -39,23 +39,23 @@ def slice_predicate(days: Days) -> str:
     return f"{quoted(days.column.name)} >= {LITERALS[days.type].format(days.first)}"
 
 
-def refuse_other_day(job: Job, name: str) -> None:
+def refuse_other_day(load: ActiveLoad, name: str) -> None:
     """Raise ConfigurationError if no load went by rolling_column last, and rows of the target lack it.
 
     They were kept by another, or came by no day at all. No window replaces them, so that they would come a
     second time with one.
     """
-    last = _last_to_bring_rows(job.target)
-    if job.target is None or last.day == name.casefold():
+    last = _last_to_bring_rows(load.target)
+    if load.target is None or last.day == name.casefold():
         return
-    there = any(name.casefold() == column.casefold() for column in job.target.columns)
-    with job.journal.during(Phase.PLAN):
-        lacking = job.engine.count(job.config.target, f"{quoted(name)} IS NULL" if there else None)
+    there = any(name.casefold() == column.casefold() for column in load.target.columns)
+    with load.journal.during(Phase.PLAN):
+        lacking = load.engine.count(load.config.target, f"{quoted(name)} IS NULL" if there else None)
     if lacking:
         before = f"the last load went by {last.day!r}" if last.day else "the last load went by no such column"
         raise ConfigurationError(
-            f"{lacking} rows of {job.config.target} have no value in {name!r}; {before}. They would be there "
-            "twice.",
+            f"{lacking} rows of {load.config.target} have no value in {name!r}; {before}. They would be "
+            "there twice.",
             field="rolling_column",
             fix=(f"name {last.day!r} again; or " if last.day else "")
             + f"give these rows their days in {name!r} at the target, or delete them there; or set load_full "
@@ -63,12 +63,12 @@ def refuse_other_day(job: Job, name: str) -> None:
         )
 
 
-def remark_on_gap(job: Job, first: str) -> None:
+def remark_on_gap(load: ActiveLoad, first: str) -> None:
     """Say so where older rows stay, and days before ``first`` may lack rows that no load has read.
 
     For a target that the row has loaded before; what another has put there is nobody's gap.
     """
-    target, published = job.target, job.started.published_epoch
+    target, published = load.target, load.started.published_epoch
     if target is None or published is None:
         return
     last = _last_to_bring_rows(target)
@@ -80,7 +80,7 @@ def remark_on_gap(job: Job, first: str) -> None:
         why = f"The last window ended before {first}, where this one begins;"
     if why is None:
         return
-    job.journal.remark(
+    load.journal.remark(
         f"{why} rows of earlier days may be missing. If they are, set rolling_days to reach back to them for "
         "one load."
     )

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from airflow_dataloader.control.lease import LEASE
-from airflow_dataloader.core.reaping import GRACE, PROGRESS
+from airflow_dataloader.control.lease import LEASE_SECONDS
+from airflow_dataloader.core.reaping import GRACE_SECONDS, PROGRESS_SECONDS
 from airflow_dataloader.exceptions import Fenced, LeaseLost, SourceStalled
 from airflow_dataloader.loader import interrupt
 from airflow_dataloader.settings import Settings
@@ -36,15 +36,15 @@ class LeaseTimes:
 
     beat: float = 10.0
     #: How long one heartbeat is good for.
-    lease: float = float(LEASE)
+    lease: float = float(LEASE_SECONDS)
     #: How long after the lease's end nobody may take over.
-    grace: float = float(GRACE)
+    grace: float = float(GRACE_SECONDS)
     #: How long before that this loader stops its own work.
     margin: float = 15.0
     #: Pause after a heartbeat that did not get through.
     retry: float = 2.0
     #: How long a load may see nothing move before it ends itself.
-    progress: float = PROGRESS - _EARLIER
+    progress: float = PROGRESS_SECONDS - _EARLIER
 
     @classmethod
     def of(cls, settings: Settings) -> Self:

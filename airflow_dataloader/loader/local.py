@@ -15,7 +15,7 @@ from sqlalchemy import Engine as ControlEngine
 
 from airflow_dataloader.control.claim import MAX_CONCURRENT, Claimed, claim
 from airflow_dataloader.control.intervene import cancel
-from airflow_dataloader.control.lookup import SelectedRow, select_rows
+from airflow_dataloader.control.lookup import SelectedRow, no_active_match, select_rows
 from airflow_dataloader.control.reap import reap
 from airflow_dataloader.core.reaping import ReapLimits
 from airflow_dataloader.core.receipt import Receipt
@@ -23,17 +23,13 @@ from airflow_dataloader.core.scrub import scrub
 from airflow_dataloader.core.selector import Selector
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.core.strategy import Trigger
-from airflow_dataloader.core.wording import listed
-from airflow_dataloader.exceptions import ConfigurationError, RowRefused
-from airflow_dataloader.loader.janitor import sweep_after
+from airflow_dataloader.exceptions import RowRefused
+from airflow_dataloader.loader.context import LoaderContext
+from airflow_dataloader.loader.control_retry import START_PATIENCE, retry_while_away
 from airflow_dataloader.loader.own_secrets import all_secrets
-from airflow_dataloader.loader.patience import START_PATIENCE, patiently
 from airflow_dataloader.loader.run import LoadIds, run_load
 from airflow_dataloader.loader.settlement import Result
-from airflow_dataloader.loader.worker import Worker
-
-#: Rows that a message names.
-_NAMED = 3
+from airflow_dataloader.loader.stage_sweep import sweep_after
 
 _Answer = TypeVar("_Answer")
 
@@ -62,7 +58,7 @@ class Loaded:
 
 def load_locally(
     control: ControlEngine,
-    open_worker: Callable[[], Worker],
+    open_context: Callable[[], LoaderContext],
     *,
     selector: Selector | None,
     report: Callable[[Loaded], None] = lambda _: None,
@@ -80,15 +76,15 @@ def load_locally(
     active row.
     """
     reap(control, run_api=None, limits=limits)
-    worker = cache(open_worker)
+    context = cache(open_context)
     ended = []
     for claimed in _claims(control, selector, max_concurrent):
-        loaded = claimed if isinstance(claimed, Loaded) else _load(control, worker, claimed)
+        loaded = claimed if isinstance(claimed, Loaded) else _load(control, context, claimed)
         report(loaded)
         ended.append(loaded)
     done = [load.metadata_id for load in ended if load.metadata_id and load.status is LoadStatus.SUCCEEDED]
     if done:
-        sweep_after(control, worker().engine, done)
+        sweep_after(control, context().engine, done)
     return ended
 
 
@@ -129,26 +125,7 @@ def _claimed(call: Callable[[], list[Claimed]]) -> Sequence[Claimed | Loaded]:
 
 
 def _patiently(call: Callable[[], _Answer]) -> _Answer:
-    return patiently(call, until=time.monotonic() + START_PATIENCE)
-
-
-def no_match(selector: Selector, *, of: str = "row") -> ConfigurationError:
-    """Return the error of a selector that matches nothing."""
-    return ConfigurationError(
-        f"No {of} matches {selector}.", field="selector", fix="look at source, name, status and tags"
-    )
-
-
-def no_active_match(control: ControlEngine, selector: Selector) -> ConfigurationError:
-    """Return the error of a selector that matches no active row; it names inactive ones that match."""
-    inactive = [row.label for row in select_rows(control, selector, active=False)]
-    if not inactive:
-        return no_match(selector, of="active row")
-    return ConfigurationError(
-        f"No active row matches {selector}; inactive: {listed(inactive, _NAMED)}.",
-        field="selector",
-        fix="set is_active to true on the rows that are meant",
-    )
+    return retry_while_away(call, until=time.monotonic() + START_PATIENCE)
 
 
 def _busy(row: SelectedRow) -> Loaded:
@@ -167,10 +144,10 @@ def _refused(error: RowRefused) -> Loaded:
     )
 
 
-def _load(control: ControlEngine, open_worker: Callable[[], Worker], claimed: Claimed) -> Loaded:
+def _load(control: ControlEngine, open_context: Callable[[], LoaderContext], claimed: Claimed) -> Loaded:
     if claimed.load_status == LoadStatus.QUEUED:
         ids = LoadIds(metadata_id=claimed.metadata_id, epoch=claimed.epoch)
-        result = run_load(_opened(control, open_worker, claimed), ids)
+        result = run_load(_opened(control, open_context, claimed), ids)
     else:
         # The claim itself found that the row cannot be loaded, and settled it.
         result = Result(
@@ -190,10 +167,12 @@ def _load(control: ControlEngine, open_worker: Callable[[], Worker], claimed: Cl
     )
 
 
-def _opened(control: ControlEngine, open_worker: Callable[[], Worker], claimed: Claimed) -> Worker:
+def _opened(
+    control: ControlEngine, open_context: Callable[[], LoaderContext], claimed: Claimed
+) -> LoaderContext:
     """Return the worker; where it cannot be opened, the claimed row must not wait for its lease to end."""
     try:
-        return open_worker()
+        return open_context()
     except Exception as error:
         reason = scrub(f"Nothing here can load: {error}", all_secrets(os.environ))
         cancel(control, claimed.metadata_id, reason, status=LoadStatus.FAILED)

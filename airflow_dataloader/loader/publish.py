@@ -9,8 +9,8 @@ from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.facts import Facts
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.exceptions import EngineFailed
+from airflow_dataloader.loader.active_load import ActiveLoad
 from airflow_dataloader.loader.engines.protocol import Deduplication, Rows, Stage, Written
-from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.schema import note_columns
 
@@ -27,18 +27,18 @@ _NOTHING = (-1, "")
 
 
 def publish(
-    job: Job, facts: Facts, write: Callable[[Commit], Written], *, step: int = PUBLISH_STEP
+    load: ActiveLoad, facts: Facts, write: Callable[[Commit], Written], *, step: int = PUBLISH_STEP
 ) -> Written:
     """Call ``write`` with the load's publishing commit and put what it did into the receipt.
 
     ``facts`` travel with the commit, so that a later load can settle this one if it dies right after.
     """
-    with job.journal.during(Phase.PUBLISH):
-        job.reached(Moment.PUBLISHING)
-        base = (job.target.version, job.target.digest) if job.target else _NOTHING
-        written = write(replace(job.commit(step, replace(facts, base=base)), stamp=job.stamp))
-        note_columns(job, job.schema.after)
-        job.journal.note(
+    with load.journal.during(Phase.PUBLISH):
+        load.reached(Moment.PUBLISHING)
+        base = (load.target.version, load.target.digest) if load.target else _NOTHING
+        written = write(replace(load.commit(step, replace(facts, base=base)), stamp=load.stamp))
+        note_columns(load, load.schema.after)
+        load.journal.note(
             rows_inserted=written.rows_inserted,
             rows_updated=written.rows_updated,
             rows_deleted=written.rows_deleted,
@@ -47,19 +47,21 @@ def publish(
             committed_by=None,
         )
         if written.rows_present is not None and written.rows_present < 0:
-            raise EngineFailed(f"More rows were added to {job.config.target} than were read.", fix=LOAD_AGAIN)
+            raise EngineFailed(
+                f"More rows were added to {load.config.target} than were read.", fix=LOAD_AGAIN
+            )
         # Told without asking whether the row is still ours: what is committed is committed.
-        job.observer.reached(job.config, Moment.PUBLISHED)
+        load.observer.reached(load.config, Moment.PUBLISHED)
     return written
 
 
 def replace_table(
-    job: Job, data: Rows | Stage, commit: Commit, dedup: Deduplication | None = None
+    load: ActiveLoad, data: Rows | Stage, commit: Commit, dedup: Deduplication | None = None
 ) -> Written:
     """Put the data in the place of all that the target holds, and of its columns where they may change."""
-    keeps = job.schema.keeps_columns
+    keeps = load.schema.keeps_columns
     # Whatever else was put there meanwhile is gone with it.
     alone = replace(commit, facts=replace(commit.facts, base=None))
-    return job.engine.overwrite(
-        job.config.target, data, alone, dedup, keep_columns=keeps, cluster_by=job.cluster_by
+    return load.engine.overwrite(
+        load.config.target, data, alone, dedup, keep_columns=keeps, cluster_by=load.cluster_by
     )

@@ -13,14 +13,14 @@ from airflow_dataloader.control.lease import Started
 from airflow_dataloader.core.receipt import Receipt
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.loader import interrupt
+from airflow_dataloader.loader.context import LoaderContext
+from airflow_dataloader.loader.control_retry import START_PATIENCE, retry_while_away
 from airflow_dataloader.loader.execute import execute
-from airflow_dataloader.loader.janitor import sweep_after
 from airflow_dataloader.loader.journal import Journal
 from airflow_dataloader.loader.keeper import LeaseKeeper
-from airflow_dataloader.loader.patience import START_PATIENCE, patiently
 from airflow_dataloader.loader.settlement import Result, Settlement
+from airflow_dataloader.loader.stage_sweep import sweep_after
 from airflow_dataloader.loader.watchdog import Watchdog
-from airflow_dataloader.loader.worker import Worker
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,60 +31,60 @@ class LoadIds:
     epoch: int
 
 
-def process_tables(worker: Worker, loads: Iterable[LoadIds]) -> list[Result]:
+def process_tables(context: LoaderContext, loads: Iterable[LoadIds]) -> list[Result]:
     """Run loads one after another; the failure of one never stops the next, an interrupt stops them all."""
     results = []
     for ids in loads:
         interrupt.check()
-        results.append(run_load(worker, ids))
+        results.append(run_load(context, ids))
     # What made a load fail would make the sweep beside its target fail as well.
     done = [result.metadata_id for result in results if result.status is LoadStatus.SUCCEEDED]
-    sweep_after(worker.control, worker.engine, done)
+    sweep_after(context.control, context.engine, done)
     return results
 
 
-def run_load(worker: Worker, ids: LoadIds) -> Result:
+def run_load(context: LoaderContext, ids: LoadIds) -> Result:
     """Start, execute and settle one load. Only an interrupt of this process is raised, after settling."""
     nonce = secrets.token_hex(16)
     start = partial(
         lease.start,
-        worker.control,
+        context.control,
         ids.metadata_id,
         ids.epoch,
         nonce=nonce,
-        databricks_run=worker.databricks_run,
-        workspace_host=worker.workspace_host,
-        lease_seconds=round(worker.times.lease),
+        databricks_run=context.databricks_run,
+        workspace_host=context.workspace_host,
+        lease_seconds=round(context.times.lease),
     )
     try:
-        started = patiently(start, until=time.monotonic() + START_PATIENCE)
+        started = retry_while_away(start, until=time.monotonic() + START_PATIENCE)
     except Exception as error:  # noqa: BLE001  the batch's other loads must get their turn
         # Nothing has begun: whoever owns the row by now, or reap, decides about it.
         return Result(metadata_id=ids.metadata_id, status=None, message=str(error), receipt=Receipt())
-    return _run_started(worker, started)
+    return _run_started(context, started)
 
 
-def _run_started(worker: Worker, started: Started) -> Result:
+def _run_started(context: LoaderContext, started: Started) -> Result:
     journal = Journal()
     beat = partial(
         lease.heartbeat,
-        worker.control,
+        context.control,
         started.metadata_id,
         started.epoch,
         started.nonce,
-        lease_seconds=round(worker.times.lease),
+        lease_seconds=round(context.times.lease),
     )
-    watchdog = Watchdog(pause=worker.times.beat, waits=lambda: journal.needs_source)
+    watchdog = Watchdog(pause=context.times.beat, waits=lambda: journal.needs_source)
     keeper = LeaseKeeper(
         lambda progressed: beat(progressed=progressed),
         progressed=watchdog.moved,
-        on_lost=lambda: _stop(worker, watchdog),
-        times=worker.times,
+        on_lost=lambda: _stop(context, watchdog),
+        times=context.times,
     )
-    settlement = Settlement(worker=worker, started=started, keeper=keeper, journal=journal)
+    settlement = Settlement(context=context, started=started, keeper=keeper, journal=journal)
     with keeper:
         try:
-            repaired, outcome = execute(worker, started, keeper, journal, watchdog)
+            repaired, outcome = execute(context, started, keeper, journal, watchdog)
         except Exception as error:  # noqa: BLE001  whatever broke the load is what its row must say
             return settlement.failed(error)
         except BaseException as error:
@@ -93,7 +93,7 @@ def _run_started(worker: Worker, started: Started) -> Result:
         return replace(settlement, started=repaired).succeeded(outcome)
 
 
-def _stop(worker: Worker, watchdog: Watchdog) -> None:
+def _stop(context: LoaderContext, watchdog: Watchdog) -> None:
     """End whatever the load waits for, in the engine or at the source."""
     watchdog.abandon()
-    worker.engine.interrupt()
+    context.engine.interrupt()

@@ -13,99 +13,99 @@ from airflow_dataloader.core.names import is_name_of_merge
 from airflow_dataloader.core.schema_change import decide, difference, new_key
 from airflow_dataloader.core.strategy import NEEDS_CURSOR, NEEDS_KEY, DeletePolicy
 from airflow_dataloader.exceptions import ConfigurationError, SchemaRefused
-from airflow_dataloader.loader.job import Job
+from airflow_dataloader.loader.active_load import ActiveLoad
 from airflow_dataloader.loader.reading import take_columns
 
 
-def decide_schema(job: Job) -> None:
+def decide_schema(load: ActiveLoad) -> None:
     """Decide what becomes of the target's columns; leave out what the policy ignores.
 
     Raises SchemaRefused or ConfigurationError where the source's columns cannot go into the target.
     """
-    config = job.config
-    with job.journal.during(Phase.PLAN):
-        refuse_collision(job.columns, config.load_columns_policy, config.delete_policy)
+    config = load.config
+    with load.journal.during(Phase.PLAN):
+        refuse_collision(load.columns, config.load_columns_policy, config.delete_policy)
         # What a fence has made has the columns that the source had then, and nobody depends on them.
-        held = job.target.columns if job.target and not job.target.blank else None
-        replaces = config.replaces_table or job.target is None or not job.target.filled
-        job.schema = decide(
-            job.columns, held, config.schema_policy, replaces=replaces, keeps_older=config.keeps_older_days
+        held = load.target.columns if load.target and not load.target.blank else None
+        replaces = config.replaces_table or load.target is None or not load.target.filled
+        load.schema = decide(
+            load.columns, held, config.schema_policy, replaces=replaces, keeps_older=config.keeps_older_days
         )
         if not replaces:
-            _refuse_new_keys(job)
-            _refuse_other_keys(job)
-        if job.schema.ignored:
-            _leave_out(job)
-        _refuse_names_of_merge(job)
-        _add_load_columns(job)
+            _refuse_new_keys(load)
+            _refuse_other_keys(load)
+        if load.schema.ignored:
+            _leave_out(load)
+        _refuse_names_of_merge(load)
+        _add_load_columns(load)
     if held is not None:
-        note_columns(job, held)
-    _note_one_sided(job)
+        note_columns(load, held)
+    _note_one_sided(load)
     if not replaces:
-        _note_added(job)
-        _note_come_back(job)
+        _note_added(load)
+        _note_come_back(load)
 
 
-def keep_columns(job: Job) -> None:
+def keep_columns(load: ActiveLoad) -> None:
     """Decide once more where a load goes on with what its target holds, although its strategy replaces it."""
-    if job.target is None or job.schema.keeps_columns:
+    if load.target is None or load.schema.keeps_columns:
         return
-    job.schema = decide(job.columns, job.target.columns, job.config.schema_policy, replaces=False)
-    _add_load_columns(job)
-    _note_one_sided(job)
+    load.schema = decide(load.columns, load.target.columns, load.config.schema_policy, replaces=False)
+    _add_load_columns(load)
+    _note_one_sided(load)
 
 
-def cluster_columns(job: Job) -> tuple[str, ...]:
+def cluster_columns(load: ActiveLoad) -> tuple[str, ...]:
     """Return the target's names of the columns that a new target is clustered by; none if it is not.
 
     Raises ConfigurationError where Delta cannot cluster by the key, before anything is read.
     """
-    if not job.config.cluster_by_key:
+    if not load.config.cluster_by_key:
         return ()
-    find = job.dialect.find_column
-    key = [find(job.columns, name, field="primary_key_cols") for name in job.config.primary_key]
-    return clustering(key, job.columns, job.config.label)
+    find = load.dialect.find_column
+    key = [find(load.columns, name, field="primary_key_cols") for name in load.config.primary_key]
+    return clustering(key, load.columns, load.config.label)
 
 
-def _add_load_columns(job: Job) -> None:
-    planned = {column.name.casefold() for column in job.columns}
-    after = job.schema.after
+def _add_load_columns(load: ActiveLoad) -> None:
+    planned = {column.name.casefold() for column in load.columns}
+    after = load.schema.after
     others = {name: kind for name, kind in after.items() if name.casefold() not in planned}
     filled = stamp_for(
-        job.config.load_columns_policy,
+        load.config.load_columns_policy,
         others,
-        load_id=job.started.metadata_id,
-        loaded_at=job.started.started_at,
+        load_id=load.started.metadata_id,
+        loaded_at=load.started.started_at,
     )
-    job.stamp = {**filled, **mark_for(job.config.delete_policy, others)}
+    load.stamp = {**filled, **mark_for(load.config.delete_policy, others)}
     held = {name.casefold() for name in after}
-    own = {name: OWN_COLUMNS[name] for name in job.stamp if name not in held}
-    job.schema = replace(job.schema, after={**after, **own})
+    own = {name: OWN_COLUMNS[name] for name in load.stamp if name not in held}
+    load.schema = replace(load.schema, after={**after, **own})
 
 
-def note_columns(job: Job, columns: Mapping[str, str]) -> None:
+def note_columns(load: ActiveLoad, columns: Mapping[str, str]) -> None:
     """Write the target's columns into the receipt, and whether the last load had left others.
 
     The last load that succeeded counts, so that what one that failed, or died, has changed is not forgotten;
     where it had another target, or this one was not there, all of them are others.
     """
-    before = job.journal.receipt.columns
+    before = load.journal.receipt.columns
     if before is not None and difference(before, columns):
-        job.journal.remark(difference(before, columns))
-    known = (job.started.last_receipt or {}).get("columns")
-    if job.target is None or job.target.blank or (known and not job.started.last_was_here):
+        load.journal.remark(difference(before, columns))
+    known = (load.started.last_receipt or {}).get("columns")
+    if load.target is None or load.target.blank or (known and not load.started.last_was_here):
         known = {}
     elif known is None:
-        known = job.target.columns
-    job.journal.note(columns=dict(columns), columns_changed=dict(known) != dict(columns) or None)
+        known = load.target.columns
+    load.journal.note(columns=dict(columns), columns_changed=dict(known) != dict(columns) or None)
 
 
-def _refuse_names_of_merge(job: Job) -> None:
+def _refuse_names_of_merge(load: ActiveLoad) -> None:
     """Refuse columns that Delta could not merge, before the first load, which merges nothing yet."""
-    config = job.config
+    config = load.config
     if config.strategy not in NEEDS_KEY and config.delete_policy is DeletePolicy.IGNORE:
         return
-    for column in job.columns:
+    for column in load.columns:
         if is_name_of_merge(column.name):
             raise SchemaRefused(
                 f"Column {column.source_name!r} of {config.label} has a name that Delta gives a column of "
@@ -115,53 +115,53 @@ def _refuse_names_of_merge(job: Job) -> None:
             )
 
 
-def _refuse_new_keys(job: Job) -> None:
-    added = {column.source_name.casefold() for column in job.schema.added}
-    for name in job.config.primary_key if job.config.strategy in NEEDS_CURSOR else ():
+def _refuse_new_keys(load: ActiveLoad) -> None:
+    added = {column.source_name.casefold() for column in load.schema.added}
+    for name in load.config.primary_key if load.config.strategy in NEEDS_CURSOR else ():
         if name.casefold() in added:
             raise new_key(name)
 
 
-def _refuse_other_keys(job: Job) -> None:
+def _refuse_other_keys(load: ActiveLoad) -> None:
     """Refuse a column of another type at the source whose values the target holds under other texts.
 
     Of those that rows are told apart by: the key, or all where there is none.
     """
-    if job.config.strategy not in NEEDS_CURSOR and job.config.delete_policy is DeletePolicy.IGNORE:
+    if load.config.strategy not in NEEDS_CURSOR and load.config.delete_policy is DeletePolicy.IGNORE:
         return
-    what = "Key column" if job.config.primary_key else "Column"
-    for name, before in job.respelled(job.target).items():
-        (column,) = (column for column in job.columns if column.name.casefold() == name)
+    what = "Key column" if load.config.primary_key else "Column"
+    for name, before in load.respelled(load.target).items():
+        (column,) = (column for column in load.columns if column.name.casefold() == name)
         anew = "set load_full = 'true' on the row to replace the table once with the source's keys"
         raise SchemaRefused(
-            f"{what} {column.name} of {job.config.label} is {column.source_type} at the source, and the "
-            f"target holds its values as texts of {job.dialect.spelled(before)}: rows that are there would "
-            "come a second time.",
+            f"{what} {column.name} of {load.config.label} is {column.source_type} at the source, and the "
+            f"target holds its values as texts of {load.dialect.describe_spelling(before)}: rows that are "
+            "there would come a second time.",
             field="primary_key_cols",
             fix="name the key as it was, change the type back, or "
             # Older days are nowhere but at the target.
-            + ("select the key as it was in query" if job.config.keeps_older_days else anew),
+            + ("select the key as it was in query" if load.config.keeps_older_days else anew),
         )
 
 
-def _leave_out(job: Job) -> None:
+def _leave_out(load: ActiveLoad) -> None:
     """Plan the read without the ignored columns."""
-    ignored = {column.source_name for column in job.schema.ignored}
-    config = job.config
-    needed = [*needed_columns(config, replaces=job.replaces_table)]
+    ignored = {column.source_name for column in load.schema.ignored}
+    config = load.config
+    needed = [*needed_columns(config, replaces=load.replaces_table)]
     if config.partition_column is not None:
         needed.append(("partition_column", config.partition_column))
     refuse_ignored(needed, ignored)
-    left = [column for column in job.described if column.name not in ignored]
+    left = [column for column in load.described if column.name not in ignored]
     if not left:
         raise SchemaRefused(
-            f"The source of {job.config.label} and its target have no column in common, and schema_policy is "
-            "ignore.",
+            f"The source of {load.config.label} and its target have no column in common, and schema_policy "
+            "is ignore.",
             field="schema_policy",
             fix="see whether source and target belong together; if they do, set schema_policy = 'evolve' and "
             "load_full = 'true' on the row",
         )
-    take_columns(job, left)
+    take_columns(load, left)
 
 
 def refuse_ignored(needed: Iterable[tuple[str, str]], ignored: Iterable[str]) -> None:
@@ -190,33 +190,33 @@ def needed_columns(config: LoadConfig, *, replaces: bool = False) -> Iterator[tu
         yield "rolling_column", config.days_column
 
 
-def _note_one_sided(job: Job) -> None:
+def _note_one_sided(load: ActiveLoad) -> None:
     """Write down which columns only one side has, and say it where the last load had not."""
-    last = job.started.last_receipt or {}
-    ignored, gone = tuple(column.name for column in job.schema.ignored), job.schema.gone
-    job.journal.note(columns_ignored=ignored, columns_gone=gone)
+    last = load.started.last_receipt or {}
+    ignored, gone = tuple(column.name for column in load.schema.ignored), load.schema.gone
+    load.journal.note(columns_ignored=ignored, columns_gone=gone)
     if set(ignored) - set(last.get("columns_ignored", ())):
-        job.journal.remark(f"New at the source, and not loaded (schema_policy): {', '.join(ignored)}.")
+        load.journal.remark(f"New at the source, and not loaded (schema_policy): {', '.join(ignored)}.")
     if set(gone) - set(last.get("columns_gone", ())):
-        job.journal.remark(f"Gone at the source, and NULL in new rows: {', '.join(gone)}.")
+        load.journal.remark(f"Gone at the source, and NULL in new rows: {', '.join(gone)}.")
 
 
-def _note_added(job: Job) -> None:
+def _note_added(load: ActiveLoad) -> None:
     """Say what the target's rows have in columns that only come with this load."""
-    if job.schema.added:
-        names = ", ".join(column.name for column in job.schema.added)
+    if load.schema.added:
+        names = ", ".join(column.name for column in load.schema.added)
         anew = " If they have values at the source, as after a column with a default, set load_full = 'true' "
-        anew = "" if job.config.keeps_older_days else f"{anew}on the row."
-        job.journal.remark(f"Rows that no load writes have NULL in {names}.{anew}")
+        anew = "" if load.config.keeps_older_days else f"{anew}on the row."
+        load.journal.remark(f"Rows that no load writes have NULL in {names}.{anew}")
 
 
-def _note_come_back(job: Job) -> None:
+def _note_come_back(load: ActiveLoad) -> None:
     """Say which columns that the last load found gone are at the source again: as they were, or others."""
-    gone = {name.casefold() for name in (job.started.last_receipt or {}).get("columns_gone", ())}
-    back = [column.name for column in job.columns if column.name.casefold() in gone]
+    gone = {name.casefold() for name in (load.started.last_receipt or {}).get("columns_gone", ())}
+    back = [column.name for column in load.columns if column.name.casefold() in gone]
     if back:
         anew = "; if it is another column now, set load_full = 'true' on the row"
-        job.journal.remark(
+        load.journal.remark(
             f"At the source again: {', '.join(back)}. Rows that no load writes keep what they held before"
-            f"{'' if job.config.keeps_older_days else anew}."
+            f"{'' if load.config.keeps_older_days else anew}."
         )

@@ -17,13 +17,13 @@ from airflow_dataloader.core.receipt import Receipt
 from airflow_dataloader.core.scrub import scrub
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.exceptions import DataloaderError
+from airflow_dataloader.loader.context import LoaderContext
+from airflow_dataloader.loader.control_retry import retry_while_away
 from airflow_dataloader.loader.journal import Journal
 from airflow_dataloader.loader.keeper import LeaseKeeper
 from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.own_secrets import all_secrets
-from airflow_dataloader.loader.patience import patiently
 from airflow_dataloader.loader.strategies.outcome import Outcome
-from airflow_dataloader.loader.worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -45,17 +45,17 @@ class Result:
 class Settlement:
     """Settles one started load, waiting out an outage for as long as the lease could last."""
 
-    worker: Worker
+    context: LoaderContext
     started: Started
     keeper: LeaseKeeper
     journal: Journal
 
     def succeeded(self, outcome: Outcome) -> Result:
         """Write Succeeded with the receipt and the row's new watermark."""
-        self.worker.observer.reached(self.started.config, Moment.SETTLING)
+        self.context.observer.reached(self.started.config, Moment.SETTLING)
         call = partial(
             settle.succeed,
-            self.worker.control,
+            self.context.control,
             self.started,
             receipt=self.journal.receipt,
             watermark=outcome.watermark,
@@ -66,7 +66,7 @@ class Settlement:
             message=" ".join(self.journal.receipt.notes),
         )
         try:
-            settled = patiently(call, until=self.keeper.deadline)
+            settled = retry_while_away(call, until=self.keeper.deadline)
         except (DataloaderError, DBAPIError) as error:
             # The commit stands and names this load; the row's next load finds and adopts it.
             self._log_unsettled(error)
@@ -78,7 +78,7 @@ class Settlement:
             except (DataloaderError, DBAPIError) as error:
                 self._log_unsettled(error)
             raise
-        self.worker.observer.reached(self.started.config, Moment.SETTLED)
+        self.context.observer.reached(self.started.config, Moment.SETTLED)
         return self._result(LoadStatus.SUCCEEDED, settled.message)
 
     def failed(self, error: BaseException) -> Result:
@@ -86,7 +86,7 @@ class Settlement:
         failure = describe(error, self.journal.phase)
         if not isinstance(error, DataloaderError):
             # What somebody else's library says is as it left it.
-            known = all_secrets(os.environ) | self.worker.secrets.given
+            known = all_secrets(os.environ) | self.context.secrets.given
             failure = replace(failure, message=scrub(failure.message, known))
         failure = replace(named(failure, self.started.config), besides=self._besides())
         cancelled = not isinstance(error, Exception)
@@ -94,14 +94,14 @@ class Settlement:
         log.error("Failed in phase %s: %s", failure.phase, message)
         call = partial(
             settle.fail,
-            self.worker.control,
+            self.context.control,
             self.started,
             failure=failure,
             receipt=self.journal.receipt,
             cancelled=cancelled,
         )
         try:
-            patiently(call, until=self.keeper.deadline)
+            retry_while_away(call, until=self.keeper.deadline)
         except (DataloaderError, DBAPIError) as unsettled:
             log.warning("Load %s was not settled by its loader: %s", self.started.metadata_id, unsettled)
             return self._result(None, f"{unsettled} Before that: {message}")

@@ -5,25 +5,25 @@ from __future__ import annotations
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.facts import Facts
 from airflow_dataloader.core.strategy import GOES_ON_FROM, ValuePolicy
+from airflow_dataloader.loader.active_load import ActiveLoad
 from airflow_dataloader.loader.continuity import interruption
 from airflow_dataloader.loader.engines.protocol import Target
-from airflow_dataloader.loader.job import Job
 
 
-def standing_watermark(job: Job) -> str | None:
+def valid_watermark(load: ActiveLoad) -> str | None:
     """Return the watermark to go on from, or None: read from the beginning.
 
     A watermark that a load reached stands for one source, cursor, key and target, and for what that target
     held. One that a person set is that person's word.
     """
-    config, target = job.config, job.target
+    config, target = load.config, load.target
     if config.incremental_value is None or target is None or not target.filled:
         # Somebody emptied or dropped it, or a fence created it: rows below the watermark are not there.
         return None
-    why = _why_not(config, target, job.started.published_epoch)
+    why = _why_not(config, target, load.started.published_epoch)
     if why is None:
         return config.incremental_value
-    job.journal.remark(f"{why} everything was read again.")
+    load.journal.remark(f"{why} everything was read again.")
     return None
 
 

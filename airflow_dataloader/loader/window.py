@@ -10,7 +10,7 @@ from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.strategy import NEEDS_CURSOR, CursorType, NullCursorPolicy
 from airflow_dataloader.core.texts import refuse_unkept
 from airflow_dataloader.exceptions import ConfigurationError, ValueRefused
-from airflow_dataloader.loader.job import Job
+from airflow_dataloader.loader.active_load import ActiveLoad
 from airflow_dataloader.loader.reading import ask_beside
 from airflow_dataloader.sources.dialect import CursorPlan, Frozen
 
@@ -44,34 +44,34 @@ class Window:
         )
 
 
-def freeze_window(job: Job, low: str | None) -> Window:
+def freeze_window(load: ActiveLoad, low: str | None) -> Window:
     """Ask the source for the upper end of the window that begins at ``low``, and write the bounds down.
 
     The window begins at the beginning instead where the source has gone back behind a watermark that is older
     than what the target holds.
     """
-    with job.journal.during(Phase.PLAN):
-        cursor = job.dialect.cursor(job.described, job.columns, job.config)
-        frozen = job.dialect.freeze(job.session.query, job.relation, cursor, low)
-        if frozen.behind and _has_been_replaced_since(job):
-            job.journal.remark(
+    with load.journal.during(Phase.PLAN):
+        cursor = load.dialect.cursor(load.described, load.columns, load.config)
+        frozen = load.dialect.freeze(load.session.query, load.relation, cursor, low)
+        if frozen.behind and _has_been_replaced_since(load):
+            load.journal.remark(
                 f"The newest {cursor.column.source_name!r} at the source is {frozen.high}, below the "
                 f"watermark {low} from before the target was last replaced; everything was read again."
             )
             low = None
-            frozen = job.dialect.freeze(job.session.query, job.relation, cursor, low)
+            frozen = load.dialect.freeze(load.session.query, load.relation, cursor, low)
         # Before anything is read by them.
         for bound in (frozen.high, frozen.watermark):
-            refuse_unkept(bound, f"The newest {cursor.column.source_name!r} of {job.config.label}")
-        refuse_null_cursors(job, cursor)
-        where = job.dialect.window_predicate(
+            refuse_unkept(bound, f"The newest {cursor.column.source_name!r} of {load.config.label}")
+        refuse_null_cursors(load, cursor)
+        where = load.dialect.window_predicate(
             cursor,
             low,
             frozen.high,
-            null_policy=job.config.null_cursor_policy,
+            null_policy=load.config.null_cursor_policy,
         )
-    _remark_on(job, cursor, low, frozen)
-    job.journal.note(low=low, high=frozen.high)
+    _remark_on(load, cursor, low, frozen)
+    load.journal.note(low=low, high=frozen.high)
     return Window(
         cursor=cursor,
         low=low,
@@ -79,11 +79,11 @@ def freeze_window(job: Job, low: str | None) -> Window:
         behind=frozen.behind,
         watermark=frozen.watermark,
         where=where,
-        end=None if frozen.high is None or frozen.behind else job.dialect.end_predicate(cursor, frozen.high),
+        end=None if frozen.high is None or frozen.behind else load.dialect.end_predicate(cursor, frozen.high),
     )
 
 
-def no_further_than_the_source(job: Job, window: Window) -> Window:
+def no_further_than_the_source(load: ActiveLoad, window: Window) -> Window:
     """Return a window that has rows without a cursor, and sets the watermark back where the source has.
 
     A merge takes such rows for newer than what the target holds. From a copy that lags they may be older:
@@ -91,14 +91,14 @@ def no_further_than_the_source(job: Job, window: Window) -> Window:
     """
     if not window.behind:
         return window
-    job.journal.remark(
+    load.journal.remark(
         f"Rows without a {window.cursor.column.source_name!r} may be older than the target's; the watermark "
         f"goes back to {window.high}, so that they are read again if they have one."
     )
     return replace(window, watermark=window.high)
 
 
-def gone_back(job: Job) -> Bounds | None:
+def gone_back(load: ActiveLoad) -> Bounds | None:
     """Return how far the row will have come by a load that reads everything and goes by no window.
 
     None: as far as before, since the source's newest cursor is not below the watermark; or no load has
@@ -106,14 +106,14 @@ def gone_back(job: Job) -> Bounds | None:
     watermark, too, and when a window is read again nothing may show that any more. Without a watermark in it:
     no row has a cursor, or none that could be compared.
     """
-    config, low = job.config, job.config.incremental_value
+    config, low = load.config, load.config.incremental_value
     if low is None or config.watermark_of != config.watermark_hash:
         return None
-    with job.journal.during(Phase.PLAN):
+    with load.journal.during(Phase.PLAN):
         try:
-            cursor = job.dialect.cursor(job.described, job.columns, config)
+            cursor = load.dialect.cursor(load.described, load.columns, config)
             # Beside the load, which needs no cursor and is not to break where the watermark is none any more.
-            frozen = job.dialect.freeze(partial(ask_beside, job), job.relation, cursor, low)
+            frozen = load.dialect.freeze(partial(ask_beside, load), load.relation, cursor, low)
             refuse_unkept(frozen.high, "The newest cursor")
         except (ConfigurationError, ValueRefused):
             return Bounds()
@@ -121,50 +121,50 @@ def gone_back(job: Job) -> Bounds | None:
         return Bounds()
     if not frozen.behind:
         return None
-    job.journal.remark(
+    load.journal.remark(
         f"The newest {cursor.column.source_name!r} at the source is {frozen.high}, below the watermark "
         f"{low}; the watermark goes back to it, so that what comes next is read."
     )
     return Bounds(high=frozen.high, watermark=frozen.high)
 
 
-def _has_been_replaced_since(job: Job) -> bool:
+def _has_been_replaced_since(load: ActiveLoad) -> bool:
     """Return whether the target holds all of the source as a later load found it, one without a watermark.
 
     Later than the watermark, unless a person has set that.
     """
-    if job.config.watermark_of is None:
+    if load.config.watermark_of is None:
         return False
-    brought = (entry for entry in (job.target.published if job.target else ()) if entry.commit.brings_rows)
+    brought = (entry for entry in (load.target.published if load.target else ()) if entry.commit.brings_rows)
     newest = next(brought, None)
     # After all others without a watermark everything is read again anyway.
     return newest is not None and newest.commit.facts.strategy not in NEEDS_CURSOR
 
 
-def _remark_on(job: Job, cursor: CursorPlan, low: str | None, frozen: Frozen) -> None:
+def _remark_on(load: ActiveLoad, cursor: CursorPlan, low: str | None, frozen: Frozen) -> None:
     """Say what is wrong with a cursor that does not grow with time."""
     anew = "If the source was filled anew, set load_full = 'true'."
     if frozen.high is None and low is not None:
         # Emptied, maybe: what it gets from now on may lie below the watermark.
-        job.journal.remark(
+        load.journal.remark(
             f"No row at the source has a {cursor.column.source_name!r}; the watermark is still {low}. {anew}"
         )
     newest = f"The newest {cursor.column.source_name!r} at the source is {frozen.high}"
     if frozen.ahead:
-        clock = "" if cursor.type is CursorType.TIMESTAMP else f" by the clock of {job.config.load_timezone}"
-        job.journal.remark(f"{newest}, in the future{clock}; the watermark is {frozen.watermark}.")
+        clock = "" if cursor.type is CursorType.TIMESTAMP else f" by the clock of {load.config.load_timezone}"
+        load.journal.remark(f"{newest}, in the future{clock}; the watermark is {frozen.watermark}.")
     if frozen.behind:
-        job.journal.remark(f"{newest}, below the watermark {low}. {anew}")
+        load.journal.remark(f"{newest}, below the watermark {low}. {anew}")
 
 
-def refuse_null_cursors(job: Job, cursor: CursorPlan) -> None:
+def refuse_null_cursors(load: ActiveLoad, cursor: CursorPlan) -> None:
     """Raise ValueRefused if a row of the source has no cursor, and the row's policy is to fail then."""
-    if job.config.null_cursor_policy is not NullCursorPolicy.FAIL:
+    if load.config.null_cursor_policy is not NullCursorPolicy.FAIL:
         return
-    ((found,),) = job.session.query(job.dialect.null_cursor_sql(job.relation, cursor))
+    ((found,),) = load.session.query(load.dialect.null_cursor_sql(load.relation, cursor))
     if found:
         raise ValueRefused(
-            f"Column {cursor.column.source_name!r} of {job.config.label} is NULL in at least one row.",
+            f"Column {cursor.column.source_name!r} of {load.config.label} is NULL in at least one row.",
             field="null_cursor_policy",
             fix="fill the column at the source, or set null_cursor_policy to include or exclude",
         )

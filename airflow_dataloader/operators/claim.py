@@ -12,8 +12,8 @@ from airflow.sdk import BaseOperator, Context, conf
 
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.hooks.settings import airflow_settings
+from airflow_dataloader.operators.errors import as_airflow_errors
 from airflow_dataloader.operators.links import dag_page
-from airflow_dataloader.operators.sentences import sentences
 
 if TYPE_CHECKING:
     from airflow_dataloader.control.claim import Claimed
@@ -41,7 +41,7 @@ class ClaimOperator(BaseOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Reap, claim, and say what was found."""
-        with sentences():
+        with as_airflow_errors():
             return mapped(self._claim(context["ti"]), _longest_map())
 
     def _claim(self, task: Any) -> list[Claimed]:

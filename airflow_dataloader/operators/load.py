@@ -18,8 +18,8 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.hooks.settings import airflow_settings
 from airflow_dataloader.operators.assets import LOADED_TABLES, table_asset
+from airflow_dataloader.operators.errors import as_airflow_errors
 from airflow_dataloader.operators.links import RECORD, LoadRecordLink
-from airflow_dataloader.operators.sentences import sentences
 
 
 class LoadOperator(DatabricksSubmitRunOperator):
@@ -64,7 +64,7 @@ class LoadOperator(DatabricksSubmitRunOperator):
 
         self.log.info("Load %s: %s", self.load["metadata_id"], self.load["label"])
         task_try = TaskTry(self, context)
-        with sentences():
+        with as_airflow_errors():
             facts = task_try.begin()
         if facts is not None:
             return self._report(context, facts)

@@ -13,8 +13,8 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 
 from airflow_dataloader.core.submission import LOADER_PATH, MAINTAIN_FILE, run_payload
+from airflow_dataloader.hooks.redaction import redacted_instead
 from airflow_dataloader.hooks.settings import airflow_settings
-from airflow_dataloader.hooks.untold import told_instead
 from airflow_dataloader.operators.links import base_url
 from airflow_dataloader.triggers.hold import hold_seconds
 from airflow_dataloader.triggers.kill import REASON, TaskAddress, ended_by_hand, was_cleared
@@ -71,7 +71,7 @@ class MaintainOperator(DatabricksSubmitRunOperator):
         try:
             self._submit(context, self._at)
         except Exception as error:
-            if (instead := told_instead(error, self._hook, settings.cluster)) is None:
+            if (instead := redacted_instead(error, self._hook, settings.cluster)) is None:
                 raise
             raise AirflowException(instead) from None
 

@@ -16,14 +16,15 @@ from sqlalchemy import Engine
 from airflow_dataloader.control.attach import Attached, MappedLoad, Try, attach
 from airflow_dataloader.control.ending import SettledBy
 from airflow_dataloader.control.intervene import cancel
+from airflow_dataloader.control.load_view import view_load
 from airflow_dataloader.control.tracking import LONGEST_URL, update_run_tracking
-from airflow_dataloader.control.watch import end_unsubmitted, watch
+from airflow_dataloader.control.unsettled import end_unsubmitted
 from airflow_dataloader.core.submission import LOADER_PATH, Submission
 from airflow_dataloader.exceptions import DataloaderError, TransientError
 from airflow_dataloader.hooks.control import ControlHook
+from airflow_dataloader.hooks.redaction import LogRedacted, redacted_instead, redacted_message
 from airflow_dataloader.hooks.runs import same_host
 from airflow_dataloader.hooks.settings import airflow_settings
-from airflow_dataloader.hooks.untold import Warned, told, told_instead
 from airflow_dataloader.operators.links import dag_page
 from airflow_dataloader.triggers.hold import hold_seconds
 from airflow_dataloader.triggers.kill import REASON, TaskAddress, ended_by_hand
@@ -65,7 +66,7 @@ class TaskTry:
             )
             self._attached = attached
             if attached.over:
-                watched = watch(engine, attached.metadata_id)
+                watched = view_load(engine, attached.metadata_id)
                 return watched.facts() if watched else {}
             if not attached.doomed:
                 self._see_to_its_run(engine, attached)
@@ -137,7 +138,7 @@ class TaskTry:
         """
         if databricks_run is None or not databricks_run.isdecimal():
             return
-        with self._warned(f"Its run {databricks_run} is not watched, as its connection cannot be read"):
+        with self._log_redacted(f"Its run {databricks_run} is not watched, as its connection cannot be read"):
             if same_host(workspace_host, self._hook.host):
                 self._operator.run_id = int(databricks_run)
             else:
@@ -157,8 +158,8 @@ class TaskTry:
             host, run_id = self._hook.host, self._operator.submit_job(self._context)
         except Exception as error:
             if self._is_final(error):
-                self._give_up(engine, attached, told(error, self._hook, self._settings.cluster))
-            elif (instead := told_instead(error, self._hook, self._settings.cluster)) is None:
+                self._give_up(engine, attached, redacted_message(error, self._hook, self._settings.cluster))
+            elif (instead := redacted_instead(error, self._hook, self._settings.cluster)) is None:
                 raise
             else:
                 raise AirflowException(instead) from None
@@ -184,7 +185,7 @@ class TaskTry:
 
     def _show(self, engine: Engine, attached: Attached, run_id: int) -> None:
         """Put the run where people look for it. The load goes on without."""
-        with self._warned(f"The address of run {run_id} is not shown"):
+        with self._log_redacted(f"The address of run {run_id} is not shown"):
             self._task.xcom_push(key="run_id", value=run_id)
             url = self._hook.get_run_page_url(run_id)
             self._task.xcom_push(key="run_page_url", value=url)
@@ -194,9 +195,9 @@ class TaskTry:
             update_run_tracking(engine, *ids, airflow_url=self._log_url(), databricks_url=url)
             self._operator.log.info("Databricks run %s: %s", run_id, url)
 
-    def _warned(self, what: str) -> Warned:
+    def _log_redacted(self, what: str) -> LogRedacted:
         """Return what to ask the workspace in where the load goes on without an answer."""
-        return Warned(self._operator.log, what, self._hook, self._settings.cluster)
+        return LogRedacted(self._operator.log, what, self._hook, self._settings.cluster)
 
     def _log_url(self) -> str | None:
         """Return where this try's log is shown; None where that is longer than the control database keeps."""
@@ -220,7 +221,7 @@ class TaskTry:
         if end_unsubmitted(engine, attached.metadata_id, attached.epoch, message):
             raise AirflowFailException(message) from None
         self._operator.log.warning("%s. It has been started or ended all the same.", message.rstrip("."))
-        if (watched := watch(engine, attached.metadata_id)) is not None:
+        if (watched := view_load(engine, attached.metadata_id)) is not None:
             self._take(watched.databricks_run, watched.workspace_host)
 
     def _leave(self, engine: Engine, attached: Attached) -> NoReturn:
@@ -238,6 +239,6 @@ class TaskTry:
         )
         if ended and self._operator.run_id is not None:
             # Else it ends at its next heartbeat: its load is over.
-            with self._warned(f"Run {self._operator.run_id} could not be cancelled"):
+            with self._log_redacted(f"Run {self._operator.run_id} could not be cancelled"):
                 self._hook.cancel_run(self._operator.run_id)
         raise AirflowFailException(REASON)

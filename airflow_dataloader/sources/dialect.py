@@ -132,7 +132,7 @@ class Days:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MadeOf:
+class Dependencies:
     """What a relation is made of, as far as the source says."""
 
     #: Schema and name of each table that is read, and the number by which the source knows it whatever it is
@@ -140,7 +140,7 @@ class MadeOf:
     tables: frozenset[tuple[str, str, int]] = frozenset()
     #: Which rows it has, or which values in them, is another matter for each connection: it numbers rows that
     #: are alike, or takes some of them.
-    by_chance: bool = False
+    nondeterministic: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,10 +186,10 @@ class Dialect(Protocol):
         None where they do not: a query of the row's own may ask for the time.
         """
 
-    def is_elsewhere(self, ask: Ask, relation: str) -> bool:
+    def reads_foreign_tables(self, ask: Ask, relation: str) -> bool:
         """Return whether rows of the relation come from a place that the source's snapshots do not reach."""
 
-    def made_of(self, ask: Ask, relation: str) -> MadeOf:
+    def dependencies(self, ask: Ask, relation: str) -> Dependencies:
         """Return what the relation is made of by now, which may not be what it was in the snapshot."""
 
     def plan_columns(
@@ -207,7 +207,7 @@ class Dialect(Protocol):
         collision.
         """
 
-    def refuse_loose_keys(self, described: Sequence[DescribedColumn], keys: Collection[str]) -> None:
+    def refuse_ambiguous_keys(self, described: Sequence[DescribedColumn], keys: Collection[str]) -> None:
         """Raise ConfigurationError for a key column of a type that has several texts for equal values."""
 
     def key_spelling(self, column: DescribedColumn, *, whole: bool) -> str:
@@ -219,7 +219,7 @@ class Dialect(Protocol):
     def keeps_texts(self, before: str, now: str) -> bool:
         """Return whether a column whose spelling was ``before`` and is ``now`` has the texts that it had."""
 
-    def spelled(self, spelling: str) -> str:
+    def describe_spelling(self, spelling: str) -> str:
         """Return a spelling for a person."""
 
     def find_column(self, columns: Sequence[PlannedColumn], name: str, *, field: str) -> PlannedColumn:

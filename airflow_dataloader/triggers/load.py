@@ -13,7 +13,8 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_dataloader.control.ending import SettledBy
 from airflow_dataloader.control.intervene import cancel
-from airflow_dataloader.control.watch import Watched, end_with_run, watch
+from airflow_dataloader.control.load_view import LoadView, view_load
+from airflow_dataloader.control.unsettled import end_with_run
 from airflow_dataloader.core.run_api import Run, RunState
 from airflow_dataloader.hooks.run_api import DatabricksRunApi
 from airflow_dataloader.hooks.runs import is_missing, read_run
@@ -168,7 +169,7 @@ class LoadTrigger(BaseTrigger):
         return run
 
     async def _facts(self) -> dict[str, Any] | None:
-        watched: Watched | None = await self._ask(partial(watch, metadata_id=self.metadata_id))
+        watched: LoadView | None = await self._ask(partial(view_load, metadata_id=self.metadata_id))
         if watched is None:
             return {"metadata_id": self.metadata_id, "message": f"Load {self.metadata_id} has no record."}
         return watched.facts() if watched.over else None
@@ -187,7 +188,7 @@ class LoadTrigger(BaseTrigger):
         if ended:
             self.log.info("Load %s is cancelled.", self.metadata_id)
             return True
-        watched: Watched | None = await self._ask(partial(watch, metadata_id=self.metadata_id))
+        watched: LoadView | None = await self._ask(partial(view_load, metadata_id=self.metadata_id))
         return watched is not None and watched.over and watched.message == REASON
 
     async def _cancel_run(self) -> None:

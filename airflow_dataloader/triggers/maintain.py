@@ -11,7 +11,7 @@ from airflow.providers.databricks.hooks.databricks import DatabricksHook, RunSta
 from airflow.providers.databricks.triggers.databricks import DatabricksExecutionTrigger
 from airflow.triggers.base import TriggerEvent
 
-from airflow_dataloader.hooks.untold import Warned
+from airflow_dataloader.hooks.redaction import LogRedacted
 from airflow_dataloader.triggers.backoff import backoff, worth_a_line
 from airflow_dataloader.triggers.hold import hold
 from airflow_dataloader.triggers.kill import TaskAddress, newest_run_of, states_of, waits_on
@@ -107,5 +107,5 @@ class MaintainTrigger(DatabricksExecutionTrigger):
     def _cancel(self) -> None:
         # The provider's own would raise what a triggerer logs with all that it quotes.
         self.log.info("Run %s is to end with its task.", self.run_id)
-        with Warned(self.log, f"Run {self.run_id} could not be cancelled", self.hook):
+        with LogRedacted(self.log, f"Run {self.run_id} could not be cancelled", self.hook):
             self.hook.cancel_run(self.run_id)

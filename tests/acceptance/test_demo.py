@@ -21,7 +21,7 @@ import pytest
 
 from airflow_dataloader.workspace.demo.airflow_client import AirflowClient
 from airflow_dataloader.workspace.demo.airflow_home import USER
-from airflow_dataloader.workspace.demo.marked import Mark
+from airflow_dataloader.workspace.demo.marked_processes import Mark
 from airflow_dataloader.workspace.unprivileged import choose
 from tests.waiting import eventually
 

@@ -133,9 +133,9 @@ class Beside:
     """A load in a thread of this process, so that the test can break something meanwhile."""
 
     def __init__(self, bench: Bench, ids: LoadIds, times: LeaseTimes | None = None) -> None:
-        worker = replace(bench.worker, times=times) if times else bench.worker
+        context = replace(bench.context, times=times) if times else bench.context
         self._results: list[Result] = []
-        self._thread = threading.Thread(target=lambda: self._results.append(run_load(worker, ids)))
+        self._thread = threading.Thread(target=lambda: self._results.append(run_load(context, ids)))
         self._thread.start()
 
     def result(self) -> Result:

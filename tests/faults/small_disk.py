@@ -16,9 +16,9 @@ from typing import Any
 from airflow_dataloader.control.connect import create_engine
 from airflow_dataloader.control.url import resolve_url
 from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.loader.context import LoaderContext
 from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine
 from airflow_dataloader.loader.run import LoadIds, run_load
-from airflow_dataloader.loader.worker import Worker
 
 #: What ``fill`` leaves: enough for a log entry, not for the data.
 _LEFT = 3_000_000
@@ -28,11 +28,11 @@ def main(home: str) -> None:
     """Answer every line."""
     warehouse = Path(home) / "warehouse"
     engine = open_engine(EngineSettings(home=Path(home), cores=1, memory="1g"))
-    worker = Worker(control=create_engine(resolve_url(os.environ)), engine=engine)
+    context = LoaderContext(control=create_engine(resolve_url(os.environ)), engine=engine)
 
     def answer(command: str, *rest: str) -> Any:
         if command == "load":
-            result = run_load(worker, LoadIds(metadata_id=int(rest[0]), epoch=int(rest[1])))
+            result = run_load(context, LoadIds(metadata_id=int(rest[0]), epoch=int(rest[1])))
             return [result.status, result.message]
         if command == "rows":
             return sorted(engine.rows(TargetName(catalog="bronze", schema=rest[0], table=rest[1])))

@@ -46,7 +46,7 @@ def test_the_claimer_is_killed_between_commit_and_answer(bench: Bench, control_u
     again = claim(bench.control, airflow_run="run-1", only=[row])
     assert [one.metadata_id for one in again] == [load.id for load in bench.history(row)]
     assert claim(bench.control, airflow_run="run-1", only=[row]) == again
-    run_load(bench.worker, LoadIds(metadata_id=again[0].metadata_id, epoch=again[0].epoch))
+    run_load(bench.context, LoadIds(metadata_id=again[0].metadata_id, epoch=again[0].epoch))
     healthy(bench, row)
     # The run's claim still answers with the load, which is over by now, and claims nothing.
     (over,) = claim(bench.control, airflow_run="run-1", only=[row])

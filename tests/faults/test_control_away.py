@@ -18,12 +18,12 @@ from airflow_dataloader.control.connect import create_engine
 from airflow_dataloader.core.selector import Selector, parse
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.exceptions import EngineFailed
+from airflow_dataloader.loader.context import LoaderContext
 from airflow_dataloader.loader.keeper import LeaseTimes
 from airflow_dataloader.loader.local import load_locally
 from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.run import LoadIds, run_load
 from airflow_dataloader.loader.settlement import Result
-from airflow_dataloader.loader.worker import Worker
 from tests.bench import Bench
 from tests.conftest import Server
 from tests.factories import add_row, add_source
@@ -149,7 +149,7 @@ def _control_at(spare: Server) -> Iterator[Engine]:
         control.dispose()
 
 
-def _no_worker() -> Worker:
+def _no_worker() -> LoaderContext:
     raise EngineFailed("Nothing is to be loaded.")
 
 
@@ -185,8 +185,8 @@ def test_a_loader_that_cannot_renew_its_lease_stops_its_own_work(away_control: B
 
 
 def _load_beside(bench: Bench, ids: LoadIds) -> tuple[threading.Thread, list[Result]]:
-    worker, results = replace(bench.worker, times=SHORT), []
-    thread = threading.Thread(target=lambda: results.append(run_load(worker, ids)))
+    context, results = replace(bench.context, times=SHORT), []
+    thread = threading.Thread(target=lambda: results.append(run_load(context, ids)))
     thread.start()
     return thread, results
 
@@ -198,7 +198,7 @@ def test_an_outage_after_the_commit_outlasts_the_lease(away_control: Bench, spar
     row = row_of(bench, "incremental")
     ids = bench.claim(row)
     bench.observer = Interfering(Moment.SETTLING, spare.stop)
-    result = run_load(replace(bench.worker, times=SHORT), ids)
+    result = run_load(replace(bench.context, times=SHORT), ids)
     assert result.status is None, "nobody knows, and nobody says Succeeded"
     spare.start()
     give_up(bench, row)

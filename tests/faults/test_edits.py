@@ -96,7 +96,7 @@ def test_a_row_that_is_deleted_stops_its_load(bench: Bench, strategy: str) -> No
 
     ids = bench.claim(row)
     bench.observer = Interfering(moment, delete)
-    result = run_load(bench.worker, ids)
+    result = run_load(bench.context, ids)
     # It may have published before it heard of it; it has not succeeded, and its record has an end.
     assert result.status is None
     assert "deleted" in result.message

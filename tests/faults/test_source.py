@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from airflow_dataloader.control.standing import standing
+from airflow_dataloader.control.row_state import row_states
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.exceptions import SourceStalled
 from airflow_dataloader.loader.keeper import LeaseTimes
 from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.run import LoadIds
-from airflow_dataloader.loader.verify.look import looking
+from airflow_dataloader.loader.verify.source_view import open_source_view
 from tests.bench import Bench
 from tests.conftest import Server
 from tests.faults.accident import Beside, Interfering, commits, healthy
@@ -158,10 +158,12 @@ def test_a_source_that_falls_silent_ends_the_load(bench: Bench, proxy: Proxy, pl
 def test_a_source_that_falls_silent_ends_a_look_at_it(bench: Bench, proxy: Proxy) -> None:
     make_items(bench)
     _connect_with(bench, '{"connect_timeout": "2"}')
-    (row,) = standing(bench.control, [row_of(bench, "full")])
+    (row,) = row_states(bench.control, [row_of(bench, "full")])
 
     def look() -> None:
-        with looking(replace(bench.worker, times=_WATCHED), LoadConfig.from_snapshot(row.snapshot)) as seen:
+        with open_source_view(
+            replace(bench.context, times=_WATCHED), LoadConfig.from_snapshot(row.snapshot)
+        ) as seen:
             proxy.plan = Plan(Fault.STALL)
             seen.session.query(f"SELECT count(*) FROM {seen.relation}")
 

@@ -46,9 +46,9 @@ class Frozen:
         self._results: list[Result] = []
         settings = EngineSettings(home=bench.home, remote=bench.remote)
         self._engine = open_engine(settings)
-        worker = replace(bench.worker, engine=self._engine, observer=self, times=BLIND)
+        context = replace(bench.context, engine=self._engine, observer=self, times=BLIND)
         ids = bench.claim(row)
-        self._thread = threading.Thread(target=lambda: self._results.append(run_load(worker, ids)))
+        self._thread = threading.Thread(target=lambda: self._results.append(run_load(context, ids)))
         self._thread.start()
         eventually("its moment, or its end", lambda: self.frozen or not self._thread.is_alive())
 

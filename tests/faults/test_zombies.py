@@ -103,7 +103,7 @@ def test_an_older_write_that_lands_during_a_later_one_does_not_stop_it(bench: Be
     make_gate(bench)
     row = row_of(bench, "full")
     first = bench.claim(row)
-    run_load(bench.worker, first)
+    run_load(bench.context, first)
     change_items(bench, 1, "base")
     ids = bench.claim(row)
     with closed_gate(bench) as gate:

@@ -20,10 +20,10 @@ from airflow_dataloader.control.connect import create_engine
 from airflow_dataloader.control.url import resolve_url
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.loader import interrupt
+from airflow_dataloader.loader.context import LoaderContext
 from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine
 from airflow_dataloader.loader.keeper import LeaseTimes
 from airflow_dataloader.loader.run import LoadIds, run_load
-from airflow_dataloader.loader.worker import Worker
 
 #: Not a moment of the loader's own: it has been given the ids, and has done nothing yet.
 CLAIMED = "claimed"
@@ -90,7 +90,7 @@ def main(argument: str) -> None:
     logging.basicConfig(level=logging.WARNING, stream=sys.stdout)
     orders = Orders(**json.loads(argument))
     breaker = Breaker(orders)
-    worker = Worker(
+    context = LoaderContext(
         control=create_engine(resolve_url(os.environ)),
         engine=open_engine(
             EngineSettings(home=Path(orders.home), remote=os.environ.get("SPARK_REMOTE") or None)
@@ -103,7 +103,7 @@ def main(argument: str) -> None:
     breaker.reached(None, CLAIMED)
     # As every process of a cluster's or workspace's does, which is asked to end when its run is cancelled.
     with interrupt.listening():
-        result = run_load(worker, LoadIds(metadata_id=orders.metadata_id, epoch=orders.epoch))
+        result = run_load(context, LoadIds(metadata_id=orders.metadata_id, epoch=orders.epoch))
     print(f"ended {result.status} {result.message}", flush=True)
 
 

@@ -45,13 +45,13 @@ TESTED_BY = {
     "loader/engines/spark/tables.py": "integration/engines/test_inspect.py",
     "loader/engines/spark/write.py": "integration/engines/test_exactly_once.py",
     "loader/engines/spark/jvm.py": "integration/cli/test_local_engine.py",
-    "loader/leftovers.py": "faults/test_zombies.py",
+    "loader/fenced_attempt.py": "faults/test_zombies.py",
     "loader/sessions/postgresql.py": "integration/sources/test_sessions.py",
     "loader/sessions/postgresql_watch.py": "integration/sources/test_watch.py",
     "workspace/api_error.py": "integration/workspace/test_application.py",
     "cli/demo.py": "acceptance/test_demo.py",
     "workspace/demo/airflow_client.py": "acceptance/test_demo.py",
-    "workspace/demo/comparison.py": "integration/workspace/demo/test_show.py",
+    "workspace/demo/comparison.py": "integration/workspace/demo/test_script.py",
     "workspace/demo/loads.py": "integration/workspace/demo/test_loading.py",
     "workspace/demo/postgres_part.py": "acceptance/test_demo.py",
     "workspace/demo/shop.py": "acceptance/test_demo.py",
@@ -63,7 +63,7 @@ TESTED_BY = {
     "workspace/routes/parameters.py": "integration/workspace/test_application.py",
     "workspace/routes/secrets.py": "integration/workspace/test_application.py",
     "workspace/postgres_pid_file.py": "integration/workspace/test_postgres.py",
-    "sources/postgresql/made_of.py": "integration/sources/test_made_of.py",
+    "sources/postgresql/dependencies.py": "integration/sources/test_dependencies.py",
 }
 
 #: Modules without a test of their own. An entry whose test was written since must go.

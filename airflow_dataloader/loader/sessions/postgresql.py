@@ -19,19 +19,19 @@ from airflow_dataloader.core.plan import Endpoint
 from airflow_dataloader.exceptions import DataloaderError, SourceRefused
 from airflow_dataloader.loader.sessions.postgresql_watch import PostgresqlWatch, as_login, shut
 from airflow_dataloader.loader.sessions.protocol import Activity, Snapshot, SnapshotKind
-from airflow_dataloader.sources.dialect import DescribedColumn, ErrorContext, MadeOf
+from airflow_dataloader.sources.dialect import Dependencies, DescribedColumn, ErrorContext
 from airflow_dataloader.sources.postgresql import transaction
 from airflow_dataloader.sources.postgresql.connection import psycopg_kwargs, row_security
+from airflow_dataloader.sources.postgresql.dependencies import dependencies
 from airflow_dataloader.sources.postgresql.describe import (
     ResultColumn,
     describe_sql,
     described,
     types_sql,
 )
+from airflow_dataloader.sources.postgresql.error_codes import code_of, is_translated
 from airflow_dataloader.sources.postgresql.errors import explain, undecodable
 from airflow_dataloader.sources.postgresql.intervals import refuse_one_sign
-from airflow_dataloader.sources.postgresql.made_of import made_of
-from airflow_dataloader.sources.postgresql.meanings import code_of, is_translated
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class PostgresqlSession:
             self._let_go()
         return described(columns, types)
 
-    def hold(self, relation: str) -> MadeOf:
+    def hold(self, relation: str) -> Dependencies:
         """Lock what the relation is made of, over a connection of its own, until the session has done so.
 
         TRUNCATE and rewrites show in older snapshots, too, and the rows that came with them do not. A
@@ -94,7 +94,7 @@ class PostgresqlSession:
                 for statement in transaction.settings(own, lock_timeout=transaction.HOLD_TIMEOUT):
                     self._holding.execute(statement)
                 self._holding.execute(describe_sql(relation), binary=True)
-                return made_of(ask, relation)
+                return dependencies(ask, relation)
             finally:
                 self._asking = False
 

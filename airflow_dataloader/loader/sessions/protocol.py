@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from airflow_dataloader.core.plan import Endpoint
-from airflow_dataloader.sources.dialect import DescribedColumn, MadeOf
+from airflow_dataloader.sources.dialect import Dependencies, DescribedColumn
 
 
 class SnapshotKind(StrEnum):
@@ -30,7 +30,7 @@ class Snapshot:
     #: What else it sets, by the source's names, to see the same rows and to read the same texts.
     settings: Mapping[str, str] = field(default_factory=dict)
     #: What the relation was made of before it, by which its connections are to find the same tables.
-    made: MadeOf = field(default_factory=MadeOf)
+    made: Dependencies = field(default_factory=Dependencies)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ class SourceSession(Protocol):
     def describe(self, relation: str) -> tuple[DescribedColumn, ...]:
         """Return the relation's columns in order. After :meth:`open_snapshot` they cannot change any more."""
 
-    def hold(self, relation: str) -> MadeOf:
+    def hold(self, relation: str) -> Dependencies:
         """Wait for whoever rebuilds the relation, and let nobody rebuild it from now until :meth:`describe`.
 
         Returns what it is made of.

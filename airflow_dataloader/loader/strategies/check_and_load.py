@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+from airflow_dataloader.loader.active_load import ActiveLoad
 from airflow_dataloader.loader.boundary import ask_boundary, carry_over, is_unchanged, note_boundary
-from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.load_window import beginning_of_merge, load_frozen
 from airflow_dataloader.loader.strategies.outcome import Outcome
 from airflow_dataloader.loader.window import freeze_window
 
 
-def load(job: Job) -> Outcome:
+def run(load: ActiveLoad) -> Outcome:
     """Do nothing where one query proves that nothing is new; else merge the window."""
-    low = beginning_of_merge(job)
-    if low is not None and is_unchanged(job, low):
-        carry_over(job)
-        job.journal.note(low=low, high=low, rows_read=0, rows_inserted=0, rows_updated=0)
-        job.journal.remark("no changes")
+    low = beginning_of_merge(load)
+    if low is not None and is_unchanged(load, low):
+        carry_over(load)
+        load.journal.note(low=low, high=low, rows_read=0, rows_inserted=0, rows_updated=0)
+        load.journal.remark("no changes")
         return Outcome()
-    window = freeze_window(job, low)
+    window = freeze_window(load, low)
     boundary = None
     # One that has gone back proves nothing by what it holds at the watermark: what comes to it lies below.
     if window.watermark is not None and window.high is not None and not window.behind:
         # Before publishing: a source that is lost afterwards must not fail a load that has committed.
-        boundary = ask_boundary(job, window.watermark)
-    outcome = load_frozen(job, window, job.engine.merge)
+        boundary = ask_boundary(load, window.watermark)
+    outcome = load_frozen(load, window, load.engine.merge)
     if boundary is not None:
-        note_boundary(job, boundary)
+        note_boundary(load, boundary)
     return outcome

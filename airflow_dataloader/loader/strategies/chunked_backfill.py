@@ -4,50 +4,50 @@ from __future__ import annotations
 
 from airflow_dataloader.core.strategy import Strategy
 from airflow_dataloader.exceptions import EngineFailed
-from airflow_dataloader.loader.backfill import Progress, checking_the_end, refuse_incomplete, take_up
+from airflow_dataloader.loader.active_load import ActiveLoad
+from airflow_dataloader.loader.backfill import BackfillState, checking_the_end, refuse_incomplete, take_up
 from airflow_dataloader.loader.chunks import load_chunks
-from airflow_dataloader.loader.emptying import refuse_emptying
+from airflow_dataloader.loader.empty_guard import refuse_emptying
 from airflow_dataloader.loader.engines.protocol import Stage
-from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.publish import publish, replace_table
-from airflow_dataloader.loader.shrinking import is_guarded, refuse_shrinking
+from airflow_dataloader.loader.shrink_guard import is_guarded, refuse_shrinking
 from airflow_dataloader.loader.staging import refuse_other_rows, remark_on_keys
 from airflow_dataloader.loader.strategies.outcome import Outcome
 
 
-def load(job: Job) -> Outcome:
+def run(load: ActiveLoad) -> Outcome:
     """Load the chunks that are left; where the target was filled, replace it by them in one commit."""
-    progress = take_up(job)
-    load_chunks(job, progress)
-    remark_on_keys(job)
+    progress = take_up(load)
+    load_chunks(load, progress)
+    remark_on_keys(load)
     if progress.staged:
         if not progress.finished:
-            _replace_target(job, progress)
-        job.engine.drop_stage(progress.table)
+            _replace_target(load, progress)
+        load.engine.drop_stage(progress.table)
     return Outcome(
         watermark=progress.plan.watermark,
-        load_full_done=job.config.load_full,
+        load_full_done=load.config.load_full,
         committed_before=progress.finished,
         next_strategy=Strategy.INCREMENTAL,
     )
 
 
-def _replace_target(job: Job, progress: Progress) -> None:
-    waiting = job.engine.inspect(progress.table, job.app_id, back_to=progress.plan.epoch)
+def _replace_target(load: ActiveLoad, progress: BackfillState) -> None:
+    waiting = load.engine.inspect(progress.table, load.app_id, back_to=progress.plan.epoch)
     if waiting is None:
         raise EngineFailed(f"Staging table {progress.table} vanished; the next load fills it anew.")
-    refuse_incomplete(job, progress, waiting)
+    refuse_incomplete(load, progress, waiting)
     if not waiting.filled:
-        refuse_emptying(job)
-    stage = Stage(name=progress.table, columns=job.columns, rows=job.engine.count(progress.table))
-    if is_guarded(job):
-        refuse_shrinking(job, stage.rows)
-    with job.journal.without_source():
+        refuse_emptying(load)
+    stage = Stage(name=progress.table, columns=load.columns, rows=load.engine.count(progress.table))
+    if is_guarded(load):
+        refuse_shrinking(load, stage.rows)
+    with load.journal.without_source():
         written = publish(
-            job,
+            load,
             progress.facts(None),
-            lambda commit: replace_table(job, stage, commit),
+            lambda commit: replace_table(load, stage, commit),
             step=len(progress.plan.chunks) + 1,
         )
-        with checking_the_end(job, progress):
-            refuse_other_rows(job, stage, written.rows_in)
+        with checking_the_end(load, progress):
+            refuse_other_rows(load, stage, written.rows_in)

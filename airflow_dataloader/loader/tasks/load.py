@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.core.submission import INSTALLATION_OPTION
 from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.loader.context import LoaderContext
 from airflow_dataloader.loader.keeper import LeaseTimes
 from airflow_dataloader.loader.run import LoadIds, process_tables
 from airflow_dataloader.loader.tasks import process
-from airflow_dataloader.loader.worker import Worker
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -29,7 +29,7 @@ def _load(arguments: Sequence[str]) -> bool:
         raise ConfigurationError("No load is named.", field="parameters", fix="pass <metadata_id>:<epoch>")
     installation = named[-1].removeprefix(INSTALLATION_OPTION) if named else None
     with process.connections(installation) as connected:
-        worker = Worker(
+        context = LoaderContext(
             control=connected.control,
             engine=connected.engine,
             secrets=connected.secrets,
@@ -37,7 +37,7 @@ def _load(arguments: Sequence[str]) -> bool:
             databricks_run=os.environ.get("DATALOADER_RUN_ID"),
             workspace_host=os.environ.get("DATALOADER_WORKSPACE_HOST"),
         )
-        results = process_tables(worker, loads)
+        results = process_tables(context, loads)
     for result in results:
         print(f"load {result.metadata_id}: {result.status or 'not settled here'}. {result.message}".rstrip())
     return all(result.status is LoadStatus.SUCCEEDED for result in results)

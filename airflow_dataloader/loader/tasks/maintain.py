@@ -10,8 +10,8 @@ from airflow_dataloader.control.maintained import maintained_rows
 from airflow_dataloader.control.stages import one_target_a_schema
 from airflow_dataloader.exceptions import ControlUnavailable, DataloaderError
 from airflow_dataloader.loader.engines.protocol import Engine
-from airflow_dataloader.loader.janitor import sweep
 from airflow_dataloader.loader.maintenance import maintain_targets
+from airflow_dataloader.loader.stage_sweep import sweep_stages
 from airflow_dataloader.loader.tasks import process
 
 
@@ -46,7 +46,7 @@ def _sweep(
     removed, swept = 0, True
     for beside in one_target_a_schema(control, rows=rows):
         try:
-            for stage in sweep(control, engine, beside):
+            for stage in sweep_stages(control, engine, beside):
                 report(f"Removed {stage}.")
                 removed += 1
         except ControlUnavailable:

@@ -17,11 +17,11 @@ from airflow_dataloader.control.connect import create_engine
 from airflow_dataloader.control.installation import check_installation
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.loader import interrupt
+from airflow_dataloader.loader.control_retry import START_PATIENCE, retry_while_away
 from airflow_dataloader.loader.control_url import find_control_url
 from airflow_dataloader.loader.engines.protocol import Engine
 from airflow_dataloader.loader.engines.spark.session import open_engine
 from airflow_dataloader.loader.error_line import error_line
-from airflow_dataloader.loader.patience import START_PATIENCE, patiently
 from airflow_dataloader.loader.secrets import SecretChain, default_secrets
 from airflow_dataloader.settings import Settings
 
@@ -49,7 +49,7 @@ def connections(installation: str | None = None) -> Iterator[Connections]:
         if installation is not None:
             # Before Spark is opened: its ids mean other loads there, if any.
             check = partial(check_installation, control, installation)
-            patiently(check, until=time.monotonic() + START_PATIENCE)
+            retry_while_away(check, until=time.monotonic() + START_PATIENCE)
         settings = Settings.from_environment(os.environ)
         engine = stack.enter_context(closing(open_engine(settings)))
         yield Connections(settings=settings, secrets=secrets, control=control, engine=engine)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.loader.context import LoaderContext
 from airflow_dataloader.loader.tasks import process
 from airflow_dataloader.loader.verify.rows import verify_rows
 from airflow_dataloader.loader.verify.verified import Verified, lines
-from airflow_dataloader.loader.worker import Worker
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -21,8 +21,8 @@ def _verify(arguments: Sequence[str]) -> bool:
     if not config_ids:
         raise ConfigurationError("No row is named.", field="parameters", fix="pass <config_id>")
     with process.connections() as connected:
-        worker = Worker(control=connected.control, engine=connected.engine, secrets=connected.secrets)
-        verified = verify_rows(worker, config_ids, report=_say)
+        context = LoaderContext(control=connected.control, engine=connected.engine, secrets=connected.secrets)
+        verified = verify_rows(context, config_ids, report=_say)
     return all(one.equal for one in verified)
 
 

@@ -11,11 +11,11 @@ from airflow_dataloader.core.load_columns import unmarked
 from airflow_dataloader.core.plan import PlannedColumn, ReadPlan
 from airflow_dataloader.exceptions import SchemaRefused
 from airflow_dataloader.loader.engines.protocol import Held, Rows, Target
-from airflow_dataloader.loader.reading import explained, read_everything, read_where, take_columns
+from airflow_dataloader.loader.reading import read_everything, read_where, source_errors, take_columns
 from airflow_dataloader.loader.schema import needed_columns, refuse_ignored
 from airflow_dataloader.loader.verify.columns import Match, match
-from airflow_dataloader.loader.verify.look import Look
 from airflow_dataloader.loader.verify.scope import Scope, scope_of
+from airflow_dataloader.loader.verify.source_view import SourceView
 from airflow_dataloader.loader.verify.verified import KEYS_NAMED, Verified
 
 #: Rows that a part has at least, and parts that there are at most.
@@ -27,7 +27,7 @@ MOST_PARTS = 64
 class _Sides:
     """Both sides of one comparison."""
 
-    look: Look
+    look: SourceView
     scope: Scope
     compared: Compared
     held: Held
@@ -35,7 +35,7 @@ class _Sides:
     later: Rows | None
 
 
-def compare(look: Look, target: Target) -> Verified:
+def compare(look: SourceView, target: Target) -> Verified:
     """Compare; raise one of our errors where source and target cannot be compared."""
     config = look.config
     matched = match(look.columns, target.columns, config.schema_policy)
@@ -74,7 +74,7 @@ def compare(look: Look, target: Target) -> Verified:
     )
 
 
-def _without_columns(look: Look, matched: Match, rows: int, target: Target) -> Verified:
+def _without_columns(look: SourceView, matched: Match, rows: int, target: Target) -> Verified:
     """Return what there is to say where no column of the two is alike, and rows have no key."""
     reason = f"The source of {look.config.label} and its target have no column in common."
     return Verified(
@@ -92,7 +92,7 @@ def _differences(sides: _Sides) -> tuple[Sequence[PartDifferences], int]:
     """Return the parts that differ, and the number of the target's rows."""
     look, scope, compared = sides.look, sides.scope, sides.compared
     engine, where = look.engine, scope.where
-    with explained(look, scope.later):
+    with source_errors(look, scope.later):
         own = engine.digests(sides.held, compared, without=sides.later)
     target_rows = sum(digest.rows for digest in own.values())
     theirs = look.dialect.digests(look.session.query, look.relation, compared, where=where)
@@ -104,14 +104,14 @@ def _differences(sides: _Sides) -> tuple[Sequence[PartDifferences], int]:
         elif unlike:
             where = _both(where, look.dialect.within_parts(compared, unlike))
     else:
-        with explained(look, where):
+        with source_errors(look, where):
             rows = engine.read(_plan(look, where))
             theirs = engine.digests(rows, compared, dedup=scope.dedup, without=sides.later)
         unlike = _unlike(theirs, own)
     if not unlike:
         return (), target_rows
     # Loads choose among rows of one key, which the source's own digests do not know: only this decides.
-    with explained(look, where):
+    with source_errors(look, where):
         rows = engine.read(_plan(look, where))
         found = engine.differences(
             rows, sides.held, compared, unlike, dedup=scope.dedup, without=sides.later, limit=KEYS_NAMED
@@ -123,7 +123,7 @@ def _unlike(theirs: Mapping[int, PartDigest], own: Mapping[int, PartDigest]) -> 
     return sorted(number for number in theirs.keys() | own.keys() if theirs.get(number) != own.get(number))
 
 
-def _compared(look: Look, scope: Scope, columns: tuple[PlannedColumn, ...], rows: int) -> Compared:
+def _compared(look: SourceView, scope: Scope, columns: tuple[PlannedColumn, ...], rows: int) -> Compared:
     by_name = {column.name: column for column in columns}
     for name in scope.keys:
         if name not in by_name:
@@ -136,7 +136,7 @@ def _compared(look: Look, scope: Scope, columns: tuple[PlannedColumn, ...], rows
     return Compared(columns=columns, keys=keys, parts=_parts(look, scope, keys, rows))
 
 
-def _parts(look: Look, scope: Scope, keys: Sequence[PlannedColumn], rows: int) -> Parts:
+def _parts(look: SourceView, scope: Scope, keys: Sequence[PlannedColumn], rows: int) -> Parts:
     """Cut by ranges of the first key column, if it has enough values; else by hash."""
     wanted = min(MOST_PARTS, rows // PART_ROWS)
     if wanted < 2:
@@ -150,15 +150,15 @@ def _parts(look: Look, scope: Scope, keys: Sequence[PlannedColumn], rows: int) -
     return Parts(count=wanted)
 
 
-def _count(look: Look, where: str | None) -> int:
+def _count(look: SourceView, where: str | None) -> int:
     return int(look.session.query(look.dialect.count_sql(look.relation, where))[0][0])
 
 
-def _plan(look: Look, where: str | None, columns: tuple[PlannedColumn, ...] | None = None) -> ReadPlan:
+def _plan(look: SourceView, where: str | None, columns: tuple[PlannedColumn, ...] | None = None) -> ReadPlan:
     return read_everything(look, columns) if where is None else read_where(look, where, columns)
 
 
-def _keys(look: Look, scope: Scope) -> Rows:
+def _keys(look: SourceView, scope: Scope) -> Rows:
     """Prepare a read of nothing but the keys that a later load brings."""
     names = set(scope.keys)
     columns = tuple(column for column in look.columns if column.name in names)

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from airflow_dataloader.control.standing import RowStanding, standing
+from airflow_dataloader.control.row_state import RowState, row_states
 from airflow_dataloader.core.commit import app_id
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.problems import problems
 from airflow_dataloader.exceptions import ConfigurationError, DataloaderError
+from airflow_dataloader.loader.context import LoaderContext
 from airflow_dataloader.loader.verify.compare import compare
-from airflow_dataloader.loader.verify.look import looking
+from airflow_dataloader.loader.verify.source_view import open_source_view
 from airflow_dataloader.loader.verify.verified import Verified
-from airflow_dataloader.loader.worker import Worker
 
 
 def verify_rows(
-    worker: Worker,
+    context: LoaderContext,
     config_ids: Sequence[int],
     *,
     begin: Callable[[str], None] = lambda _: None,
@@ -27,7 +27,7 @@ def verify_rows(
 
     Raises ConfigurationError naming ids that no row has, before anything is compared.
     """
-    known = {row.config_id for row in standing(worker.control, config_ids)}
+    known = {row.config_id for row in row_states(context.control, config_ids)}
     missing = [str(config_id) for config_id in config_ids if config_id not in known]
     if missing:
         raise ConfigurationError(
@@ -36,29 +36,29 @@ def verify_rows(
     ended = []
     for config_id in config_ids:
         # As it is now: those before may have taken hours.
-        for row in standing(worker.control, [config_id]):
+        for row in row_states(context.control, [config_id]):
             begin(row.label)
-            verified = verify_row(worker, row)
+            verified = verify_row(context, row)
             report(verified)
             ended.append(verified)
     return ended
 
 
-def verify_row(worker: Worker, row: RowStanding) -> Verified:
+def verify_row(context: LoaderContext, row: RowState) -> Verified:
     """Compare one row, and say whether a load came in between."""
     try:
-        verified = _compare(worker, row)
+        verified = _compare(context, row)
     except DataloaderError as error:
         verified = Verified(config_id=row.config_id, label=row.label, reason=str(error))
     notes = list(verified.notes)
     if row.live:
         notes.append("A load of the row is under way: a later comparison may find something else.")
-    elif _moved_on(worker, row):
+    elif _moved_on(context, row):
         notes.append("A load of the row began during the comparison, which may have seen half of it.")
     return replace(verified, notes=tuple(notes))
 
 
-def _compare(worker: Worker, row: RowStanding) -> Verified:
+def _compare(context: LoaderContext, row: RowState) -> Verified:
     wrong = problems(row.snapshot)
     if wrong:
         first = wrong[0]
@@ -72,10 +72,10 @@ def _compare(worker: Worker, row: RowStanding) -> Verified:
             field="load_strategy",
             fix="let the backfill go on, and verify the row when its load_strategy has become incremental",
         )
-    with looking(worker, config) as look:
+    with open_source_view(context, config) as look:
         # Of the history nothing is wanted but the version: the row's newest commit is far enough back.
         writer = app_id(row.installation, row.config_id)
-        target = worker.engine.inspect(config.target, writer, back_to=row.epoch + 1)
+        target = context.engine.inspect(config.target, writer, back_to=row.epoch + 1)
         if target is None:
             raise ConfigurationError(
                 f"Target {config.target} of {row.label} does not exist.",
@@ -85,5 +85,5 @@ def _compare(worker: Worker, row: RowStanding) -> Verified:
         return compare(look, target)
 
 
-def _moved_on(worker: Worker, row: RowStanding) -> bool:
-    return [now.epoch for now in standing(worker.control, [row.config_id])] != [row.epoch]
+def _moved_on(context: LoaderContext, row: RowState) -> bool:
+    return [now.epoch for now in row_states(context.control, [row.config_id])] != [row.epoch]

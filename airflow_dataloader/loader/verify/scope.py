@@ -12,7 +12,7 @@ from airflow_dataloader.loader.days import LITERALS, freeze_days, slice_predicat
 from airflow_dataloader.loader.engines.protocol import Deduplication
 from airflow_dataloader.loader.keys import key_columns
 from airflow_dataloader.loader.schema import needed_columns
-from airflow_dataloader.loader.verify.look import Look
+from airflow_dataloader.loader.verify.source_view import SourceView
 from airflow_dataloader.sources.dialect import CursorPlan
 
 
@@ -33,7 +33,7 @@ class Scope:
     dedup: Deduplication | None = None
 
 
-def scope_of(look: Look) -> Scope:
+def scope_of(look: SourceView) -> Scope:
     """Return what the target is to hold by now.
 
     Raises ConfigurationError where nothing says how far the target has come.
@@ -48,7 +48,7 @@ def scope_of(look: Look) -> Scope:
     return _up_to_the_watermark(look, keys)
 
 
-def _keys(look: Look) -> tuple[str, ...]:
+def _keys(look: SourceView) -> tuple[str, ...]:
     """Return the key columns; none where the source lacks one and no load would ask for it."""
     try:
         return key_columns(look)
@@ -59,7 +59,7 @@ def _keys(look: Look) -> tuple[str, ...]:
         return ()
 
 
-def _up_to_the_watermark(look: Look, keys: tuple[str, ...]) -> Scope:
+def _up_to_the_watermark(look: SourceView, keys: tuple[str, ...]) -> Scope:
     config, dialect = look.config, look.dialect
     watermark = config.incremental_value
     if watermark is None and config.strategy in IN_PIECES:

@@ -11,7 +11,7 @@ from airflow_dataloader.core.strategy import CursorType, ValuePolicy
 from airflow_dataloader.core.zones import read_zone
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.sources.dialect import CursorPlan, DescribedColumn
-from airflow_dataloader.sources.postgresql.chosen import chosen
+from airflow_dataloader.sources.postgresql.named_column import named_column
 from airflow_dataloader.sources.postgresql.numbers import precision_and_scale
 from airflow_dataloader.sources.postgresql.quoting import quote
 from airflow_dataloader.sources.postgresql.types import keep
@@ -48,7 +48,7 @@ def cursor(
     described: Sequence[DescribedColumn], columns: Sequence[PlannedColumn], config: LoadConfig
 ) -> CursorPlan:
     """Return the row's cursor; see :class:`airflow_dataloader.sources.dialect.Dialect`."""
-    planned, column = chosen(
+    planned, column = named_column(
         described,
         columns,
         config.incremental_column,

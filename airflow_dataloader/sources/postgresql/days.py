@@ -9,7 +9,7 @@ from airflow_dataloader.core.plan import PlannedColumn
 from airflow_dataloader.core.strategy import CursorType, ValuePolicy
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.sources.dialect import Ask, Days, DescribedColumn
-from airflow_dataloader.sources.postgresql.chosen import chosen
+from airflow_dataloader.sources.postgresql.named_column import named_column
 from airflow_dataloader.sources.postgresql.quoting import literal, quote
 from airflow_dataloader.sources.postgresql.types import keep
 
@@ -24,7 +24,7 @@ def days(
     ask: Ask, described: Sequence[DescribedColumn], columns: Sequence[PlannedColumn], config: LoadConfig
 ) -> Days:
     """Return the frozen window; see :class:`airflow_dataloader.sources.dialect.Dialect`."""
-    planned, column = chosen(
+    planned, column = named_column(
         described,
         columns,
         config.rolling_column,

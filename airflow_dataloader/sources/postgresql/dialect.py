@@ -8,18 +8,18 @@ from airflow_dataloader.sources.postgresql import (
     connection,
     cursor,
     days,
+    dependencies,
     digest,
     errors,
     fingerprint,
     keys,
-    made_of,
     partitions,
     placeholders,
     planning,
     quoting,
     relation,
+    row_width,
     transaction,
-    widths,
     window,
 )
 
@@ -31,13 +31,13 @@ class PostgresqlDialect:
     literal = staticmethod(quoting.literal)
     fixed_sql = staticmethod(relation.fixed_sql)
     relation = staticmethod(relation.relation)
-    is_elsewhere = staticmethod(made_of.is_elsewhere)
-    made_of = staticmethod(made_of.made_of)
+    reads_foreign_tables = staticmethod(dependencies.reads_foreign_tables)
+    dependencies = staticmethod(dependencies.dependencies)
     plan_columns = staticmethod(planning.plan_columns)
-    refuse_loose_keys = staticmethod(keys.refuse_loose_keys)
+    refuse_ambiguous_keys = staticmethod(keys.refuse_ambiguous_keys)
     key_spelling = staticmethod(keys.key_spelling)
     keeps_texts = staticmethod(keys.keeps_texts)
-    spelled = staticmethod(keys.spelled)
+    describe_spelling = staticmethod(keys.describe_spelling)
     find_column = staticmethod(find_column)
     cursor = staticmethod(cursor.cursor)
     freeze = staticmethod(window.freeze)
@@ -53,7 +53,7 @@ class PostgresqlDialect:
     within_parts = staticmethod(digest.within_parts)
     null_cursor_sql = staticmethod(window.null_cursor_sql)
     partitions = staticmethod(partitions.partitions)
-    row_width = staticmethod(widths.row_width)
+    row_width = staticmethod(row_width.row_width)
     session_init = staticmethod(transaction.session_init)
     jdbc = staticmethod(connection.jdbc)
     jdbc_sql = staticmethod(placeholders.jdbc_sql)

@@ -7,7 +7,7 @@ import re
 from airflow_dataloader.core.scrub import scrub
 from airflow_dataloader.exceptions import DataloaderError, ValueRefused
 from airflow_dataloader.sources.dialect import READ_TIMED_OUT, ErrorContext
-from airflow_dataloader.sources.postgresql.meanings import (
+from airflow_dataloader.sources.postgresql.error_codes import (
     LOCKED,
     NOT_UTF_8,
     OWN,
@@ -15,7 +15,7 @@ from airflow_dataloader.sources.postgresql.meanings import (
     code_of,
     meaning_of,
 )
-from airflow_dataloader.sources.postgresql.refusal import understand
+from airflow_dataloader.sources.postgresql.value_guard import parse_refusal
 
 #: Characters of PostgreSQL's own text that a message keeps.
 _LONGEST = 500
@@ -42,7 +42,7 @@ def explain(
 
     ``routine``: the server's own that gave it, where it is known.
     """
-    refusal = understand(message)
+    refusal = parse_refusal(message)
     if refusal is not None:
         return refusal
     code = code_of(sqlstate, message, routine)
@@ -69,7 +69,7 @@ def recognise(message: str, context: ErrorContext) -> DataloaderError | None:
 
     None also for a value that the driver could not pass on: :func:`.planning.diagnose` finds its column.
     """
-    refusal = understand(message)
+    refusal = parse_refusal(message)
     if refusal is not None:
         return refusal
     if _UNDECODABLE in message:

@@ -63,7 +63,7 @@ _DEFINITION = "\x1f"
 _PADDED = frozenset({"bpchar", "bit"})
 
 
-def refuse_loose_keys(described: Sequence[DescribedColumn], keys: Collection[str]) -> None:
+def refuse_ambiguous_keys(described: Sequence[DescribedColumn], keys: Collection[str]) -> None:
     """Raise ConfigurationError for a key column whose type has several texts for equal values.
 
     A row that is spelled anew at the source would come as a second row.
@@ -72,7 +72,7 @@ def refuse_loose_keys(described: Sequence[DescribedColumn], keys: Collection[str
     for column in described:
         if column.name.casefold() not in names:
             continue
-        if _is_loose(column):
+        if _is_ambiguous(column):
             raise _no_key(
                 column,
                 "in which values that are spelled differently are equal",
@@ -134,7 +134,7 @@ def keeps_texts(before: str, now: str) -> bool:
     return not (defined and defined_now) or _still_means(defined, defined_now)
 
 
-def spelled(spelling: str) -> str:
+def describe_spelling(spelling: str) -> str:
     """Return a spelling for a person."""
     kind, _, definition = spelling.partition(_DEFINITION)
     said = _DECIMALS.sub(lambda found: _IN_WORDS.get(found[1], f" with {found[1]} decimals"), kind)
@@ -170,7 +170,7 @@ def _still_means(before: str, now: str) -> bool:
     return fields == fields_now and (not had or not have or had <= have or have <= had)
 
 
-def _is_loose(column: DescribedColumn) -> bool:
+def _is_ambiguous(column: DescribedColumn) -> bool:
     name = _type_name(column)
     if column.array and name in _LOOSE_IN_ARRAYS:
         return True

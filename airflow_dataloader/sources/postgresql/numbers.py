@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from airflow_dataloader.sources.postgresql.keeping import Keeping
+from airflow_dataloader.sources.postgresql.type_rule import TypeRule
 
 #: Digits of the widest decimal that Delta has, and those behind the point where the source says nothing.
 WIDEST = 38
 DEFAULT_SCALE = 18
 
 
-def numeric(x: str, modifier: int) -> Keeping:
+def numeric(x: str, modifier: int) -> TypeRule:
     """Return the rule for a ``numeric`` expression; ``modifier`` is the type's, as PostgreSQL encodes it."""
     if modifier < 0:
         return _guarded(x, DEFAULT_SCALE, scale_is_declared=False)
@@ -28,7 +28,7 @@ def numeric(x: str, modifier: int) -> Keeping:
         left = WIDEST - (precision - scale)
         return _guarded(x, max(left, DEFAULT_SCALE), scale_is_declared=False)
     sql_type = f"numeric({precision},{scale})"
-    return Keeping(
+    return TypeRule(
         value=f"CAST({x} AS {sql_type})" if reshaped else x,
         sql_type=sql_type,
         type=f"decimal({precision},{scale})",
@@ -43,13 +43,13 @@ def precision_and_scale(modifier: int) -> tuple[int, int]:
     return (packed >> 16) & 0xFFFF, ((packed & 0x7FF) ^ 1024) - 1024
 
 
-def _guarded(x: str, scale: int, *, scale_is_declared: bool) -> Keeping:
+def _guarded(x: str, scale: int, *, scale_is_declared: bool) -> TypeRule:
     """Keep what fits ``decimal(38, scale)`` without rounding; NaN and infinities compare greater than any."""
     sql_type = f"numeric({WIDEST},{scale})"
     kept = f"abs({x}) < 1e{WIDEST - scale}"
     if not scale_is_declared:
         kept += f" AND {x} = trunc({x}, {scale})"
-    return Keeping(
+    return TypeRule(
         value=f"CAST({x} AS {sql_type})",
         sql_type=sql_type,
         type=f"decimal({WIDEST},{scale})",
@@ -57,6 +57,6 @@ def _guarded(x: str, scale: int, *, scale_is_declared: bool) -> Keeping:
     )
 
 
-def money(x: str) -> Keeping:
+def money(x: str) -> TypeRule:
     """Keep money as a number: 64 bits of the smallest coin, and no currency has more than 4 digits of it."""
-    return Keeping(value=f"CAST({x} AS numeric(23,4))", sql_type="numeric(23,4)", type="decimal(23,4)")
+    return TypeRule(value=f"CAST({x} AS numeric(23,4))", sql_type="numeric(23,4)", type="decimal(23,4)")

@@ -10,11 +10,11 @@ from airflow_dataloader.core.strategy import ValuePolicy
 from airflow_dataloader.exceptions import ConfigurationError, ValueRefused
 from airflow_dataloader.sources.columns import refuse_collisions
 from airflow_dataloader.sources.dialect import Ask, ColumnPlan, DescribedColumn
-from airflow_dataloader.sources.postgresql.keeping import Keeping
 from airflow_dataloader.sources.postgresql.keys import in_one_spelling
 from airflow_dataloader.sources.postgresql.quoting import quote
-from airflow_dataloader.sources.postgresql.refusal import raise_in_source, refused, sample
+from airflow_dataloader.sources.postgresql.type_rule import TypeRule
 from airflow_dataloader.sources.postgresql.types import as_text, keep
+from airflow_dataloader.sources.postgresql.value_guard import raise_in_source, refused, sample
 
 
 def plan_columns(
@@ -76,7 +76,7 @@ def diagnose(
     return refused(risky[number][0], text)
 
 
-def _planned(column: DescribedColumn, rule: Keeping, text: Keeping, policy: ValuePolicy) -> PlannedColumn:
+def _planned(column: DescribedColumn, rule: TypeRule, text: TypeRule, policy: ValuePolicy) -> PlannedColumn:
     x = quote(column.name)
     select, wire, target = rule.value, rule.wire, rule.type
     if rule.kept is not None:
@@ -99,7 +99,7 @@ def _planned(column: DescribedColumn, rule: Keeping, text: Keeping, policy: Valu
     )
 
 
-def _guarded(rule: Keeping, otherwise: str) -> str:
+def _guarded(rule: TypeRule, otherwise: str) -> str:
     """Return the value where it can be kept, else ``otherwise``, of the same SQL type in either case."""
     fast = f"WHEN {rule.fast[0]} THEN {rule.fast[1]} " if rule.fast else ""
     case = f"CASE {fast}WHEN {rule.kept} THEN {rule.value} ELSE {otherwise} END"

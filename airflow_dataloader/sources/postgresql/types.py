@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from airflow_dataloader.sources.dialect import DescribedColumn
-from airflow_dataloader.sources.postgresql import moments, numbers
-from airflow_dataloader.sources.postgresql.keeping import Keeping
+from airflow_dataloader.sources.postgresql import datetimes, numbers
+from airflow_dataloader.sources.postgresql.type_rule import TypeRule
 
 #: Types that driver, engine and target agree on: SQL type and Delta type.
 _NATIVE = {
@@ -26,24 +26,24 @@ _NATIVE = {
 #: Elements of arrays that may be NULL or the JSON value null, and the function that tells.
 _JSON_ELEMENTS = {"json": "json_typeof", "jsonb": "jsonb_typeof"}
 
-_RULES: dict[str, Callable[[str], Keeping]] = {
-    "date": moments.date,
-    "timestamp": moments.timestamp,
-    "timestamptz": moments.timestamptz,
+_RULES: dict[str, Callable[[str], TypeRule]] = {
+    "date": datetimes.date,
+    "timestamp": datetimes.timestamp,
+    "timestamptz": datetimes.timestamptz,
     "money": numbers.money,
-    "oid": lambda x: Keeping(value=f"{x}::int8", sql_type="int8", type="bigint"),
+    "oid": lambda x: TypeRule(value=f"{x}::int8", sql_type="int8", type="bigint"),
     # The cast to text would add /32 to a single address.
-    "inet": lambda x: Keeping(value=f"abbrev({x})", sql_type="text", type="string"),
+    "inet": lambda x: TypeRule(value=f"abbrev({x})", sql_type="text", type="string"),
 }
 
 
-def keep(column: DescribedColumn, x: str) -> Keeping:
+def keep(column: DescribedColumn, x: str) -> TypeRule:
     """Return how the values of SQL expression ``x``, of the column's type, are kept."""
     if column.array:
         return _array(x, column.parts)
     if column.base in _NATIVE:
         sql_type, target = _NATIVE[column.base]
-        return Keeping(value=x, sql_type=sql_type, type=target)
+        return TypeRule(value=x, sql_type=sql_type, type=target)
     if column.base == "numeric":
         return numbers.numeric(x, column.modifier)
     if column.base in _RULES:
@@ -57,16 +57,16 @@ def is_cast_to_text(column: DescribedColumn) -> bool:
     return not column.array and column.base not in rules
 
 
-def as_text(x: str) -> Keeping:
+def as_text(x: str) -> TypeRule:
     """Keep the source's own text of a value."""
-    return Keeping(value=f"{x}::text", sql_type="text", type="string")
+    return TypeRule(value=f"{x}::text", sql_type="text", type="string")
 
 
-def _array(x: str, parts: Collection[str]) -> Keeping:
+def _array(x: str, parts: Collection[str]) -> TypeRule:
     """Keep an array as JSON, which cannot say that an array does not begin at 1, nor tell its two nulls."""
     # Dimensions have the collation of the elements, and LIKE knows none that takes unequal texts for equal.
     kept = f"coalesce(replace(array_dims({x}) COLLATE \"C\", '[1:', '') NOT LIKE '%[%', true)"
     for element in _JSON_ELEMENTS.keys() & parts:
         null = f"SELECT FROM unnest({x}) AS element WHERE {_JSON_ELEMENTS[element]}(element) = 'null'"
         kept += f" AND NOT EXISTS ({null})"
-    return Keeping(value=f"to_json({x})::text", sql_type="text", type="string", kept=kept)
+    return TypeRule(value=f"to_json({x})::text", sql_type="text", type="string", kept=kept)

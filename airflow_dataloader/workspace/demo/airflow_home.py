@@ -16,7 +16,7 @@ from pathlib import Path
 from airflow_dataloader.exceptions import TransientError
 from airflow_dataloader.settings import without_settings
 from airflow_dataloader.workspace.demo.part import PartSpec, ProcessPart
-from airflow_dataloader.workspace.own_machine import around_proxies
+from airflow_dataloader.workspace.no_proxy import bypass_proxies
 from airflow_dataloader.workspace.private_file import write_private
 
 USER = "admin"
@@ -84,7 +84,7 @@ class AirflowHome:
         """Return the environment of each of its processes."""
         own = without_settings(os.environ)
         kept = {name: value for name, value in own.items() if not name.startswith("AIRFLOW_")}
-        return {**kept, **around_proxies(kept), **self._settings(), **self.environment}
+        return {**kept, **bypass_proxies(kept), **self._settings(), **self.environment}
 
     @property
     def _passwords(self) -> Path:

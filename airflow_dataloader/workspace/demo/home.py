@@ -9,8 +9,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from airflow_dataloader.workspace.demo.last_watch import LastWatch
-from airflow_dataloader.workspace.demo.marked import Mark
+from airflow_dataloader.workspace.demo.cleanup_watcher import CleanupWatcher
+from airflow_dataloader.workspace.demo.marked_processes import Mark
 from airflow_dataloader.workspace.folder_lock import locked
 
 
@@ -74,7 +74,7 @@ class DemoHome:
                 taken=f"Another demo runs in {self.folder}, or is just ending.",
                 fix="end that one, wait a minute, or set another DATALOADER_HOME",
             ) as descriptor,
-            closing(LastWatch(self.folder, descriptor)),
+            closing(CleanupWatcher(self.folder, descriptor)),
         ):
             # Somebody may have killed the watch of an earlier demo too.
             Mark(self.folder).kill()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol
 
-from airflow_dataloader.workspace.demo.marked import Mark
+from airflow_dataloader.workspace.demo.marked_processes import Mark
 
 
 class Part(Protocol):

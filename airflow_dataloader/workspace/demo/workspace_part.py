@@ -12,7 +12,7 @@ from airflow_dataloader.settings import without_settings
 from airflow_dataloader.workspace.demo.part import PartSpec, ProcessPart
 from airflow_dataloader.workspace.demo.workspace_client import WorkspaceClient
 from airflow_dataloader.workspace.home import WorkspaceHome
-from airflow_dataloader.workspace.own_machine import around_proxies
+from airflow_dataloader.workspace.no_proxy import bypass_proxies
 from airflow_dataloader.workspace.secret_store import SecretFile
 from airflow_dataloader.workspace.tokens import owner_token
 
@@ -65,7 +65,7 @@ class LocalWorkspace:
     def _variables(self, base: Mapping[str, str]) -> dict[str, str]:
         return {
             **without_settings(base),
-            **around_proxies(base),
+            **bypass_proxies(base),
             "AIRFLOW__DATALOADER__HOME": str(self.folder),
             "DATALOADER_HOME": str(self.folder),
             "DATALOADER_CONTROL_URL": self.control_url,

@@ -22,7 +22,7 @@ from airflow_dataloader.workspace.jobs.process import TaskProcess, launch, was_n
 from airflow_dataloader.workspace.jobs.states import Code, End, LifeCycle, Result, Stop
 from airflow_dataloader.workspace.jobs.store import RunStore
 from airflow_dataloader.workspace.spark.address import with_session
-from airflow_dataloader.workspace.spark.given import LostLease
+from airflow_dataloader.workspace.spark.external import LostLease
 from airflow_dataloader.workspace.spark.protocol import Lease, Spark
 from airflow_dataloader.workspace.tokens import hashed, new_token
 

@@ -13,7 +13,7 @@ from typing import IO
 
 import psutil
 
-from airflow_dataloader.workspace.birth import birth_of
+from airflow_dataloader.workspace.process_start import start_mark
 
 # Reads one word before it begins: we write it when the process is on record. If we die before that, the end
 # of its input comes instead, and nothing was run. Afterwards it outlives us, and leaves the exit code behind.
@@ -93,7 +93,7 @@ class TaskProcess:
         try:
             process = psutil.Process(self.pid)
             ours = (
-                birth_of(self.pid) == self.born
+                start_mark(self.pid) == self.born
                 and str(self.folder / _EXIT_FILE) in process.cmdline()
                 and process.status() != psutil.STATUS_ZOMBIE
             )
@@ -127,7 +127,7 @@ def launch(
     pipe = child.stdin
     assert pipe is not None
     try:
-        born = birth_of(child.pid)
+        born = start_mark(child.pid)
         record(child.pid, born)
         pipe.write(b"go\n")
     finally:

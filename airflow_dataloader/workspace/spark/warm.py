@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from airflow_dataloader.exceptions import EngineFailed
-from airflow_dataloader.workspace.spark.left_over import end_left_over, note_server
+from airflow_dataloader.workspace.spark.orphaned_server import end_orphaned_server, note_server
 from airflow_dataloader.workspace.spark.protocol import SparkServer, StartSpark
 
 log = logging.getLogger(__name__)
@@ -113,7 +113,7 @@ class WarmSpark:
         self._leases: set[WarmLease] = set()
         self._trouble = "Spark is starting."
         self._closing = False
-        end_left_over(note)
+        end_orphaned_server(note)
         self._thread = threading.Thread(target=self._keep, name="spark", daemon=True)
         self._thread.start()
 

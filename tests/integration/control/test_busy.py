@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from airflow_dataloader.control.claim import claim
-from airflow_dataloader.control.due import Wanted, held_beside
+from airflow_dataloader.control.due import Wanted, locked_by_others
 from airflow_dataloader.control.transaction import transaction
 from tests.factories import add_source
 from tests.integration.control.drive import due_row, sql
@@ -64,7 +64,7 @@ def test_rows_that_were_looked_past_are_not_kept_locked(control: Engine) -> None
     free = due_row(control)
     wanted = Wanted(rows=1, max_concurrent=1, only=None)
     with locked(control), transaction(control) as connection:
-        assert sorted(held_beside(connection, [1], wanted, handled=[1], at_most=9)) == [2, 3]
+        assert sorted(locked_by_others(connection, [1], wanted, handled=[1], at_most=9)) == [2, 3]
         assert sql(
             control, "SELECT config_id FROM control.table_control WHERE priority < 1 FOR UPDATE NOWAIT"
         ) == [(free,)]

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from airflow_dataloader.control.ending import SettledBy
-from airflow_dataloader.control.fenced import LoadStanding, fenced, look
+from airflow_dataloader.control.fenced import LoadState, fenced, read_load
 from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.core.status import LoadStatus
@@ -16,7 +16,7 @@ from tests.factories import add_source
 from tests.integration.control.drive import due_row, start_now
 
 
-def standing(**overrides: Any) -> LoadStanding:
+def standing(**overrides: Any) -> LoadState:
     values = {
         "metadata_id": 12,
         "config_id": 7,
@@ -31,7 +31,7 @@ def standing(**overrides: Any) -> LoadStanding:
         "reaped": False,
         "settled_by": None,
     }
-    return LoadStanding(**(values | overrides))
+    return LoadState(**(values | overrides))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_the_reason_in_a_sentence(overrides: dict[str, Any], sentence: str) -> N
 
 def test_a_load_that_does_not_exist(control: Engine) -> None:
     with transaction(control) as connection:
-        assert look(connection, 5) is None
+        assert read_load(connection, 5) is None
     assert str(fenced(5, 1, None)) == "There is no load 5 in this control database."
 
 
@@ -78,7 +78,7 @@ def test_looks_at_load_and_row(control: Engine) -> None:
     started = start_now(control, config_id)
     cancel(control, started.metadata_id, "enough", settled_by=SettledBy.TRIGGER)
     with transaction(control) as connection:
-        seen = look(connection, started.metadata_id)
+        seen = read_load(connection, started.metadata_id)
     assert seen == standing(
         metadata_id=started.metadata_id,
         config_id=config_id,

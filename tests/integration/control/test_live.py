@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from airflow_dataloader.control.intervene import cancel
-from airflow_dataloader.control.live import Seen, live_loads
+from airflow_dataloader.control.live import ObservedLoad, live_loads
 from airflow_dataloader.control.tracking import update_run_tracking
 from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.core.status import RowStatus
@@ -19,7 +19,7 @@ def shop(control: Engine) -> str:
     return add_source(control, "shop")
 
 
-def see(engine: Engine) -> list[Seen]:
+def see(engine: Engine) -> list[ObservedLoad]:
     with transaction(engine) as connection:
         return live_loads(connection)
 

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from airflow_dataloader.control import lease
 from airflow_dataloader.control.intervene import cancel
-from airflow_dataloader.control.live import Seen, live_loads
+from airflow_dataloader.control.live import ObservedLoad, live_loads
 from airflow_dataloader.control.takeover import fence, take_over
 from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.core.failure import Failure, Phase
@@ -24,7 +24,7 @@ def config_id(control: Engine) -> int:
     return due_row(control)
 
 
-def see(engine: Engine) -> Seen:
+def see(engine: Engine) -> ObservedLoad:
     with transaction(engine) as connection:
         (seen,) = live_loads(connection)
     return seen

@@ -9,11 +9,11 @@ from sqlalchemy import update
 
 from airflow_dataloader.control.tables import dbconfig
 from airflow_dataloader.core.selector import parse
+from airflow_dataloader.loader.context import LoaderContext
 from airflow_dataloader.loader.local import load_locally
 from airflow_dataloader.loader.run import run_load
 from airflow_dataloader.loader.secrets import EnvironmentSecrets, SecretChain
 from airflow_dataloader.loader.settlement import Result
-from airflow_dataloader.loader.worker import Worker
 from tests.bench import Bench
 
 #: Of characters that are written differently in URLs, so that no way of writing it down is missed.
@@ -37,15 +37,15 @@ class Desk:
     login = "canary"
 
     @property
-    def worker(self) -> Worker:
-        return replace(self.bench.worker, secrets=SecretChain(EnvironmentSecrets(self.secrets)))
+    def context(self) -> LoaderContext:
+        return replace(self.bench.context, secrets=SecretChain(EnvironmentSecrets(self.secrets)))
 
     def change_source(self, **values: Any) -> None:
         with self.bench.control.begin() as connection:
             connection.execute(update(dbconfig).values(**values))
 
     def load(self, config_id: int) -> Result:
-        return run_load(self.worker, self.bench.claim(config_id))
+        return run_load(self.context, self.bench.claim(config_id))
 
     def refused(
         self,
@@ -66,7 +66,7 @@ class Desk:
         """Insist on all that :meth:`refused` does, whatever code the source gave."""
         before = self.bench.engine.inspect(self.bench.target(), "nobody")
         (ended,) = load_locally(
-            self.bench.control, lambda: self.worker, selector=parse(f"name:{self.bench.schema}.*")
+            self.bench.control, lambda: self.context, selector=parse(f"name:{self.bench.schema}.*")
         )
         assert ended.config_id == config_id
         row, load = self.bench.state(config_id), self.bench.history(config_id)[-1]

@@ -63,9 +63,9 @@ def cost(bench: Bench, config_id: int) -> Cost:
     """Load the row from its claim on, without one heartbeat, and count."""
     schema = bench.home / "warehouse" / "bronze" / bench.schema
     watcher = StageWatcher(schema)
-    worker = replace(bench.worker, observer=watcher, times=LeaseTimes(beat=3_600.0))
+    context = replace(bench.context, observer=watcher, times=LeaseTimes(beat=3_600.0))
     committed, trips = commits(schema / "items"), round_trips(bench.control)
-    result = run_load(worker, bench.claim(config_id))
+    result = run_load(context, bench.claim(config_id))
     assert result.status == "Succeeded", result.message
     return Cost(
         result=result,

@@ -12,10 +12,10 @@ from airflow_dataloader.core.reaping import ReapLimits
 from airflow_dataloader.core.selector import Selector, parse
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.exceptions import ConfigurationError, EngineFailed
+from airflow_dataloader.loader.context import LoaderContext
 from airflow_dataloader.loader.engines.protocol import Engine as EngineSession
 from airflow_dataloader.loader.local import Loaded, load_locally
 from airflow_dataloader.loader.secrets import SecretChain
-from airflow_dataloader.loader.worker import Worker
 from tests.bench import Bench
 from tests.factories import add_row, add_source
 from tests.integration.control.drive import due_row, sql
@@ -30,7 +30,7 @@ def test_selected_rows_are_loaded_whatever_their_slot(bench: Bench) -> None:
     fill(bench, "a", "b")
     chosen, other = bench.row("a", load_cron="0 0 1 1 *"), bench.row("b")
     told: list[Loaded] = []
-    ended = load_locally(bench.control, lambda: bench.worker, selector=parse("name:a"), report=told.append)
+    ended = load_locally(bench.control, lambda: bench.context, selector=parse("name:a"), report=told.append)
     assert [load.config_id for load in ended] == [chosen]
     assert ended == told
     assert bench.state(chosen).last_status == "Succeeded"
@@ -41,11 +41,11 @@ def test_without_a_selector_what_is_due_is_loaded_and_no_more(bench: Bench) -> N
     fill(bench, "a", "b")
     due, not_due = bench.row("a"), bench.row("b", load_cron="0 0 1 1 *")
     bench.set(due, next_load_date_time="2020-01-01 00:00:00+00")
-    assert [load.config_id for load in load_locally(bench.control, lambda: bench.worker, selector=None)] == [
+    assert [load.config_id for load in load_locally(bench.control, lambda: bench.context, selector=None)] == [
         due
     ]
     assert bench.state(not_due).last_status is None
-    assert load_locally(bench.control, lambda: bench.worker, selector=None) == []
+    assert load_locally(bench.control, lambda: bench.context, selector=None) == []
 
 
 def test_a_row_that_is_due_again_and_again_is_loaded_once_and_keeps_no_other_from_its_turn(
@@ -61,8 +61,8 @@ def test_a_row_that_is_due_again_and_again_is_loaded_once_and_keeps_no_other_fro
         sql(control, f"UPDATE control.table_control SET next_load_date_time = now() WHERE config_id = {slow}")
 
     # Its loads fail at the login that nobody has stored.
-    worker = Worker(control=control, engine=cast("EngineSession", None), secrets=SecretChain())
-    load_locally(control, lambda: worker, selector=None, report=pass_time)
+    context = LoaderContext(control=control, engine=cast("EngineSession", None), secrets=SecretChain())
+    load_locally(control, lambda: context, selector=None, report=pass_time)
     assert told == [slow, low]
 
 
@@ -73,7 +73,7 @@ def test_a_failed_table_never_stops_the_next(bench: Bench) -> None:
     bench.row("c", load_strategy="sideways")
     ended = {
         load.label: load
-        for load in load_locally(bench.control, lambda: bench.worker, selector=parse("source:shop"))
+        for load in load_locally(bench.control, lambda: bench.context, selector=parse("source:shop"))
     }
     assert sorted(load.status or "" for load in ended.values()) == ["Failed", "Failed", "Succeeded"]
     (unknown,) = (load for load in ended.values() if "sideways" in load.message)
@@ -113,7 +113,7 @@ def test_a_row_that_another_load_holds_is_named_and_left_alone(bench: Bench) -> 
     fill(bench, "a")
     row = bench.row("a")
     bench.claim(row)
-    (ended,) = load_locally(bench.control, lambda: bench.worker, selector=parse("name:a"))
+    (ended,) = load_locally(bench.control, lambda: bench.context, selector=parse("name:a"))
     assert ended.status is None
     assert "Not claimed" in ended.message
     assert bench.history(row)[-1].load_status == LoadStatus.QUEUED
@@ -136,7 +136,7 @@ def test_loads_that_see_no_progress_are_given_up_by_the_limits_that_are_asked_fo
 
 def test_a_selector_that_matches_nothing_says_so(bench: Bench) -> None:
     with pytest.raises(ConfigurationError, match="No active row matches name:nothing"):
-        load_locally(bench.control, lambda: bench.worker, selector=parse("name:nothing"))
+        load_locally(bench.control, lambda: bench.context, selector=parse("name:nothing"))
 
 
 def test_inactive_rows_are_named_where_nothing_else_matches(bench: Bench) -> None:
@@ -145,11 +145,11 @@ def test_inactive_rows_are_named_where_nothing_else_matches(bench: Bench) -> Non
     with pytest.raises(
         ConfigurationError, match=r"inactive: config_id \d+ \(public.old_0.* and 2 more"
     ) as caught:
-        load_locally(bench.control, lambda: bench.worker, selector=parse("name:old*"))
+        load_locally(bench.control, lambda: bench.context, selector=parse("name:old*"))
     assert caught.value.fix == "set is_active to true on the rows that are meant"
 
 
-def refuse_to_open() -> Worker:
+def refuse_to_open() -> LoaderContext:
     raise EngineFailed("No Spark here.")
 
 
@@ -172,7 +172,7 @@ def test_what_keeps_a_worker_from_being_opened_is_told_without_secrets(
 ) -> None:
     monkeypatch.setenv("SPARK_REMOTE", "sc://localhost:1/;token=c4nary%3D")
 
-    def quotes() -> Worker:
+    def quotes() -> LoaderContext:
         raise ValueError("invalid literal: 'c4nary='")
 
     add_source(control)
@@ -187,7 +187,7 @@ def test_what_keeps_a_worker_from_being_opened_is_told_without_secrets(
 
 
 def test_an_interrupt_before_the_load_begins_leaves_no_row_waiting(bench: Bench) -> None:
-    def interrupted() -> Worker:
+    def interrupted() -> LoaderContext:
         raise KeyboardInterrupt
 
     row = bench.row("a")

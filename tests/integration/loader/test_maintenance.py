@@ -111,7 +111,7 @@ def test_a_target_that_is_being_loaded_is_left_to_the_next_run(bench: Bench) -> 
     change(bench, 10)
     ids = bench.claim(row)
     assert maintain(bench) == [f"left to the next run, because load {ids.metadata_id} holds the target."]
-    run_load(bench.worker, ids)
+    run_load(bench.context, ids)
     assert len(maintain(bench)) == 2
 
 

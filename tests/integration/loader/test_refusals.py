@@ -460,7 +460,7 @@ def test_a_control_database_that_is_not_there(desk: Desk) -> None:
         port = closed.getsockname()[1]
     away = create_engine(f"postgresql://canary:{quote(CANARY, safe='')}@127.0.0.1:{port}/dataloader")
     with pytest.raises(ControlUnavailable) as caught:
-        load_locally(away, lambda: desk.worker, selector=None)
+        load_locally(away, lambda: desk.context, selector=None)
     assert f"dataloader at 127.0.0.1:{port} cannot be reached" in caught.value.message
     assert caught.value.fix
     assert CANARY not in str(caught.value)
@@ -470,7 +470,7 @@ def test_a_control_database_that_is_not_there(desk: Desk) -> None:
 def test_a_control_database_without_its_schema(desk: Desk) -> None:
     empty = create_engine(desk.bench.server.url(desk.bench.source.info.dbname))
     with pytest.raises(NotMigrated) as caught:
-        load_locally(empty, lambda: desk.worker, selector=None)
+        load_locally(empty, lambda: desk.context, selector=None)
     empty.dispose()
     assert "dataloader db migrate" in str(caught.value.fix)
     desk.bench.row()

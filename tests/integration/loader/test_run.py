@@ -26,7 +26,7 @@ from tests.waiting import until
 def test_one_table_s_failure_never_stops_the_next(bench: Bench) -> None:
     bench.source.execute("CREATE TABLE items AS SELECT 1 AS id")
     loads = [bench.claim(bench.row("gone")), bench.claim(bench.row("items"))]
-    results = process_tables(bench.worker, loads)
+    results = process_tables(bench.context, loads)
     assert [result.status for result in results] == [LoadStatus.FAILED, LoadStatus.SUCCEEDED]
 
 
@@ -34,9 +34,9 @@ def test_a_load_that_was_run_already_is_not_run_again(bench: Bench) -> None:
     bench.source.execute("CREATE TABLE items AS SELECT 1 AS id")
     row = bench.row()
     ids = bench.claim(row)
-    assert run_load(bench.worker, ids).status is LoadStatus.SUCCEEDED
+    assert run_load(bench.context, ids).status is LoadStatus.SUCCEEDED
     version = bench.history(row)[0].target_version
-    again = run_load(bench.worker, ids)
+    again = run_load(bench.context, ids)
     assert again.status is None
     assert "is over" in again.message
     found = bench.engine.inspect(bench.target(), "nobody")
@@ -48,7 +48,7 @@ def test_a_load_of_another_epoch_is_refused(bench: Bench) -> None:
     bench.source.execute("CREATE TABLE items AS SELECT 1 AS id")
     ids = bench.claim(bench.row())
     stale = LoadIds(metadata_id=ids.metadata_id, epoch=ids.epoch + 1)
-    assert run_load(bench.worker, stale).status is None
+    assert run_load(bench.context, stale).status is None
     assert bench.engine.inspect(bench.target(), "nobody") is None
 
 
@@ -113,7 +113,7 @@ def test_an_interrupt_that_got_lost_before_a_write_stops_the_load(bench: Bench) 
     row = bench.row()
     loads = [bench.claim(row), bench.claim(bench.row("others"))]
     with pytest.raises(KeyboardInterrupt):
-        process_tables(bench.worker, loads)
+        process_tables(bench.context, loads)
     assert bench.history(row)[0].load_status == "Cancelled"
     assert bench.engine.inspect(bench.target(), "nobody") is None
 

@@ -11,7 +11,7 @@ from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.core.names import TargetName
 from tests.bench import Bench
 from tests.integration.loader.breaking import die_unsettled
-from tests.integration.loader.test_deletions import due, make
+from tests.integration.loader.test_delete_scan import due, make
 from tests.integration.loader.test_watermark import spark_sql
 
 

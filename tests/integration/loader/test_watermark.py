@@ -108,7 +108,7 @@ def test_rows_that_were_hidden_from_the_login_come_when_they_are_shown(bench: Be
 def test_a_destination_edited_during_the_load_gets_no_watermark_of_the_other(bench: Bench, row: int) -> None:
     ids = bench.claim(row)
     bench.set(row, destination_table_name="elsewhere")
-    run_load(bench.worker, ids)
+    run_load(bench.context, ids)
     assert bench.state(row).incremental_value is not None
     assert bench.succeed(row).receipt.low is None
     assert bench.target_rows("elsewhere") == bench.source_rows()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from airflow_dataloader.workspace.spark.given import GivenSpark
+from airflow_dataloader.workspace.spark.external import ExternalSpark
 from tests.airflow_db import Connections
 from tests.airflow_stand import Workspace, workspace_at
 from tests.bench import Bench
@@ -26,7 +26,7 @@ def workspace(
     # Control databases of tests are copies of one: their loads have the same tokens.
     shutil.rmtree(bench.home / "workspace", ignore_errors=True)
     environment = {**bench.secret_environment, "DATALOADER_CONTROL_URL": control_url}
-    with workspace_at(bench.home, GivenSpark(bench.remote), environment) as running:
+    with workspace_at(bench.home, ExternalSpark(bench.remote), environment) as running:
         connections.control(control_url)
         connections.databricks(running.url, running.token)
         yield running

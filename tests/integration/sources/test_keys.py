@@ -61,7 +61,7 @@ def test_a_type_with_several_texts_for_one_value_is_no_key(
     ((k, o),) = session.query(f"SELECT {first}, {second} FROM {relation}")
     assert k != o
     with pytest.raises(ConfigurationError, match="Key column 'k'"):
-        POSTGRESQL.refuse_loose_keys(described, ["K"])
+        POSTGRESQL.refuse_ambiguous_keys(described, ["K"])
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_type_with_several_texts_for_one_value_is_no_key(
 )
 def test_other_types_are_keys(session: SourceSession, declared: str) -> None:
     described = session.describe(f"(SELECT NULL::{declared} AS k) AS r")
-    POSTGRESQL.refuse_loose_keys(described, ["k"])
+    POSTGRESQL.refuse_ambiguous_keys(described, ["k"])
 
 
 @pytest.mark.parametrize(
@@ -113,13 +113,13 @@ def test_a_type_whose_texts_are_names_of_what_it_points_at_is_no_key(
     source_db.execute("CREATE DOMAIN named AS regtype; CREATE TYPE tables AS (at regclass, since date)")
     described = session.describe(f"(SELECT NULL::{declared} AS k) AS r")
     with pytest.raises(ConfigurationError, match=r"Key column 'k'.*renamed") as refusal:
-        POSTGRESQL.refuse_loose_keys(described, ["K"])
+        POSTGRESQL.refuse_ambiguous_keys(described, ["K"])
     assert "::oid::bigint" in str(refusal.value.fix)
 
 
 def test_a_number_of_what_it_points_at_is_a_key(session: SourceSession) -> None:
     described = session.describe("(SELECT 'pg_class'::regclass::oid::bigint AS k, 1::oid AS o) AS r")
-    POSTGRESQL.refuse_loose_keys(described, ["k", "o"])
+    POSTGRESQL.refuse_ambiguous_keys(described, ["k", "o"])
 
 
 def test_types_have_their_own_names_where_the_source_quotes_all(
@@ -134,7 +134,7 @@ def test_types_have_their_own_names_where_the_source_quotes_all(
     mail, mood = session.describe("(SELECT NULL::shop.citext AS mail, NULL::shop.mood AS mood) AS r")
     assert (mail.declared, mood.declared) == ("shop.citext", "shop.mood")
     with pytest.raises(ConfigurationError, match="Key column 'mail'"):
-        POSTGRESQL.refuse_loose_keys([mail, mood], ["mail"])
+        POSTGRESQL.refuse_ambiguous_keys([mail, mood], ["mail"])
 
 
 @pytest.mark.parametrize("declared", ["numeric", "numeric(50,9)"])

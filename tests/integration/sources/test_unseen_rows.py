@@ -11,7 +11,7 @@ import pytest
 
 from airflow_dataloader.exceptions import SourceRefused
 from airflow_dataloader.loader.sessions.postgresql import PostgresqlSession
-from airflow_dataloader.sources.postgresql import meanings
+from airflow_dataloader.sources.postgresql import error_codes
 from tests.integration.sources.reads import POSTGRESQL, as_engine
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def test_rows_that_policies_show_are_read_whatever_the_role_has_set(
 @pytest.fixture(params=["in English", "in words that nobody knows"])
 def _words(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param != "in English":
-        monkeypatch.setattr(meanings, "_WORDS", ())
+        monkeypatch.setattr(error_codes, "_WORDS", ())
 
 
 @pytest.mark.usefixtures("_words")

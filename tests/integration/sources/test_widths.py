@@ -10,12 +10,12 @@ from airflow_dataloader.core.fetch_size import MOST, UNMEASURED, RowWidth, fetch
 from airflow_dataloader.loader.reading import open_snapshot, plan_columns, read_everything, read_where
 from tests.integration.sources.reads import POSTGRESQL
 from tests.source_configs import config
-from tests.unit.loader.jobs import job
+from tests.unit.loader.active_loads import active_load
 
 if TYPE_CHECKING:
     import psycopg
 
-    from airflow_dataloader.loader.job import Job
+    from airflow_dataloader.loader.active_load import ActiveLoad
     from airflow_dataloader.loader.sessions.protocol import SourceSession
 
 #: Compressed these take a hundredth: what PostgreSQL keeps is no measure of what travels.
@@ -34,9 +34,9 @@ def measured(
     )
 
 
-def planned(session: SourceSession, **overrides: Any) -> Job:
+def planned(session: SourceSession, **overrides: Any) -> ActiveLoad:
     """Return a job that has its columns and not yet its read."""
-    load = job(session=session, engine=Cores(), source_table_name="t", **overrides)
+    load = active_load(session=session, engine=Cores(), source_table_name="t", **overrides)
     open_snapshot(load)
     plan_columns(load)
     return load

@@ -15,7 +15,7 @@ import pytest
 
 from airflow_dataloader.workspace.app_state import AppState
 from airflow_dataloader.workspace.service import WorkspaceSettings, running
-from airflow_dataloader.workspace.spark.given import GivenLease, GivenSpark
+from airflow_dataloader.workspace.spark.external import ExternalLease, ExternalSpark
 from airflow_dataloader.workspace.spark.protocol import Spark
 from tests.waiting import until
 
@@ -134,7 +134,7 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
 Start = Callable[..., Workspace]
 
 
-class Unneeded(GivenSpark):
+class Unneeded(ExternalSpark):
     """What stands for Spark where no run uses any."""
 
     def __init__(self) -> None:
@@ -144,7 +144,7 @@ class Unneeded(GivenSpark):
         return UnneededLease("sc://localhost:1")
 
 
-class UnneededLease(GivenLease):
+class UnneededLease(ExternalLease):
     def end(self, session: str) -> None:
         """Nothing was opened."""
 
@@ -166,7 +166,7 @@ class Counted(Unneeded):
 
 
 @dataclass(frozen=True)
-class CountedLease(GivenLease):
+class CountedLease(ExternalLease):
     spark: Counted
 
     def end(self, session: str) -> None:
@@ -203,7 +203,7 @@ def workspace(
 ) -> Iterator[Workspace]:
     """A workspace for all tests of a module, with the session's Spark server."""
     home = tmp_path_factory.mktemp("workspace")
-    with starting(home, script, GivenSpark(connect_server.settings.remote)) as begin:
+    with starting(home, script, ExternalSpark(connect_server.settings.remote)) as begin:
         yield begin(max_concurrent_runs=4, faults=True)
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from airflow_dataloader.cli.demo_report import table_of, verdict
 from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.workspace.demo.loads import Load
-from airflow_dataloader.workspace.demo.show import Line, Round
+from airflow_dataloader.workspace.demo.script import Line, Round
 from tests.source_configs import snapshot
 
 LOAD = Load(

@@ -11,7 +11,7 @@ from airflow_dataloader.control.backfill import Backfill, Chunk
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.facts import Bounds, Facts
 from airflow_dataloader.core.names import TargetName
-from airflow_dataloader.loader.backfill import Progress, commits_of
+from airflow_dataloader.loader.backfill import BackfillState, commits_of
 from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
 
 PLANNED_AT = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
@@ -21,7 +21,7 @@ OF = Facts(backfill=5, planned="2026-01-02T03:04:05.000006+00:00")
 READ = Bounds(high="9", watermark="8")
 
 
-def progress(mode: str) -> Progress:
+def progress(mode: str) -> BackfillState:
     chunks = (Chunk(number=1), Chunk(number=2))
     plan = Backfill(
         id=5,
@@ -35,7 +35,7 @@ def progress(mode: str) -> Progress:
         created_at=PLANNED_AT,
         chunks=chunks,
     )
-    return Progress(plan=plan, table=TargetName(catalog="c", schema="s", table="t"), left=chunks)
+    return BackfillState(plan=plan, table=TargetName(catalog="c", schema="s", table="t"), left=chunks)
 
 
 @pytest.mark.parametrize("mode", ["direct", "staged"])

@@ -9,33 +9,33 @@ import pytest
 
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.strategy import ValuePolicy
+from airflow_dataloader.loader.active_load import ActiveLoad
 from airflow_dataloader.loader.boundary import ask_boundary, carry_over, is_unchanged, note_boundary
 from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
-from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.sessions.protocol import Snapshot, SnapshotKind
 from airflow_dataloader.sources.dialect import DescribedColumn
 from airflow_dataloader.sources.postgresql.planning import plan_columns
-from tests.unit.loader.jobs import Answers, job
+from tests.unit.loader.active_loads import Answers, active_load
 
 LOW = "2026-01-01 10:00:00+00"
 SAME = [(0, 2, 77)]
 
 
-def at_version(load: Job, version: int) -> Target:
+def at_version(load: ActiveLoad, version: int) -> Target:
     commit = Commit(app_id=load.app_id, epoch=2, step=1, metadata_id=40)
     entry = HistoryEntry(table_version=version, commit=commit)
     return Target(version=version, columns={}, commits=(entry,), filled=True, continuous=True)
 
 
-def loaded(*answers: Any, **snapshot: Any) -> Job:
-    """A job whose last load left a boundary at version 5 of the target."""
+def loaded(*answers: Any, **snapshot: Any) -> ActiveLoad:
+    """A load whose last load left a boundary at version 5 of the target."""
     described = tuple(
         DescribedColumn(name=name, base=base, declared=base)
         for name, base in {"id": "int4", "updated_at": "timestamptz"}.items()
     )
     values = {"load_strategy": "check_and_load", "incremental_value": LOW} | snapshot
-    values["watermark_of"] = snapshot.get("watermark_of", job(**values).config.watermark_hash)
-    load = job(session=Answers(SAME, *answers), **values)
+    values["watermark_of"] = snapshot.get("watermark_of", active_load(**values).config.watermark_hash)
+    load = active_load(session=Answers(SAME, *answers), **values)
     load.described, load.columns = described, plan_columns(described, ValuePolicy.FAIL).columns
     load.snapshot = Snapshot(kind=SnapshotKind.EXPORTED, id="1")
     load.journal.note(target_version=5)

@@ -8,11 +8,11 @@ import pytest
 
 from airflow_dataloader.control.backfill import Chunk
 from airflow_dataloader.core.strategy import ValuePolicy
-from airflow_dataloader.loader.backfill import Progress
+from airflow_dataloader.loader.backfill import BackfillState
 from airflow_dataloader.loader.chunks import chunks_to_load, predicate
 from airflow_dataloader.sources.dialect import CursorPlan, DescribedColumn
 from airflow_dataloader.sources.postgresql.planning import plan_columns
-from tests.unit.loader.jobs import Answers, job
+from tests.unit.loader.active_loads import Answers, active_load
 from tests.unit.loader.test_backfill import progress
 
 DESCRIBED = (DescribedColumn(name="updated_at", base="int4", declared="int4"),)
@@ -28,14 +28,14 @@ DESCRIBED = (DescribedColumn(name="updated_at", base="int4", declared="int4"),)
     ],
 )
 def test_a_chunk_is_a_range_or_what_has_no_cursor(chunk: Chunk, policy: str, expected: str) -> None:
-    load = job(load_strategy="chunked_backfill", null_cursor_policy=policy)
+    load = active_load(load_strategy="chunked_backfill", null_cursor_policy=policy)
     load.described, load.columns = DESCRIBED, plan_columns(DESCRIBED, ValuePolicy.FAIL).columns
     cursor = load.dialect.cursor(load.described, load.columns, load.config)
     assert predicate(load, progress("direct"), chunk, cursor).startswith(expected)
 
 
 def test_where_no_row_has_a_cursor_there_is_no_range() -> None:
-    load = job(load_strategy="chunked_backfill")
+    load = active_load(load_strategy="chunked_backfill")
     load.described, load.columns = DESCRIBED, plan_columns(DESCRIBED, ValuePolicy.FAIL).columns
     cursor = load.dialect.cursor(load.described, load.columns, load.config)
     found = progress("direct")
@@ -43,7 +43,7 @@ def test_where_no_row_has_a_cursor_there_is_no_range() -> None:
     assert predicate(load, empty, Chunk(number=1, null_cursor=True), cursor) == '"updated_at" IS NULL'
 
 
-def begun(*read: int | None, finished: bool = False) -> Progress:
+def begun(*read: int | None, finished: bool = False) -> BackfillState:
     """Return a plan of three ranges and the rows without a cursor, of which so many are done."""
     ends = ((None, "3"), ("3", "5"), ("5", None))
     plan = [Chunk(number=number, low=low, high=high) for number, (low, high) in enumerate(ends, 1)]
@@ -56,8 +56,8 @@ def begun(*read: int | None, finished: bool = False) -> Progress:
     )
 
 
-def numbers(found: Progress, *answers: list[tuple[int, ...]]) -> tuple[list[int], str]:
-    load = job(load_strategy="chunked_backfill", session=Answers(*answers))
+def numbers(found: BackfillState, *answers: list[tuple[int, ...]]) -> tuple[list[int], str]:
+    load = active_load(load_strategy="chunked_backfill", session=Answers(*answers))
     load.described, load.columns = DESCRIBED, plan_columns(DESCRIBED, ValuePolicy.FAIL).columns
     cursor: CursorPlan = load.dialect.cursor(load.described, load.columns, load.config)
     loaded = [chunk.number for chunk in chunks_to_load(load, found, cursor)]

@@ -10,11 +10,11 @@ from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.facts import Facts
 from airflow_dataloader.core.plan import PlannedColumn, Wire
 from airflow_dataloader.core.strategy import CursorType
+from airflow_dataloader.loader.active_load import ActiveLoad
 from airflow_dataloader.loader.days import remark_on_gap, slice_predicate
 from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
-from airflow_dataloader.loader.job import Job
 from airflow_dataloader.sources.dialect import Days
-from tests.unit.loader.jobs import job
+from tests.unit.loader.active_loads import active_load
 
 
 @pytest.mark.parametrize(
@@ -33,9 +33,9 @@ def test_the_target_is_asked_for_the_same_value(kind: CursorType, first: str, pr
     assert slice_predicate(days) == predicate
 
 
-def keeping(*commits: Commit, continuous: bool = True, published: int | None = 2) -> Job:
-    """A job that keeps older rows, over a target with these last commits, the newest first."""
-    load = job(load_strategy="rolling", rolling_column="at", rolling_days=3, rolling_retention="keep")
+def keeping(*commits: Commit, continuous: bool = True, published: int | None = 2) -> ActiveLoad:
+    """A load that keeps older rows, over a target with these last commits, the newest first."""
+    load = active_load(load_strategy="rolling", rolling_column="at", rolling_days=3, rolling_retention="keep")
     entries = tuple(HistoryEntry(table_version=3, commit=commit) for commit in commits)
     load.target = Target(version=3, columns={}, commits=entries, filled=True, continuous=continuous)
     load.started = replace(load.started, published_epoch=published)
@@ -48,7 +48,7 @@ def window(first: str | None) -> Commit:
     return Commit(app_id="adl:i:7", epoch=2, step=1, metadata_id=40, facts=facts)
 
 
-def remarks(load: Job, first: str) -> str:
+def remarks(load: ActiveLoad, first: str) -> str:
     remark_on_gap(load, first)
     return " ".join(load.journal.receipt.notes)
 

@@ -12,10 +12,10 @@ from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.facts import Bounds, Facts
 from airflow_dataloader.core.plan import PlannedColumn, Wire
 from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.loader.active_load import ActiveLoad
 from airflow_dataloader.loader.engines.protocol import HistoryEntry
-from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.load_window import beginning, beginning_of_merge
-from tests.unit.loader.jobs import job, target
+from tests.unit.loader.active_loads import active_load, target
 
 REACHED = "2026-01-01 00:00:00+00"
 
@@ -30,10 +30,10 @@ class Holding:
         return list(self._keys[:limit])
 
 
-def loaded(*facts: Facts, engine: Any = None, **snapshot: Any) -> Job:
-    """A job that may go on from a watermark, over what loads with these facts have left."""
-    reached = job().config.watermark_hash
-    load = job(engine=engine, **{"incremental_value": REACHED, "watermark_of": reached, **snapshot})
+def loaded(*facts: Facts, engine: Any = None, **snapshot: Any) -> ActiveLoad:
+    """A load that may go on from a watermark, over what loads with these facts have left."""
+    reached = active_load().config.watermark_hash
+    load = active_load(engine=engine, **{"incremental_value": REACHED, "watermark_of": reached, **snapshot})
     column = PlannedColumn(
         source_name="id", name="id", select="id", wire=Wire.NATIVE, type="int", source_type="integer"
     )
@@ -58,13 +58,13 @@ def loaded(*facts: Facts, engine: Any = None, **snapshot: Any) -> Job:
 
 
 def test_load_full_begins_at_the_beginning() -> None:
-    load = job(load_full="true", incremental_value=REACHED)
+    load = active_load(load_full="true", incremental_value=REACHED)
     load.target = target(filled=True)
     assert beginning(load) is None
 
 
 def test_a_load_goes_on_from_the_row_s_watermark() -> None:
-    load = job(incremental_value=REACHED)
+    load = active_load(incremental_value=REACHED)
     load.target = target(filled=True)
     assert beginning(load) == REACHED
 

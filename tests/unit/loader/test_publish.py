@@ -10,11 +10,11 @@ from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.exceptions import EngineFailed, LeaseLost
 from airflow_dataloader.loader.engines.protocol import Target, Written
 from airflow_dataloader.loader.publish import publish
-from tests.unit.loader.jobs import job
+from tests.unit.loader.active_loads import active_load
 
 
 def test_what_was_written_is_in_the_receipt() -> None:
-    load = job()
+    load = active_load()
     commits: list[Commit] = []
 
     def write(commit: Commit) -> Written:
@@ -28,7 +28,7 @@ def test_what_was_written_is_in_the_receipt() -> None:
 
 
 def test_a_commit_says_what_it_was_made_over() -> None:
-    load, bases = job(), []
+    load, bases = active_load(), []
 
     def write(commit: Commit) -> Written:
         bases.append(commit.facts.base)
@@ -41,14 +41,14 @@ def test_a_commit_says_what_it_was_made_over() -> None:
 
 
 def test_more_rows_than_were_read_are_no_success() -> None:
-    load = job()
+    load = active_load()
     with pytest.raises(EngineFailed, match=r"More rows .* than were read"):
         publish(load, Facts(), lambda _: Written(version=12, rows_inserted=3, rows_in=2, rows_present=-1))
     assert load.journal.receipt.target_version == 12, "it is at the target, and on record"
 
 
 def test_nothing_is_written_once_the_lease_is_lost() -> None:
-    load = job(lost=True)
+    load = active_load(lost=True)
     written: list[Commit] = []
 
     def write(commit: Commit) -> Written:
@@ -62,7 +62,7 @@ def test_nothing_is_written_once_the_lease_is_lost() -> None:
 
 
 def test_a_write_that_breaks_leaves_the_load_in_its_phase() -> None:
-    load = job()
+    load = active_load()
 
     def write(commit: Commit) -> Written:
         raise RuntimeError("disk full")

@@ -13,14 +13,14 @@ from airflow_dataloader.loader.engines.protocol import Target
 from airflow_dataloader.loader.schema import decide_schema
 from airflow_dataloader.sources.dialect import DescribedColumn
 from airflow_dataloader.sources.postgresql.planning import plan_columns
-from tests.unit.loader.jobs import job
+from tests.unit.loader.active_loads import active_load
 
 BACK = "At the source again: Name."
 
 
 def notes(*gone: str, columns: tuple[str, ...] = ("id", "updated_at", "Name"), **snapshot: Any) -> str:
     """Return the remarks of a load whose predecessor found these columns of the target gone."""
-    load = job(**snapshot)
+    load = active_load(**snapshot)
     load.started = replace(load.started, last_receipt={"columns_gone": list(gone)})
     load.described = tuple(DescribedColumn(name=name, base="text", declared="text") for name in columns)
     load.columns = plan_columns(load.described, ValuePolicy.FAIL).columns

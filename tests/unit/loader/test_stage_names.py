@@ -7,12 +7,12 @@ import pytest
 from airflow_dataloader.control.stages import StageOwner
 from airflow_dataloader.core.commit import loader_mark
 from airflow_dataloader.loader.stage_names import backfill_stage_name, stage_owner
-from tests.unit.loader.jobs import job
+from tests.unit.loader.active_loads import active_load
 
 
 def test_a_stage_s_name_tells_whose_it_is() -> None:
-    own = job().stage_name
-    mark = loader_mark(job().started.nonce)
+    own = active_load().stage_name
+    mark = loader_mark(active_load().started.nonce)
     assert stage_owner(own.table) == StageOwner(installation="ffffffff", backfill=False, id=41, loader=mark)
     before = own.table.removesuffix(f"_{mark}")
     assert stage_owner(before) == StageOwner(installation="ffffffff", backfill=False, id=41)

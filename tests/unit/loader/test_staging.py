@@ -9,8 +9,8 @@ import pytest
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.plan import ReadPlan
 from airflow_dataloader.exceptions import EngineFailed
+from airflow_dataloader.loader.active_load import ActiveLoad
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage
-from airflow_dataloader.loader.job import Job
 from airflow_dataloader.loader.sessions.protocol import Snapshot, SnapshotKind
 from airflow_dataloader.loader.staging import (
     LONGEST,
@@ -19,7 +19,7 @@ from airflow_dataloader.loader.staging import (
     remark_on_keys,
     stage_rows,
 )
-from tests.unit.loader.jobs import Answers, job
+from tests.unit.loader.active_loads import Answers, active_load
 
 DEDUP = Deduplication(keys=("id",), cursor="updated_at")
 
@@ -63,13 +63,13 @@ class Shelf:
         self.stages.pop(name, None)
 
 
-def plan(load: Job) -> ReadPlan:
+def plan(load: ActiveLoad) -> ReadPlan:
     return ReadPlan(endpoint=load.endpoint, columns=(), relation="items")
 
 
 def test_a_stage_is_counted_and_then_removed() -> None:
     shelf = Shelf(5, null_keys=2)
-    load = job(engine=shelf)
+    load = active_load(engine=shelf)
     with stage_rows(load, plan(load), DEDUP) as stage:
         assert shelf.stages == {load.stage_name: stage}
     assert not shelf.stages
@@ -80,28 +80,28 @@ def test_a_stage_is_counted_and_then_removed() -> None:
 
 def test_a_stage_is_removed_when_the_load_breaks() -> None:
     shelf = Shelf(5)
-    load = job(engine=shelf)
+    load = active_load(engine=shelf)
     with pytest.raises(RuntimeError), stage_rows(load, plan(load), DEDUP):
         raise RuntimeError("merge failed")
     assert not shelf.stages
 
 
 def test_the_source_is_needed_until_the_rows_are_there() -> None:
-    load = job(engine=Shelf(5))
+    load = active_load(engine=Shelf(5))
     with stage_rows(load, plan(load), DEDUP):
         assert not load.journal.needs_source
     assert load.journal.needs_source
 
 
 def test_a_stage_that_stays_does_not_spoil_the_load() -> None:
-    load = job(engine=Shelf(5, stubborn=True))
+    load = active_load(engine=Shelf(5, stubborn=True))
     with stage_rows(load, plan(load), DEDUP) as stage:
         assert stage.rows == 5
 
 
 def test_rows_that_got_lost_on_the_way_fail_the_load() -> None:
     shelf = Shelf(5)
-    load = job(engine=shelf, session=Answers([(True,)]))
+    load = active_load(engine=shelf, session=Answers([(True,)]))
     load.journal.note(source_rows=6, snapshot="exported")
     with pytest.raises(EngineFailed, match=r"6 rows .* 5 arrived"), stage_rows(load, plan(load), DEDUP):
         pass
@@ -123,10 +123,10 @@ def test_a_view_that_counts_the_same_rows_again_has_lost_some_on_the_way(values:
     assert load.journal.receipt.notes == ()
 
 
-def counted(before: list[list[tuple[bool]]], again: int, **values: str) -> Job:
+def counted(before: list[list[tuple[bool]]], again: int, **values: str) -> ActiveLoad:
     """A load of a source that counted six rows, and counts so many the second time; five arrive."""
     plan_of_no_table = [([{"Plan": {"Node Type": "Result"}}],)]
-    load = job(engine=Shelf(5), session=Answers(plan_of_no_table, *before, [(again,)]), **values)
+    load = active_load(engine=Shelf(5), session=Answers(plan_of_no_table, *before, [(again,)]), **values)
     load.journal.note(source_rows=6, snapshot="exported")
     load.snapshot = Snapshot(kind=SnapshotKind.EXPORTED, id="00000003-1")
     load.relation = "items"
@@ -134,7 +134,7 @@ def counted(before: list[list[tuple[bool]]], again: int, **values: str) -> Job:
 
 
 def test_without_a_common_snapshot_counts_may_differ() -> None:
-    load = job(engine=Shelf(5))
+    load = active_load(engine=Shelf(5))
     load.journal.note(source_rows=6, snapshot="none")
     with stage_rows(load, plan(load), DEDUP) as stage:
         assert stage.rows == 5
@@ -142,7 +142,7 @@ def test_without_a_common_snapshot_counts_may_differ() -> None:
 
 def test_duplicates_are_counted_and_a_few_of_their_keys_written_down() -> None:
     shelf = Shelf(9, null_keys=2)
-    load = job(engine=shelf)
+    load = active_load(engine=shelf)
     with stage_rows(load, plan(load), DEDUP) as stage:
         note_duplicates(load, stage, DEDUP, 7)
         assert (load.journal.receipt.duplicate_keys, load.journal.receipt.duplicate_sample) == (0, ())
@@ -155,7 +155,7 @@ def test_duplicates_are_counted_and_a_few_of_their_keys_written_down() -> None:
 
 
 def test_a_sample_that_cannot_be_had_does_not_spoil_the_load() -> None:
-    load = job(engine=Shelf(9, keys=3, stubborn=True))
+    load = active_load(engine=Shelf(9, keys=3, stubborn=True))
     with stage_rows(load, plan(load), DEDUP) as stage:
         note_duplicates(load, stage, DEDUP, 3)
     assert (load.journal.receipt.duplicate_keys, load.journal.receipt.duplicate_sample) == (6, ())
@@ -173,7 +173,7 @@ def test_a_sample_that_cannot_be_had_does_not_spoil_the_load() -> None:
 def test_rows_that_no_repeated_key_accounts_for_fail_the_load(
     dedup: Deduplication, published: int, keys: int
 ) -> None:
-    load = job(engine=Shelf(9, keys=keys))
+    load = active_load(engine=Shelf(9, keys=keys))
     with (
         stage_rows(load, plan(load), dedup) as stage,
         pytest.raises(EngineFailed, match=f"and {published} came"),
@@ -183,7 +183,7 @@ def test_rows_that_no_repeated_key_accounts_for_fail_the_load(
 
 
 def test_rows_without_a_key_are_named_as_far_as_there_is_room() -> None:
-    load = job(engine=Shelf(9, null_keys=4))
+    load = active_load(engine=Shelf(9, null_keys=4))
     with stage_rows(load, plan(load), DEDUP) as stage:
         for _ in range(3):
             note_null_keys(load, stage, DEDUP)
@@ -195,7 +195,7 @@ def test_rows_without_a_key_are_named_as_far_as_there_is_room() -> None:
 
 
 def test_rows_without_a_key_that_cannot_be_looked_up_do_not_spoil_the_load() -> None:
-    load = job(engine=Shelf(9, null_keys=2, stubborn=True))
+    load = active_load(engine=Shelf(9, null_keys=2, stubborn=True))
     with stage_rows(load, plan(load), DEDUP) as stage:
         note_null_keys(load, stage, DEDUP)
     remark_on_keys(load)

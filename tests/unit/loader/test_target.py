@@ -10,7 +10,7 @@ from airflow_dataloader.control.lease import Attempt
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.exceptions import LeaseLost
 from airflow_dataloader.loader.target import take_target
-from tests.unit.loader.jobs import job
+from tests.unit.loader.active_loads import active_load
 
 
 class NoTable:
@@ -30,7 +30,7 @@ class NoTable:
 @pytest.mark.parametrize("config_id", [7, 8])
 def test_a_load_that_was_overtaken_fences_nothing(config_id: int) -> None:
     engine = NoTable()
-    load = job(engine=engine, lost=True)
+    load = active_load(engine=engine, lost=True)
     attempt = Attempt(metadata_id=40, config_id=config_id, epoch=2, nonce="n", low=None, content_hash="")
     load.started = replace(load.started, unsettled=(attempt,))
     with pytest.raises(LeaseLost):

@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 
 from airflow_dataloader.core.plan import PlannedColumn, Wire
-from airflow_dataloader.loader.job import Job
+from airflow_dataloader.loader.active_load import ActiveLoad
 from airflow_dataloader.loader.window import freeze_window
 from airflow_dataloader.sources.dialect import DescribedColumn
-from tests.unit.loader.jobs import Answers, job
+from tests.unit.loader.active_loads import Answers, active_load
 
 REACHED = "5"
 
 
-def over(*bounds: str | bool | None, usable: bool = True) -> Job:
-    """A job with an integer cursor, whose source answers with these bounds."""
-    load = job(session=Answers(*([[(True,)]] if usable else []), [bounds]), incremental_column="n")
+def over(*bounds: str | bool | None, usable: bool = True) -> ActiveLoad:
+    """A load with an integer cursor, whose source answers with these bounds."""
+    load = active_load(session=Answers(*([[(True,)]] if usable else []), [bounds]), incremental_column="n")
     load.relation = "items"
     load.described = (DescribedColumn(name="n", base="int4", declared="integer"),)
     load.columns = (

@@ -29,18 +29,18 @@ from airflow_dataloader.loader.engines.protocol import (
 )
 from airflow_dataloader.loader.engines.spark import (
     compare,
+    delete_scan,
     errors,
-    gone,
     history,
     maintenance,
     publish,
     tables,
 )
+from airflow_dataloader.loader.engines.spark.append_missing import append_missing
 from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.fence import fence
 from airflow_dataloader.loader.engines.spark.keys import count_keys, duplicate_keys, null_keys
 from airflow_dataloader.loader.engines.spark.merge import merge
-from airflow_dataloader.loader.engines.spark.missing import append_missing
 from airflow_dataloader.loader.engines.spark.read import JdbcRows
 from airflow_dataloader.loader.engines.spark.rows import rows
 from airflow_dataloader.loader.engines.spark.stage import list_stages, write_stage
@@ -157,14 +157,14 @@ class SparkEngine:
     ) -> KeyComparison:
         """See :meth:`.Engine.compare_keys`."""
         with self._verb(f"comparing keys of {target}"):
-            return gone.compare_keys(self._context, target, keys, mark=mark, repeated=repeated)
+            return delete_scan.compare_keys(self._context, target, keys, mark=mark, repeated=repeated)
 
     def delete_gone(
         self, target: TargetName, keys: Stage, commit: Commit, *, mark: bool, repeated: bool = False
     ) -> Written:
         """See :meth:`.Engine.delete_gone`."""
         with self._verb(f"deleting from {target}"):
-            return gone.delete_gone(self._context, target, keys, commit, mark=mark, repeated=repeated)
+            return delete_scan.delete_gone(self._context, target, keys, commit, mark=mark, repeated=repeated)
 
     def replace_slice(
         self, target: TargetName, data: Rows | Stage, predicate: str, commit: Commit

@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
 from airflow_dataloader.exceptions import ConfigurationError, EngineFailed
-from airflow_dataloader.loader.engines.spark.installed import pyspark_folder
+from airflow_dataloader.loader.engines.spark.ca_certificates import trust_options
 from airflow_dataloader.loader.engines.spark.java import java_home
 from airflow_dataloader.loader.engines.spark.manifest import Jar
-from airflow_dataloader.loader.engines.spark.trust import trust_options
+from airflow_dataloader.loader.engines.spark.pyspark_home import pyspark_folder
 
 SETTINGS_VARIABLE = "DATALOADER_IVY_SETTINGS"
 

@@ -10,8 +10,8 @@ from airflow_dataloader.loader.engines.spark import history, tables
 from airflow_dataloader.loader.engines.spark.confs import session_confs
 from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.dedup import best_rows
+from airflow_dataloader.loader.engines.spark.deleted_mark import has_mark
 from airflow_dataloader.loader.engines.spark.evolve import make_ready
-from airflow_dataloader.loader.engines.spark.marks import has_mark
 from airflow_dataloader.loader.engines.spark.names import Location
 from airflow_dataloader.loader.engines.spark.sql import same_keys
 from airflow_dataloader.loader.engines.spark.stamp import stamped

@@ -26,8 +26,8 @@ from airflow_dataloader.free_port import free_port
 from airflow_dataloader.loader.engines.spark import jars
 from airflow_dataloader.loader.engines.spark.confs import local_confs
 from airflow_dataloader.loader.engines.spark.cores import usable_cores
-from airflow_dataloader.loader.engines.spark.installed import pyspark_folder
 from airflow_dataloader.loader.engines.spark.java import java_home
+from airflow_dataloader.loader.engines.spark.pyspark_home import pyspark_folder
 from airflow_dataloader.settings import Settings
 
 _CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"

@@ -18,10 +18,10 @@ from airflow_dataloader.loader.engines.spark.confs import SESSION, insist, local
 from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.cores import usable_cores
 from airflow_dataloader.loader.engines.spark.engine import SparkEngine
-from airflow_dataloader.loader.engines.spark.installed import pyspark_folder
 from airflow_dataloader.loader.engines.spark.interrupts import Interrupts
 from airflow_dataloader.loader.engines.spark.java import java_home
 from airflow_dataloader.loader.engines.spark.names import CatalogNames, Names, WarehouseNames
+from airflow_dataloader.loader.engines.spark.pyspark_home import pyspark_folder
 from airflow_dataloader.loader.engines.spark.remote import VARIABLE, check_remote, unusable
 from airflow_dataloader.settings import Settings
 from airflow_dataloader.sources.registry import dialect_of

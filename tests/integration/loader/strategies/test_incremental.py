@@ -201,6 +201,6 @@ def test_a_person_s_edit_during_the_load_wins(bench: Bench) -> None:
     row = incremental(bench)
     ids = bench.claim(row)
     bench.set(row, incremental_value="1999-01-01 00:00:00+00")
-    result = run_load(bench.worker, ids)
+    result = run_load(bench.context, ids)
     assert bench.state(row).incremental_value == "1999-01-01 00:00:00+00"
     assert "incremental_value" in result.message

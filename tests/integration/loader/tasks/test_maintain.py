@@ -10,7 +10,7 @@ import sqlalchemy
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.loader.engines.protocol import Engine
-from airflow_dataloader.loader.janitor import sweep_after
+from airflow_dataloader.loader.stage_sweep import sweep_after
 from airflow_dataloader.loader.tasks.maintain import maintain
 from tests.factories import add_source
 from tests.integration.control.drive import due_row, start_now

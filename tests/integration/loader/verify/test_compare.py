@@ -30,7 +30,7 @@ def loaded(bench: Bench) -> int:
 
 def verify(bench: Bench, config_id: int) -> Verified:
     before = (bench.state(config_id), len(bench.history(config_id)))
-    (verified,) = verify_rows(bench.worker, [config_id])
+    (verified,) = verify_rows(bench.context, [config_id])
     assert (bench.state(config_id), len(bench.history(config_id))) == before, "it only looks"
     return verified
 

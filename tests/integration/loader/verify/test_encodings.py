@@ -95,7 +95,7 @@ def test_every_type_is_written_alike_and_verifies(bench: Bench) -> None:
         assert len(written) == different + (kind == "float8"), kind
     row = bench.row(name, primary_key_cols="id")
     bench.succeed(row)
-    (verified,) = verify_rows(bench.worker, [row])
+    (verified,) = verify_rows(bench.context, [row])
     assert (verified.outcome, list(lines(verified))) == ("equal", [])
 
 

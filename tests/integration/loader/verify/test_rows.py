@@ -31,7 +31,7 @@ def test_the_trouble_of_one_row_never_stops_the_next(bench: Bench, loaded: int) 
     begun: list[str] = []
     told: list[Verified] = []
     verified = verify_rows(
-        bench.worker, [absent, wrong, gone, loaded], begin=begun.append, report=told.append
+        bench.context, [absent, wrong, gone, loaded], begin=begun.append, report=told.append
     )
     assert told == verified
     assert [one.label for one in verified] == begun
@@ -44,12 +44,12 @@ def test_the_trouble_of_one_row_never_stops_the_next(bench: Bench, loaded: int) 
 
 def test_an_id_that_no_row_has_is_refused_before_anything_is_compared(bench: Bench, loaded: int) -> None:
     with pytest.raises(ConfigurationError, match=r"No row has config_id 999\."):
-        verify_rows(bench.worker, [loaded, 999], report=lambda _: pytest.fail("it began"))
+        verify_rows(bench.context, [loaded, 999], report=lambda _: pytest.fail("it began"))
 
 
 def test_a_live_load_is_told_and_hindered_in_nothing(bench: Bench, loaded: int) -> None:
     ids = bench.claim(loaded)
-    (verified,) = verify_rows(bench.worker, [loaded])
+    (verified,) = verify_rows(bench.context, [loaded])
     assert verified.equal
     assert verified.notes == ("A load of the row is under way: a later comparison may find something else.",)
     assert bench.history(loaded)[-1].id == ids.metadata_id
@@ -66,7 +66,7 @@ def test_a_load_that_comes_in_between_is_told(
         return compare(*arguments)
 
     monkeypatch.setattr(rows, "compare", slowly)
-    (verified,) = verify_rows(bench.worker, [loaded])
+    (verified,) = verify_rows(bench.context, [loaded])
     assert verified.notes == (
         "A load of the row began during the comparison, which may have seen half of it.",
     )
@@ -85,11 +85,11 @@ def test_each_row_is_taken_as_it_is_when_its_turn_comes(
         return compare(*arguments)
 
     monkeypatch.setattr(rows, "compare", slowly)
-    assert [one.notes for one in verify_rows(bench.worker, [loaded, second])] == [(), ()]
+    assert [one.notes for one in verify_rows(bench.context, [loaded, second])] == [(), ()]
 
 
 def test_a_value_that_cannot_be_kept_is_said_as_a_load_says_it(bench: Bench, loaded: int) -> None:
     bench.source.execute("INSERT INTO items VALUES (2, 'NaN')")
-    (verified,) = verify_rows(bench.worker, [loaded])
+    (verified,) = verify_rows(bench.context, [loaded])
     assert (verified.reason or "").startswith("Column 'price' holds NaN, which the target cannot keep")
     eventually("the end of its sessions", lambda: sessions(bench.source, "adl-verify-%") == 0)

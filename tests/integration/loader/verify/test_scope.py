@@ -14,7 +14,7 @@ CURSOR = {"incremental_column": "at"}
 
 
 def verify(bench: Bench, config_id: int) -> Verified:
-    (verified,) = verify_rows(bench.worker, [config_id])
+    (verified,) = verify_rows(bench.context, [config_id])
     return verified
 
 

@@ -12,7 +12,7 @@ from airflow_dataloader.loader.local import load_locally
 from airflow_dataloader.workspace.demo import row_digest
 from airflow_dataloader.workspace.demo.comparison import Comparison
 from airflow_dataloader.workspace.demo.loading import Loading
-from airflow_dataloader.workspace.demo.show import Show
+from airflow_dataloader.workspace.demo.script import DemoScript
 
 if TYPE_CHECKING:
     from tests.bench import Bench
@@ -50,9 +50,9 @@ class SmallDemo:
             control_url=self.bench.control_url, trigger=self._claim, pause=lambda: None, reporter=self.told
         )
 
-    def show(self, change: str) -> Show:
+    def show(self, change: str) -> DemoScript:
         """Return the show whose source changes by a statement."""
-        return Show(
+        return DemoScript(
             load_first=self.loading.load,
             load_again=self.loading.load,
             compare=self.comparison.equal,
@@ -62,7 +62,7 @@ class SmallDemo:
 
     def _claim(self) -> None:
         self.before()
-        load_locally(self.bench.control, lambda: self.bench.worker, selector=None)
+        load_locally(self.bench.control, lambda: self.bench.context, selector=None)
 
 
 @pytest.fixture

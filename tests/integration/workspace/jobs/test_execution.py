@@ -20,7 +20,7 @@ from airflow_dataloader.workspace.jobs import execution
 from airflow_dataloader.workspace.jobs.model import Submission, TaskSpec
 from airflow_dataloader.workspace.jobs.process import launch
 from airflow_dataloader.workspace.jobs.store import RunStore
-from airflow_dataloader.workspace.spark.given import GivenSpark
+from airflow_dataloader.workspace.spark.external import ExternalSpark
 from tests.bench import Bench
 from tests.integration.workspace.conftest import Counted, Start, Workspace, starting
 from tests.sessions import sleeping
@@ -36,7 +36,7 @@ SLOW = "SELECT id, length(pg_sleep(6)::text) AS at FROM items"
 def workspace(bench: Bench, script: Path) -> Iterator[Workspace]:
     """A workspace over the bench's databases and warehouse; the source's login is in its secret scope."""
     environment = dict(os.environ) | {"DATALOADER_CONTROL_URL": bench.control_url}
-    with starting(bench.home, script, GivenSpark(bench.remote)) as start:
+    with starting(bench.home, script, ExternalSpark(bench.remote)) as start:
         workspace = start(environment=environment)
         for name, value in bench.login.items():
             workspace.state.secrets.put("test", f"shop-{name}", value)

@@ -9,10 +9,10 @@ import pytest
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.sources.dialect import DescribedColumn
 from airflow_dataloader.sources.postgresql.keys import (
+    describe_spelling,
     keeps_texts,
     key_spelling,
-    refuse_loose_keys,
-    spelled,
+    refuse_ambiguous_keys,
 )
 
 
@@ -20,14 +20,14 @@ from airflow_dataloader.sources.postgresql.keys import (
 def test_a_text_that_ignores_case_is_refused(declared: str) -> None:
     column = DescribedColumn(name="Mail", base=declared, declared=declared)
     with pytest.raises(ConfigurationError, match=f"'Mail' is of type {declared}"):
-        refuse_loose_keys([column], ["mail"])
-    refuse_loose_keys([column], ["id"])
+        refuse_ambiguous_keys([column], ["mail"])
+    refuse_ambiguous_keys([column], ["id"])
 
 
 def test_an_array_of_them_is_refused() -> None:
     column = DescribedColumn(name="mails", base="citext[]", declared="citext[]", array=True)
     with pytest.raises(ConfigurationError):
-        refuse_loose_keys([column], ["mails"])
+        refuse_ambiguous_keys([column], ["mails"])
 
 
 def described(declared: str, base: str, *, array: bool = False, **more: Any) -> DescribedColumn:
@@ -113,7 +113,7 @@ def test_whole_rows_have_their_numbers_decimals(*, array: bool) -> None:
     assert not keeps_texts(two, four)
     # As earlier versions wrote it down.
     assert keeps_texts("numeric[]" if array else "numeric", two if array else two.removesuffix("::text"))
-    assert spelled(two) == f"numeric with 2 decimals{'[]' if array else ''}"
+    assert describe_spelling(two) == f"numeric with 2 decimals{'[]' if array else ''}"
 
 
 def test_a_key_s_numbers_have_no_closing_zeros() -> None:
@@ -127,12 +127,12 @@ def test_a_key_s_numbers_have_no_closing_zeros() -> None:
         assert keeps_texts(other, "text")
     assert keeps_texts(none, key)
     assert keeps_texts(key, none)
-    assert (spelled(key), spelled(free)) == (
+    assert (describe_spelling(key), describe_spelling(free)) == (
         "numeric without closing zeros",
         "numeric with any number of decimals",
     )
 
 
 def test_a_spelling_is_told_by_the_type_s_name() -> None:
-    assert spelled(key_spelling(enum("a1b2"), whole=False)) == "mood as it was defined then"
-    assert spelled("json") == "json"
+    assert describe_spelling(key_spelling(enum("a1b2"), whole=False)) == "mood as it was defined then"
+    assert describe_spelling("json") == "json"

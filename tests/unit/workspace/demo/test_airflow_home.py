@@ -12,7 +12,7 @@ import pytest
 from airflow_dataloader.exceptions import TransientError
 from airflow_dataloader.settings import Settings
 from airflow_dataloader.workspace.demo.airflow_home import COMPONENTS, USER, AirflowHome, finish
-from airflow_dataloader.workspace.demo.marked import Mark
+from airflow_dataloader.workspace.demo.marked_processes import Mark
 from airflow_dataloader.workspace.demo.part import PartSpec, ProcessPart
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.workspace.demo.home import DemoHome
-from airflow_dataloader.workspace.demo.marked import Mark
+from airflow_dataloader.workspace.demo.marked_processes import Mark
 
 
 def test_it_shares_the_jars_of_the_home_above_it(tmp_path: Path) -> None:

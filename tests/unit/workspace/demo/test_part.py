@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_dataloader.workspace.demo.marked import Mark, lives
+from airflow_dataloader.workspace.demo.marked_processes import Mark, lives
 from airflow_dataloader.workspace.demo.part import PartSpec, ProcessPart
 from airflow_dataloader.workspace.unprivileged import choose
 
@@ -32,7 +32,7 @@ OWNER = """
 import contextlib, os, signal, subprocess, sys, time
 from pathlib import Path
 import psutil
-from airflow_dataloader.workspace.demo.marked import Mark, lives
+from airflow_dataloader.workspace.demo.marked_processes import Mark, lives
 from airflow_dataloader.workspace.demo.part import PartSpec, ProcessPart
 folder, way, program = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 command = [sys.executable, "-c", program]

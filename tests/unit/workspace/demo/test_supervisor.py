@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from airflow_dataloader.exceptions import ConfigurationError, TransientError
-from airflow_dataloader.workspace.demo.marked import Mark
+from airflow_dataloader.workspace.demo.marked_processes import Mark
 from airflow_dataloader.workspace.demo.part import PartSpec, ProcessPart
 from airflow_dataloader.workspace.demo.supervisor import Patience, Supervisor
 from tests.waiting import until

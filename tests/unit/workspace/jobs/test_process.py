@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from airflow_dataloader.workspace.birth import birth_of
 from airflow_dataloader.workspace.jobs.process import TaskProcess, launch, was_never_started
+from airflow_dataloader.workspace.process_start import start_mark
 from tests.clock import set_clock
 from tests.waiting import until
 
@@ -123,9 +123,9 @@ def test_a_number_that_is_somebody_else_s_by_now_is_left_alone(tmp_path: Path, m
     """The stranger leads a group of that number, as the task did; it may be another folder's task."""
     environment = dict(os.environ) if mark is None else {**os.environ, MARK: str(tmp_path / mark)}
     with subprocess.Popen(["sleep", "600"], start_new_session=True, env=environment) as other:
-        born = birth_of(other.pid)
+        born = start_mark(other.pid)
         TaskProcess(tmp_path, other.pid, born).end()
-        TaskProcess(tmp_path, other.pid, birth_of(os.getpid())).end()
+        TaskProcess(tmp_path, other.pid, start_mark(os.getpid())).end()
         assert other.poll() is None
         other.kill()
 

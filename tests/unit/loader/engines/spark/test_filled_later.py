@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.unit.loader.engines.spark.test_missing import rows, stage
+from tests.unit.loader.engines.spark.test_append_missing import rows, stage
 
 
 def test_missing_rows_are_counted_over_the_columns_that_are_asked_for() -> None:

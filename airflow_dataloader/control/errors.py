@@ -1,0 +1,246 @@
+"""What the control database's errors mean to us."""
+
+from __future__ import annotations
+
+import re
+
+import psycopg
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from airflow_dataloader.control.tables import METADATA, SCHEMA
+from airflow_dataloader.exceptions import (
+    ConfigurationError,
+    ControlUnavailable,
+    DataloaderError,
+    NotMigrated,
+    RowRefused,
+)
+
+#: The command that every schema error ends in.
+MIGRATE = "dataloader db migrate"
+
+#: The schema, one of its tables or columns, or control.require_version() is missing; or something that a
+#: trigger of somebody's own uses.
+_SCHEMA = frozenset({"42P01", "42703", "42883", "3F000"})
+_NO_FUNCTION = "42883"
+
+#: What a message about something missing calls what is ours, functions apart.
+_OURS = frozenset({SCHEMA, *METADATA.tables})
+
+#: A function that runs where an error is, and its schema, which is said where it is not searched; in whatever
+#: language, and not one that is only quoted.
+_FUNCTION = re.compile(r'^PL/pgSQL[^"«»„“]* (?:(\w+)\.)?\w+\(', re.MULTILINE)
+
+#: Raised by control.require_version().
+_VERSION = "DL001"
+
+#: The server is there, but not for us now: shutting down, starting, full, read-only until somebody else has
+#: taken over, or holding us up for too long.
+_AWAY_CLASSES = frozenset({"08", "28", "3D", "53", "57", "58"})
+_BUSY = frozenset({"25P03", "40001", "40P01", "55P03", "57014"})
+_READ_ONLY = "25006"
+_FORBIDDEN = "42501"
+_CHECK = "23514"
+_NOT_NULL = "23502"
+
+#: Two rows of one destination that were written at the same moment. The trigger, which names both rows, sees
+#: only what is committed; the index sees the rest.
+_ONE_DESTINATION = "table_control_one_active_row_per_destination"
+
+#: A value that its column has no room for, and what to do about it.
+_NO_ROOM = {"22001": "shorten it.", "22003": "use a number that the column can hold."}
+
+#: A constraint, or one of our triggers, refused an edit; or a value cannot be what its place needs; or a
+#: trigger of somebody's own raised an exception without saying of which kind.
+_INTEGRITY = "23"
+_DATA = "22"
+_RAISED = "P0"
+
+
+def translated(error: Exception, place: str) -> DataloaderError | None:
+    """Return what ``error`` means, or None where it is a bug and should be seen as it is.
+
+    ``place`` says which control database, without credentials.
+    """
+    if isinstance(error, PoolTimeout):
+        return ControlUnavailable(
+            f"All connections of this process to the control database {place} are in use.",
+            fix="let fewer threads work at once.",
+        )
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if not isinstance(cause, psycopg.Error):
+        return None
+    state = cause.sqlstate or ""
+    if state == _VERSION or (state in _SCHEMA and _is_ours(cause)):
+        return _not_migrated(cause, place)
+    if state[:2] in {_INTEGRITY, _RAISED} or state == _FORBIDDEN or state in _NO_ROOM or state in _SCHEMA:
+        return _refused(cause)
+    lost = not state and isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError)
+    if lost or state[:2] in _AWAY_CLASSES or state in _BUSY or state == _READ_ONLY:
+        return _unavailable(cause, place)
+    return None
+
+
+def refuses_row(error: ConfigurationError | DBAPIError) -> bool:
+    """Say whether the database refused what is written, which another row may not meet."""
+    if isinstance(error, ConfigurationError):
+        state, ours = error.sqlstate or "", isinstance(error, NotMigrated)
+    elif isinstance(error.orig, psycopg.Error):
+        state, ours = error.orig.sqlstate or "", _is_ours(error.orig)
+    else:
+        return False
+    foreign = state in _SCHEMA and not ours
+    return isinstance(error, RowRefused) or foreign or state[:2] in {_INTEGRITY, _DATA, _RAISED}
+
+
+def row_refused(error: DBAPIError, config_id: int, label: str) -> RowRefused | None:
+    """Return why the database refused to write one row, or None where it refused no row."""
+    cause = error.orig
+    if not isinstance(cause, psycopg.Error) or not refuses_row(error):
+        return None
+    return RowRefused(
+        f"{label} cannot be written; the control database refused: {_said(cause)}.",
+        config_id=config_id,
+        label=label,
+        field=cause.diag.column_name or cause.diag.constraint_name,
+        fix="mend what the database names, or set is_active = false on the row",
+        sqlstate=cause.sqlstate,
+    )
+
+
+def row_left_out(config_id: int, label: str) -> RowRefused:
+    """Return what is said of a row that the database did not write, without an error."""
+    return RowRefused(
+        f"{label} cannot be written; the control database left it out and did not say why.",
+        config_id=config_id,
+        label=label,
+        fix="see which trigger, rule or policy on table_control leaves it out (a trigger may return NULL)",
+    )
+
+
+def _is_ours(cause: psycopg.Error) -> bool:
+    """Say whether what is missing is this package's: a statement of its own misses it, or it has such a name.
+
+    Of a missing column the message says no table's name. The functions of the schema are ours; somebody's own
+    triggers are elsewhere, as a rule.
+    """
+    if cause.diag.context is None:
+        return True
+    innermost = _FUNCTION.search(cause.diag.context)
+    if innermost is not None and innermost[1] == SCHEMA:
+        return True
+    # The message may be in any language; names are in it as they are.
+    named = re.findall(r"[\w.]+", cause.diag.message_primary or "")
+    if cause.sqlstate == _NO_FUNCTION:
+        return any(name.startswith(f"{SCHEMA}.") for name in named)
+    return not _OURS.isdisjoint(named)
+
+
+def _said(cause: psycopg.Error) -> str:
+    """Return the first line of what the database said, without its full stop.
+
+    Where somebody's own function misses something, that function is said, too.
+    """
+    said = " ".join((cause.diag.message_primary or str(cause)).split()).rstrip(".?")
+    if cause.sqlstate in _SCHEMA and not _is_ours(cause):
+        # Innermost first; a trigger's function is the one without arguments.
+        lines = (cause.diag.context or "").splitlines()
+        said += f" ({next((line for line in lines if '()' in line), lines[0])})"
+    return said
+
+
+def _not_migrated(cause: psycopg.Error, place: str) -> NotMigrated:
+    said, fix = _said(cause), f"{MIGRATE}."
+    if cause.sqlstate == _VERSION:
+        fix = cause.diag.message_hint or fix
+    else:
+        said = f"its schema is missing or old ({said})"
+    return NotMigrated(f"The control database {place}: {said}.", fix=fix, sqlstate=cause.sqlstate)
+
+
+def _refused(cause: psycopg.Error) -> ConfigurationError:
+    of_a_table = cause.diag.table_name and cause.diag.constraint_name
+    if cause.sqlstate == _CHECK and of_a_table and not cause.diag.message_hint:
+        return _not_allowed(cause)
+    if cause.sqlstate == _NOT_NULL:
+        return _absent(cause)
+    fix = cause.diag.message_hint or cause.diag.message_detail
+    if cause.diag.constraint_name == _ONE_DESTINATION and not cause.diag.message_hint:
+        return _same_destination(cause)
+    if cause.sqlstate == _FORBIDDEN:
+        fix = "grant the role of the URL that right."
+    elif cause.sqlstate in _NO_ROOM:
+        fix = _NO_ROOM[cause.sqlstate or ""]
+    elif cause.sqlstate in _SCHEMA:
+        fix = "mend that function, which is not this package's, or drop the trigger that calls it."
+    return ConfigurationError(
+        f"The control database refused: {_said(cause)}.",
+        field=cause.diag.column_name or cause.diag.constraint_name,
+        fix=fix,
+        sqlstate=cause.sqlstate,
+    )
+
+
+def _not_allowed(cause: psycopg.Error) -> ConfigurationError:
+    """Explain a broken CHECK: PostgreSQL's own detail is the whole row, which helps nobody."""
+    table, constraint = cause.diag.table_name or "", cause.diag.constraint_name or ""
+    column = constraint.removeprefix(f"{table}_").removesuffix("_check")
+    if constraint != f"{table}_{column}_check" or not _has_column(cause, column):
+        return ConfigurationError(
+            f"The control database refused: constraint {constraint}, which is not this package's, does not "
+            f"allow what {table} is to hold.",
+            field=constraint,
+            fix=f"see what it demands, mend the row of {table}, or drop the constraint",
+            sqlstate=cause.sqlstate,
+        )
+    return ConfigurationError(
+        f"The control database refused: {table}.{column} cannot have this value.",
+        field=column,
+        fix=f"use one that the constraint {constraint} allows; docs/control-database.md lists them",
+        sqlstate=cause.sqlstate,
+    )
+
+
+def _has_column(cause: psycopg.Error, column: str) -> bool:
+    """Say whether the schema as this package knows it has the table and a column of that name."""
+    table = METADATA.tables.get(f"{cause.diag.schema_name}.{cause.diag.table_name}")
+    return table is not None and column in table.c
+
+
+def _absent(cause: psycopg.Error) -> ConfigurationError:
+    """Explain a missing value: here, too, PostgreSQL's own detail is the whole row."""
+    column = f"{cause.diag.table_name}.{cause.diag.column_name}"
+    return ConfigurationError(
+        f"The control database refused: {column} has to have a value.",
+        field=cause.diag.column_name,
+        fix=f"set {cause.diag.column_name}",
+        sqlstate=cause.sqlstate,
+    )
+
+
+def _same_destination(cause: psycopg.Error) -> ConfigurationError:
+    return ConfigurationError(
+        "The control database refused: another active row got the same destination at the same moment.",
+        field="destination_table_name",
+        fix="write the row again, and the refusal names the other one; give one of the two another "
+        "destination_table_name, or set is_active = false on it",
+        sqlstate=cause.sqlstate,
+    )
+
+
+def _unavailable(cause: psycopg.Error, place: str) -> ControlUnavailable:
+    state = cause.sqlstate or ""
+    fix = "see that the server runs, host and port are open, and user, password and database are right."
+    what = "cannot be reached"
+    if state in _BUSY:
+        what = "is busy"
+        fix = "see what holds locks or loads the server; the same call may succeed later."
+    elif state == _READ_ONLY:
+        what = "is read-only"
+        fix = "see that the URL leads to the primary server, and default_transaction_read_only is off there."
+    elif state[:2] == "53":
+        fix = "give the server more connections, memory or disk."
+    return ControlUnavailable(
+        f"The control database {place} {what}: {_said(cause)}.", fix=fix, sqlstate=cause.sqlstate
+    )

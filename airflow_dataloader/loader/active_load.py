@@ -1,0 +1,144 @@
+"""One load under way: its configuration and its tools, as the building blocks of a strategy see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy import Engine as ControlEngine
+
+from airflow_dataloader.control.lease import Started
+from airflow_dataloader.core.commit import Commit, app_id, loader_mark
+from airflow_dataloader.core.config import LoadConfig
+from airflow_dataloader.core.facts import Facts, in_short
+from airflow_dataloader.core.load_columns import Stamp
+from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.core.plan import Endpoint, PlannedColumn
+from airflow_dataloader.core.schema_change import SchemaChange
+from airflow_dataloader.core.strategy import COMPARES_WHOLE_ROWS
+from airflow_dataloader.loader.engines.protocol import Engine, Target
+from airflow_dataloader.loader.journal import Journal
+from airflow_dataloader.loader.keeper import LeaseKeeper
+from airflow_dataloader.loader.observer import Moment, Observer
+from airflow_dataloader.loader.sessions.protocol import Snapshot, SnapshotKind, SourceSession
+from airflow_dataloader.loader.stage_names import stage_name
+from airflow_dataloader.sources.dialect import DescribedColumn, Dialect
+
+
+@dataclass(kw_only=True)
+class ActiveLoad:
+    """What a load works with: its tools, and then what is filled in as it goes on."""
+
+    control: ControlEngine
+    engine: Engine
+    session: SourceSession
+    dialect: Dialect
+    endpoint: Endpoint
+    keeper: LeaseKeeper
+    journal: Journal
+    observer: Observer
+
+    #: The load that was claimed; a repair moves its watermark on.
+    started: Started
+    #: The target as it stands after the fence, or None if it does not exist.
+    target: Target | None = None
+    #: FROM item in the source's SQL; empty until planned.
+    relation: str = ""
+    #: What the load sees of the source.
+    snapshot: Snapshot = field(default_factory=lambda: Snapshot(id=None, kind=SnapshotKind.NONE))
+    #: The source's columns, and what becomes of them; empty until planned.
+    described: tuple[DescribedColumn, ...] = ()
+    columns: tuple[PlannedColumn, ...] = ()
+    #: Target's names of the columns that a new target is clustered by.
+    cluster_by: tuple[str, ...] = ()
+    #: What becomes of the target's columns; nothing until decided.
+    schema: SchemaChange = field(default_factory=lambda: SchemaChange(after={}))
+    #: What its writes put into the load columns.
+    stamp: Stamp = field(default_factory=dict)
+    #: Counts a row's replaced values (:class:`~airflow_dataloader.core.plan.ReadPlan`).
+    replaced: str | None = None
+
+    @property
+    def config(self) -> LoadConfig:
+        """The configuration frozen at the claim."""
+        return self.started.config
+
+    @property
+    def app_id(self) -> str:
+        """Name of the row as a writer at its target."""
+        return app_id(self.started.installation, self.started.config_id)
+
+    @property
+    def stage_name(self) -> TargetName:
+        """The load's own staging table, beside the target."""
+        return stage_name(
+            self.config.target, self.started.installation, self.started.metadata_id, self.started.nonce
+        )
+
+    @property
+    def replaces_table(self) -> bool:
+        """Whether the load replaces the table: it is new or empty, or ``load_full`` asks."""
+        return self.config.load_full or self.target is None or not self.target.filled
+
+    @property
+    def key_spellings(self) -> dict[str, str]:
+        """What the texts that rows are told apart by depend on, by the column's name without case.
+
+        These are the key's, or all without one: whole rows may be compared, if not by this load, then by one
+        of another strategy. Other types are the same however they are spelled.
+        """
+        return self._spellings(whole=not self.config.primary_key)
+
+    def _spellings(self, *, whole: bool) -> dict[str, str]:
+        """Return them as they are in a key, or in rows that are compared as a whole."""
+        key = {name.casefold() for name in self.config.primary_key}
+        both = zip(self.described, self.columns, strict=True)
+        return {
+            planned.name.casefold(): self.dialect.key_spelling(column, whole=whole)
+            for column, planned in both
+            if (not key or column.name.casefold() in key) and planned.type == "string"
+        }
+
+    def respelled(self, table: Target | None) -> dict[str, str]:
+        """Return those of these columns whose values had other texts when the table was last written to: how.
+
+        A commit that does not say how is one of a version that did not write it down. Where there is no key,
+        and whole rows are not compared either, texts may become others.
+        """
+        if not self.config.primary_key and self.config.strategy not in COMPARES_WHOLE_ROWS:
+            return {}
+        newest = table.newest_published if table is not None else None
+        facts = Facts() if newest is None else newest.commit.facts
+        before = {name.casefold(): then for name, then in facts.keys.items()}
+        if facts.watermark_hash not in {None, self.config.watermark_hash}:
+            # A column that is of the key now, and was not then, was written as all others are.
+            before = self._spellings(whole=True) | before
+        now, keeps = self.key_spellings, self.dialect.keeps_texts
+        return {name: then for name, then in before.items() if not keeps(then, now.get(name, then))}
+
+    def commit(self, step: int, facts: Facts) -> Commit:
+        """Return the identity of write number ``step``, with these facts and those that each commit has."""
+        keeps = self.config.keeps_older_days and not self.replaces_table
+        # Days that stay hold their keys as they were, whatever the window's are.
+        older = self.respelled(self.target) if keeps else {}
+        return Commit(
+            app_id=self.app_id,
+            epoch=self.started.epoch,
+            step=step,
+            metadata_id=self.started.metadata_id,
+            facts=replace(
+                facts,
+                content_hash=self.config.content_hash,
+                watermark_hash=self.config.watermark_hash,
+                strategy=str(self.config.strategy),
+                load_full=self.config.load_full,
+                loader=loader_mark(self.started.nonce),
+                keys=self.key_spellings | older,
+                nulls=self.replaced is not None,
+                notes=in_short(self.journal.receipt.notes),
+            ),
+        )
+
+    def reached(self, moment: Moment) -> None:
+        """Tell the observer, then make sure that the row is still ours."""
+        self.observer.reached(self.config, moment)
+        self.keeper.check()

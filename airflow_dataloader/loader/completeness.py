@@ -1,0 +1,92 @@
+"""Whether all that a read was to bring has arrived, held against what the source counts in the snapshot."""
+
+from __future__ import annotations
+
+from airflow_dataloader.core.failure import Phase
+from airflow_dataloader.core.plan import ReadPlan
+from airflow_dataloader.core.wording import listed
+from airflow_dataloader.exceptions import EngineFailed, SourceUnavailable
+from airflow_dataloader.loader.active_load import ActiveLoad
+from airflow_dataloader.loader.reading import ask_beside, moving_cursor
+from airflow_dataloader.loader.sessions.protocol import SnapshotKind
+
+
+def refuse_moving(load: ActiveLoad, certain: str | None) -> None:
+    """Raise ConfigurationError if rows that were just there are not there for the connections that read.
+
+    For reads in several parts, of which none is held against all ``certain`` rows; see :func:`read_where`.
+    """
+    if certain is None or load.snapshot.id is None or _is_fixed(load):
+        return
+    with load.journal.during(Phase.PLAN):
+        ((found,),) = ask_beside(load, load.dialect.probe_sql(load.relation, certain))
+    if not found:
+        raise moving_cursor(load)
+
+
+def compare_with_source(load: ActiveLoad, arrived: int, plan: ReadPlan) -> None:
+    """Raise EngineFailed if other rows arrived than the source counted in the same snapshot.
+
+    ``plan``: what was read, as the source counted it. A query or view that counts other rows over another
+    connection is given a remark instead; ConfigurationError is raised where the certain ones are not there,
+    and SourceUnavailable where the relation was made of other tables for some of the connections.
+    """
+    _refuse_other_tables(load, plan)
+    expected = load.journal.receipt.source_rows
+    if expected is None or load.journal.receipt.snapshot != SnapshotKind.EXPORTED or expected == arrived:
+        return
+    found = f"The source counts {expected} rows in the window, {arrived} arrived from the same snapshot"
+    if not _is_fixed(load):
+        again, *others = _counted_again(load, plan)
+        if others == [0]:
+            raise moving_cursor(load)
+        if again != expected:
+            # What a query or view selects may depend on more than the snapshot, now() above all.
+            load.journal.remark(f"{found}: the query or view selects by the time, or by chance.")
+            return
+    raise EngineFailed(
+        f"{found}.", fix="load again; if it happens again, look for a proxy or driver that cuts results"
+    )
+
+
+def _refuse_other_tables(load: ActiveLoad, plan: ReadPlan) -> None:
+    """Raise SourceUnavailable if the relation has been made of other tables since before the snapshot.
+
+    No lock of a reader keeps others from attaching a partition or child, or from renaming a schema, and no
+    snapshot hides it. Parts that begin later have the new partition. Where a name means another table, any
+    connection may have read that, without the rows that the snapshot does not show.
+    """
+    if load.snapshot.id is None:
+        return
+    try:
+        now = load.dialect.dependencies(load.session.query, load.relation).tables
+    except SourceUnavailable as error:
+        # All rows have arrived: a source that is lost now does not make them wrong.
+        load.journal.remark(f"Whether the source was made of other tables meanwhile is not known: {error}")
+        return
+    number_of = {(schema, table): number for schema, table, number in now}
+    other = {(schema, table) for schema, table, _ in plan.tables ^ now} if plan.partitions else set()
+    other |= {
+        (schema, table)
+        for schema, table, number in load.snapshot.made.tables
+        if number_of.get((schema, table), number) != number
+    }
+    if other:
+        tables = listed(sorted(".".join(name) for name in other), most=3)
+        raise SourceUnavailable(
+            f"{tables} became part of what {load.config.label} reads, or no part of it any more, or is the "
+            "name of another table by now, while it was read.",
+            fix="nothing: the row is loaded again",
+        )
+
+
+def _is_fixed(load: ActiveLoad) -> bool:
+    """Return whether what is read is a table, whose rows the snapshot alone decides."""
+    fixed = load.dialect.fixed_sql(load.config.source, load.config.query)
+    return fixed is not None and bool(load.session.query(fixed)[0][0])
+
+
+def _counted_again(load: ActiveLoad, plan: ReadPlan) -> tuple[int, ...]:
+    """Have the source count once more in the snapshot."""
+    (counts,) = ask_beside(load, load.dialect.count_sql(load.relation, plan.where, plan.certain))
+    return tuple(int(rows) for rows in counts)

@@ -1,0 +1,67 @@
+"""What a relation is made of by the source's plan, also below views, queries, partitions and children."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from airflow_dataloader.sources.dialect import Ask, Dependencies
+from airflow_dataloader.sources.postgresql.quoting import literal, quote
+
+_FOREIGN = "SELECT EXISTS (SELECT FROM pg_foreign_table)"
+
+#: Steps whose rows or values depend on the order in which a connection happens to read: numbers of rows that
+#: are alike, the first so many, one of those that are alike in some columns, and samples.
+_BY_CHANCE = frozenset({"WindowAgg", "Limit", "Unique", "Sample Scan"})
+
+
+def reads_foreign_tables(ask: Ask, relation: str) -> bool:
+    """Return whether rows come from foreign tables; see :class:`airflow_dataloader.sources.dialect.Dialect`.
+
+    Each connection sees a state of its own of what they show, whatever snapshot it names. What a function
+    fetches from another server is not seen.
+    """
+    if not ask(_FOREIGN)[0][0]:
+        return False
+    return any(step["Node Type"] == "Foreign Scan" for step in _steps(ask, relation))
+
+
+def dependencies(ask: Ask, relation: str) -> Dependencies:
+    """Return what the relation is made of by now; see :class:`airflow_dataloader.sources.dialect.Dialect`.
+
+    A plan names tables by the newest list of a table's partitions or children, and names mean the tables that
+    have them by now, whatever snapshot asks.
+    """
+    steps = list(_steps(ask, relation))
+    names = sorted({(step["Schema"], step["Relation Name"]) for step in steps if "Relation Name" in step})
+    return Dependencies(
+        tables=frozenset((*name, number) for name, number in zip(names, _numbers(ask, names), strict=True)),
+        nondeterministic=any(step["Node Type"] in _BY_CHANCE for step in steps),
+    )
+
+
+def _numbers(ask: Ask, names: Sequence[tuple[str, str]]) -> list[int]:
+    """Return the number of each table, or of its schema where the login may not look into that.
+
+    What a view or a partitioned table is made of may lie there all the same. A schema's number is another,
+    too, when its name has gone to another one.
+    """
+    if not names:
+        return []
+    pairs = ", ".join(f"({literal(quote(schema))}, {literal(quote(table))})" for schema, table in names)
+    # By functions that look where names are looked up: the catalogue's own rows are those of the snapshot.
+    rows = ask(
+        "SELECT coalesce(CASE WHEN has_schema_privilege(to_regnamespace(schema)::oid, 'USAGE') "
+        "THEN to_regclass(concat(schema, '.', name))::oid ELSE to_regnamespace(schema)::oid END, 0)::bigint "
+        f"FROM (VALUES {pairs}) AS named(schema, name)"
+    )
+    return [int(number) for (number,) in rows]
+
+
+def _steps(ask: Ask, relation: str) -> Iterator[dict[str, Any]]:
+    ((plans,),) = ask(f"EXPLAIN (VERBOSE, FORMAT JSON) SELECT * FROM {relation}")
+    waiting = [plan["Plan"] for plan in plans]
+    while waiting:
+        step = waiting.pop()
+        yield step
+        waiting += step.get("Plans", ())
