@@ -24,14 +24,18 @@ from airflow_dataloader.exceptions import Fenced
 #: ``airflow_run`` holds 255 characters; the suffix needs some of them.
 _LONGEST_RUN = 220
 
+#: After a restore from a backup another load, of another row or run, may have the id that the task knows.
 _NEWEST = text("""
 SELECT h.id, h.epoch, h.load_status, h.log_message, h.reaping_until IS NOT NULL AS reaped,
     h.databricks_run, h.workspace_host, h.airflow_run, h.airflow_task, h.submit_token IS NOT NULL AS answered,
+    coalesce(extract(epoch FROM h.load_queued_time)::text, '') AS claimed_at,
     (h.config_snapshot ->> 'max_runtime_minutes')::integer AS max_runtime_minutes,
     (SELECT id FROM control.installation) AS installation
 FROM control.historical_metadata h
-WHERE h.id = :metadata_id OR (h.config_id = :config_id AND h.id > :metadata_id
-    AND h.airflow_base_url IS NOT DISTINCT FROM :airflow_base_url AND starts_with(h.airflow_run, :prefix))
+WHERE h.config_id = :config_id AND (
+    (h.id = :metadata_id AND h.airflow_run = :airflow_run)
+    OR (h.id > :metadata_id AND h.airflow_base_url IS NOT DISTINCT FROM :airflow_base_url
+        AND starts_with(h.airflow_run, :prefix)))
 ORDER BY h.id DESC LIMIT 1""")
 
 _ROW = text("""
@@ -98,6 +102,8 @@ class Attached:
 
     metadata_id: int
     epoch: int
+    #: When it was claimed, in seconds since 1970, as the control database writes it.
+    claimed_at: str
     installation: str
     status: LoadStatus
     message: str | None
@@ -124,7 +130,7 @@ class Attached:
     @property
     def token(self) -> str:
         """The load's idempotency token."""
-        return submit_token(self.installation, self.metadata_id, self.epoch)
+        return submit_token(self.installation, self.metadata_id, self.epoch, self.claimed_at)
 
 
 def attach(
@@ -183,17 +189,23 @@ def _newest(engine: Engine, mapped: MappedLoad, task: Try) -> Attached:
     values = {
         "metadata_id": mapped.metadata_id,
         "config_id": mapped.config_id,
+        "airflow_run": task.airflow_run,
         "prefix": task.prefix,
         "airflow_base_url": task.airflow_base_url,
     }
     with transaction(engine, readonly=True) as connection:
         row = connection.execute(_NEWEST, values, execution_options=LAST).one_or_none()
     if row is None:
-        raise Fenced(f"There is no load {mapped.metadata_id} in this control database.")
+        raise Fenced(
+            f"There is no load {mapped.metadata_id} of config_id {mapped.config_id} and of Airflow run "
+            f"{task.airflow_run} in this control database.",
+            fix="leave the row to its next run; a database that was restored from a backup has lost the load",
+        )
     return Attached(
         metadata_id=row.id,
         # What a reap has moved on is not ours to submit, and keeps the number that the claim gave out.
         epoch=mapped.epoch if row.id == mapped.metadata_id else row.epoch,
+        claimed_at=row.claimed_at,
         installation=row.installation,
         status=LoadStatus(row.load_status),
         message=row.log_message,

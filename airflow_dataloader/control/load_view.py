@@ -13,7 +13,8 @@ from airflow_dataloader.core.status import OVER, LoadStatus
 
 _WATCH = text("""
 SELECT id, config_id, load_status, log_message, airflow_task, databricks_run, workspace_host,
-    target_catalog, target_schema, target_table, rows_processed, target_version, watermark_high
+    target_catalog, target_schema, target_table, rows_processed, target_version, watermark_high,
+    coalesce(extract(epoch FROM load_queued_time)::text, '') AS claimed_at
 FROM control.historical_metadata WHERE id = :metadata_id""")
 
 
@@ -23,6 +24,8 @@ class LoadView:
 
     metadata_id: int
     config_id: int | None
+    #: When it was claimed, in seconds since 1970, as the control database writes it.
+    claimed_at: str
     status: LoadStatus
     #: How it ended, where it has.
     message: str | None
@@ -67,6 +70,7 @@ def view_load(engine: Engine, metadata_id: int) -> LoadView | None:
     return LoadView(
         metadata_id=row.id,
         config_id=row.config_id,
+        claimed_at=row.claimed_at,
         status=LoadStatus(row.load_status),
         message=row.log_message,
         airflow_task=row.airflow_task,

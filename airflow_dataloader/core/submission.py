@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -35,6 +36,8 @@ class Submission:
     installation: str
     metadata_id: int
     epoch: int
+    #: When it was claimed, in seconds since 1970, as the control database writes it.
+    claimed_at: str
     #: Ends the run, by the Jobs API itself.
     max_runtime_minutes: int
     #: Folder in the workspace that holds ``airflow_dataloader/`` and ``spark_tasks/``.
@@ -45,7 +48,7 @@ class Submission:
     @property
     def token(self) -> str:
         """Makes the Jobs API start one run for this load, however often it is asked to."""
-        return submit_token(self.installation, self.metadata_id, self.epoch)
+        return submit_token(self.installation, self.metadata_id, self.epoch, self.claimed_at)
 
     @property
     def payload(self) -> dict[str, Any]:
@@ -92,9 +95,14 @@ def run_payload(
     }
 
 
-def submit_token(installation: str, metadata_id: int, epoch: int) -> str:
-    """Return the idempotency token of a load: no two loads share one, nor two control databases."""
-    token = f"adl-{installation}-{metadata_id}-{epoch}"
+def submit_token(installation: str, metadata_id: int, epoch: int, claimed_at: str) -> str:
+    """Return the idempotency token of a load: no two loads share one, nor two control databases.
+
+    A database that was restored from a backup gives the ids and epochs of lost loads out again, and so does a
+    copy of one. The Jobs API would answer with the run that it remembers; the time of the claim is another.
+    """
+    mark = hashlib.sha256(claimed_at.encode()).hexdigest()[:8]
+    token = f"adl-{installation.replace('-', '')}-{metadata_id}-{epoch}-{mark}"
     if len(token) > LONGEST_TOKEN:
         raise ValueError(f"{token!r} is longer than {LONGEST_TOKEN} characters")
     return token

@@ -80,6 +80,7 @@ class TaskTry:
         at = self._address()
         return LoadTrigger(
             metadata_id=self._attached.metadata_id,
+            claimed_at=self._attached.claimed_at,
             run_id=self._operator.run_id,
             control_conn_id=self._operator.control_conn_id,
             databricks_conn_id=self._operator.databricks_conn_id,
@@ -150,6 +151,7 @@ class TaskTry:
             installation=attached.installation,
             metadata_id=attached.metadata_id,
             epoch=attached.epoch,
+            claimed_at=attached.claimed_at,
             max_runtime_minutes=attached.max_runtime_minutes,
             loader_path=self._settings.loader_path or LOADER_PATH,
             cluster=self._settings.cluster,

@@ -38,6 +38,8 @@ class LoadTrigger(BaseTrigger):
     """Fires once the load is settled, whoever settled it; never fails.
 
     :param metadata_id: the load.
+    :param claimed_at: when it was claimed, as the control database writes it. A database that was restored
+        from a backup may give the id to another load.
     :param run_id: its Databricks run; None where there is none to watch, only the row.
     :param poll_seconds: between two looks.
     :param hold_seconds: the event is held back until the trigger is this old.
@@ -48,6 +50,7 @@ class LoadTrigger(BaseTrigger):
         self,
         *,
         metadata_id: int,
+        claimed_at: str,
         run_id: int | None,
         control_conn_id: str,
         databricks_conn_id: str,
@@ -61,6 +64,7 @@ class LoadTrigger(BaseTrigger):
     ) -> None:
         super().__init__()
         self.metadata_id = metadata_id
+        self.claimed_at = claimed_at
         self.run_id = run_id
         self.control_conn_id = control_conn_id
         self.databricks_conn_id = databricks_conn_id
@@ -78,6 +82,7 @@ class LoadTrigger(BaseTrigger):
         """Return the class and what makes an equal trigger elsewhere: primitives only."""
         names = (
             "metadata_id",
+            "claimed_at",
             "run_id",
             "control_conn_id",
             "databricks_conn_id",
@@ -145,7 +150,9 @@ class LoadTrigger(BaseTrigger):
         run = await self._run(hook, self.run_id)
         if run.state is not RunState.ENDED:
             return None
-        if await self._ask(partial(end_with_run, metadata_id=self.metadata_id, run=run)):
+        if await self._ask(
+            partial(end_with_run, metadata_id=self.metadata_id, claimed_at=self.claimed_at, run=run)
+        ):
             self.log.info("Run %s is over and had not settled load %s.", self.run_id, self.metadata_id)
         return await self._facts()
 
@@ -170,7 +177,7 @@ class LoadTrigger(BaseTrigger):
 
     async def _facts(self) -> dict[str, Any] | None:
         watched: LoadView | None = await self._ask(partial(view_load, metadata_id=self.metadata_id))
-        if watched is None:
+        if watched is None or watched.claimed_at != self.claimed_at:
             return {"metadata_id": self.metadata_id, "message": f"Load {self.metadata_id} has no record."}
         return watched.facts() if watched.over else None
 

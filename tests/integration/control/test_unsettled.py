@@ -21,6 +21,13 @@ def ended(reason: str, *, cancelled: bool = False) -> Run:
     return Run(state=RunState.ENDED, reason=reason, cancelled=cancelled, termination_code="CODE")
 
 
+def end_with(control: Engine, metadata_id: int, run: Run) -> bool:
+    """End the load as what watches it does, which has seen it before."""
+    seen = view_load(control, metadata_id)
+    assert seen is not None
+    return end_with_run(control, metadata_id, seen.claimed_at, run)
+
+
 @pytest.fixture
 def claimed(control: Engine) -> Claimed:
     add_source(control, "shop")
@@ -34,13 +41,13 @@ def test_a_load_whose_run_is_over_ends_with_its_reason(
 ) -> None:
     if running:
         lease.start(control, claimed.metadata_id, claimed.epoch, nonce="n")
-    assert end_with_run(control, claimed.metadata_id, ended("SKIPPED: too many", cancelled=cancelled))
+    assert end_with(control, claimed.metadata_id, ended("SKIPPED: too many", cancelled=cancelled))
     record = load(control, claimed.metadata_id)
     assert (record["load_status"], row(control, claimed.config_id)["last_status"]) == (status, "Failed")
     assert record["failure"]["settled_by"] == "trigger"
     assert record["failure"]["termination_code"] == "CODE"
     assert record["log_message"].endswith(": SKIPPED: too many.")
-    assert not end_with_run(control, claimed.metadata_id, ended("again"))
+    assert not end_with(control, claimed.metadata_id, ended("again"))
     watched = view_load(control, claimed.metadata_id)
     assert watched is not None
     assert watched.over
@@ -51,7 +58,7 @@ def test_a_load_that_has_succeeded_is_left_alone(control: Engine, claimed: Claim
     started = lease.start(control, claimed.metadata_id, claimed.epoch, nonce="n")
     receipt = Receipt(rows_read=3, rows_inserted=3, target_version=7)
     settle.succeed(control, started, receipt=receipt, watermark=None)
-    assert not end_with_run(control, claimed.metadata_id, ended("FAILED: at exit"))
+    assert not end_with(control, claimed.metadata_id, ended("FAILED: at exit"))
     watched = view_load(control, claimed.metadata_id)
     assert watched is not None
     assert watched.facts() == watched.facts() | {
@@ -70,9 +77,9 @@ def test_what_a_reap_is_ending_keeps_the_reaps_reason(control: Engine) -> None:
         "UPDATE control.historical_metadata SET reaping_until = now() + interval '1 minute' WHERE id = :id",
         id=started.metadata_id,
     )
-    assert not end_with_run(control, started.metadata_id, ended("CANCELED", cancelled=True))
+    assert not end_with(control, started.metadata_id, ended("CANCELED", cancelled=True))
     ago(control, started.metadata_id, reaping_until=1)
-    assert end_with_run(control, started.metadata_id, ended("CANCELED", cancelled=True))
+    assert end_with(control, started.metadata_id, ended("CANCELED", cancelled=True))
 
 
 def test_a_load_that_was_never_submitted_ends_and_refuses_a_late_run(
@@ -99,3 +106,14 @@ def test_a_cancel_by_a_task_spares_what_another_answers_for(control: Engine, cla
     )
     assert not cancel(control, claimed.metadata_id, "no", airflow_task="ti/0")
     assert cancel(control, claimed.metadata_id, "yes", airflow_task="ti/1")
+
+
+def test_the_end_of_a_lost_load_s_run_is_not_that_of_the_load_which_has_its_id_by_now(
+    control: Engine, claimed: Claimed
+) -> None:
+    """After a restore from a backup ids are given out again."""
+    seen = view_load(control, claimed.metadata_id)
+    assert seen is not None
+    before = str(float(seen.claimed_at) - 3600)
+    assert not end_with_run(control, claimed.metadata_id, before, ended("SUCCESS"))
+    assert load(control, claimed.metadata_id)["load_status"] == "Queued"

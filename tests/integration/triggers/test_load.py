@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 from airflow_dataloader.control import lease
 from airflow_dataloader.control.claim import Claimed
 from airflow_dataloader.control.intervene import cancel
+from airflow_dataloader.control.load_view import view_load
 from airflow_dataloader.control.reap import reap
 from airflow_dataloader.control.tracking import update_run_tracking
 from airflow_dataloader.core.reaping import ReapLimits
@@ -33,9 +34,12 @@ def claimed(control: Engine) -> Claimed:
     return claim_now(control, add_row(control))
 
 
-def trigger(claimed: Claimed, run_id: int | None, **overrides: Any) -> LoadTrigger:
+def trigger(control: Engine, claimed: Claimed, run_id: int | None, **overrides: Any) -> LoadTrigger:
+    seen = view_load(control, claimed.metadata_id)
+    assert seen is not None
     values: dict[str, Any] = {
         "metadata_id": claimed.metadata_id,
+        "claimed_at": seen.claimed_at,
         "run_id": run_id,
         "control_conn_id": "dataloader_control",
         "databricks_conn_id": "databricks_default",
@@ -80,7 +84,7 @@ def test_a_run_that_is_over_ends_its_load(
 ) -> None:
     if running:
         lease.start(control, claimed.metadata_id, claimed.epoch, nonce="n")
-    facts = event(trigger(claimed, workspace.submit(script, *words, **more)))
+    facts = event(trigger(control, claimed, workspace.submit(script, *words, **more)))
     record = load(control, claimed.metadata_id)
     assert (facts["load_status"], record["load_status"]) == (status, status)
     assert said in record["log_message"]
@@ -94,7 +98,7 @@ def test_a_cancelled_run_cancels_its_load(
 ) -> None:
     run_id = workspace.submit(script, "sleep", "60")
     workspace.post("/api/2.2/jobs/runs/cancel", {"run_id": run_id})
-    facts = event(trigger(claimed, run_id))
+    facts = event(trigger(control, claimed, run_id))
     assert (facts["load_status"], "CANCELED" in facts["message"]) == ("Cancelled", True)
 
 
@@ -103,7 +107,7 @@ def test_a_run_that_never_ran_ends_its_load(
     control: Engine, claimed: Claimed, workspace: Workspace, script: Path, kind: str
 ) -> None:
     workspace.order(kind)
-    facts = event(trigger(claimed, workspace.submit(script, "sleep", "0")))
+    facts = event(trigger(control, claimed, workspace.submit(script, "sleep", "0")))
     assert facts["load_status"] == "Failed"
     assert "A fault was ordered" in facts["message"]
 
@@ -129,7 +133,7 @@ def test_a_load_whose_run_was_lost_waits_for_its_loader_or_for_reap(
         return len(reap(control, run_api=DatabricksRunApi("databricks_default"), limits=limits).ended)
 
     async def wait(said: list[Any]) -> dict[str, Any]:
-        waiting = asyncio.ensure_future(anext(trigger(claimed, run_id).run()))
+        waiting = asyncio.ensure_future(anext(trigger(control, claimed, run_id).run()))
         while not missing(said):
             await asyncio.sleep(0.1)
         assert await asyncio.to_thread(reaped) == 0
@@ -154,8 +158,8 @@ def test_a_row_that_somebody_else_settles_is_enough(
 ) -> None:
     run_id = workspace.submit(script, "sleep", "60")
     cancel(control, claimed.metadata_id, "by a person")
-    assert event(trigger(claimed, run_id))["message"] == "by a person"
-    assert event(trigger(claimed, None))["load_status"] == "Cancelled"
+    assert event(trigger(control, claimed, run_id))["message"] == "by a person"
+    assert event(trigger(control, claimed, None))["load_status"] == "Cancelled"
 
 
 def test_faults_on_the_way_end_nothing(
@@ -164,7 +168,7 @@ def test_faults_on_the_way_end_nothing(
     run_id = workspace.submit(script, "exit", "3")
     workspace.order("status", path="runs/get", status=500, times=2)
     workspace.order("lost_answer", path="runs/get", times=2)
-    assert event(trigger(claimed, run_id))["load_status"] == "Failed"
+    assert event(trigger(control, claimed, run_id))["load_status"] == "Failed"
 
 
 def test_an_event_is_held_until_the_trigger_is_old_enough(
@@ -173,7 +177,7 @@ def test_an_event_is_held_until_the_trigger_is_old_enough(
     cancel(control, claimed.metadata_id, "by a person")
 
     async def fires_within(seconds: float) -> bool:
-        events = trigger(claimed, None, hold_seconds=3600).run()
+        events = trigger(control, claimed, None, hold_seconds=3600).run()
         waiting = asyncio.ensure_future(anext(events))
         done, _ = await asyncio.wait({waiting}, timeout=seconds)
         waiting.cancel()
@@ -185,9 +189,19 @@ def test_an_event_is_held_until_the_trigger_is_old_enough(
 def test_a_load_without_a_record_ends_the_wait(
     workspace: Workspace, control: Engine, claimed: Claimed
 ) -> None:
-    facts = event(trigger(claimed, None, metadata_id=10**9))
+    facts = event(trigger(control, claimed, None, metadata_id=10**9))
     assert "has no record" in facts["message"]
     assert "load_status" not in facts
+
+
+def test_the_run_of_a_lost_load_says_nothing_of_the_load_that_has_its_id_by_now(
+    workspace: Workspace, control: Engine, claimed: Claimed, script: Path
+) -> None:
+    """After a restore from a backup ids are given out again."""
+    run_id = workspace.submit(script, "sleep", "0")
+    facts = event(trigger(control, claimed, run_id, claimed_at="0"))
+    assert "has no record" in facts["message"]
+    assert load(control, claimed.metadata_id)["load_status"] == "Queued"
 
 
 def test_a_kill_whose_task_cannot_be_asked_about_ends_nothing(
@@ -195,7 +209,7 @@ def test_a_kill_whose_task_cannot_be_asked_about_ends_nothing(
 ) -> None:
     """Here is no Airflow that could answer."""
     run_id = workspace.submit(script, "sleep", "60")
-    asyncio.run(trigger(claimed, run_id).on_kill())
+    asyncio.run(trigger(control, claimed, run_id).on_kill())
     assert load(control, claimed.metadata_id)["load_status"] == "Queued"
 
 
@@ -220,7 +234,7 @@ def test_a_kill_beside_a_trigger_that_blocks_ends_load_and_run(
         done = threading.Event()
         other = asyncio.ensure_future(sync_to_async(done.wait)())
         try:
-            await asyncio.wait_for(trigger(marked, run_id).on_kill(), 60)
+            await asyncio.wait_for(trigger(control, marked, run_id).on_kill(), 60)
         finally:
             done.set()
             await other
@@ -235,7 +249,7 @@ def test_a_run_that_could_not_be_cancelled_at_first_is_cancelled_in_the_end(
 ) -> None:
     run_id = workspace.submit(script, "sleep", "600")
     workspace.order("status", path="runs/cancel", status=500, times=3)
-    asyncio.run(trigger(marked, run_id).on_kill())
+    asyncio.run(trigger(control, marked, run_id).on_kill())
     assert load(control, marked.metadata_id)["load_status"] == "Cancelled"
     until(lambda: is_cancelled(workspace, run_id))
 
@@ -244,10 +258,10 @@ def test_a_kill_leaves_the_run_of_a_load_that_another_try_answers_for(
     control: Engine, marked: Claimed, workspace: Workspace, script: Path
 ) -> None:
     run_id = workspace.submit(script, "sleep", "600")
-    asyncio.run(trigger(marked, run_id, airflow_task="ti/0").on_kill())
+    asyncio.run(trigger(control, marked, run_id, airflow_task="ti/0").on_kill())
     assert load(control, marked.metadata_id)["load_status"] == "Queued"
     cancel(control, marked.metadata_id, "by a person")
-    asyncio.run(trigger(marked, run_id).on_kill())
+    asyncio.run(trigger(control, marked, run_id).on_kill())
     assert workspace.run(run_id)["state"]["life_cycle_state"] in {"PENDING", "RUNNING"}
 
 

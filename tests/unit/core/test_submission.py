@@ -11,7 +11,13 @@ INSTALLATION = "0123456789abcdef" * 2
 
 
 def submission(**overrides: Any) -> Submission:
-    values = {"installation": INSTALLATION, "metadata_id": 17, "epoch": 3, "max_runtime_minutes": 90}
+    values = {
+        "installation": INSTALLATION,
+        "metadata_id": 17,
+        "epoch": 3,
+        "claimed_at": "1764460800.25",
+        "max_runtime_minutes": 90,
+    }
     return Submission(**(values | overrides))
 
 
@@ -20,7 +26,7 @@ def test_parameters_carry_ids_and_nothing_else() -> None:
     (task,) = payload["tasks"]
     assert task["spark_python_task"]["parameters"] == ["17:3", f"--installation={INSTALLATION}"]
     assert task["spark_python_task"]["python_file"].endswith("/spark_tasks/load_table.py")
-    assert payload["idempotency_token"] == f"adl-{INSTALLATION}-17-3"
+    assert payload["idempotency_token"].startswith(f"adl-{INSTALLATION}-17-3-")
     assert payload["timeout_seconds"] == 5_400
     assert task["task_key"] == "load"
     assert len(json.dumps(payload)) < 1_000
@@ -50,8 +56,15 @@ def test_a_serverless_environment_is_named_by_the_task() -> None:
 
 
 def test_a_token_is_one_loads_own_and_short_enough() -> None:
-    tokens = {submit_token(INSTALLATION, load, epoch) for load in (1, 11, 111) for epoch in (1, 11, 111)}
+    tokens = {submit_token(INSTALLATION, load, epoch, "1") for load in (1, 11, 111) for epoch in (1, 11, 111)}
     assert len(tokens) == 9
-    assert len(submit_token(INSTALLATION, 10**12, 10**9)) <= LONGEST_TOKEN
+    with_hyphens = "01234567-89ab-cdef-0123-456789abcdef"
+    assert len(submit_token(with_hyphens, 10**10, 10**5, "1764460800.250001")) <= LONGEST_TOKEN
     with pytest.raises(ValueError, match="longer than 64"):
-        submit_token(INSTALLATION, 10**18, 10**18)
+        submit_token(INSTALLATION, 10**18, 10**18, "1")
+
+
+def test_a_load_that_gets_the_ids_of_a_lost_one_has_a_token_of_its_own() -> None:
+    first, restored = (submit_token(INSTALLATION, 17, 3, at) for at in ("1764460800.25", "1764464400.25"))
+    assert first != restored
+    assert first == submit_token(INSTALLATION, 17, 3, "1764460800.25")

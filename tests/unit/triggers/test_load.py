@@ -11,6 +11,7 @@ from airflow_dataloader.triggers.load import LoadTrigger
 
 ARGUMENTS: dict[str, Any] = {
     "metadata_id": 17,
+    "claimed_at": "1764460800.25",
     "run_id": 4,
     "control_conn_id": "dataloader_control",
     "databricks_conn_id": "databricks_default",
