@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
 from airflow_dataloader.control.tables import METADATA, SCHEMA
+from airflow_dataloader.core.zones import SHADOWED
 from airflow_dataloader.exceptions import ConfigurationError
 
 Report = Callable[[str], None]
@@ -196,11 +197,18 @@ def _grants_on_view(bind: Connection) -> tuple[str, ...]:
 def _checked_zone(bind: Connection, zone: str | None) -> str:
     server = bind.execute(text("SHOW timezone")).scalar_one()
     if zone is None:
+        named = "Europe/Berlin" if server.upper() in SHADOWED else server
         raise ConfigurationError(
             "This database holds rows whose timestamps have no zone.",
             field="timestamps_zone",
             fix=f"name the zone they were written in (the server's is {server}):"
-            f" dataloader db migrate --timestamps-zone {server}",
+            f" dataloader db migrate --timestamps-zone {named}",
+        )
+    if zone.upper() in SHADOWED:
+        raise ConfigurationError(
+            f"PostgreSQL takes {zone} for an offset that has no summer time.",
+            field="timestamps_zone",
+            fix="use the name of a place, such as Europe/Berlin or Europe/Athens",
         )
     known = text("SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = :zone)")
     if not bind.execute(known, {"zone": zone}).scalar():

@@ -29,8 +29,12 @@ _NO_FUNCTION = "42883"
 _OURS = frozenset({SCHEMA, *METADATA.tables})
 
 #: A function that runs where an error is, and its schema, which is said where it is not searched; in whatever
-#: language, and not one that is only quoted.
-_FUNCTION = re.compile(r'^PL/pgSQL[^"«»„“]* (?:(\w+)\.)?\w+\(', re.MULTILINE)
+#: language, and not one that is only quoted. Of other languages than PL/pgSQL, which none of ours is in, the
+#: beginning.
+_FUNCTION = re.compile(
+    r'^(?:[^"«»„“\n]*?PL/pgSQL[^"«»„“\n]*?(?:(?:"[^"\n]*"|([a-z_]\w*))\.)?(?:"[^"\n]*"|[a-z_][\w$]*)\(|PL/(?!pgSQL)\w)',
+    re.MULTILINE | re.IGNORECASE | re.ASCII,
+)
 
 #: Raised by control.require_version().
 _VERSION = "DL001"
@@ -74,24 +78,39 @@ def translated(error: Exception, place: str) -> DataloaderError | None:
     state = cause.sqlstate or ""
     if state == _VERSION or (state in _SCHEMA and _is_ours(cause)):
         return _not_migrated(cause, place)
-    if state[:2] in {_INTEGRITY, _RAISED} or state == _FORBIDDEN or state in _NO_ROOM or state in _SCHEMA:
-        return _refused(cause)
     lost = not state and isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError)
-    if lost or state[:2] in _AWAY_CLASSES or state in _BUSY or state == _READ_ONLY:
+    if lost or _is_away(state):
         return _unavailable(cause, place)
+    if state == _FORBIDDEN or _refuses_row(cause):
+        return _refused(cause)
     return None
 
 
 def refuses_row(error: ConfigurationError | DBAPIError) -> bool:
     """Say whether the database refused what is written, which another row may not meet."""
-    if isinstance(error, ConfigurationError):
-        state, ours = error.sqlstate or "", isinstance(error, NotMigrated)
-    elif isinstance(error.orig, psycopg.Error):
-        state, ours = error.orig.sqlstate or "", _is_ours(error.orig)
-    else:
+    raised = error if isinstance(error, DBAPIError) else error.__cause__
+    cause = raised.orig if isinstance(raised, DBAPIError) else None
+    return isinstance(error, RowRefused) or (isinstance(cause, psycopg.Error) and _refuses_row(cause))
+
+
+def _refuses_row(cause: psycopg.Error) -> bool:
+    """Say whether the error is about what is written: a constraint's, a value's, or a foreign function's."""
+    state = cause.sqlstate or ""
+    if not state or state == _VERSION or _is_away(state):
         return False
-    foreign = state in _SCHEMA and not ours
-    return isinstance(error, RowRefused) or foreign or state[:2] in {_INTEGRITY, _DATA, _RAISED}
+    if state in _SCHEMA:
+        return not _is_ours(cause)
+    return state[:2] in {_INTEGRITY, _DATA, _RAISED} or _is_foreign(cause)
+
+
+def _is_away(state: str) -> bool:
+    return state[:2] in _AWAY_CLASSES or state in _BUSY or state == _READ_ONLY
+
+
+def _is_foreign(cause: psycopg.Error) -> bool:
+    """Say whether a function that is not this package's, such as that of somebody's trigger, has failed."""
+    innermost = _FUNCTION.search(cause.diag.context or "")
+    return innermost is not None and innermost[1] != SCHEMA
 
 
 def row_refused(error: DBAPIError, config_id: int, label: str) -> RowRefused | None:
@@ -143,7 +162,7 @@ def _said(cause: psycopg.Error) -> str:
     Where somebody's own function misses something, that function is said, too.
     """
     said = " ".join((cause.diag.message_primary or str(cause)).split()).rstrip(".?")
-    if cause.sqlstate in _SCHEMA and not _is_ours(cause):
+    if _is_foreign(cause) and (cause.sqlstate or "")[:2] not in {_INTEGRITY, _RAISED}:
         # Innermost first; a trigger's function is the one without arguments.
         lines = (cause.diag.context or "").splitlines()
         said += f" ({next((line for line in lines if '()' in line), lines[0])})"
@@ -168,11 +187,12 @@ def _refused(cause: psycopg.Error) -> ConfigurationError:
     fix = cause.diag.message_hint or cause.diag.message_detail
     if cause.diag.constraint_name == _ONE_DESTINATION and not cause.diag.message_hint:
         return _same_destination(cause)
-    if cause.sqlstate == _FORBIDDEN:
+    state = cause.sqlstate or ""
+    if state == _FORBIDDEN:
         fix = "grant the role of the URL that right."
-    elif cause.sqlstate in _NO_ROOM:
-        fix = _NO_ROOM[cause.sqlstate or ""]
-    elif cause.sqlstate in _SCHEMA:
+    elif state in _NO_ROOM:
+        fix = _NO_ROOM[state]
+    elif state in _SCHEMA or (_is_foreign(cause) and state[:2] not in {_INTEGRITY, _RAISED}):
         fix = "mend that function, which is not this package's, or drop the trigger that calls it."
     return ConfigurationError(
         f"The control database refused: {_said(cause)}.",

@@ -1,4 +1,4 @@
-"""A loader takes its load, and keeps it."""
+"""Starts a load that was claimed, and renews its lease."""
 
 from __future__ import annotations
 

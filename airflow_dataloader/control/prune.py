@@ -1,4 +1,4 @@
-"""``dataloader db prune``: records of loads and edits do not grow for ever."""
+"""Deletes old records of loads and edits: what ``dataloader db prune`` does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A loader's word about the end of its load. Row and history change in one statement, or nothing does."""
+"""Settles a load by its loader's word: row and history change in one statement, or nothing does."""
 
 from __future__ import annotations
 

@@ -107,7 +107,9 @@ def transaction(
                 turn.round_trips += turn.begun and not turn.ended
                 _round_trips[engine] = _round_trips.get(engine, 0) + turn.round_trips
     except (DBAPIError, PoolTimeout) as error:
-        place = f"{engine.url.database} at {engine.url.host}:{engine.url.port}"
+        # Hosts in a list have their ports in one, too, which an address of SQLAlchemy cannot hold.
+        port = "" if engine.url.port is None else f":{engine.url.port}"
+        place = f"{engine.url.database} at {engine.url.host}{port}"
         if meaning := translated(error, place):
             raise meaning from error
         raise
@@ -117,12 +119,16 @@ def transaction(
 def savepoint(connection: Connection) -> Iterator[None]:
     """Let what the database refuses in the block undo the block, and nothing else of the transaction.
 
+    What is deferred to the transaction's end, such as a constraint trigger of somebody's own, is asked at the
+    block's end: then it says which block it refuses.
+
     Unlike SQLAlchemy's, it is gone after that, too: one that is only rolled back goes on holding a lock in
     the server's table of them, which has room for some thousands.
     """
     connection.exec_driver_sql("SAVEPOINT dataloader")
     try:
         yield
+        connection.exec_driver_sql("SET CONSTRAINTS ALL IMMEDIATE")
     except DBAPIError:
         connection.exec_driver_sql("ROLLBACK TO SAVEPOINT dataloader")
         connection.exec_driver_sql("RELEASE SAVEPOINT dataloader")

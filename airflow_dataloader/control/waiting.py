@@ -1,4 +1,4 @@
-"""Why rows wait that a claim could take: what a person wants to know when it has found nothing."""
+"""Why rows that are due were not claimed."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 -- Failed tables with retries left whose failure nobody has judged yet: what retry analysis takes.
 SELECT t.*, h.id AS metadata_id, h.failure
 FROM control.table_control t
-JOIN control.historical_metadata h ON h.config_id = t.config_id AND h.epoch = t.load_epoch
+JOIN control.historical_metadata h ON h.config_id = t.config_id AND NOT EXISTS (
+    SELECT FROM control.historical_metadata n WHERE n.config_id = t.config_id AND n.id > h.id)
 WHERE t.last_status = 'Failed'
   AND t.retry_count < 3
   AND h.verdict IS NULL

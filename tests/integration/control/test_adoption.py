@@ -135,7 +135,7 @@ def test_an_adopted_database_works(old_url: str) -> None:
         run(old_url, "UPDATE control.table_control SET is_active = true WHERE config_id = 4")
 
 
-@pytest.mark.parametrize("zone", [None, "Berlin", "CEST; DROP TABLE x", "+02"])
+@pytest.mark.parametrize("zone", [None, "Berlin", "CEST; DROP TABLE x", "+02", "CET", "wet"])
 def test_the_zone_must_be_said_and_known(old_url: str, zone: str | None) -> None:
     before = contents(old_url)
     with pytest.raises(ConfigurationError) as caught:

@@ -17,6 +17,15 @@ RAISES = "RAISE EXCEPTION 'tables of team X are frozen'; RETURN NEW;"
 SAYS_NOTHING = "RETURN NULL;"
 USES_WHAT_IS_MISSING = "INSERT INTO audit VALUES (NEW.config_id); RETURN NEW;"
 
+#: Ordinary mistakes in a trigger, each of another kind to PostgreSQL: 22012, 22P02, 21000, 42501, 54001.
+MISTAKES = [
+    "NEW.max_runtime_minutes := 1 / 0; RETURN NEW;",
+    "NEW.max_runtime_minutes := NEW.owner::integer; RETURN NEW;",
+    "NEW.owner := (SELECT unnest(ARRAY['a', 'b'])); RETURN NEW;",
+    "RAISE insufficient_privilege USING MESSAGE = 'permission denied for table audit'; RETURN NEW;",
+    "UPDATE control.table_control SET owner = owner WHERE config_id = NEW.config_id; RETURN NEW;",
+]
+
 
 @pytest.fixture(autouse=True)
 def shop(control: Engine) -> str:
@@ -33,7 +42,7 @@ def frozen(control: Engine, body: str) -> None:
     )
 
 
-@pytest.mark.parametrize("body", [RAISES, SAYS_NOTHING, USES_WHAT_IS_MISSING])
+@pytest.mark.parametrize("body", [RAISES, SAYS_NOTHING, USES_WHAT_IS_MISSING, *MISTAKES])
 def test_a_row_that_a_trigger_refuses_is_left_out_of_a_claim(
     control: Engine, caplog: pytest.LogCaptureFixture, body: str
 ) -> None:
@@ -114,7 +123,7 @@ def test_a_trigger_that_raises_keeps_no_row_from_its_slot(
     assert f"config_id {refused} cannot be written" in caplog.text
 
 
-@pytest.mark.parametrize("body", [RAISES, USES_WHAT_IS_MISSING])
+@pytest.mark.parametrize("body", [RAISES, USES_WHAT_IS_MISSING, *MISTAKES])
 def test_a_trigger_that_raises_keeps_no_other_load_from_its_end(control: Engine, body: str) -> None:
     refused, other = (claim_now(control, due_row(control, owner=owner)).metadata_id for owner in ("x", "y"))
     for metadata_id in (refused, other):
@@ -125,6 +134,23 @@ def test_a_trigger_that_raises_keeps_no_other_load_from_its_end(control: Engine,
     assert [one.metadata_id for one in reaping.left] == [refused]
     assert "The control database refused: " in reaping.left[0].why
     assert load(control, refused)["load_status"] == "Queued"
+
+
+def test_a_constraint_that_is_asked_at_the_end_alone_keeps_no_other_row_from_a_claim(
+    control: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    refused, other = due_row(control, owner="x", priority=1), due_row(control)
+    new = due_row(control, load_cron="0 3 * * *", next_load_date_time=None)
+    sql(control, f"CREATE FUNCTION frozen_row() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {RAISES} END $$")
+    sql(
+        control,
+        "CREATE CONSTRAINT TRIGGER frozen AFTER UPDATE ON control.table_control "
+        "DEFERRABLE INITIALLY DEFERRED "
+        "FOR EACH ROW WHEN (OLD.owner = 'x') EXECUTE FUNCTION frozen_row()",
+    )
+    assert [load.config_id for load in claim(control, airflow_run="run")] == [other]
+    assert f"Left out: config_id {refused} " in caplog.text
+    assert row(control, new)["next_load_date_time"] is not None
 
 
 @pytest.mark.parametrize(

@@ -168,10 +168,11 @@ def test_tables_by_status(house: House) -> None:
 
 def test_failed_monitor(house: House) -> None:
     new = house.row("new", status="Failed", minutes=5)
-    metadata_id = house.load(new, 2, "Failed", failure='{"phase": "stage"}')
     # An earlier failure of the row was judged; that says nothing of this one.
     house.load(new, 1, "Failed", verdict='{"decision": "retry"}')
-    house.run("UPDATE control.table_control SET load_epoch = 2 WHERE config_id = :id", id=new)
+    metadata_id = house.load(new, 2, "Failed", failure='{"phase": "stage"}')
+    # Its epoch was advanced since, as after a restore from a backup.
+    house.run("UPDATE control.table_control SET load_epoch = 9 WHERE config_id = :id", id=new)
     house.load(house.row("older", status="Failed", minutes=50), 1, "Failed")
     house.load(house.row("judged", status="Failed"), 1, "Failed", verdict='{"decision": "review"}')
     house.load(house.row("exhausted", status="Failed", retry_count=3), 1, "Failed")
