@@ -1,4 +1,4 @@
-"""What is wrong with a row, so that it cannot be loaded: the column, the fault and the fix."""
+"""Whether a row can be loaded; if not, the column at fault, the problem and the fix."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from airflow_dataloader.core.chunk_size import parse_chunk_size
 from airflow_dataloader.core.clustering import MOST as MOST_CLUSTERED
 from airflow_dataloader.core.distance import parse_distance
-from airflow_dataloader.core.snapshot import choices, split_columns, text
+from airflow_dataloader.core.snapshot import choices, is_flag, split_columns, text
 from airflow_dataloader.core.strategy import (
     KEEPS_GONE_ROWS,
     NEEDS_CURSOR,
@@ -225,6 +225,9 @@ def _policy_problems(snapshot: Mapping[str, Any]) -> list[Problem]:
         for name, kind in policies.items()
         if snapshot.get(name) and snapshot[name] not in choices(kind)
     ]
+    if not is_flag(snapshot.get("load_full")):
+        what = f"{snapshot['load_full']!r} means neither yes nor no"
+        found.append(Problem("load_full", what, "set it to 'true', or leave it empty"))
     for name, (parse, fix) in _SIZES.items():
         try:
             parse(text(snapshot, name))

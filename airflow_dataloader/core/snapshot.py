@@ -20,9 +20,23 @@ def text(snapshot: Mapping[str, Any], name: str) -> str | None:
     return value if isinstance(value, str) and value.strip() else None
 
 
+#: The words that PostgreSQL takes for a boolean.
+_YES = frozenset({"true", "t", "1", "yes", "y", "on"})
+_NO = frozenset({"false", "f", "0", "no", "n", "off", ""})
+
+
 def flag(value: Any) -> bool:
     """Return whether a column of the documents' that holds a word means yes."""
-    return str(value).strip().casefold() in {"true", "1", "yes", "y"} if value is not None else False
+    return _word(value) in _YES
+
+
+def is_flag(value: Any) -> bool:
+    """Return whether the word means yes or no, and not something that nobody knows."""
+    return _word(value) in _YES | _NO
+
+
+def _word(value: Any) -> str:
+    return "" if value is None else str(value).strip().casefold()
 
 
 def choice(kind: type[_Choice], snapshot: Mapping[str, Any], name: str, default: str) -> _Choice:

@@ -80,6 +80,11 @@ class ActiveLoad:
         return self.config.load_full or self.target is None or not self.target.filled
 
     @property
+    def partitioned_by(self) -> tuple[str, ...]:
+        """Columns that the target is partitioned by, by its own names."""
+        return () if self.target is None else self.target.partitioned_by
+
+    @property
     def key_spellings(self) -> dict[str, str]:
         """What the texts that rows are told apart by depend on, by the column's name without case.
 

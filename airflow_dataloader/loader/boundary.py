@@ -53,6 +53,7 @@ def is_unchanged(load: ActiveLoad, low: str) -> bool:
     """Return whether a window from ``low`` on can bring nothing that the target has not got.
 
     Only if the last load that succeeded said so, was the last to publish, and its watermark is the row's.
+    Never while the watermark lies beyond the source's clock: rows that are written now lie below it.
     """
     last = (load.started.last_receipt or {}).get("boundary")
     if not last or load.config.watermark_of != load.config.watermark_hash:
@@ -61,7 +62,10 @@ def is_unchanged(load: ActiveLoad, low: str) -> bool:
         # Another load has published since, and was not settled: what it brought is not in the receipt.
         return False
     boundary = ask_boundary(load, low)
-    return not boundary.newer and boundary.facts | {_VERSION: last[_VERSION]} == last
+    if boundary.newer or boundary.facts | {_VERSION: last[_VERSION]} != last:
+        return False
+    cursor = load.dialect.cursor(load.described, load.columns, load.config)
+    return not load.dialect.is_from_future(load.session.query, cursor, low)
 
 
 def note_boundary(load: ActiveLoad, boundary: Boundary) -> None:

@@ -46,6 +46,10 @@ class Reader(Protocol):
     def config(self) -> LoadConfig:
         """The row's configuration."""
 
+    @property
+    def partitioned_by(self) -> tuple[str, ...]:
+        """Columns that the target is partitioned by, by its own names; nothing until it was looked at."""
+
 
 def plan_columns(reader: Reader) -> None:
     """Describe the relation and decide what becomes of each column."""
@@ -59,7 +63,11 @@ def take_columns(reader: Reader, described: Iterable[DescribedColumn]) -> None:
     if config.strategy not in IGNORES_KEYS:
         reader.dialect.refuse_ambiguous_keys(reader.described, config.primary_key)
     plan = reader.dialect.plan_columns(
-        reader.described, config.value_policy, config.ordered_columns, config.primary_key
+        reader.described,
+        config.value_policy,
+        config.ordered_columns,
+        config.primary_key,
+        reader.partitioned_by,
     )
     reader.columns, reader.replaced = plan.columns, plan.replaced
 

@@ -24,6 +24,8 @@ def decide_schema(load: ActiveLoad) -> None:
     """
     config = load.config
     with load.journal.during(Phase.PLAN):
+        if load.partitioned_by:
+            take_columns(load, load.described)
         refuse_collision(load.columns, config.load_columns_policy, config.delete_policy)
         # What a fence has made has the columns that the source had then, and nobody depends on them.
         held = load.target.columns if load.target and not load.target.blank else None

@@ -48,7 +48,7 @@ def freeze_window(load: ActiveLoad, low: str | None) -> Window:
     """Ask the source for the upper end of the window that begins at ``low``, and write the bounds down.
 
     The window begins at the beginning instead where the source has gone back behind a watermark that is older
-    than what the target holds.
+    than what the target holds, and where the source's clock has gone back behind one that no person set.
     """
     with load.journal.during(Phase.PLAN):
         cursor = load.dialect.cursor(load.described, load.columns, load.config)
@@ -57,6 +57,13 @@ def freeze_window(load: ActiveLoad, low: str | None) -> Window:
             load.journal.remark(
                 f"The newest {cursor.column.source_name!r} at the source is {frozen.high}, below the "
                 f"watermark {low} from before the target was last replaced; everything was read again."
+            )
+            low = None
+            frozen = load.dialect.freeze(load.session.query, load.relation, cursor, low)
+        if frozen.from_future and load.config.watermark_of is not None:
+            load.journal.remark(
+                f"The watermark {low} lies beyond the source's clock, which was set back; everything was "
+                "read again, as rows that were written since lie below it."
             )
             low = None
             frozen = load.dialect.freeze(load.session.query, load.relation, cursor, low)

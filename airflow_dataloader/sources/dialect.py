@@ -92,6 +92,8 @@ class Frozen:
     ahead: bool = False
     #: ``high`` lies below the lower end.
     behind: bool = False
+    #: The lower end lies beyond the source's clock, by more than the lookback: the clock was set back.
+    from_future: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,13 +200,15 @@ class Dialect(Protocol):
         value_policy: ValuePolicy,
         ordered: Collection[str] = (),
         keys: Collection[str] = (),
+        partitioned_by: Collection[str] = (),
     ) -> ColumnPlan:
         """Return the target's columns and the SQL that selects each exactly.
 
         ``ordered`` names columns whose order matters (cursors): ``value_policy = string`` leaves them their
         own type and refuses what that cannot keep. ``keys`` names those that are compared: as texts they
-        have one spelling for equal values. Raises ConfigurationError naming both columns of a
-        collision.
+        have one spelling for equal values. ``partitioned_by`` names columns of the target in which texts that
+        would be NULL there are refused, or counted as NULL, by ``value_policy``.
+        Raises ConfigurationError naming both columns of a collision.
         """
 
     def refuse_ambiguous_keys(self, described: Sequence[DescribedColumn], keys: Collection[str]) -> None:
@@ -241,6 +245,9 @@ class Dialect(Protocol):
 
         Raises ConfigurationError naming incremental_value if ``low`` is not a value of the cursor's type.
         """
+
+    def is_from_future(self, ask: Ask, cursor: CursorPlan, low: str) -> bool:
+        """Return whether a window that begins at ``low`` lies beyond the source's clock, lookback and all."""
 
     def window_predicate(
         self,

@@ -51,6 +51,8 @@ class Target:
     digest: str = ""
     #: Whether a fence has made it, and nobody has ever done more to it.
     blank: bool = False
+    #: Columns that its files are partitioned by, as it spells them.
+    partitioned_by: tuple[str, ...] = ()
 
     @property
     def published(self) -> tuple[HistoryEntry, ...]:

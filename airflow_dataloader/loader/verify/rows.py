@@ -11,6 +11,7 @@ from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.problems import problems
 from airflow_dataloader.exceptions import ConfigurationError, DataloaderError
 from airflow_dataloader.loader.context import LoaderContext
+from airflow_dataloader.loader.reading import take_columns
 from airflow_dataloader.loader.verify.compare import compare
 from airflow_dataloader.loader.verify.source_view import open_source_view
 from airflow_dataloader.loader.verify.verified import Verified
@@ -82,6 +83,9 @@ def _compare(context: LoaderContext, row: RowState) -> Verified:
                 field="destination_table_name",
                 fix="load the row first",
             )
+        if target.partitioned_by:
+            look.partitioned_by = target.partitioned_by
+            take_columns(look, look.described)
         return compare(look, target)
 
 

@@ -37,6 +37,7 @@ class SourceView:
     described: tuple[DescribedColumn, ...] = ()
     columns: tuple[PlannedColumn, ...] = ()
     replaced: str | None = None
+    partitioned_by: tuple[str, ...] = ()
     journal: Journal = field(default_factory=Journal)
 
 

@@ -41,6 +41,7 @@ class PostgresqlDialect:
     find_column = staticmethod(find_column)
     cursor = staticmethod(cursor.cursor)
     freeze = staticmethod(window.freeze)
+    is_from_future = staticmethod(window.is_from_future)
     window_predicate = staticmethod(window.window_predicate)
     end_predicate = staticmethod(window.end_predicate)
     cuts = staticmethod(chunks.cuts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from airflow_dataloader.core.names import column_name
 from airflow_dataloader.core.plan import PlannedColumn, Wire
@@ -11,10 +12,18 @@ from airflow_dataloader.exceptions import ConfigurationError, ValueRefused
 from airflow_dataloader.sources.columns import refuse_collisions
 from airflow_dataloader.sources.dialect import Ask, ColumnPlan, DescribedColumn
 from airflow_dataloader.sources.postgresql.keys import in_one_spelling
-from airflow_dataloader.sources.postgresql.quoting import quote
+from airflow_dataloader.sources.postgresql.quoting import literal, quote
 from airflow_dataloader.sources.postgresql.type_rule import TypeRule
 from airflow_dataloader.sources.postgresql.types import as_text, keep
-from airflow_dataloader.sources.postgresql.value_guard import raise_in_source, refused, sample
+from airflow_dataloader.sources.postgresql.value_guard import (
+    raise_at_partition,
+    raise_in_source,
+    refused,
+    sample,
+)
+
+#: A text that Delta takes for NULL in a column that a table is partitioned by, beside the empty one.
+_NULL_PARTITION = literal("__HIVE_DEFAULT_PARTITION__")
 
 
 def plan_columns(
@@ -22,6 +31,7 @@ def plan_columns(
     value_policy: ValuePolicy,
     ordered: Collection[str] = (),
     keys: Collection[str] = (),
+    partitioned_by: Collection[str] = (),
 ) -> ColumnPlan:
     """Return the plan of all columns; see :class:`airflow_dataloader.sources.dialect.Dialect`."""
     if not described:
@@ -33,14 +43,21 @@ def plan_columns(
     refuse_collisions(column.name for column in described)
     columns, replaced = [], []
     folded = {name.casefold() for name in keys}
+    partitions = {name.casefold() for name in partitioned_by}
     for column in described:
         x = quote(column.name)
         rule = keep(column, x)
         policy = column_policy(column, value_policy, ordered)
         text = as_text(in_one_spelling(column, x) if column.name.casefold() in folded else x)
-        columns.append(_planned(column, rule, text, policy))
+        planned = _planned(column, rule, text, policy)
         if policy is ValuePolicy.NULL and rule.kept is not None:
             replaced.append(f"({x} IS NOT NULL AND NOT ({rule.kept}))::int4")
+        if planned.name.casefold() in partitions and planned.type == "string":
+            lost = f"coalesce({_is_lost(planned.select)}, false)"
+            if policy is ValuePolicy.NULL:
+                replaced.append(f"({lost})::int4")
+            planned = _of_partitions(planned, rule, lost, policy)
+        columns.append(planned)
     return ColumnPlan(columns=tuple(columns), replaced=" + ".join(replaced) or None)
 
 
@@ -97,6 +114,19 @@ def _planned(column: DescribedColumn, rule: TypeRule, text: TypeRule, policy: Va
         type=target,
         source_type=column.declared,
     )
+
+
+def _is_lost(value: str) -> str:
+    # Not a comparison with '', to which char(n) calls any number of blanks equal.
+    return f"octet_length({value}) = 0 OR {value} = {_NULL_PARTITION}"
+
+
+def _of_partitions(planned: PlannedColumn, rule: TypeRule, lost: str, policy: ValuePolicy) -> PlannedColumn:
+    """Let no text into a column that a table is partitioned by which would be NULL there."""
+    sql_type = rule.sql_type if rule.type == "string" else "text"
+    raised = raise_at_partition(planned.source_name, planned.select, sql_type)
+    otherwise = "NULL" if policy is ValuePolicy.NULL else raised
+    return replace(planned, select=f"CASE WHEN {lost} THEN {otherwise} ELSE {planned.select} END")
 
 
 def _guarded(rule: TypeRule, otherwise: str) -> str:

@@ -57,11 +57,19 @@ def relation(source: SourceTable, query: str | None) -> str:
             field="source_table_name",
             fix="name the table, or give a query",
         )
+    if source.catalog and not source.schema:
+        # PostgreSQL knows no such name, and a table of the database that is connected to may have that of one
+        # in the catalog which is meant.
+        raise ConfigurationError(
+            f"The row names the catalog {source.catalog!r} of its source table, and no schema.",
+            field="source_table_schema",
+            fix="name the schema too, or leave source_table_catalog empty",
+        )
     # PostgreSQL takes a database's name in front of the schema only if it is the one connected to.
     for field, name in (("source_table_schema", source.schema), ("source_table_name", source.name)):
         _refuse_cut(field, name or "")
     parts = [source.schema, source.name] if source.schema else [source.name]
-    if source.catalog and source.schema:
+    if source.catalog:
         parts.insert(0, source.catalog)
     return ".".join(quote(part) for part in parts)
 

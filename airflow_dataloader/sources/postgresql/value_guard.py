@@ -13,8 +13,13 @@ _SAMPLE = 60
 
 #: What such an error says; not the expression itself, which a driver or engine may quote with its statement.
 _SAID = re.compile(
-    r'dataloader refuses column ("(?:[^"\\]|\\.)*"): (?!\' \|\| translate\()(.*?) \(value_policy\)', re.DOTALL
+    r'dataloader refuses column ("(?:[^"\\]|\\.)*"): '
+    r"(?!' \|\| translate\()(.*?) \((value_policy|partition)\)",
+    re.DOTALL,
 )
+
+#: Types whose values may be any text: only a detour through a number can fail.
+_TEXTS = frozenset({"text", "bpchar"})
 
 
 def raise_in_source(column: str, x: str, sql_type: str) -> str:
@@ -22,11 +27,19 @@ def raise_in_source(column: str, x: str, sql_type: str) -> str:
 
     It is a cast that cannot succeed, so no function has to be created at the source.
     """
+    return _raise(column, x, sql_type, "value_policy")
+
+
+def raise_at_partition(column: str, x: str, sql_type: str) -> str:
+    """Return an expression as :func:`raise_in_source` does, for a text that no partition can have."""
+    return _raise(column, x, sql_type, "partition")
+
+
+def _raise(column: str, x: str, sql_type: str, why: str) -> str:
     said = literal(f"dataloader refuses column {json.dumps(column, ensure_ascii=False)}: ")
-    text = f"{said} || {sample(x)} || ' (value_policy)'"
-    if sql_type == "text":
-        # Any text is a text: only a detour through a number can fail.
-        return f"CAST(CAST({text} AS int4) AS text)"
+    text = f"{said} || {sample(x)} || ' ({why})'"
+    if sql_type in _TEXTS:
+        return f"CAST(CAST({text} AS int4) AS {sql_type})"
     return f"CAST({text} AS {sql_type})"
 
 
@@ -50,4 +63,15 @@ def parse_refusal(message: str) -> ValueRefused | None:
     said = _SAID.search(message)
     if said is None:
         return None
-    return refused(json.loads(said.group(1), strict=False), said.group(2))
+    column, value, why = json.loads(said.group(1), strict=False), said.group(2), said.group(3)
+    return _no_partition(column, value) if why == "partition" else refused(column, value)
+
+
+def _no_partition(column: str, value: str) -> ValueRefused:
+    what = f"the text {value}" if value else "an empty text"
+    return ValueRefused(
+        f"Column {column!r} holds {what}, which becomes NULL where the target is partitioned by the column.",
+        field=column,
+        fix="mend the value at the source, partition the target by another column, or set value_policy to "
+        "null (such values become NULL and are counted)",
+    )

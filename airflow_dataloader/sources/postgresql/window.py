@@ -48,8 +48,32 @@ def freeze(ask: Ask, relation: str, cursor: CursorPlan, low: str | None) -> Froz
     """Ask for the window's upper end and the next watermark; refuse a ``low`` that is no value."""
     if low is not None:
         _refuse_no_watermark(ask, cursor, low)
-    ((high, watermark, ahead, behind),) = ask(freeze_sql(relation, cursor, low, _clock(ask, cursor)))
-    return Frozen(high=high, watermark=watermark, ahead=bool(ahead), behind=bool(behind))
+    bounds = freeze_sql(relation, cursor, low, _clock(ask, cursor))
+    ((high, watermark, ahead, behind, from_future),) = ask(bounds)
+    return Frozen(
+        high=high,
+        watermark=watermark,
+        ahead=bool(ahead),
+        behind=bool(behind),
+        from_future=bool(from_future),
+    )
+
+
+def is_from_future(ask: Ask, cursor: CursorPlan, low: str) -> bool:
+    """Return whether ``low`` is later than now; see :class:`airflow_dataloader.sources.dialect.Dialect`."""
+    clock = _clock(ask, cursor)
+    if clock is _NO_CLOCK:
+        return False
+    ((beyond,),) = ask(
+        f"SELECT {_beyond(cursor)} FROM (SELECT CAST({literal(low)} AS {cursor.cast}) AS lo, "
+        f"CAST({clock.latest} AS {cursor.cast}) AS latest) AS bounds"
+    )
+    return bool(beyond)
+
+
+def _beyond(cursor: CursorPlan) -> str:
+    """Return the condition that ``lo``, with the lookback before it, is later than ``latest``."""
+    return f"lo{_minus_lookback(cursor)} > latest"
 
 
 def _clock(ask: Ask, cursor: CursorPlan) -> Clock:
@@ -69,8 +93,8 @@ def _clock(ask: Ask, cursor: CursorPlan) -> Clock:
 def freeze_sql(relation: str, cursor: CursorPlan, low: str | None, clock: Clock) -> str:
     """Return the query that :func:`freeze` asks.
 
-    Its columns: the largest cursor, the next watermark, and whether the largest cursor lies beyond the clock,
-    or below ``low``.
+    Its columns: the largest cursor, the next watermark, whether the largest cursor lies beyond the clock,
+    or below ``low``, and whether ``low`` lies beyond the clock.
     Sorting instead of ``max`` works for every type that can be compared, and uses an index the same way.
     """
     usable = f"{cursor.quoted} IS NOT NULL" + (f" AND {cursor.kept}" if cursor.kept else "")
@@ -78,7 +102,8 @@ def freeze_sql(relation: str, cursor: CursorPlan, low: str | None, clock: Clock)
     bound = "NULL" if low is None else literal(low)
     reached = "CASE WHEN hi > latest THEN doubtful WHEN hi > reach THEN reach ELSE hi END"
     return (
-        f"SELECT CAST(hi AS text), CAST(greatest(lo, {reached}) AS text), hi > latest, hi < lo "
+        f"SELECT CAST(hi AS text), CAST(greatest(lo, {reached}) AS text), hi > latest, hi < lo, "
+        f"{_beyond(cursor)} "
         f"FROM (SELECT ({highest}) AS hi, CAST({bound} AS {cursor.cast}) AS lo, "
         f"CAST({clock.latest} AS {cursor.cast}) AS latest, CAST({clock.reach} AS {cursor.cast}) AS reach, "
         f"CAST({clock.doubtful} AS {cursor.cast}) AS doubtful) AS bounds"

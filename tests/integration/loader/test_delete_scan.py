@@ -234,6 +234,17 @@ def test_an_empty_source_deletes_nothing_unless_it_may(bench: Bench) -> None:
     assert not bench.target_rows()
 
 
+def test_where_all_rows_are_marked_already_an_empty_source_keeps_no_scan_from_its_end(bench: Bench) -> None:
+    row = make(bench, delete_policy="soft", shrink_guard_percent=100, empty_source_policy="allow")
+    bench.source.execute("DELETE FROM items")
+    assert len(marked(bench)) == 0
+    scan(bench, row)
+    assert len(marked(bench)) == 40
+    bench.set(row, shrink_guard_percent=None, empty_source_policy="fail")
+    scan(bench, row)
+    assert len(marked(bench)) == 40
+
+
 def test_rows_without_a_key_are_left_alone_and_counted(bench: Bench) -> None:
     bench.source.execute("CREATE TABLE items (id integer, at integer, name text)")
     bench.source.execute("INSERT INTO items SELECT i, i, 'n' FROM generate_series(1, 20) i")

@@ -137,6 +137,35 @@ def test_a_watermark_goes_no_further_than_the_source_s_clock(
 
 
 @pytest.mark.parametrize(
+    ("sql_type", "low", "beyond"),
+    [
+        ("timestamptz", "now() + interval '16 minutes'", True),
+        ("timestamptz", "now() + interval '14 minutes'", False),
+        ("timestamp", "now() AT TIME ZONE 'UTC' + interval '16 minutes'", True),
+        ("date", "now() AT TIME ZONE 'UTC' + interval '3 days'", True),
+        ("date", "now() AT TIME ZONE 'UTC'", False),
+    ],
+)
+def test_a_window_that_begins_beyond_the_source_s_clock_is_one_of_the_future(
+    source_db: psycopg.Connection, session: SourceSession, sql_type: str, low: str, beyond: bool
+) -> None:
+    source_db.execute(f"CREATE TABLE t (id int, at {sql_type})")
+    session.open_snapshot()
+    cursor = cursor_of(session, lookback="15 minutes")
+    ((start,),) = session.query(f"SELECT CAST(CAST({low} AS {sql_type}) AS text)")
+    assert POSTGRESQL.freeze(session.query, "t", cursor, start).from_future is beyond
+    assert POSTGRESQL.is_from_future(session.query, cursor, start) is beyond
+
+
+def test_a_number_is_never_one_of_the_future(source_db: psycopg.Connection, session: SourceSession) -> None:
+    source_db.execute("CREATE TABLE t (id int, at bigint)")
+    session.open_snapshot()
+    cursor = cursor_of(session)
+    assert not POSTGRESQL.freeze(session.query, "t", cursor, "9000000000").from_future
+    assert not POSTGRESQL.is_from_future(session.query, cursor, "9000000000")
+
+
+@pytest.mark.parametrize(
     ("zone", "ahead"), [("Pacific/Kiritimati", False), ("UTC", True), ("Pacific/Honolulu", True)]
 )
 def test_a_wall_clock_is_that_of_the_row_s_zone(

@@ -46,10 +46,14 @@ def loaded(*answers: Any, **snapshot: Any) -> ActiveLoad:
 
 
 def test_the_same_boundary_and_nothing_newer_is_no_change() -> None:
-    load = loaded(SAME)
+    load = loaded(SAME, [(False,)])
     assert is_unchanged(load, LOW)
     carry_over(load)
     assert load.journal.receipt.boundary == (load.started.last_receipt or {})["boundary"]
+
+
+def test_nothing_is_unchanged_while_the_watermark_lies_beyond_the_source_s_clock() -> None:
+    assert not is_unchanged(loaded(SAME, [(True,)]), LOW)
 
 
 @pytest.mark.parametrize("answer", [(1, 2, 77), (0, 3, 77), (0, 2, 78)])

@@ -40,6 +40,7 @@ from airflow_dataloader.loader.engines.spark.append_missing import append_missin
 from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.fence import fence
 from airflow_dataloader.loader.engines.spark.keys import count_keys, duplicate_keys, null_keys
+from airflow_dataloader.loader.engines.spark.layout import partitions
 from airflow_dataloader.loader.engines.spark.merge import merge
 from airflow_dataloader.loader.engines.spark.read import JdbcRows
 from airflow_dataloader.loader.engines.spark.rows import rows
@@ -81,6 +82,7 @@ class SparkEngine:
                 continuous=bool(past.continuous),
                 digest=past.digest,
                 blank=past.blank,
+                partitioned_by=partitions(spark, location),
             )
 
     def outcome(self, entry: HistoryEntry) -> Written:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from airflow_dataloader.core.names import TargetName, quoted
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _CLUSTERING = "delta.feature.clustering"
+
+#: Heads the section of a table's description that names its partitions.
+_PARTITIONS = "# Partition Information"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +41,19 @@ def layout(spark: SparkSession, location: Location) -> Layout:
         clustered_by=tuple(map(_unquoted, detail.clusteringColumns or ())),
         partitioned_by=tuple(detail.partitionColumns or ()),
     )
+
+
+def partitions(spark: SparkSession, location: Location) -> tuple[str, ...]:
+    """Return the columns that an existing table is partitioned by.
+
+    By its description, which needs its schema only; see :func:`is_clustered`.
+    """
+    described = [row.col_name for row in spark.sql(f"DESCRIBE TABLE {location.sql}").collect()]
+    if _PARTITIONS not in described:
+        return ()
+    # Behind the heading and the names of the description's own columns, up to the next section.
+    names = described[described.index(_PARTITIONS) + 2 :]
+    return tuple(map(_unquoted, takewhile(lambda name: name and not name.startswith("#"), names)))
 
 
 def _unquoted(name: str) -> str:

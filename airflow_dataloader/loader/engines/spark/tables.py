@@ -17,10 +17,13 @@ from airflow_dataloader.loader.engines.spark.names import Location
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-    from pyspark.sql.types import StructType
+    from pyspark.sql.types import StructField, StructType
 
 #: Between the name of a folder that was taken away and a random text; no table's name can hold a full stop.
 _DROPPED = ".dropped-"
+
+#: Where Spark notes the type that a text column was declared with.
+_DECLARED = "__CHAR_VARCHAR_TYPE_STRING"
 
 
 def schema(spark: SparkSession, location: Location) -> StructType | None:
@@ -40,8 +43,22 @@ def schema(spark: SparkSession, location: Location) -> StructType | None:
 
 
 def types(found: StructType) -> dict[str, str]:
-    """Return the columns in order, name to type, types in lower case."""
-    return {field.name: field.dataType.simpleString().lower() for field in found.fields}
+    """Return the columns in order, name to type, types in lower case.
+
+    Spark calls ``char(n)`` a string; values get blanks there that they do not have.
+    """
+    return {
+        field.name: declared if (declared := _declared(field)).startswith("char(") else _plain(field)
+        for field in found.fields
+    }
+
+
+def _declared(field: StructField) -> str:
+    return str(field.metadata.get(_DECLARED, "")).lower()
+
+
+def _plain(field: StructField) -> str:
+    return field.dataType.simpleString().lower()
 
 
 def existing_types(spark: SparkSession, location: Location, target: TargetName, doing: str) -> dict[str, str]:

@@ -17,12 +17,17 @@ NOTHING = SourceTable(catalog=None, schema=None, name=None)
         (SourceTable(catalog=None, schema="public", name="orders"), '"public"."orders"'),
         (SourceTable(catalog=None, schema=None, name="orders"), '"orders"'),
         (SourceTable(catalog="shop", schema="public", name="orders"), '"shop"."public"."orders"'),
-        (SourceTable(catalog="shop", schema=None, name="orders"), '"orders"'),
         (SourceTable(catalog=None, schema='a"b', name="x; DROP TABLE y --"), '"a""b"."x; DROP TABLE y --"'),
     ],
 )
 def test_a_table_is_quoted_part_by_part(source: SourceTable, expected: str) -> None:
     assert relation(source, None) == expected
+
+
+def test_a_catalog_without_a_schema_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="the catalog 'sales'") as refused:
+        relation(SourceTable(catalog="sales", schema=None, name="orders"), None)
+    assert refused.value.field == "source_table_schema"
 
 
 def test_a_row_without_table_and_query_is_refused() -> None:
