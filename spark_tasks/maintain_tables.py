@@ -1,7 +1,6 @@
 """Starts maintenance on a cluster: ``maintain_tables.py [<config_id> …]``."""
 
 import sys
-from importlib import import_module
 from pathlib import Path
 
 # There is no installed package here: it lies beside this file's folder, or this folder lies in it.
@@ -9,5 +8,7 @@ _here = Path(globals().get("__file__", sys.argv[0])).resolve()
 _root = next(parent for parent in _here.parents if (parent / "airflow_dataloader").is_dir())
 sys.path.insert(0, str(_root))
 
-if code := import_module("airflow_dataloader.loader.tasks.maintain").main(sys.argv[1:]):
+from airflow_dataloader.loader.tasks.maintain import main
+
+if code := main(sys.argv[1:]):
     sys.exit(code)

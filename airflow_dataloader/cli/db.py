@@ -34,7 +34,7 @@ def migrate(*, timestamps_zone: str | None) -> None:
 def status() -> int:
     """Say which version the database has and which this package needs.
 
-    Exit code 5 if they differ, or if no load could work with the database.
+    Exit code 5 if they differ, or if the URL's role lacks rights that a load needs.
     """
     found = schema.status(control_url())
     click.echo(f"current {found.current or 'none'}, needed {found.head}")
@@ -44,6 +44,7 @@ def status() -> int:
         return ExitCode.CONTROL
     if missing := schema.missing_rights(control_url()):
         click.echo(f"the role of the URL may not load: it lacks {', '.join(missing)}")
+        return ExitCode.CONTROL
     return ExitCode.DONE
 
 
@@ -90,7 +91,7 @@ def advance(*, config_id: int, epoch: int) -> None:
 @click.option(
     "--edits-days",
     type=click.IntRange(1, MOST_DAYS),
-    help="Days that recorded edits of rows are kept. Without it: for ever.",
+    help="Days that recorded edits of rows are kept. Default: for ever.",
 )
 def prune_history(*, loads_days: int, loads_per_row: int, edits_days: int | None) -> None:
     """Remove old records of loads, and of edits if asked to.

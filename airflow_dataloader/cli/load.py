@@ -73,13 +73,16 @@ DATALOADER_SECRET_<SCOPE>_<NAME> in the environment, then from what `dataloader 
     "-s",
     "--select",
     metavar="SELECTOR",
-    help="Which rows, whatever their slot. Without it: those that are due.",
+    help="Rows to load now, whatever their slot. Default: those that are due.",
 )
-@click.option("--local", is_flag=True, help="Claim, load and settle in this process.")
+@click.option("--local", is_flag=True, help="Work in this process, without Airflow.")
 def load(*, select: str | None, local: bool) -> int:
     """Load rows, show how each ended, and say so by the exit code."""
     if not local:
-        raise click.UsageError("loads through Airflow are started by its DAG; add --local to load here.")
+        raise click.UsageError(
+            "add --local to load in this process; through Airflow, loads are started by the DAG "
+            "dataloader_load."
+        )
     loaded = _load(parse(select) if select is not None else None)
     return code_of(loaded)
 

@@ -31,12 +31,20 @@ looked at. Exit code 1: a target could not be maintained, or a schema could not 
 
 
 @click.command(help=_HELP)
-@click.option("-s", "--select", metavar="SELECTOR", help="Whose targets, active or not.")
-@click.option("--local", is_flag=True, help="Work in this process.")
+@click.option(
+    "-s",
+    "--select",
+    metavar="SELECTOR",
+    help="Rows whose stages to remove and, where active, whose targets to maintain. Default: all.",
+)
+@click.option("--local", is_flag=True, help="Work in this process, without Airflow.")
 def maintain(*, select: str | None, local: bool) -> int:
     """Maintain targets and say what was done."""
     if not local:
-        raise click.UsageError("add --local to work here; on a cluster, run spark_tasks/maintain_tables.py.")
+        raise click.UsageError(
+            "add --local to work in this process; in Airflow, the DAG dataloader_maintain does it, and on a "
+            "cluster spark_tasks/maintain_tables.py."
+        )
     selector = parse(select) if select is not None else None
     settings = settings_or_raise()
     with ExitStack() as stack:

@@ -46,14 +46,16 @@ Examples:
 
 @click.command(help=_HELP)
 @click.argument("tables", nargs=-1, metavar="[TABLE]...")
-@click.option("-s", "--select", metavar="SELECTOR", help="Which rows.")
-@click.option("--local", is_flag=True, help="Compare in this process.")
+@click.option("-s", "--select", metavar="SELECTOR", help="Rows to compare.")
+@click.option("--local", is_flag=True, help="Work in this process, without Airflow.")
 def verify(*, tables: tuple[str, ...], select: str | None, local: bool) -> int:
     """Compare rows, show what was found, and say so by the exit code."""
     if not tables and select is None:
         raise click.UsageError("nothing is selected; name a TABLE, or select rows by -s.")
     if not local:
-        raise click.UsageError("a cluster compares by the task verify_table.py; add --local to compare here.")
+        raise click.UsageError(
+            "add --local to work in this process; on a cluster, run spark_tasks/verify_table.py."
+        )
     verified = _verify(_selectors(tables, select))
     return ExitCode.DONE if all(one.equal for one in verified) else ExitCode.FAILED
 

@@ -9,6 +9,7 @@ from typing import Self
 from airflow_dataloader.core.failure import Failure, Phase
 from airflow_dataloader.core.run_api import Run, RunState
 from airflow_dataloader.core.status import LoadStatus, RowStatus
+from airflow_dataloader.core.wording import counted
 
 #: Seconds after a lease's end in which nobody may take its row over. A loader whose heartbeats do not get
 #: through has stopped its own work before they are over.
@@ -268,12 +269,14 @@ def _overdue(load: LiveLoad, limits: ReapLimits, run: Run | None = None) -> Deci
             f"Cancelled - exceeded {load.max_runtime_minutes} minute timeout",
         )
     elif load.since_progress > limits.progress:
-        reason, message = EndReason.NO_PROGRESS, f"No progress for {_minutes(load.since_progress)}."
+        reason, message = (
+            EndReason.NO_PROGRESS,
+            f"No progress for {_minutes(load.since_progress)}.",
+        )
     else:
         return None
     return Decision(action=Action.FENCE, reason=reason, message=message)
 
 
 def _minutes(seconds: float) -> str:
-    count = int(seconds // 60)
-    return f"{count} minute{'' if count == 1 else 's'}"
+    return counted(int(seconds // 60), "minute")

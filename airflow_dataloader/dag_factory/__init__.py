@@ -23,10 +23,10 @@ def build_dags(
 ) -> None:
     """Put every DAG of this package into ``namespace``, a DAG file's ``globals()``.
 
-    The options are for the second of two: another workspace and its control database, and a name of one's own
-    for the load DAG, which those of the others then begin with. A loader finds its control database in its
-    cluster's environment, so that each control database needs a workspace of its own. A loader refuses a run
-    that was submitted for another control database than the one it finds.
+    The options make a second set for another workspace and its control database: ``dag_id`` names its load
+    DAG, and begins the names of the others. A loader finds its control database in its cluster's environment,
+    so that each control database needs a workspace of its own; a loader refuses a run that was submitted for
+    another one than it finds.
     """
     loading = load_dag(
         dag_id=dag_id or load.DAG_ID,

@@ -36,7 +36,7 @@ def maintain_dag(
     """Return the maintenance DAG. Nothing is connected."""
     with DAG(
         dag_id=dag_id,
-        description="Tidies the tables of the control database by their rows' policies.",
+        description="Compacts and vacuums targets as the rows of the control database ask for it.",
         doc_md=_DOC,
         schedule=_SCHEDULE,
         start_date=datetime(2024, 1, 1, tzinfo=UTC),

@@ -25,9 +25,9 @@ from airflow_dataloader.operators.links import RECORD, LoadRecordLink
 class LoadOperator(DatabricksSubmitRunOperator):
     """Loads one table. Nothing of the control table is ever rendered: there are no template fields.
 
-    The task succeeds exactly when its load is Succeeded. It fails with the row's own sentence and is not
-    tried again by Airflow: a failed row is the control table's to try. Airflow's retries cover what happens
-    between Airflow and Databricks; a retry attaches to the same load and the same run.
+    The task succeeds exactly when its load is Succeeded. It fails with the row's own sentence. Airflow does
+    not retry a failed load: the row's schedule in the control table does. Airflow's retries cover what
+    happens between Airflow and Databricks; a retry attaches to the same load and the same run.
 
     :param load: one of :func:`airflow_dataloader.operators.claim.mapped`'s dicts.
     :param control_conn_id: connection of the control database; None: ``[dataloader] control_conn_id``.

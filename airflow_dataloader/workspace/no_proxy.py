@@ -1,4 +1,4 @@
-"""Requests from this machine to itself, where the environment names a proxy for all."""
+"""Keeps requests of this machine to itself away from the proxies of its environment."""
 
 from __future__ import annotations
 
