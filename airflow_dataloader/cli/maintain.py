@@ -13,7 +13,7 @@ from airflow_dataloader.cli.local_engine import local_engine
 from airflow_dataloader.cli.startup_errors import settings_or_raise
 from airflow_dataloader.control.lookup import no_match, select_rows
 from airflow_dataloader.core.selector import parse
-from airflow_dataloader.loader.tasks.maintain import maintain as maintain_targets
+from airflow_dataloader.loader.maintenance import maintain_rows
 
 _HELP = """
 Remove staging tables that dead loads have left behind; compact and vacuum targets whose rows ask for it.
@@ -59,5 +59,5 @@ def maintain(*, select: str | None, local: bool) -> int:
             rows = [row.config_id for row in found]
         progress.step("Starting Spark")
         engine = stack.enter_context(local_engine(settings))
-        done = maintain_targets(control, engine, rows, report=progress.line)
+        done = maintain_rows(control, engine, rows, report=progress.line)
     return ExitCode.DONE if done else ExitCode.FAILED

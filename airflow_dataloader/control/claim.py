@@ -20,9 +20,9 @@ from airflow_dataloader.control.queueing import Claimant, Entry, queue, queue_ea
 from airflow_dataloader.control.selection import condition
 from airflow_dataloader.control.tables import table_control
 from airflow_dataloader.control.transaction import transaction
-from airflow_dataloader.core.config import row_label
 from airflow_dataloader.core.failure import Failure, Phase
 from airflow_dataloader.core.json_text import read_json
+from airflow_dataloader.core.row_label import row_label
 from airflow_dataloader.core.selector import Selector
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.core.strategy import Trigger

@@ -12,7 +12,8 @@ from sqlalchemy import Engine, Row, text
 from airflow_dataloader.control.ending import Ending, SettledBy, end
 from airflow_dataloader.control.fenced import raise_fenced
 from airflow_dataloader.control.transaction import LAST, transaction
-from airflow_dataloader.core.config import LoadConfig, content_hash
+from airflow_dataloader.core.config import LoadConfig
+from airflow_dataloader.core.config_hash import content_hash
 from airflow_dataloader.core.failure import Failure, Phase
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.exceptions import ConfigurationError

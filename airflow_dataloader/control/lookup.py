@@ -10,7 +10,7 @@ from sqlalchemy import Engine, select, text
 from airflow_dataloader.control.selection import condition
 from airflow_dataloader.control.tables import dbconfig, table_control
 from airflow_dataloader.control.transaction import LAST, transaction
-from airflow_dataloader.core.config import row_label
+from airflow_dataloader.core.row_label import row_label
 from airflow_dataloader.core.selector import Selector
 from airflow_dataloader.core.wording import listed
 from airflow_dataloader.exceptions import ConfigurationError

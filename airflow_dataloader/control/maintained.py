@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import Engine, text
 
 from airflow_dataloader.control.transaction import LAST, transaction
-from airflow_dataloader.core.config import row_label
 from airflow_dataloader.core.maintenance import MaintenancePolicy
 from airflow_dataloader.core.names import TargetName
+from airflow_dataloader.core.row_label import row_label
 
 #: A row that is not active is on hold, and so is its target: its people may be about to restore it.
 _ROWS = text("""

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from airflow_dataloader.control.errors import row_refused
 from airflow_dataloader.control.transaction import LAST, savepoint
-from airflow_dataloader.core.config import row_label
+from airflow_dataloader.core.row_label import row_label
 from airflow_dataloader.core.strategy import Trigger
 from airflow_dataloader.exceptions import RowRefused
 

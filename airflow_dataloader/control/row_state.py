@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Engine, text
 
 from airflow_dataloader.control.transaction import LAST, transaction
-from airflow_dataloader.core.config import row_label
+from airflow_dataloader.core.row_label import row_label
 from airflow_dataloader.core.status import LIVE
 
 _STANDING = text("""

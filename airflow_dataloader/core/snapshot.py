@@ -62,3 +62,8 @@ def split_columns(listed: str | None) -> tuple[str, ...]:
     except csv.Error as error:
         raise ValueError(f"cannot be read: {error}") from None
     return tuple(name for name in (part.strip() for part in row) if name)
+
+
+def secret_scope(snapshot: Mapping[str, Any]) -> str:
+    """Return the scope that holds the secrets of the row's source."""
+    return snapshot.get("db_kv_scope") or "azure-keyvault"

@@ -21,7 +21,8 @@ from airflow_dataloader.loader.keeper import LeaseKeeper
 from airflow_dataloader.loader.observer import Moment, Observer
 from airflow_dataloader.loader.sessions.protocol import Snapshot, SnapshotKind, SourceSession
 from airflow_dataloader.loader.stage_names import stage_name
-from airflow_dataloader.sources.dialect import DescribedColumn, Dialect
+from airflow_dataloader.sources.dialect import Dialect
+from airflow_dataloader.sources.model import DescribedColumn
 
 
 @dataclass(kw_only=True)

@@ -27,7 +27,7 @@ from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
 from airflow_dataloader.loader.schema import keep_columns
 from airflow_dataloader.loader.stage_names import backfill_stage_name
 from airflow_dataloader.loader.window import freeze_window, refuse_null_cursors
-from airflow_dataloader.sources.dialect import CursorPlan
+from airflow_dataloader.sources.model import CursorPlan
 
 _Answer = TypeVar("_Answer")
 

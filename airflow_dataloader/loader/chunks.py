@@ -21,7 +21,7 @@ from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.publish import publish, replace_table
 from airflow_dataloader.loader.reading import read_where
 from airflow_dataloader.loader.staging import note_duplicates, note_null_keys, stage_rows
-from airflow_dataloader.sources.dialect import CursorPlan
+from airflow_dataloader.sources.model import CursorPlan
 
 #: Chunks that a remark names.
 _NAMED = 5

@@ -13,7 +13,7 @@ from airflow_dataloader.loader.active_load import ActiveLoad
 from airflow_dataloader.loader.continuity import interruption
 from airflow_dataloader.loader.engines.protocol import Target
 from airflow_dataloader.loader.reading import Reader
-from airflow_dataloader.sources.dialect import Days
+from airflow_dataloader.sources.model import Days
 
 #: How a target's SQL spells a value that the source has frozen as text, styles as a session sets them.
 LITERALS = {

@@ -25,7 +25,8 @@ from airflow_dataloader.loader.active_load import ActiveLoad
 from airflow_dataloader.loader.engines.protocol import Engine
 from airflow_dataloader.loader.journal import Journal
 from airflow_dataloader.loader.sessions.protocol import Snapshot, SnapshotKind, SourceSession
-from airflow_dataloader.sources.dialect import Dependencies, DescribedColumn, Dialect, ErrorContext
+from airflow_dataloader.sources.dialect import Dialect
+from airflow_dataloader.sources.model import Dependencies, DescribedColumn, ErrorContext
 
 
 class Reader(Protocol):

@@ -12,7 +12,7 @@ from airflow_dataloader.core.texts import refuse_unkept
 from airflow_dataloader.exceptions import ConfigurationError, ValueRefused
 from airflow_dataloader.loader.active_load import ActiveLoad
 from airflow_dataloader.loader.reading import ask_beside
-from airflow_dataloader.sources.dialect import CursorPlan, Frozen
+from airflow_dataloader.sources.model import CursorPlan, Frozen
 
 
 @dataclass(frozen=True, kw_only=True)

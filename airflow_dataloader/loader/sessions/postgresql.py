@@ -19,7 +19,7 @@ from airflow_dataloader.core.plan import Endpoint
 from airflow_dataloader.exceptions import DataloaderError, SourceRefused
 from airflow_dataloader.loader.sessions.postgresql_watch import PostgresqlWatch, as_login, shut
 from airflow_dataloader.loader.sessions.protocol import Activity, Snapshot, SnapshotKind
-from airflow_dataloader.sources.dialect import Dependencies, DescribedColumn, ErrorContext
+from airflow_dataloader.sources.model import Dependencies, DescribedColumn, ErrorContext
 from airflow_dataloader.sources.postgresql import transaction
 from airflow_dataloader.sources.postgresql.connection import psycopg_kwargs, row_security
 from airflow_dataloader.sources.postgresql.dependencies import dependencies

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from airflow_dataloader.core.plan import Endpoint
-from airflow_dataloader.sources.dialect import Dependencies, DescribedColumn
+from airflow_dataloader.sources.model import Dependencies, DescribedColumn
 
 
 class SnapshotKind(StrEnum):

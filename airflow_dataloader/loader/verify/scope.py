@@ -13,7 +13,7 @@ from airflow_dataloader.loader.engines.protocol import Deduplication
 from airflow_dataloader.loader.keys import key_columns
 from airflow_dataloader.loader.schema import needed_columns
 from airflow_dataloader.loader.verify.source_view import SourceView
-from airflow_dataloader.sources.dialect import CursorPlan
+from airflow_dataloader.sources.model import CursorPlan
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,8 @@ from airflow_dataloader.loader.sessions.protocol import Snapshot, SnapshotKind, 
 from airflow_dataloader.loader.sessions.registry import open_session
 from airflow_dataloader.loader.stop_reads import stop_reads
 from airflow_dataloader.loader.watchdog import Watchdog
-from airflow_dataloader.sources.dialect import DescribedColumn, Dialect
+from airflow_dataloader.sources.dialect import Dialect
+from airflow_dataloader.sources.model import DescribedColumn
 from airflow_dataloader.sources.registry import dialect_of
 
 

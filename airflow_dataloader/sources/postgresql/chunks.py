@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from airflow_dataloader.core.strategy import CursorType
-from airflow_dataloader.sources.dialect import Ask, CursorPlan, Cuts
+from airflow_dataloader.sources.dialect import Ask
+from airflow_dataloader.sources.model import CursorPlan, Cuts
 from airflow_dataloader.sources.postgresql.quoting import literal
 
 _INSTANTS = "lo + floor(extract(epoch FROM x - lo) / {seconds}) * interval '{seconds} seconds'"

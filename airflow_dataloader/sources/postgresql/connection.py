@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from airflow_dataloader.core.plan import Endpoint
 from airflow_dataloader.exceptions import ConfigurationError
-from airflow_dataloader.sources.dialect import JdbcOptions
+from airflow_dataloader.sources.model import JdbcOptions
 from airflow_dataloader.sources.postgresql.transaction import ENGLISH, LOCK_TIMEOUT, STYLES
 
 DRIVER = "org.postgresql.Driver"

@@ -10,7 +10,7 @@ from airflow_dataloader.core.plan import PlannedColumn
 from airflow_dataloader.core.strategy import CursorType, ValuePolicy
 from airflow_dataloader.core.zones import read_zone
 from airflow_dataloader.exceptions import ConfigurationError
-from airflow_dataloader.sources.dialect import CursorPlan, DescribedColumn
+from airflow_dataloader.sources.model import CursorPlan, DescribedColumn
 from airflow_dataloader.sources.postgresql.named_column import named_column
 from airflow_dataloader.sources.postgresql.numbers import precision_and_scale
 from airflow_dataloader.sources.postgresql.quoting import quote

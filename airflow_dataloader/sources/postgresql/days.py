@@ -8,7 +8,8 @@ from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.plan import PlannedColumn
 from airflow_dataloader.core.strategy import CursorType, ValuePolicy
 from airflow_dataloader.exceptions import ConfigurationError
-from airflow_dataloader.sources.dialect import Ask, Days, DescribedColumn
+from airflow_dataloader.sources.dialect import Ask
+from airflow_dataloader.sources.model import Days, DescribedColumn
 from airflow_dataloader.sources.postgresql.named_column import named_column
 from airflow_dataloader.sources.postgresql.quoting import literal, quote
 from airflow_dataloader.sources.postgresql.types import keep

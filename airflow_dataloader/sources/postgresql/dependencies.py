@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from airflow_dataloader.sources.dialect import Ask, Dependencies
+from airflow_dataloader.sources.dialect import Ask
+from airflow_dataloader.sources.model import Dependencies
 from airflow_dataloader.sources.postgresql.quoting import literal, quote
 
 _FOREIGN = "SELECT EXISTS (SELECT FROM pg_foreign_table)"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_dataloader.sources.dialect import DescribedColumn
+from airflow_dataloader.sources.model import DescribedColumn
 
 #: Arrays in the catalogue that have no JSON form worth the name.
 _VECTORS = frozenset({"int2vector", "oidvector"})

@@ -6,7 +6,8 @@ import re
 
 from airflow_dataloader.core.scrub import scrub
 from airflow_dataloader.exceptions import DataloaderError, ValueRefused
-from airflow_dataloader.sources.dialect import READ_TIMED_OUT, ErrorContext
+from airflow_dataloader.sources.dialect import READ_TIMED_OUT
+from airflow_dataloader.sources.model import ErrorContext
 from airflow_dataloader.sources.postgresql.error_codes import (
     LOCKED,
     NOT_UTF_8,

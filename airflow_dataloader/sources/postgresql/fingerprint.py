@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from airflow_dataloader.core.strategy import NullCursorPolicy
-from airflow_dataloader.sources.dialect import Ask, CursorPlan, DescribedColumn, Fingerprint
+from airflow_dataloader.sources.dialect import Ask
+from airflow_dataloader.sources.model import CursorPlan, DescribedColumn, Fingerprint
 from airflow_dataloader.sources.postgresql.quoting import literal, quote
 from airflow_dataloader.sources.postgresql.window import lower_bound
 

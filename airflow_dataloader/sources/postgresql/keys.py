@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from airflow_dataloader.exceptions import ConfigurationError
-from airflow_dataloader.sources.dialect import DescribedColumn
+from airflow_dataloader.sources.model import DescribedColumn
 from airflow_dataloader.sources.postgresql.numbers import precision_and_scale
 from airflow_dataloader.sources.postgresql.quoting import quote
 from airflow_dataloader.sources.postgresql.types import is_cast_to_text

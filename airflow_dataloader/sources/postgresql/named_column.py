@@ -7,7 +7,7 @@ from collections.abc import Container, Sequence
 from airflow_dataloader.core.plan import PlannedColumn
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.sources.columns import find_column
-from airflow_dataloader.sources.dialect import DescribedColumn
+from airflow_dataloader.sources.model import DescribedColumn
 
 
 def named_column(

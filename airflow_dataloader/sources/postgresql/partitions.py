@@ -9,7 +9,8 @@ from airflow_dataloader.core.config import LoadConfig, SourceTable
 from airflow_dataloader.core.plan import PlannedColumn
 from airflow_dataloader.exceptions import ConfigurationError, DataloaderError
 from airflow_dataloader.sources.columns import find_column
-from airflow_dataloader.sources.dialect import Ask, DescribedColumn
+from airflow_dataloader.sources.dialect import Ask
+from airflow_dataloader.sources.model import DescribedColumn
 from airflow_dataloader.sources.postgresql.quoting import literal, quote
 from airflow_dataloader.sources.postgresql.types import keep
 from airflow_dataloader.sources.postgresql.window import DATA_EXCEPTION

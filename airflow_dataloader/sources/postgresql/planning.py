@@ -10,7 +10,8 @@ from airflow_dataloader.core.plan import PlannedColumn, Wire
 from airflow_dataloader.core.strategy import ValuePolicy
 from airflow_dataloader.exceptions import ConfigurationError, ValueRefused
 from airflow_dataloader.sources.columns import refuse_collisions
-from airflow_dataloader.sources.dialect import Ask, ColumnPlan, DescribedColumn
+from airflow_dataloader.sources.dialect import Ask
+from airflow_dataloader.sources.model import ColumnPlan, DescribedColumn
 from airflow_dataloader.sources.postgresql.keys import in_one_spelling
 from airflow_dataloader.sources.postgresql.quoting import literal, quote
 from airflow_dataloader.sources.postgresql.type_rule import TypeRule

@@ -11,7 +11,8 @@ from typing import Any
 
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.fetch_size import RowWidth
-from airflow_dataloader.sources.dialect import Ask, DescribedColumn
+from airflow_dataloader.sources.dialect import Ask
+from airflow_dataloader.sources.model import DescribedColumn
 from airflow_dataloader.sources.postgresql.quoting import literal, quote
 
 #: Pages that are looked at, spread over the table, and rows that are measured of what they hold.

@@ -8,7 +8,8 @@ from datetime import UTC, timedelta
 from airflow_dataloader.core.strategy import CursorType, NullCursorPolicy
 from airflow_dataloader.core.wall_clock import highest_until, reach
 from airflow_dataloader.exceptions import ConfigurationError, DataloaderError
-from airflow_dataloader.sources.dialect import Ask, CursorPlan, Frozen
+from airflow_dataloader.sources.dialect import Ask
+from airflow_dataloader.sources.model import CursorPlan, Frozen
 from airflow_dataloader.sources.postgresql.quoting import literal
 from airflow_dataloader.sources.postgresql.transaction import SEEN_UNTIL
 

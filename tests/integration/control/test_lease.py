@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 from airflow_dataloader.control import lease, settle
 from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.control.transaction import round_trips
-from airflow_dataloader.core.config import content_hash
+from airflow_dataloader.core.config_hash import content_hash
 from airflow_dataloader.core.failure import Failure, Phase
 from airflow_dataloader.core.receipt import Receipt
 from airflow_dataloader.core.strategy import Strategy

@@ -15,7 +15,7 @@ from airflow_dataloader.exceptions import (
     SourceUnavailable,
     ValueRefused,
 )
-from airflow_dataloader.sources.dialect import ErrorContext
+from airflow_dataloader.sources.model import ErrorContext
 from airflow_dataloader.sources.registry import dialect_of
 from tests.integration.engines.workshop import APP, Workshop, commit
 

@@ -16,7 +16,7 @@ from airflow_dataloader.core.plan import ReadPlan
 from airflow_dataloader.core.strategy import ValuePolicy
 from airflow_dataloader.exceptions import DataloaderError, SourceRefused, SourceUnavailable, ValueRefused
 from airflow_dataloader.loader.sessions.registry import open_session
-from airflow_dataloader.sources.dialect import ErrorContext
+from airflow_dataloader.sources.model import ErrorContext
 from airflow_dataloader.sources.registry import dialect_of
 from tests.integration.engines.workshop import Workshop, commit
 from tests.integration.sources.changes import queued_change

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_dataloader.core.plan import Wire
 from airflow_dataloader.core.strategy import ValuePolicy
-from airflow_dataloader.sources.dialect import DescribedColumn
+from airflow_dataloader.sources.model import DescribedColumn
 from airflow_dataloader.sources.postgresql.planning import plan_columns
 from airflow_dataloader.sources.postgresql.types import keep
 

@@ -16,7 +16,7 @@ from airflow_dataloader.exceptions import SourceUnavailable
 from airflow_dataloader.free_port import free_port
 from airflow_dataloader.loader.sessions.postgresql import PostgresqlSession
 from airflow_dataloader.loader.sessions.protocol import SnapshotKind
-from airflow_dataloader.sources.dialect import ErrorContext
+from airflow_dataloader.sources.model import ErrorContext
 from airflow_dataloader.sources.registry import dialect_of
 from tests.faults.pooler import Pooler, pooling
 from tests.integration.sources.changes import queued_change

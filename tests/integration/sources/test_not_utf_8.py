@@ -15,7 +15,7 @@ import pytest
 from airflow_dataloader.core.failure import Failure, Phase
 from airflow_dataloader.exceptions import ValueRefused
 from airflow_dataloader.loader.sessions.registry import open_session
-from airflow_dataloader.sources.dialect import ErrorContext
+from airflow_dataloader.sources.model import ErrorContext
 from airflow_dataloader.sources.postgresql.errors import undecodable
 from tests.integration.sources.reads import POSTGRESQL, plan, read
 from tests.source_configs import config, endpoint, endpoint_of

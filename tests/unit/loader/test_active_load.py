@@ -13,7 +13,7 @@ from airflow_dataloader.exceptions import LeaseLost
 from airflow_dataloader.loader.active_load import ActiveLoad
 from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
 from airflow_dataloader.loader.observer import Moment
-from airflow_dataloader.sources.dialect import DescribedColumn
+from airflow_dataloader.sources.model import DescribedColumn
 from airflow_dataloader.sources.postgresql.planning import plan_columns
 from tests.unit.loader.active_loads import active_load, target
 

@@ -10,7 +10,7 @@ from airflow_dataloader.control.backfill import Chunk
 from airflow_dataloader.core.strategy import ValuePolicy
 from airflow_dataloader.loader.backfill import BackfillState
 from airflow_dataloader.loader.chunks import chunks_to_load, predicate
-from airflow_dataloader.sources.dialect import CursorPlan, DescribedColumn
+from airflow_dataloader.sources.model import CursorPlan, DescribedColumn
 from airflow_dataloader.sources.postgresql.planning import plan_columns
 from tests.unit.loader.active_loads import Answers, active_load
 from tests.unit.loader.test_backfill import progress

@@ -13,7 +13,7 @@ from airflow_dataloader.core.strategy import CursorType
 from airflow_dataloader.loader.active_load import ActiveLoad
 from airflow_dataloader.loader.days import remark_on_gap, slice_predicate
 from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
-from airflow_dataloader.sources.dialect import Days
+from airflow_dataloader.sources.model import Days
 from tests.unit.loader.active_loads import active_load
 
 

@@ -16,7 +16,7 @@ from airflow_dataloader.exceptions import (
 )
 from airflow_dataloader.loader.reading import open_snapshot, read_everything, source_errors
 from airflow_dataloader.loader.sessions.protocol import Snapshot, SnapshotKind
-from airflow_dataloader.sources.dialect import Dependencies
+from airflow_dataloader.sources.model import Dependencies
 from tests.unit.loader.active_loads import Answers, active_load
 
 

@@ -11,7 +11,7 @@ from airflow_dataloader.core.strategy import ValuePolicy
 from airflow_dataloader.exceptions import SchemaRefused
 from airflow_dataloader.loader.engines.protocol import Target
 from airflow_dataloader.loader.schema import decide_schema
-from airflow_dataloader.sources.dialect import DescribedColumn
+from airflow_dataloader.sources.model import DescribedColumn
 from airflow_dataloader.sources.postgresql.planning import plan_columns
 from tests.unit.loader.active_loads import active_load
 

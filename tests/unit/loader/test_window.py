@@ -7,7 +7,7 @@ import pytest
 from airflow_dataloader.core.plan import PlannedColumn, Wire
 from airflow_dataloader.loader.active_load import ActiveLoad
 from airflow_dataloader.loader.window import freeze_window
-from airflow_dataloader.sources.dialect import DescribedColumn
+from airflow_dataloader.sources.model import DescribedColumn
 from tests.unit.loader.active_loads import Answers, active_load
 
 REACHED = "5"

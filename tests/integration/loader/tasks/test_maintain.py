@@ -10,8 +10,8 @@ import sqlalchemy
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.loader.engines.protocol import Engine
+from airflow_dataloader.loader.maintenance import maintain_rows
 from airflow_dataloader.loader.stage_sweep import sweep_after
-from airflow_dataloader.loader.tasks.maintain import maintain
 from tests.factories import add_source
 from tests.integration.control.drive import due_row, start_now
 
@@ -40,7 +40,7 @@ def test_a_schema_that_is_closed_keeps_no_other_and_no_target(control: sqlalchem
         row = due_row(control, destination_table_schema=schema, optimize_every_hours=24)
         start_now(control, row)
     catalog, said = Catalog("closed"), list[str]()
-    assert maintain(control, cast("Engine", catalog), None, report=said.append) is False
+    assert maintain_rows(control, cast("Engine", catalog), None, report=said.append) is False
     (line,) = said
     assert line.startswith("Stages beside ")
     assert line.endswith(" could not be looked for: No right to look. Fix: grant it.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_dataloader.core.strategy import ValuePolicy
-from airflow_dataloader.sources.dialect import CursorPlan, DescribedColumn
+from airflow_dataloader.sources.model import CursorPlan, DescribedColumn
 from airflow_dataloader.sources.postgresql.chunks import chunk_predicate, chunk_rows, cuts
 from airflow_dataloader.sources.postgresql.cursor import cursor
 from airflow_dataloader.sources.postgresql.planning import plan_columns

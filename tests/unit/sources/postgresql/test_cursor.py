@@ -8,7 +8,7 @@ import pytest
 
 from airflow_dataloader.core.strategy import CursorType, ValuePolicy
 from airflow_dataloader.exceptions import ConfigurationError
-from airflow_dataloader.sources.dialect import CursorPlan, DescribedColumn
+from airflow_dataloader.sources.model import CursorPlan, DescribedColumn
 from airflow_dataloader.sources.postgresql.cursor import cursor
 from airflow_dataloader.sources.postgresql.planning import plan_columns
 from tests.source_configs import config

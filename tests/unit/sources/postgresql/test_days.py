@@ -6,7 +6,7 @@ import pytest
 
 from airflow_dataloader.core.strategy import CursorType, ValuePolicy
 from airflow_dataloader.exceptions import ConfigurationError
-from airflow_dataloader.sources.dialect import Days, DescribedColumn
+from airflow_dataloader.sources.model import Days, DescribedColumn
 from airflow_dataloader.sources.postgresql.days import days
 from airflow_dataloader.sources.postgresql.planning import plan_columns
 from tests.source_configs import config

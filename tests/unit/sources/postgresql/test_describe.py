@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_dataloader.sources.dialect import DescribedColumn
+from airflow_dataloader.sources.model import DescribedColumn
 from airflow_dataloader.sources.postgresql.describe import ResultColumn, describe_sql, described, types_sql
 
 COLUMNS = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow_dataloader.core.comparison import Compared, Parts
 from airflow_dataloader.core.strategy import ValuePolicy
-from airflow_dataloader.sources.dialect import DescribedColumn
+from airflow_dataloader.sources.model import DescribedColumn
 from airflow_dataloader.sources.postgresql.digest import (
     SAMPLE,
     digests,

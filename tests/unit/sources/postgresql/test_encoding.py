@@ -6,7 +6,7 @@ import pytest
 
 from airflow_dataloader.core.plan import PlannedColumn
 from airflow_dataloader.core.strategy import ValuePolicy
-from airflow_dataloader.sources.dialect import DescribedColumn
+from airflow_dataloader.sources.model import DescribedColumn
 from airflow_dataloader.sources.postgresql.encoding import canonical, framed, number, order, value
 from airflow_dataloader.sources.postgresql.planning import plan_columns
 

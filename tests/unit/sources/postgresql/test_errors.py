@@ -13,7 +13,7 @@ from airflow_dataloader.exceptions import (
     SourceUnavailable,
     ValueRefused,
 )
-from airflow_dataloader.sources.dialect import ErrorContext
+from airflow_dataloader.sources.model import ErrorContext
 from airflow_dataloader.sources.postgresql.errors import explain, recognise
 from airflow_dataloader.sources.postgresql.value_guard import raise_in_source
 from tests.source_configs import endpoint

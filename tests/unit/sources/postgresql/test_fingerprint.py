@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_dataloader.core.strategy import NullCursorPolicy, ValuePolicy
-from airflow_dataloader.sources.dialect import DescribedColumn
+from airflow_dataloader.sources.model import DescribedColumn
 from airflow_dataloader.sources.postgresql.cursor import cursor
 from airflow_dataloader.sources.postgresql.fingerprint import fingerprint, fingerprint_sql
 from airflow_dataloader.sources.postgresql.planning import plan_columns

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_dataloader.exceptions import ConfigurationError
-from airflow_dataloader.sources.dialect import DescribedColumn
+from airflow_dataloader.sources.model import DescribedColumn
 from airflow_dataloader.sources.postgresql.keys import (
     describe_spelling,
     keeps_texts,

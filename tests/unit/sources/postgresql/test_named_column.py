@@ -6,7 +6,7 @@ import pytest
 
 from airflow_dataloader.core.strategy import ValuePolicy
 from airflow_dataloader.exceptions import ConfigurationError
-from airflow_dataloader.sources.dialect import DescribedColumn
+from airflow_dataloader.sources.model import DescribedColumn
 from airflow_dataloader.sources.postgresql.named_column import named_column
 from airflow_dataloader.sources.postgresql.planning import plan_columns
 

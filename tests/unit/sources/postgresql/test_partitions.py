@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_dataloader.core.strategy import ValuePolicy
-from airflow_dataloader.sources.dialect import DescribedColumn
+from airflow_dataloader.sources.model import DescribedColumn
 from airflow_dataloader.sources.postgresql.partitions import (
     SMALL_BLOCKS,
     block_ranges,

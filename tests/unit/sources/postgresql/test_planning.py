@@ -7,7 +7,7 @@ import pytest
 from airflow_dataloader.core.plan import Wire
 from airflow_dataloader.core.strategy import ValuePolicy
 from airflow_dataloader.exceptions import ConfigurationError
-from airflow_dataloader.sources.dialect import DescribedColumn
+from airflow_dataloader.sources.model import DescribedColumn
 from airflow_dataloader.sources.postgresql.planning import diagnose, plan_columns
 
 ID = DescribedColumn(name="id", base="int8", declared="bigint")

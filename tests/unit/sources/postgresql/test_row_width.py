@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_dataloader.core.fetch_size import RowWidth
-from airflow_dataloader.sources.dialect import DescribedColumn
+from airflow_dataloader.sources.model import DescribedColumn
 from airflow_dataloader.sources.postgresql.row_width import row_width, width_sql
 from tests.source_configs import config
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_dataloader.core.plan import Wire
-from airflow_dataloader.sources.dialect import DescribedColumn
+from airflow_dataloader.sources.model import DescribedColumn
 from airflow_dataloader.sources.postgresql.types import keep
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_dataloader.core.strategy import NullCursorPolicy, ValuePolicy
 from airflow_dataloader.exceptions import ConfigurationError, SourceRefused, SourceUnavailable
-from airflow_dataloader.sources.dialect import CursorPlan, DescribedColumn
+from airflow_dataloader.sources.model import CursorPlan, DescribedColumn
 from airflow_dataloader.sources.postgresql.cursor import cursor
 from airflow_dataloader.sources.postgresql.planning import plan_columns
 from airflow_dataloader.sources.postgresql.window import freeze, null_cursor_sql, window_predicate

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_dataloader.core.strategy import NullCursorPolicy, ValuePolicy
-from airflow_dataloader.sources.dialect import CursorPlan, DescribedColumn, Frozen
+from airflow_dataloader.sources.model import CursorPlan, DescribedColumn, Frozen
 from airflow_dataloader.sources.postgresql.chunks import chunk_predicate
 from airflow_dataloader.sources.postgresql.cursor import cursor
 from airflow_dataloader.sources.postgresql.planning import plan_columns
