@@ -11,7 +11,7 @@ import pytest
 from airflow_dataloader.core.load_columns import DELETED_AT
 from airflow_dataloader.exceptions import Fenced
 from airflow_dataloader.loader.engines.protocol import Deduplication, KeyComparison, Stage
-from tests.integration.engines.workshop import Workshop, commit
+from tests.integration.loader.engines.spark.workshop import Workshop, commit
 
 COLUMNS = {"id": "int", "part": "string", "v": "int"}
 KEY = {"id": "int", "part": "string"}

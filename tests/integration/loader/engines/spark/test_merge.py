@@ -11,7 +11,7 @@ import pytest
 from airflow_dataloader.core.facts import Bounds
 from airflow_dataloader.exceptions import SchemaRefused
 from airflow_dataloader.loader.engines.protocol import Deduplication
-from tests.integration.engines.workshop import APP, Workshop, commit
+from tests.integration.loader.engines.spark.workshop import APP, Workshop, commit
 
 COLUMNS = {"id": "int", "at": "int", "name": "string"}
 BY_ID = Deduplication(keys=("id",), cursor="at")

@@ -17,7 +17,7 @@ from airflow_dataloader.loader.engines.spark.engine import SparkEngine
 from airflow_dataloader.loader.engines.spark.names import CatalogNames
 from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine
 from airflow_dataloader.loader.engines.spark.write import execute
-from tests.integration.engines.workshop import APP, Workshop, commit
+from tests.integration.loader.engines.spark.workshop import APP, Workshop, commit
 
 COLUMNS = {"id": "int", "name": "string"}
 BY_ID = Deduplication(keys=("id",), cursor=None)

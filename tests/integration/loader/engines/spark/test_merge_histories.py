@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import pytest
 
 from airflow_dataloader.loader.engines.protocol import Deduplication
-from tests.integration.engines.workshop import Workshop, commit
+from tests.integration.loader.engines.spark.workshop import Workshop, commit
 
 Row = tuple[int | None, int | None, str | None]
 

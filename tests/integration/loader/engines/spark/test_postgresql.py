@@ -18,7 +18,7 @@ from airflow_dataloader.exceptions import DataloaderError, SourceRefused, Source
 from airflow_dataloader.loader.sessions.registry import open_session
 from airflow_dataloader.sources.model import ErrorContext
 from airflow_dataloader.sources.registry import dialect_of
-from tests.integration.engines.workshop import Workshop, commit
+from tests.integration.loader.engines.spark.workshop import Workshop, commit
 from tests.integration.sources.changes import queued_change
 from tests.integration.sources.values import KEPT, NOT_KEPT
 from tests.source_configs import config

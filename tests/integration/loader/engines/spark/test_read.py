@@ -12,7 +12,7 @@ from airflow_dataloader.core.plan import Endpoint, ReadPlan
 from airflow_dataloader.core.strategy import ValuePolicy
 from airflow_dataloader.loader.sessions.registry import open_session
 from airflow_dataloader.sources.registry import dialect_of
-from tests.integration.engines.workshop import Workshop, commit
+from tests.integration.loader.engines.spark.workshop import Workshop, commit
 
 if TYPE_CHECKING:
     import psycopg

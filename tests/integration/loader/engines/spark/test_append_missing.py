@@ -8,7 +8,7 @@ import pytest
 
 from airflow_dataloader.exceptions import EngineFailed, SchemaRefused
 from airflow_dataloader.loader.engines.protocol import Deduplication
-from tests.integration.engines.workshop import Workshop, commit
+from tests.integration.loader.engines.spark.workshop import Workshop, commit
 
 if TYPE_CHECKING:
     from airflow_dataloader.loader.engines.protocol import Written

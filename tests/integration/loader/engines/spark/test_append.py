@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from airflow_dataloader.exceptions import EngineFailed, SchemaRefused, ValueRefused
-from tests.integration.engines.workshop import APP, Workshop, commit
+from tests.integration.loader.engines.spark.workshop import APP, Workshop, commit
 
 COLUMNS = {"id": "int", "name": "string"}
 

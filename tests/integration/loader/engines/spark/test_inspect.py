@@ -10,7 +10,7 @@ from airflow_dataloader.core.commit import SCAN_STEP
 from airflow_dataloader.core.facts import Bounds
 from airflow_dataloader.exceptions import EngineFailed
 from airflow_dataloader.loader.engines.protocol import Deduplication
-from tests.integration.engines.workshop import APP, Workshop, commit
+from tests.integration.loader.engines.spark.workshop import APP, Workshop, commit
 
 COLUMNS = {"Id": "int", "name": "string"}
 

@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from airflow_dataloader.loader.engines.protocol import Deduplication
-from tests.integration.engines.workshop import Workshop, commit
+from tests.integration.loader.engines.spark.workshop import Workshop, commit
 
 OLD, NEW = {"id": "int"}, {"id": "int", "at": "timestamp_ntz"}
 ROW = (2, datetime(2026, 3, 29, 2, 30))

@@ -19,7 +19,7 @@ from airflow_dataloader.exceptions import OutcomeUnknown
 from airflow_dataloader.loader.engines.spark.connect import release
 from airflow_dataloader.loader.engines.spark.server import ConnectServer, server_settings
 from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine
-from tests.integration.engines.workshop import APP, Attempt, Workshop, commit
+from tests.integration.loader.engines.spark.workshop import APP, Attempt, Workshop, commit
 from tests.sessions import PASSES_THE_GATE, Gate, at_the_gate
 from tests.waiting import until
 
@@ -35,7 +35,7 @@ import sys
 from pathlib import Path
 from airflow_dataloader.core.plan import Endpoint
 from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine
-from tests.integration.engines.workshop import Workshop, commit
+from tests.integration.loader.engines.spark.workshop import Workshop, commit
 
 home, remote, schema, host, port, database, user, password = sys.argv[1:]
 login = dict(host=host, port=int(port), database=database, user=user, password=password)
@@ -54,8 +54,8 @@ def start_client(workshop: Workshop, remote: str) -> subprocess.Popen[bytes]:
     where = [endpoint.host, str(endpoint.port), endpoint.database, endpoint.user, endpoint.password]
     return subprocess.Popen(
         [sys.executable, "-c", script, str(workshop.home), remote, workshop.schema, *where],
-        cwd=Path(__file__).parents[3],
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
+        cwd=Path(__file__).parents[5],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[5])},
     )
 
 

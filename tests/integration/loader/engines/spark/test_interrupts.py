@@ -9,7 +9,7 @@ import pytest
 
 from airflow_dataloader.exceptions import EngineFailed, Fenced, OutcomeUnknown
 from airflow_dataloader.loader.engines.protocol import Deduplication, Written
-from tests.integration.engines.workshop import APP, Attempt, Workshop, commit
+from tests.integration.loader.engines.spark.workshop import APP, Attempt, Workshop, commit
 from tests.sessions import PASSES_THE_GATE, Gate, at_the_gate, sleeping, wake
 from tests.waiting import until
 

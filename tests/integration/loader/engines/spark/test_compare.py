@@ -9,7 +9,7 @@ import pytest
 
 from airflow_dataloader.core.comparison import Compared, Parts
 from airflow_dataloader.loader.engines.protocol import Deduplication, Held
-from tests.integration.engines.workshop import Workshop, column
+from tests.integration.loader.engines.spark.workshop import Workshop, column
 
 COLUMNS = {"id": "int", "name": "string", "price": "decimal(10,2)"}
 ROWS: list[tuple[Any, ...]] = [(1, "a", 1.5), (2, None, 2), (2, "", 2), (30, "c", None), (None, "d", 4)]

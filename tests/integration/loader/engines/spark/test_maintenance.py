@@ -18,7 +18,7 @@ from airflow_dataloader.loader.engines.protocol import Deduplication, Optimized,
 from airflow_dataloader.loader.engines.spark.engine import SparkEngine
 from airflow_dataloader.loader.engines.spark.frames import frame_of
 from airflow_dataloader.loader.engines.spark.names import Location, Names
-from tests.integration.engines.workshop import APP, Attempt, Workshop, commit
+from tests.integration.loader.engines.spark.workshop import APP, Attempt, Workshop, commit
 from tests.waiting import until
 
 COLUMNS = {"id": "int", "at": "int"}

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_dataloader.exceptions import Fenced
 from airflow_dataloader.loader.engines.protocol import Deduplication
-from tests.integration.engines.workshop import APP, Workshop, commit
+from tests.integration.loader.engines.spark.workshop import APP, Workshop, commit
 
 PEOPLE = {"id": "int", "name": "string"}
 

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_dataloader.exceptions import SourceRefused
 from airflow_dataloader.loader.engines.protocol import Deduplication
-from tests.integration.engines.workshop import APP, Workshop
+from tests.integration.loader.engines.spark.workshop import APP, Workshop
 
 COLUMNS = {"id": "int", "at": "timestamp", "name": "string"}
 KEYED = Deduplication(keys=("id", "name"), cursor="at")

@@ -13,7 +13,7 @@ from airflow_dataloader.core.facts import Bounds
 from airflow_dataloader.exceptions import Fenced
 from airflow_dataloader.loader.engines.protocol import Deduplication
 from airflow_dataloader.loader.engines.spark.engine import SparkEngine
-from tests.integration.engines.workshop import APP, Attempt, Workshop, commit
+from tests.integration.loader.engines.spark.workshop import APP, Attempt, Workshop, commit
 from tests.sessions import PASSES_THE_GATE, Gate, at_the_gate
 from tests.waiting import until
 

@@ -17,7 +17,7 @@ from airflow_dataloader.exceptions import (
 )
 from airflow_dataloader.sources.model import ErrorContext
 from airflow_dataloader.sources.registry import dialect_of
-from tests.integration.engines.workshop import APP, Workshop, commit
+from tests.integration.loader.engines.spark.workshop import APP, Workshop, commit
 
 if TYPE_CHECKING:
     import psycopg

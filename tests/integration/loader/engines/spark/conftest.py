@@ -15,7 +15,7 @@ import pytest
 
 from airflow_dataloader.core.plan import Endpoint
 from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine
-from tests.integration.engines.workshop import Workshop
+from tests.integration.loader.engines.spark.workshop import Workshop
 
 if TYPE_CHECKING:
     import psycopg
