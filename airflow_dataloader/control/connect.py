@@ -123,10 +123,13 @@ def _note_loss(context: ExceptionContext) -> None:
     """Tell the pool that a session is over whose end the server has announced.
 
     The connection looks open until somebody reads from it again; without this the pool would try to roll back
-    on it, and log a traceback about an outage that its caller handles.
+    on it, and log a traceback about an outage that its caller handles. What somebody's trigger says of
+    another server that it cannot reach is an error of a statement, and ends no session.
     """
     cause = context.original_exception
-    if isinstance(cause, psycopg.Error) and (cause.sqlstate or "").startswith(_ENDED):
+    if not isinstance(cause, psycopg.Error) or cause.diag.severity_nonlocalized == "ERROR":
+        return
+    if (cause.sqlstate or "").startswith(_ENDED):
         context.is_disconnect = True
 
 

@@ -25,14 +25,39 @@ MIGRATE = "dataloader db migrate"
 _SCHEMA = frozenset({"42P01", "42703", "42883", "3F000"})
 _NO_FUNCTION = "42883"
 
-#: What a message about something missing calls what is ours, functions apart.
-_OURS = frozenset({SCHEMA, *METADATA.tables})
+#: What a message about something missing calls what is ours, functions apart. Functions of ours name tables
+#: without the schema.
+_OURS = frozenset({SCHEMA, *METADATA.tables, *(table.name for table in METADATA.tables.values())})
 
-#: A function that runs where an error is, and its schema, which is said where it is not searched; in whatever
-#: language, and not one that is only quoted. Of other languages than PL/pgSQL, which none of ours is in, the
-#: beginning.
+#: Our functions in PL/pgSQL: where they search the schema, their errors are said without it.
+OWN_FUNCTIONS = frozenset(
+    {
+        "arm",
+        "arm_delete_scan",
+        "begin_claim",
+        "check_epoch",
+        "check_status_move",
+        "count_creation",
+        "count_edit",
+        "count_source_edit",
+        "note_given_slot",
+        "own_watermark",
+        "queue_rows",
+        "record_change",
+        "record_truncation",
+        "refuse_another_id",
+        "require_version",
+        "resolve_destination",
+        "resolve_destinations_of_source",
+        "take_rows",
+    }
+)
+
+#: A function that runs where an error is: its schema, which is said where it is not searched, and its name;
+#: in whatever language, and not one that is only quoted. Of other languages than PL/pgSQL, which none of ours
+#: is in, the beginning.
 _FUNCTION = re.compile(
-    r'^(?:[^"«»„“\n]*?PL/pgSQL[^"«»„“\n]*?(?:(?:"[^"\n]*"|([a-z_]\w*))\.)?(?:"[^"\n]*"|[a-z_][\w$]*)\(|PL/(?!pgSQL)\w)',
+    r'^(?:[^"«»„“\n]*?PL/pgSQL[^"«»„“\n]*?(?:(?:"[^"\n]*"|([a-z_]\w*))\.)?(?:"[^"\n]*"|([a-z_][\w$]*))\(|PL/(?!pgSQL)\w)',
     re.MULTILINE | re.IGNORECASE | re.ASCII,
 )
 
@@ -42,6 +67,8 @@ _VERSION = "DL001"
 #: The server is there, but not for us now: shutting down, starting, full, read-only until somebody else has
 #: taken over, or holding us up for too long.
 _AWAY_CLASSES = frozenset({"08", "28", "3D", "53", "57", "58"})
+#: Those of them that a function may meet which reaches for another server, another database or a file.
+_ELSEWHERE = frozenset({"08", "28", "3D", "58"})
 _BUSY = frozenset({"25P03", "40001", "40P01", "55P03", "57014"})
 _READ_ONLY = "25006"
 _FORBIDDEN = "42501"
@@ -79,7 +106,7 @@ def translated(error: Exception, place: str) -> DataloaderError | None:
     if state == _VERSION or (state in _SCHEMA and _is_ours(cause)):
         return _not_migrated(cause, place)
     lost = not state and isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError)
-    if lost or _is_away(state):
+    if lost or _is_away(cause):
         return _unavailable(cause, place)
     if state == _FORBIDDEN or _refuses_row(cause):
         return _refused(cause)
@@ -96,21 +123,28 @@ def refuses_row(error: ConfigurationError | DBAPIError) -> bool:
 def _refuses_row(cause: psycopg.Error) -> bool:
     """Say whether the error is about what is written: a constraint's, a value's, or a foreign function's."""
     state = cause.sqlstate or ""
-    if not state or state == _VERSION or _is_away(state):
+    if not state or state == _VERSION or _is_away(cause):
         return False
     if state in _SCHEMA:
         return not _is_ours(cause)
     return state[:2] in {_INTEGRITY, _DATA, _RAISED} or _is_foreign(cause)
 
 
-def _is_away(state: str) -> bool:
+def _is_away(cause: psycopg.Error) -> bool:
+    state = cause.sqlstate or ""
+    if state[:2] in _ELSEWHERE and _is_foreign(cause):
+        # What that function wanted to reach is away: this server has run it.
+        return False
     return state[:2] in _AWAY_CLASSES or state in _BUSY or state == _READ_ONLY
 
 
 def _is_foreign(cause: psycopg.Error) -> bool:
     """Say whether a function that is not this package's, such as that of somebody's trigger, has failed."""
-    innermost = _FUNCTION.search(cause.diag.context or "")
-    return innermost is not None and innermost[1] != SCHEMA
+    return not all(map(_is_own, _FUNCTION.finditer(cause.diag.context or "")))
+
+
+def _is_own(function: re.Match[str]) -> bool:
+    return function[1] == SCHEMA or (function[1] is None and function[2] in OWN_FUNCTIONS)
 
 
 def row_refused(error: DBAPIError, config_id: int, label: str) -> RowRefused | None:
@@ -147,7 +181,7 @@ def _is_ours(cause: psycopg.Error) -> bool:
     if cause.diag.context is None:
         return True
     innermost = _FUNCTION.search(cause.diag.context)
-    if innermost is not None and innermost[1] == SCHEMA:
+    if innermost is not None and _is_own(innermost):
         return True
     # The message may be in any language; names are in it as they are.
     named = re.findall(r"[\w.]+", cause.diag.message_primary or "")

@@ -127,7 +127,7 @@ def _scan(load: ActiveLoad, facts: Facts, *, marks: bool) -> tuple[KeyComparison
         _refuse_other_keys(load, keys)
         with load.journal.during(Phase.PLAN):
             found = load.engine.compare_keys(load.config.target, keys, mark=marks, repeated=repeated)
-        _refuse_no_keys(load, keys, found)
+        _refuse_no_keys(load, keys, found, marks=marks)
         _refuse_too_many(load, found)
         if not (found.gone or found.returned or (found.marked and not marks)):
             return found, keys, None
@@ -181,9 +181,10 @@ def _refuse_other_keys(load: ActiveLoad, keys: Stage) -> None:
         )
 
 
-def _refuse_no_keys(load: ActiveLoad, keys: Stage, found: KeyComparison) -> None:
-    # Where all rows are marked already there is nothing left to lose.
-    if keys.rows == keys.null_keys and found.gone and must_keep_rows(load):
+def _refuse_no_keys(load: ActiveLoad, keys: Stage, found: KeyComparison, *, marks: bool) -> None:
+    # Rows that are marked already have nothing left to lose, unless they are to be deleted now.
+    lost = found.gone or (found.marked and not marks)
+    if keys.rows == keys.null_keys and lost and must_keep_rows(load):
         raise EmptySource(
             f"The source of {load.config.label} has no key at all, and its target is not empty; nothing was "
             "deleted.",

@@ -69,7 +69,7 @@ def load_locally(
 
     Of what is due, no row is loaded twice. Loads whose time by ``limits`` is over are given up first. Rows
     are claimed one at a time, so that none waits in a queue that only this process knows; one that the
-    control database refuses to have queued stops no other. ``open_worker`` is called once, and only when
+    control database refuses to have queued stops no other. ``open_context`` is called once, and only when
     there is something to load: an engine takes seconds to start. ``report`` is told of each end;
     ``max_concurrent`` loads may live at the same time, other processes' included. A control database that
     answers at first and goes away later is waited for. Raises ConfigurationError if the selector matches no
@@ -170,7 +170,7 @@ def _load(control: ControlEngine, open_context: Callable[[], LoaderContext], cla
 def _opened(
     control: ControlEngine, open_context: Callable[[], LoaderContext], claimed: Claimed
 ) -> LoaderContext:
-    """Return the worker; where it cannot be opened, the claimed row must not wait for its lease to end."""
+    """Return the context; where it cannot be opened, the claimed row must not wait for its lease to end."""
     try:
         return open_context()
     except Exception as error:

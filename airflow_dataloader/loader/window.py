@@ -62,8 +62,8 @@ def freeze_window(load: ActiveLoad, low: str | None) -> Window:
             frozen = load.dialect.freeze(load.session.query, load.relation, cursor, low)
         if frozen.from_future and load.config.watermark_of is not None:
             load.journal.remark(
-                f"The watermark {low} lies beyond the source's clock, which was set back; everything was "
-                "read again, as rows that were written since lie below it."
+                f"The watermark {low} lies beyond the source's clock, which was set back, or is read in "
+                "another load_timezone; everything was read again, as rows written since lie below it."
             )
             low = None
             frozen = load.dialect.freeze(load.session.query, load.relation, cursor, low)

@@ -117,7 +117,7 @@ class Dialect(Protocol):
         """
 
     def is_from_future(self, ask: Ask, cursor: CursorPlan, low: str) -> bool:
-        """Return whether a window that begins at ``low`` lies beyond the source's clock, lookback and all."""
+        """Return whether ``low`` lies beyond the source's clock."""
 
     def window_predicate(
         self,

@@ -76,7 +76,7 @@ class Frozen:
     ahead: bool = False
     #: ``high`` lies below the lower end.
     behind: bool = False
-    #: The lower end lies beyond the source's clock, by more than the lookback: the clock was set back.
+    #: The lower end lies beyond the source's clock, which was set back if a load has reached that.
     from_future: bool = False
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from airflow_dataloader.core.encoding import DIGITS, NULL, Family, family
 from airflow_dataloader.core.plan import PlannedColumn
-from airflow_dataloader.sources.postgresql.quoting import literal, quote
+from airflow_dataloader.sources.postgresql.quoting import literal
 
 
 def canonical(column: PlannedColumn) -> str:
@@ -19,7 +19,7 @@ def canonical(column: PlannedColumn) -> str:
             return _base_16(x)
         case Family.BINARY:
             return f"encode({x}, 'hex')"
-        case Family.TEXT if x == quote(column.source_name):
+        case Family.TEXT:
             # A cast would cut the padding of a char(n) off; concat makes an empty text of NULL.
             return f"CASE WHEN {x} IS NOT NULL THEN concat({x}) END"
         case _:

@@ -66,15 +66,10 @@ def is_from_future(ask: Ask, cursor: CursorPlan, low: str) -> bool:
     if clock is _NO_CLOCK:
         return False
     ((beyond,),) = ask(
-        f"SELECT {_beyond(cursor)} FROM (SELECT CAST({literal(low)} AS {cursor.cast}) AS lo, "
+        f"SELECT lo > latest FROM (SELECT CAST({literal(low)} AS {cursor.cast}) AS lo, "
         f"CAST({clock.latest} AS {cursor.cast}) AS latest) AS bounds"
     )
     return bool(beyond)
-
-
-def _beyond(cursor: CursorPlan) -> str:
-    """Return the condition that ``lo``, with the lookback before it, is later than ``latest``."""
-    return f"lo{_minus_lookback(cursor)} > latest"
 
 
 def _clock(ask: Ask, cursor: CursorPlan) -> Clock:
@@ -103,8 +98,7 @@ def freeze_sql(relation: str, cursor: CursorPlan, low: str | None, clock: Clock)
     bound = "NULL" if low is None else literal(low)
     reached = "CASE WHEN hi > latest THEN doubtful WHEN hi > reach THEN reach ELSE hi END"
     return (
-        f"SELECT CAST(hi AS text), CAST(greatest(lo, {reached}) AS text), hi > latest, hi < lo, "
-        f"{_beyond(cursor)} "
+        f"SELECT CAST(hi AS text), CAST(greatest(lo, {reached}) AS text), hi > latest, hi < lo, lo > latest "
         f"FROM (SELECT ({highest}) AS hi, CAST({bound} AS {cursor.cast}) AS lo, "
         f"CAST({clock.latest} AS {cursor.cast}) AS latest, CAST({clock.reach} AS {cursor.cast}) AS reach, "
         f"CAST({clock.doubtful} AS {cursor.cast}) AS doubtful) AS bounds"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
+from airflow_dataloader.control.errors import OWN_FUNCTIONS, refuses_row
 from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.exceptions import ConfigurationError
 from tests.factories import add_row, add_source
@@ -62,3 +64,26 @@ def test_somebody_s_own_trigger_is_quoted(control: Engine, config_id: int) -> No
     )
     error = refused(control, f"UPDATE control.table_control SET owner = 'anna' WHERE config_id = {config_id}")
     assert error.message == "The control database refused: tables of team X are frozen."
+
+
+def test_the_package_knows_its_functions(control: Engine) -> None:
+    found = sql(
+        control,
+        "SELECT proname::text FROM pg_proc JOIN pg_language l ON l.oid = prolang "
+        "WHERE pronamespace = 'control'::regnamespace AND lanname = 'plpgsql'",
+    )
+    assert {row.proname for row in found} == OWN_FUNCTIONS
+
+
+def test_an_error_in_a_function_of_ours_is_nobody_else_s(control: Engine, config_id: int) -> None:
+    """Its name is said without the schema, which it searches."""
+    sql(control, "REVOKE ALL ON control.table_control_history FROM PUBLIC")
+    sql(
+        control,
+        "CREATE OR REPLACE FUNCTION control.record_change() RETURNS trigger LANGUAGE plpgsql "
+        "SET search_path = pg_catalog, control, pg_temp AS $$ BEGIN "
+        "RAISE SQLSTATE 'XX001' USING MESSAGE = 'an index is broken'; END $$",
+    )
+    with pytest.raises(DBAPIError, match="an index is broken") as caught, transaction(control) as connection:
+        connection.exec_driver_sql("UPDATE control.table_control SET owner = 'anna'")
+    assert not refuses_row(caught.value)

@@ -17,13 +17,16 @@ RAISES = "RAISE EXCEPTION 'tables of team X are frozen'; RETURN NEW;"
 SAYS_NOTHING = "RETURN NULL;"
 USES_WHAT_IS_MISSING = "INSERT INTO audit VALUES (NEW.config_id); RETURN NEW;"
 
-#: Ordinary mistakes in a trigger, each of another kind to PostgreSQL: 22012, 22P02, 21000, 42501, 54001.
+#: Ordinary mistakes in a trigger, each of another kind to PostgreSQL: 22012, 22P02, 21000, 42501, 54001; and
+#: what one says that cannot reach another server, or a file.
 MISTAKES = [
     "NEW.max_runtime_minutes := 1 / 0; RETURN NEW;",
     "NEW.max_runtime_minutes := NEW.owner::integer; RETURN NEW;",
     "NEW.owner := (SELECT unnest(ARRAY['a', 'b'])); RETURN NEW;",
     "RAISE insufficient_privilege USING MESSAGE = 'permission denied for table audit'; RETURN NEW;",
     "UPDATE control.table_control SET owner = owner WHERE config_id = NEW.config_id; RETURN NEW;",
+    "RAISE SQLSTATE '08001' USING MESSAGE = 'could not connect to server audit'; RETURN NEW;",
+    "RAISE SQLSTATE '58P01' USING MESSAGE = 'could not open file'; RETURN NEW;",
 ]
 
 

@@ -243,6 +243,11 @@ def test_where_all_rows_are_marked_already_an_empty_source_keeps_no_scan_from_it
     bench.set(row, shrink_guard_percent=None, empty_source_policy="fail")
     scan(bench, row)
     assert len(marked(bench)) == 40
+    # To delete them is another matter.
+    bench.set(row, delete_policy="scan")
+    due(bench, row)
+    assert "has no key at all" in bench.fail(row).message
+    assert len(marked(bench)) == 40
 
 
 def test_rows_without_a_key_are_left_alone_and_counted(bench: Bench) -> None:

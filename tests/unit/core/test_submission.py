@@ -60,8 +60,9 @@ def test_a_token_is_one_loads_own_and_short_enough() -> None:
     assert len(tokens) == 9
     with_hyphens = "01234567-89ab-cdef-0123-456789abcdef"
     assert len(submit_token(with_hyphens, 10**10, 10**5, "1764460800.250001")) <= LONGEST_TOKEN
-    with pytest.raises(ValueError, match="longer than 64"):
-        submit_token(INSTALLATION, 10**18, 10**18, "1")
+    long = [submit_token(with_hyphens, 10**18, epoch, "1") for epoch in (10**18, 10**18 + 1)]
+    assert [len(token) for token in long] == [LONGEST_TOKEN] * 2
+    assert long[0] != long[1]
 
 
 def test_a_load_that_gets_the_ids_of_a_lost_one_has_a_token_of_its_own() -> None:

@@ -23,7 +23,7 @@ def planned(base: str) -> PlannedColumn:
         ("bool", 'CAST("x" AS text)'),
         ("text", 'CASE WHEN "x" IS NOT NULL THEN concat("x") END'),
         ("bpchar", 'CASE WHEN "x" IS NOT NULL THEN concat("x") END'),
-        ("uuid", 'CAST("x"::text AS text)'),
+        ("uuid", 'CASE WHEN "x"::text IS NOT NULL THEN concat("x"::text) END'),
         ("bytea", "encode(\"x\", 'hex')"),
     ],
 )
