@@ -137,7 +137,8 @@ def reap(engine: Engine, *, run_api: RunApi | None, limits: ReapLimits | None = 
     Safe to call from anywhere at any time: several at once share the work, and what one leaves undone the
     next takes over. Waits up to ``limits.wait`` seconds where runs have to be cancelled. An API that has kept
     silent for more than ``limits.silence`` seconds is left alone, and one that took more than
-    ``limits.asking`` for its answers is asked about no more: its other runs are unknown to this reap.
+    ``limits.asking`` for its answers is asked about no more: its other runs are unknown to this reap. The
+    same goes for ends: their loads are over, whatever their runs do.
     """
     return _Reaper(engine, run_api, limits or ReapLimits()).work()
 
@@ -292,8 +293,11 @@ class _Reaper:
         self._left.append(Left(metadata_id=one.metadata_id, config_id=one.config_id, why=why))
 
     def _cancel(self, runs: Iterable[tuple[str | None, str]]) -> None:
+        until = time.monotonic() + self._limits.asking
         for run in runs:
             try:
+                if time.monotonic() > until:
+                    raise RunApiUnavailable("the API answers slowly")
                 if self._api is not None:
                     self._reach(partial(self._api.cancel, *run))
             except RunApiUnavailable as error:

@@ -376,6 +376,15 @@ def test_a_loader_that_comes_back_before_the_fence_keeps_its_load(control: Engin
     assert status(control, started.metadata_id) == ("Succeeded", "Succeeded")
 
 
+def test_an_api_that_is_slow_to_end_runs_is_not_waited_for(control: Engine, config_id: int) -> None:
+    loads = [begin(control, due_row(control), str(run), progress_at=601).metadata_id for run in range(3)]
+    api = Jobs(**{str(run): RunState.RUNNING for run in range(3)})
+    api.on_cancel = lambda _: time.sleep(0.2)
+    ended = gone(control, api, replace(LIMITS, asking=0.1))
+    assert sorted(one.metadata_id for one in ended) == loads
+    assert len(api.cancelled) == 1
+
+
 def test_a_run_with_other_loads_to_do_is_not_cancelled(control: Engine, config_id: int) -> None:
     stalled = begin(control, config_id, "7", progress_at=601)
     waiting = queue(control, due_row(control), "7")
