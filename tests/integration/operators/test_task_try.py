@@ -254,17 +254,18 @@ def test_a_try_that_a_person_ends_while_it_submits_ends_its_load_and_its_run(
 ) -> None:
     """Where the API does not end the run, the load is over all the same."""
     operator = LoadOperator(task_id="load", retries=2, load={**asdict(claimed), "label": "items"})
+    run_id = load(control, claimed.metadata_id)["airflow_run"]
     task = SimpleNamespace(
         id=str(uuid4()),
         dag_id="dataloader_load",
-        run_id="monday",
+        run_id=run_id,
         task_id="load",
         map_index=0,
         try_number=1,
         max_tries=2,
         log_url="http://airflow.example/log",
         xcom_push=lambda **_: None,
-        get_task_states=lambda **_: {"monday": {"load_0": "failed"}},
+        get_task_states=lambda **_: {run_id: {"load_0": "failed"}},
     )
     if refused:
         workspace.order("status", path="runs/cancel", status=403)
