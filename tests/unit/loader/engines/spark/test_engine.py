@@ -33,7 +33,7 @@ class Slow:
     def __init__(self) -> None:
         self.running, self.cancelled = threading.Event(), threading.Event()
         kind = SimpleNamespace(simpleString=lambda: "int")
-        self.schema = SimpleNamespace(fields=[SimpleNamespace(name="id", dataType=kind)])
+        self.schema = SimpleNamespace(fields=[SimpleNamespace(name="id", dataType=kind, metadata={})])
 
     def cancel(self) -> bool:
         self.cancelled.set()
