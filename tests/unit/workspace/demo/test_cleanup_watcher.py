@@ -21,12 +21,12 @@ PATIENCE = 60.0
 OWNER = """
 import fcntl, os, subprocess, sys, time
 from pathlib import Path
-from airflow_dataloader.workspace.demo.cleanup_watcher import LastWatch
+from airflow_dataloader.workspace.demo.cleanup_watcher import CleanupWatcher
 from airflow_dataloader.workspace.demo.marked_processes import Mark
 folder = Path(sys.argv[1])
 lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT)
 fcntl.flock(lock, fcntl.LOCK_EX)
-watch = LastWatch(folder, lock)
+watch = CleanupWatcher(folder, lock)
 subprocess.Popen(["sh", "-c", "trap 'sleep 1; exit' TERM; while :; do sleep 0.1; done"],
                  env={**os.environ, **Mark(folder, "part").environment()})
 print("ready", flush=True)
