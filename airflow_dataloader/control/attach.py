@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, text
 
 from airflow_dataloader.control.claim import MAX_CONCURRENT, claim
+from airflow_dataloader.control.load_view import claim_time
 from airflow_dataloader.control.tracking import update_run_tracking
 from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.control.waiting import WaitReason, waiting
@@ -28,7 +29,7 @@ _LONGEST_RUN = 220
 _NEWEST = text("""
 SELECT h.id, h.epoch, h.load_status, h.log_message, h.reaping_until IS NOT NULL AS reaped,
     h.databricks_run, h.workspace_host, h.airflow_run, h.airflow_task, h.submit_token IS NOT NULL AS answered,
-    coalesce(extract(epoch FROM h.load_queued_time)::text, '') AS claimed_at,
+    extract(epoch FROM h.load_queued_time) AS queued,
     (h.config_snapshot ->> 'max_runtime_minutes')::integer AS max_runtime_minutes,
     (SELECT id FROM control.installation) AS installation
 FROM control.historical_metadata h
@@ -102,7 +103,7 @@ class Attached:
 
     metadata_id: int
     epoch: int
-    #: When it was claimed, in seconds since 1970, as the control database writes it.
+    #: :func:`~airflow_dataloader.control.load_view.claim_time`.
     claimed_at: str
     installation: str
     status: LoadStatus
@@ -205,7 +206,7 @@ def _newest(engine: Engine, mapped: MappedLoad, task: Try) -> Attached:
         metadata_id=row.id,
         # What a reap has moved on is not ours to submit, and keeps the number that the claim gave out.
         epoch=mapped.epoch if row.id == mapped.metadata_id else row.epoch,
-        claimed_at=row.claimed_at,
+        claimed_at=claim_time(row.queued),
         installation=row.installation,
         status=LoadStatus(row.load_status),
         message=row.log_message,

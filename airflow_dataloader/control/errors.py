@@ -143,6 +143,11 @@ def _is_foreign(cause: psycopg.Error) -> bool:
     return not all(map(_is_own, _FUNCTION.finditer(cause.diag.context or "")))
 
 
+def _is_mistake(cause: psycopg.Error) -> bool:
+    """Say whether a foreign function has failed by a mistake in it, and not because it refuses something."""
+    return _is_foreign(cause) and (cause.sqlstate or "")[:2] not in {_INTEGRITY, _RAISED}
+
+
 def _is_own(function: re.Match[str]) -> bool:
     return function[1] == SCHEMA or (function[1] is None and function[2] in OWN_FUNCTIONS)
 
@@ -193,10 +198,10 @@ def _is_ours(cause: psycopg.Error) -> bool:
 def _said(cause: psycopg.Error) -> str:
     """Return the first line of what the database said, without its full stop.
 
-    Where somebody's own function misses something, that function is said, too.
+    Where somebody's own function has a mistake, that function is said, too.
     """
     said = " ".join((cause.diag.message_primary or str(cause)).split()).rstrip(".?")
-    if _is_foreign(cause) and (cause.sqlstate or "")[:2] not in {_INTEGRITY, _RAISED}:
+    if _is_mistake(cause):
         # Innermost first; a trigger's function is the one without arguments.
         lines = (cause.diag.context or "").splitlines()
         said += f" ({next((line for line in lines if '()' in line), lines[0])})"
@@ -226,7 +231,7 @@ def _refused(cause: psycopg.Error) -> ConfigurationError:
         fix = "grant the role of the URL that right."
     elif state in _NO_ROOM:
         fix = _NO_ROOM[state]
-    elif state in _SCHEMA or (_is_foreign(cause) and state[:2] not in {_INTEGRITY, _RAISED}):
+    elif state in _SCHEMA or _is_mistake(cause):
         fix = "mend that function, which is not this package's, or drop the trigger that calls it."
     return ConfigurationError(
         f"The control database refused: {_said(cause)}.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Engine, text
@@ -11,10 +12,10 @@ from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.status import OVER, LoadStatus
 
-_WATCH = text("""
+_VIEW = text("""
 SELECT id, config_id, load_status, log_message, airflow_task, databricks_run, workspace_host,
     target_catalog, target_schema, target_table, rows_processed, target_version, watermark_high,
-    coalesce(extract(epoch FROM load_queued_time)::text, '') AS claimed_at
+    extract(epoch FROM load_queued_time) AS queued
 FROM control.historical_metadata WHERE id = :metadata_id""")
 
 
@@ -24,7 +25,7 @@ class LoadView:
 
     metadata_id: int
     config_id: int | None
-    #: When it was claimed, in seconds since 1970, as the control database writes it.
+    #: :func:`claim_time`.
     claimed_at: str
     status: LoadStatus
     #: How it ended, where it has.
@@ -63,14 +64,14 @@ def view_load(engine: Engine, metadata_id: int) -> LoadView | None:
     """Return how a load stands, or None if this control database has no such load."""
     with transaction(engine, readonly=True) as connection:
         values = {"metadata_id": metadata_id}
-        row = connection.execute(_WATCH, values, execution_options=LAST).one_or_none()
+        row = connection.execute(_VIEW, values, execution_options=LAST).one_or_none()
     if row is None:
         return None
     parts = (row.target_catalog, row.target_schema, row.target_table)
     return LoadView(
         metadata_id=row.id,
         config_id=row.config_id,
-        claimed_at=row.claimed_at,
+        claimed_at=claim_time(row.queued),
         status=LoadStatus(row.load_status),
         message=row.log_message,
         airflow_task=row.airflow_task,
@@ -81,3 +82,11 @@ def view_load(engine: Engine, metadata_id: int) -> LoadView | None:
         target_version=row.target_version,
         watermark=row.watermark_high,
     )
+
+
+def claim_time(queued: Decimal | None) -> str:
+    """Return when a load was claimed, in seconds since 1970, as text; ``queued``: what PostgreSQL says of it.
+
+    It tells a load from another one that got its id after a restore from a backup.
+    """
+    return "" if queued is None else str(queued)

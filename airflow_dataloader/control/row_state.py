@@ -12,7 +12,7 @@ from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.core.row_label import row_label
 from airflow_dataloader.core.status import LIVE
 
-_STANDING = text("""
+_STATES = text("""
 SELECT t.config_id, t.load_epoch, t.last_status, control.snapshot(t, s) AS snapshot,
     (SELECT id FROM control.installation) AS installation,
     EXISTS (SELECT FROM control.backfill b
@@ -49,7 +49,7 @@ class RowState:
 def row_states(engine: Engine, config_ids: Sequence[int]) -> list[RowState]:
     """Return the rows of these ids in their order; those that do not exist are not among them."""
     with transaction(engine, readonly=True) as connection:
-        found = connection.execute(_STANDING, {"config_ids": list(config_ids)}, execution_options=LAST).all()
+        found = connection.execute(_STATES, {"config_ids": list(config_ids)}, execution_options=LAST).all()
     rows = {
         row.config_id: RowState(
             config_id=row.config_id,

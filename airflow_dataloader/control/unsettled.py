@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Engine, text
 
 from airflow_dataloader.control.ending import Ending, SettledBy, end
+from airflow_dataloader.control.load_view import claim_time
 from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.core.failure import Failure, Phase
 from airflow_dataloader.core.reaping import EndReason, run_ended
@@ -13,23 +14,22 @@ from airflow_dataloader.core.status import LoadStatus, RowStatus
 
 #: A load that a reap is ending just now has its reason already, and is left to it.
 _ENDABLE = text("""
-SELECT h.epoch, h.load_status FROM control.historical_metadata h
+SELECT h.epoch, h.load_status, extract(epoch FROM h.load_queued_time) AS queued
+FROM control.historical_metadata h
 JOIN control.table_control t ON t.config_id = h.config_id AND t.load_epoch = h.epoch
 WHERE h.id = :metadata_id AND h.load_status IN ('Queued', 'In Progress')
-    AND coalesce(extract(epoch FROM h.load_queued_time)::text, '') = :claimed_at
     AND (h.reaping_until IS NULL OR h.reaping_until < clock_timestamp())""")
 
 
 def end_with_run(engine: Engine, metadata_id: int, claimed_at: str, run: Run) -> bool:
     """End a load that its loader has not settled although ``run`` is over; False where nothing was to do.
 
-    ``claimed_at``: as :class:`~airflow_dataloader.control.load_view.LoadView` has it. A load that was claimed
+    ``claimed_at``: :func:`~airflow_dataloader.control.load_view.claim_time`. A load that was claimed
     at another time has the id after a restore from a backup, and nothing to do with ``run``.
     """
     with transaction(engine) as connection:
-        values = {"metadata_id": metadata_id, "claimed_at": claimed_at}
-        found = connection.execute(_ENDABLE, values).one_or_none()
-        if found is None:
+        found = connection.execute(_ENDABLE, {"metadata_id": metadata_id}).one_or_none()
+        if found is None or claim_time(found.queued) != claimed_at:
             return False
         status = RowStatus(found.load_status)
         failure = run_ended(status, run).failure

@@ -36,7 +36,7 @@ class Submission:
     installation: str
     metadata_id: int
     epoch: int
-    #: When it was claimed, in seconds since 1970, as the control database writes it.
+    #: When it was claimed, as the control database tells it: seconds since 1970, as text.
     claimed_at: str
     #: Ends the run, by the Jobs API itself.
     max_runtime_minutes: int

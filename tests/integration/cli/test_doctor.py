@@ -80,6 +80,8 @@ def test_a_control_database_that_no_load_can_work_with_is_named(
         assert run(["doctor"]) == 1
         lacks = "FAIL  control database: the role of the URL lacks UPDATE on control.table_control, "
         assert lacks in capsys.readouterr().out
+        assert run(["db", "status"]) == 5
+        assert "may not load: it lacks UPDATE on control.table_control, " in capsys.readouterr().out
     finally:
         with control.begin() as connection:
             connection.exec_driver_sql(f"DROP OWNED BY {role}")

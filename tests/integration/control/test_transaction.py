@@ -135,6 +135,18 @@ def test_an_error_rolls_back_whichever_statement_it_meets(proxy: CountingProxy, 
         assert found.all() == [(row, 0)]
 
 
+@pytest.mark.parametrize(
+    ("hosts", "place"),
+    [("127.0.0.1:1", "db at 127.0.0.1:1 "), ("127.0.0.1:1,localhost:2", "db at 127.0.0.1,localhost ")],
+)
+def test_a_database_that_is_away_is_named_by_its_place(hosts: str, place: str) -> None:
+    engine = create_engine(f"postgresql://ann:s3cret@{hosts}/db")
+    with pytest.raises(ControlUnavailable) as away, transaction(engine) as connection:
+        connection.execute(ONE)
+    assert place in away.value.message
+    assert "s3cret" not in str(away.value)
+
+
 def test_an_exception_of_the_caller_rolls_back(control: Engine) -> None:
     add_source(control)
 

@@ -23,7 +23,7 @@ def workspace(
 ) -> Iterator[Workspace]:
     """A workspace that both of Airflow's connections lead to, with the bench's source and Spark."""
     monkeypatch.setenv("AIRFLOW__DATALOADER__POLL_SECONDS", "1")
-    # Control databases of tests are copies of one: their loads have the same tokens.
+    # The warehouse is shared by the session, and a workspace keeps its runs: a test counts its own.
     shutil.rmtree(bench.home / "workspace", ignore_errors=True)
     environment = {**bench.secret_environment, "DATALOADER_CONTROL_URL": control_url}
     with workspace_at(bench.home, ExternalSpark(bench.remote), environment) as running:

@@ -42,6 +42,16 @@ with DAG(dag_id="rendering") as dag:
 """
 
 
+#: Puts the control database back to before its only load, as a backup does: ids and epochs count on again.
+RESTORE = (
+    "ALTER TABLE control.table_control DISABLE TRIGGER USER",
+    "DELETE FROM control.historical_metadata",
+    "UPDATE control.table_control SET load_epoch = 0, last_status = NULL, next_load_date_time = '2020-01-01'",
+    "ALTER TABLE control.table_control ENABLE TRIGGER USER",
+    "SELECT setval('control.historical_metadata_id_seq', 1, false)",
+)
+
+
 def states(run: Any) -> dict[tuple[str, int], str]:
     return {(ti.task_id, ti.map_index): str(ti.state) for ti in run.get_task_instances()}
 
@@ -79,6 +89,27 @@ def test_a_table_travels_from_its_row_to_its_target(bench: Bench, workspace: Wor
         (event,) = session.scalars(select(AssetEvent).where(AssetEvent.source_run_id == run.run_id)).all()
         assert event.asset.uri == f"x-dataloader://bronze/{bench.schema}/items"
         assert (event.source_map_index, event.extra["target_version"]) == (0, load.target_version)
+
+
+def test_a_load_that_gets_the_ids_of_a_lost_one_gets_a_run_of_its_own(
+    bench: Bench, workspace: Workspace
+) -> None:
+    """The control database came back from a backup; the workspace remembers the lost load's run."""
+    bench.source.execute("CREATE TABLE items AS SELECT 1 AS id")
+    config_id = bench.row(next_load_date_time=LONG_AGO)
+    dag().test()
+    (lost,) = bench.history(config_id)
+    with bench.control.begin() as connection:
+        for statement in RESTORE:
+            connection.exec_driver_sql(statement)
+    run = dag().test()
+    (load,) = bench.history(config_id)
+    assert (load.id, load.epoch) == (lost.id, lost.epoch)
+    assert states(run) == {("claim", -1): "success", ("load", 0): "failed"}
+    assert load.databricks_run != lost.databricks_run
+    assert len(workspace.runs()) == 2
+    # Its loader has looked at the target, and says how to go on.
+    assert f"dataloader db advance-epoch {config_id} " in load.log_message
 
 
 def test_a_table_that_fails_touches_no_other(bench: Bench, workspace: Workspace) -> None:

@@ -105,6 +105,27 @@ def test_the_history_is_read_back_behind_scans_for_deleted_rows(workshop: Worksh
     assert [entry.commit.epoch for entry in found.commits] == [2, 1]
 
 
+@pytest.mark.parametrize("name", ["region", "a b", "a.b", "#part", "Größe"])
+def test_partitions_are_told(workshop: Workshop, name: str) -> None:
+    target = workshop.table()
+    workshop.sql(
+        f"CREATE TABLE {{t}} (id INT, `{name}` STRING, day DATE) USING delta "
+        f"PARTITIONED BY (`{name}`, day) TBLPROPERTIES ('delta.columnMapping.mode' = 'name')",
+        t=target,
+    )
+    found = workshop.engine.inspect(target, APP)
+    assert found is not None
+    assert found.partitioned_by == (name, "day")
+
+
+def test_clusters_are_no_partitions(workshop: Workshop) -> None:
+    target = workshop.table()
+    workshop.sql("CREATE TABLE {t} (id INT, name STRING) USING delta CLUSTER BY (name)", t=target)
+    found = workshop.engine.inspect(target, APP)
+    assert found is not None
+    assert found.partitioned_by == ()
+
+
 def test_names_are_compared_without_case(workshop: Workshop) -> None:
     workshop.fill(workshop.table("Orders"), COLUMNS, [(1, "a")])
     assert workshop.rows(workshop.table("ORDERS")) == [(1, "a")]
