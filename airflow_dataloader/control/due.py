@@ -1,6 +1,6 @@
 """Which rows a claim may take: due or asked for, not live, within the limits of their sources and of all.
 
-The look itself is a function of the database, sql/migrations/versions/0005/20_claim.sql; that file says how
+The look itself is a function of the database, sql/migrations/versions/0002/45_claim.sql; that file says how
 it stays in milliseconds beside a million rows.
 """
 

@@ -28,7 +28,7 @@ SCHEMA = "control"
 VERSION_TABLE = "dataloader_version"
 
 #: The newest migration. A constant, because the migrations do not travel to a cluster; a test compares.
-VERSION = "0005"
+VERSION = "0002"
 
 METADATA = MetaData(schema=SCHEMA)
 

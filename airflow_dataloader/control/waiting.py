@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 
 from airflow_dataloader.control.transaction import LAST, transaction
 
-#: The condition of a claim, sql/migrations/versions/0005/20_claim.sql, without its limits.
+#: The condition of a claim, sql/migrations/versions/0002/45_claim.sql, without its limits.
 _WAITING = text("""
 WITH live AS (
     SELECT db_config_key, count(*) AS loads FROM control.table_control

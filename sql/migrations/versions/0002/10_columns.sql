@@ -123,3 +123,18 @@ WHERE h.control_key = t.control_key;
 -- indexes (HOT). It counts for pages written from now on.
 ALTER TABLE control.table_control SET (fillfactor = 70);
 ALTER TABLE control.historical_metadata SET (fillfactor = 70);
+
+-- A claim leaves three dead entries of a row at the head of the queue, and every later look steps over them until they
+-- are vacuumed: after 800 claims a look touched 335 blocks, and 139 after a vacuum. A fifth of a million rows,
+-- PostgreSQL's default, is too late. Somebody's own settings stay.
+DO $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM pg_class, unnest(reloptions) AS option
+        WHERE oid = 'control.table_control'::regclass AND option LIKE 'autovacuum_vacuum_%')
+    THEN
+        ALTER TABLE control.table_control
+            SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
+    END IF;
+END
+$$;

@@ -55,10 +55,17 @@ CREATE TRIGGER table_control_10_status_created
     FOR EACH ROW WHEN (NEW.last_status IS NOT NULL)
     EXECUTE FUNCTION control.check_status_move();
 
--- Most moves are allowed and say when: a claim's and a loader's. A function that finds so costs as much as theirs.
+-- A statement that fires triggers prepares all their conditions anew, and writes out the functions in them: of a claim's
+-- 1.3 ms, this one and that of the history took 0.16 ms. So both pass over the moves that claims and loaders make in
+-- plain comparisons; whatever else happens is for the functions to judge, by control.may_move().
 CREATE TRIGGER table_control_10_status_moved
     BEFORE UPDATE ON control.table_control
     FOR EACH ROW WHEN (OLD.last_status IS DISTINCT FROM NEW.last_status AND (
-        NOT control.may_move(OLD.last_status, NEW.last_status)
-        OR NEW.last_status_date_time IS NOT DISTINCT FROM OLD.last_status_date_time))
+        NEW.last_status_date_time IS NOT DISTINCT FROM OLD.last_status_date_time
+        OR CASE NEW.last_status
+            WHEN 'Queued' THEN OLD.last_status IS NOT NULL AND OLD.last_status NOT IN ('Succeeded', 'Failed')
+            WHEN 'In Progress' THEN OLD.last_status IS DISTINCT FROM 'Queued'
+            WHEN 'Succeeded' THEN OLD.last_status IS DISTINCT FROM 'In Progress'
+            WHEN 'Failed' THEN OLD.last_status IS NULL OR OLD.last_status NOT IN ('Queued', 'In Progress')
+            ELSE true END))
     EXECUTE FUNCTION control.check_status_move();

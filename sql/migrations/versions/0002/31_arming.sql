@@ -49,12 +49,15 @@ CREATE TRIGGER table_control_22_arm_delete_scan
         OR NEW.load_timezone IS DISTINCT FROM OLD.load_timezone)
     EXECUTE FUNCTION control.arm_delete_scan();
 
+-- A row whose cron could not be read waits for ever, until its cron is mended. An editor that writes all columns back
+-- repeats the slot with it, and means nothing by that, also where the same save activates the row.
 CREATE TRIGGER table_control_20_slot_given
     BEFORE UPDATE OF next_load_date_time ON control.table_control
     FOR EACH ROW WHEN (
-        (NEW.is_active AND NOT OLD.is_active)
-        OR NEW.load_cron IS DISTINCT FROM OLD.load_cron
-        OR NEW.load_timezone IS DISTINCT FROM OLD.load_timezone)
+        CASE WHEN NEW.load_cron IS DISTINCT FROM OLD.load_cron
+                OR NEW.load_timezone IS DISTINCT FROM OLD.load_timezone
+            THEN NOT coalesce(OLD.next_load_date_time = 'infinity' AND NEW.next_load_date_time = 'infinity', false)
+            ELSE NEW.is_active AND NOT OLD.is_active END)
     EXECUTE FUNCTION control.note_given_slot();
 
 CREATE TRIGGER table_control_21_arm

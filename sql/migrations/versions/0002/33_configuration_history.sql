@@ -5,8 +5,9 @@
 --   SET LOCAL dataloader.change_source = 'bulk_edit'          (without it: 'sql')
 -- 'loader' and 'status_reset' mean more than a name; see below.
 
--- What a person decides about a row: every column but the ones that claims, loaders and triggers write. A
--- column added later is configuration until it is listed here.
+-- What a person decides about a row: every column but the ones that claims, loaders and triggers write, and those that
+-- the database computes. A column added later is configuration until it is listed here. A generated column that
+-- somebody has added is empty while a trigger looks: counted, it would make an edit of every load's own update.
 CREATE FUNCTION control.configuration(row_of control.table_control)
 RETURNS jsonb
 LANGUAGE sql STABLE
@@ -16,6 +17,8 @@ AS $$
         'next_delete_scan', 'last_status_date_time', 'last_status_message', 'last_airflow_run', 'last_databricks_run',
         'created_at', 'last_modified_at', 'create_user', 'last_modified_user', 'retry_count',
         'staging_model_processed', 'load_epoch', 'row_version', 'resolved_destination', 'watermark_of']
+        - ARRAY(SELECT CAST(attname AS text) FROM pg_catalog.pg_attribute
+            WHERE attrelid = 'control.table_control'::regclass AND attgenerated <> '')
 $$;
 
 CREATE FUNCTION control.changed_by()
@@ -170,10 +173,20 @@ CREATE TRIGGER table_control_50_history
     AFTER INSERT OR DELETE ON control.table_control
     FOR EACH ROW EXECUTE FUNCTION control.record_change();
 
+-- An edit, and of the other moves those that control.is_moved_by_hand() calls so, in plain comparisons as in
+-- 30_status_moves.sql. The function leaves out what is neither.
 CREATE TRIGGER table_control_50_history_of_edits
     AFTER UPDATE ON control.table_control
-    FOR EACH ROW WHEN (
-        OLD.row_version <> NEW.row_version OR control.is_moved_by_hand(OLD.last_status, NEW.last_status))
+    FOR EACH ROW WHEN (OLD.row_version <> NEW.row_version
+        OR (OLD.last_status IS DISTINCT FROM NEW.last_status AND (
+            CASE NEW.last_status
+                WHEN 'Queued' THEN OLD.last_status IS NOT NULL AND OLD.last_status NOT IN ('Succeeded', 'Failed')
+                WHEN 'In Progress' THEN OLD.last_status IS DISTINCT FROM 'Queued'
+                WHEN 'Succeeded' THEN OLD.last_status IS DISTINCT FROM 'In Progress'
+                    OR coalesce(current_setting('dataloader.change_source', true), '') <> 'loader'
+                WHEN 'Failed' THEN OLD.last_status IS NULL OR OLD.last_status NOT IN ('Queued', 'In Progress')
+                ELSE true END
+            OR current_setting('dataloader.change_source', true) IN ('repair', 'status_reset'))))
     EXECUTE FUNCTION control.record_change();
 
 -- TRUNCATE fires no trigger of a row.

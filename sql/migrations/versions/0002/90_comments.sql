@@ -57,7 +57,8 @@ COMMENT ON COLUMN control.historical_metadata.trigger IS 'schedule, manual or re
 COMMENT ON COLUMN control.historical_metadata.mode IS 'How the load read and published.';
 COMMENT ON COLUMN control.historical_metadata.airflow_run IS 'Run id of the DAG run that claimed it.';
 COMMENT ON COLUMN control.historical_metadata.airflow_task IS 'Task instance id and try that answers for it now.';
-COMMENT ON COLUMN control.historical_metadata.airflow_base_url IS 'Which Airflow.';
+COMMENT ON COLUMN control.historical_metadata.airflow_base_url IS
+    'Page of the DAG that claimed it; two DAGs, and two Airflows, have one each.';
 COMMENT ON COLUMN control.historical_metadata.databricks_run IS 'Run of the Jobs API that executes it.';
 COMMENT ON COLUMN control.historical_metadata.workspace_host IS 'Workspace of that run.';
 COMMENT ON COLUMN control.historical_metadata.submit_token IS 'Idempotency token, stored before the run is submitted.';

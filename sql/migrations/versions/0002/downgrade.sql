@@ -19,7 +19,8 @@ DROP TRIGGER table_control_50_history_of_truncation ON control.table_control;
 DROP TRIGGER table_control_dbconfig_30_default_changed ON control.table_control_dbconfig;
 DROP TRIGGER table_control_dbconfig_40_edit ON control.table_control_dbconfig;
 
-DROP INDEX control.table_control_ready, control.table_control_ready_by_source, control.table_control_unarmed,
+DROP INDEX control.table_control_ready, control.table_control_ready_by_source,
+    control.table_control_ready_in_order, control.table_control_unarmed,
     control.table_control_live, control.table_control_failed, control.table_control_landing,
     control.table_control_source, control.table_control_one_active_row_per_destination,
     control.historical_metadata_one_load_per_epoch, control.historical_metadata_loads,
@@ -27,18 +28,25 @@ DROP INDEX control.table_control_ready, control.table_control_ready_by_source, c
     control.historical_metadata_live, control.historical_metadata_paid,
     control.historical_metadata_unsettled;
 
-DROP FUNCTION control.check_epoch(), control.refuse_another_id(), control.check_status_move(), control.may_move(text, text), control.repairing(),
+DROP FUNCTION control.check_epoch(), control.refuse_another_id(), control.check_status_move(),
+    control.may_move(text, text), control.repairing(),
     control.is_unarmed(control.table_control),
     control.note_given_slot(), control.arm(), control.arm_delete_scan(), control.resolve_destination(),
     control.resolve_destinations_of_source(), control.destination(text, text, text, text),
-    control.destination_key(text), control.own_watermark(), control.record_change(), control.count_edit(), control.count_creation(),
+    control.destination_key(text), control.own_watermark(),
+    control.record_change(), control.count_edit(), control.count_creation(),
     control.count_source_edit(), control.record_truncation(),
     control.is_moved_by_hand(text, text), control.is_loader(text), control.change_source(), control.changed_by(),
     control.given(text), control.configuration(control.table_control), control.require_version(text),
+    control.target_key(control.historical_metadata), control.has_paid(control.historical_metadata),
+    control.is_uncertain(control.historical_metadata), control.seconds_since(timestamptz),
     control.snapshot(control.table_control, control.table_control_dbconfig),
+    control.frozen(control.table_control, control.table_control_dbconfig),
     control.take_rows(integer, integer, bigint[], bigint[]),
     control.begin_claim(text, text, bigint, integer, integer, bigint[]),
     control.queue_rows(jsonb, text, text, text, interval);
+
+DROP TYPE control.load_configuration;
 
 -- Epochs go with the installation's id: a later upgrade gets a new id, under which no target has seen any.
 DROP TABLE control.load_chunk, control.backfill, control.installation;
@@ -70,5 +78,16 @@ ALTER TABLE control.historical_metadata
     DROP COLUMN config_snapshot, DROP COLUMN receipt, DROP COLUMN failure, DROP COLUMN verdict,
     DROP COLUMN adopted_by, DROP COLUMN writer_epoch;
 ALTER TABLE control.table_control RESET (fillfactor);
+DO $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM pg_class
+        WHERE oid = 'control.table_control'::regclass
+            AND reloptions @> '{autovacuum_vacuum_scale_factor=0.01,autovacuum_vacuum_threshold=1000}')
+    THEN
+        ALTER TABLE control.table_control RESET (autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold);
+    END IF;
+END
+$$;
 ALTER TABLE control.historical_metadata RESET (fillfactor);
 COMMENT ON SCHEMA control IS NULL;

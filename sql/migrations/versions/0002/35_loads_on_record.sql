@@ -35,6 +35,3 @@ AS $$
     SELECT CASE WHEN moment IS NOT NULL THEN CAST(round(least(2147483647, greatest(0,
         extract(epoch FROM clock_timestamp()) - extract(epoch FROM moment)))) AS integer) END
 $$;
-
-COMMENT ON COLUMN control.historical_metadata.airflow_base_url IS
-    'Page of the DAG that claimed it; two DAGs, and two Airflows, have one each.';

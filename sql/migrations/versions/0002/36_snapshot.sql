@@ -44,7 +44,7 @@ AS $$
     ) AS control.load_configuration)) AS text)
 $$;
 
-CREATE OR REPLACE FUNCTION control.snapshot(t control.table_control, s control.table_control_dbconfig)
+CREATE FUNCTION control.snapshot(t control.table_control, s control.table_control_dbconfig)
 RETURNS jsonb
 LANGUAGE sql STABLE
 AS $$ SELECT CAST(control.frozen(t, s) AS jsonb) $$;
