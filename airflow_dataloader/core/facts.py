@@ -1,7 +1,7 @@
 """The facts that travel with a commit in the target's own history, for whoever settles or follows it later.
 
 Their stored names are the fields'; a window's are those of its own fields. A fact that is not given is not
-stored, and names that this version does not know are read over: those of later versions, and of earlier ones.
+stored, and names that this version does not know, a later one's, are read over.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Facts:
     keys: Mapping[str, str] = field(default_factory=dict)
 
     #: Values of what was read that cannot be kept exactly became NULL, by value_policy.
-    nulls: bool = False
+    values_replaced: bool = False
 
     #: Of a commit that brings a window of the cursor, completes a backfill, or sets the watermark back: with
     #: rows that it took away, or as all that a source holds which has gone back.
@@ -51,15 +51,15 @@ class Facts:
     #: The row's ``load_full`` asked for it.
     load_full: bool = False
     #: Of such a window: the source's newest cursor was below its low, and the watermark goes back to it.
-    back: bool = False
+    goes_back: bool = False
     #: Of a commit that has put days in place: the first one's beginning, and how many they are.
-    first: str | None = None
+    first_day: str | None = None
     days: int | None = None
     #: Name of the column that the days are of, without case.
-    day: str | None = None
+    day_column: str | None = None
     #: Of a commit that keeps what the table held: the table's version that the load has looked at, and its
     #: digest. What somebody puts in the table's place after that is found above it, below the commit.
-    base: tuple[int, str] | None = None
+    read_version: tuple[int, str] | None = None
 
     #: It takes rows away that the source does not have any more.
     delete_scan: bool = False
@@ -80,7 +80,7 @@ class Facts:
     notes: tuple[str, ...] = ()
 
     #: Of a fence of the target: whether the table was not there, and it has made it.
-    made: bool | None = None
+    table_created: bool | None = None
     #: Load that closed the epoch of another row's load.
     closed_by: int | None = None
 
@@ -101,9 +101,9 @@ class Facts:
             said["keys"] = dict(said["keys"])
         if "notes" in said:
             said["notes"] = tuple(str(note) for note in said["notes"])
-        if "base" in said:
-            version, digest = said["base"]
-            said["base"] = (int(version), str(digest))
+        if "read_version" in said:
+            version, digest = said["read_version"]
+            said["read_version"] = (int(version), str(digest))
         return cls(**said)
 
 

@@ -107,8 +107,8 @@ class ActiveLoad:
     def respelled(self, table: Target | None) -> dict[str, str]:
         """Return those of these columns whose values had other texts when the table was last written to: how.
 
-        A commit that does not say how is one of a version that did not write it down. Where there is no key,
-        and whole rows are not compared either, texts may become others.
+        A column that its newest commit does not name was not there, or was no text. Where there is no key and
+        whole rows are not compared either, texts may become others.
         """
         if not self.config.primary_key and self.config.strategy not in COMPARES_WHOLE_ROWS:
             return {}
@@ -139,7 +139,7 @@ class ActiveLoad:
                 load_full=self.config.load_full,
                 loader=loader_mark(self.started.nonce),
                 keys=self.key_spellings | older,
-                nulls=self.replaced is not None,
+                values_replaced=self.replaced is not None,
                 notes=in_short(self.journal.receipt.notes),
             ),
         )

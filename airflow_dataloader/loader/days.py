@@ -46,18 +46,22 @@ def refuse_other_day(load: ActiveLoad, name: str) -> None:
     second time with one.
     """
     last = _last_to_bring_rows(load.target)
-    if load.target is None or last.day == name.casefold():
+    if load.target is None or last.day_column == name.casefold():
         return
     there = any(name.casefold() == column.casefold() for column in load.target.columns)
     with load.journal.during(Phase.PLAN):
         lacking = load.engine.count(load.config.target, f"{quoted(name)} IS NULL" if there else None)
     if lacking:
-        before = f"the last load went by {last.day!r}" if last.day else "the last load went by no such column"
+        before = (
+            f"the last load went by {last.day_column!r}"
+            if last.day_column
+            else "the last load went by no such column"
+        )
         raise ConfigurationError(
             f"{lacking} rows of {load.config.target} have no value in {name!r}; {before}. They would be "
             "there twice.",
             field="rolling_column",
-            fix=(f"name {last.day!r} again; or " if last.day else "")
+            fix=(f"name {last.day_column!r} again; or " if last.day_column else "")
             + f"give these rows their days in {name!r} at the target, or delete them there; or set load_full "
             "= 'true' on the row to begin anew with the days of the window",
         )
@@ -93,9 +97,9 @@ def _last_to_bring_rows(target: Target | None) -> Facts:
 
 def _ended_before(last: Facts, first: str) -> bool:
     """Return whether the last day of a window, of which its load saw a part, lies before ``first``."""
-    if last.first is None or last.days is None:
+    if last.first_day is None or last.days is None:
         return False
-    passed = _instant(first) - _instant(last.first)
+    passed = _instant(first) - _instant(last.first_day)
     # Where clocks are set, days are not of 24 hours.
     return round(passed / timedelta(days=1)) >= last.days
 

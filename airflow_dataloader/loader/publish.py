@@ -22,7 +22,7 @@ LOAD_AGAIN = (
     "load again; if it happens again, run `dataloader verify` for the row and look at the engine's log"
 )
 
-#: Base of a commit to a target that was not there.
+#: What a load reads of a target that is not there.
 _NOTHING = (-1, "")
 
 
@@ -35,8 +35,8 @@ def publish(
     """
     with load.journal.during(Phase.PUBLISH):
         load.reached(Moment.PUBLISHING)
-        base = (load.target.version, load.target.digest) if load.target else _NOTHING
-        written = write(replace(load.commit(step, replace(facts, base=base)), stamp=load.stamp))
+        read = (load.target.version, load.target.digest) if load.target else _NOTHING
+        written = write(replace(load.commit(step, replace(facts, read_version=read)), stamp=load.stamp))
         note_columns(load, load.schema.after)
         load.journal.note(
             rows_inserted=written.rows_inserted,
@@ -61,7 +61,7 @@ def replace_table(
     """Put the data in the place of all that the target holds, and of its columns where they may change."""
     keeps = load.schema.keeps_columns
     # Whatever else was put there meanwhile is gone with it.
-    alone = replace(commit, facts=replace(commit.facts, base=None))
+    alone = replace(commit, facts=replace(commit.facts, read_version=None))
     return load.engine.overwrite(
         load.config.target, data, alone, dedup, keep_columns=keeps, cluster_by=load.cluster_by
     )

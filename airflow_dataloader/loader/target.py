@@ -42,7 +42,7 @@ def take_target(load: ActiveLoad) -> None:
                 with suppress(Fenced):
                     _fence(load, _closing(load, attempt))
         load.keeper.check()
-        version = _fence(load, load.commit(FENCE_STEP, Facts(made=load.target is None)))
+        version = _fence(load, load.commit(FENCE_STEP, Facts(table_created=load.target is None)))
         load.reached(Moment.FENCED)
         load.target = _inspect(load, seen=load.started.epoch)
         for attempt in own:
@@ -159,7 +159,7 @@ def _has_done_load_full(load: ActiveLoad, entries: list[HistoryEntry]) -> bool:
     asks = config.load_full and config.keeps_older_days
     done = (one.commit.facts for one in entries if one.commit.facts.load_full)
     alike = (config.strategy, config.watermark_hash, column_name(config.days_column or "").casefold())
-    return asks and any((facts.strategy, facts.watermark_hash, facts.day) == alike for facts in done)
+    return asks and any((facts.strategy, facts.watermark_hash, facts.day_column) == alike for facts in done)
 
 
 def _commits_of(load: ActiveLoad, attempt: Attempt) -> list[HistoryEntry]:
@@ -167,10 +167,10 @@ def _commits_of(load: ActiveLoad, attempt: Attempt) -> list[HistoryEntry]:
 
     Only the last of a backfill's chunks names a watermark: one that is followed by others settles nothing.
     Its number and epoch may be those of another load, too, which a copy of the control database has given
-    out. A commit that names no loader is one of a version that did not write it down.
+    out.
     """
     who = (attempt.metadata_id, attempt.epoch)
-    loaders = {None, loader_mark(attempt.nonce)}
+    loader = loader_mark(attempt.nonce)
     published = load.target.published if load.target else ()
     found = [entry for entry in published if (entry.commit.metadata_id, entry.commit.epoch) == who]
-    return [entry for entry in found if entry.commit.facts.loader in loaders]
+    return [entry for entry in found if entry.commit.facts.loader == loader]

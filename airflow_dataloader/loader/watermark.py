@@ -64,7 +64,7 @@ def _why_another(config: LoadConfig, newest: Facts) -> str | None:
         return "Source, target, cursor or key of the row changed since its watermark was reached;"
     if newest.strategy not in GOES_ON_FROM[config.strategy]:
         return f"The target was loaded as {newest.strategy} last;"
-    if newest.nulls and config.value_policy is not ValuePolicy.NULL:
+    if newest.values_replaced and config.value_policy is not ValuePolicy.NULL:
         # Below the watermark nobody would look for those that are kept now, or for those that are refused.
         return "Values of the target became NULL by value_policy, which is another now;"
     if newest.delete_scan and newest.window and newest.window.watermark != config.incremental_value:
@@ -88,7 +88,7 @@ def _why_another_watermark(config: LoadConfig, target: Target) -> str | None:
             return None
         if window.low is None:
             return "The target was last read from the beginning up to another watermark than the row's;"
-        if facts.back:
+        if facts.goes_back:
             return "Rows were read when the source had gone back, and the row's watermark has not;"
         if window.low != config.incremental_value:
             return "The target was last read from another watermark up to another than the row's;"

@@ -40,7 +40,7 @@ class Window:
         return Facts(
             window=Bounds(low=self.low, high=self.high, watermark=self.watermark),
             nothing_read=none_left,
-            back=self.behind and self.high is not None and self.watermark == self.high,
+            goes_back=self.behind and self.high is not None and self.watermark == self.high,
         )
 
 

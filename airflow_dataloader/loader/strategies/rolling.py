@@ -33,7 +33,9 @@ def run(load: ActiveLoad) -> Outcome:
         remark_on_gap(load, days.first)
     refuse_shrinking(load, load.journal.receipt.source_rows or 0, replaced)
 
-    facts = Facts(first=days.first, days=load.config.rolling_days or 1, day=days.column.name.casefold())
+    facts = Facts(
+        first_day=days.first, days=load.config.rolling_days or 1, day_column=days.column.name.casefold()
+    )
 
     def write(commit: Commit) -> Written:
         if replaced is not None:

@@ -119,16 +119,12 @@ def key_spelling(column: DescribedColumn, *, whole: bool) -> str:
 
 def keeps_texts(before: str, now: str) -> bool:
     """Return whether values have the same texts by both; a column that is made ``text`` is cast to it."""
-    # Where a source quotes all names, earlier versions noted them so.
-    (old, defined), (new, defined_now) = (
-        one.replace('"', "").partition(_DEFINITION)[::2] for one in (before, now)
-    )
+    (old, defined), (new, defined_now) = (one.partition(_DEFINITION)[::2] for one in (before, now))
     decimals, decimals_now = _DECIMALS.search(old), _DECIMALS.search(new)
     if new == "text" and (old.endswith(_CAST) or (decimals and old == f"numeric{decimals[0]}")):
         return decimals is None or decimals[1] != _FEWEST
     if _DECIMALS.sub("", new) != _DECIMALS.sub("", old):
         return False
-    # Earlier versions noted none.
     if decimals and decimals_now and not _keeps_decimals(decimals[1], decimals_now[1]):
         return False
     return not (defined and defined_now) or _still_means(defined, defined_now)

@@ -59,7 +59,6 @@ class RunStore:
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
             self._connection.execute(f"PRAGMA {pragma}")
         self._connection.executescript(_SCHEMA)
-        self._add_column("server")
         with self._changing() as connection:
             # Numbers of an earlier database in this folder must not come again: others remember them.
             connection.execute(
@@ -187,12 +186,6 @@ class RunStore:
                 self._connection.execute("SELECT 1 FROM run WHERE token_hash = ?", (token_hash,)).fetchone()
                 is not None
             )
-
-    def _add_column(self, name: str) -> None:
-        """Add a column that a database of an earlier version lacks."""
-        columns = self._connection.execute("SELECT name FROM pragma_table_info('run')")
-        if name not in {row["name"] for row in columns}:
-            self._connection.execute(f"ALTER TABLE run ADD COLUMN {name} TEXT")
 
     def _insert(
         self, parent: int | None, token: str | None, submission: dict[str, Any], state: LifeCycle

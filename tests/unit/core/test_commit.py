@@ -72,7 +72,7 @@ def test_user_metadata_comes_back(epoch: int, step: int, text: str) -> None:
         a_commit().user_metadata().replace('"adl":1', '"adl":2'),
         a_commit().user_metadata().replace('"epoch":3', '"epoch":"x"'),
         a_commit().user_metadata().replace('"facts":{"chunk":5}', '"facts":5'),
-        a_commit().user_metadata().replace('"facts":{"chunk":5}', '"facts":{"base":5}'),
+        a_commit().user_metadata().replace('"facts":{"chunk":5}', '"facts":{"read_version":5}'),
     ],
 )
 def test_what_is_not_ours_is_nobody_s(text: str | None) -> None:

@@ -20,28 +20,31 @@ FACTS = st.builds(
     strategy=TEXTS,
     keys=st.dictionaries(st.text(), st.text()),
     window=st.none() | st.builds(Bounds, low=TEXTS, high=TEXTS, watermark=TEXTS),
-    first=TEXTS,
+    first_day=TEXTS,
     days=NUMBERS,
-    base=st.none() | st.tuples(st.integers(), st.text()),
+    read_version=st.none() | st.tuples(st.integers(), st.text()),
     delete_scan=st.booleans(),
     nothing_read=st.booleans(),
     backfill=NUMBERS,
     planned=TEXTS,
     chunk=NUMBERS,
     final=st.booleans(),
-    made=st.none() | st.booleans(),
+    table_created=st.none() | st.booleans(),
     closed_by=NUMBERS,
 )
 
-#: What tables' histories hold since the version that wrote each for the first time.
+#: What tables' histories hold.
 STORED = [
     ("{}", Facts()),
-    ('{"nulls":true}', Facts(nulls=True)),
-    ('{"made":false}', Facts(made=False)),
+    ('{"values_replaced":true}', Facts(values_replaced=True)),
+    ('{"table_created":false}', Facts(table_created=False)),
     ('{"closed_by":41}', Facts(closed_by=41)),
     ('{"high":null,"low":null,"watermark":null}', Facts(window=Bounds())),
     ('{"high":"b","low":"a","watermark":"c"}', Facts(window=Bounds(low="a", high="b", watermark="c"))),
-    ('{"base":[-1,""],"days":3,"first":"2026-01-01"}', Facts(first="2026-01-01", days=3, base=(-1, ""))),
+    (
+        '{"days":3,"first_day":"2026-01-01","read_version":[-1,""]}',
+        Facts(first_day="2026-01-01", days=3, read_version=(-1, "")),
+    ),
     ('{"delete_scan":true,"nothing_read":true}', Facts(delete_scan=True, nothing_read=True)),
     ('{"backfill":5,"chunk":1,"planned":"t"}', Facts(backfill=5, planned="t", chunk=1)),
     (
@@ -71,7 +74,9 @@ def test_a_name_that_this_version_does_not_know_is_read_over(name: str) -> None:
     assert Facts.from_json({name: {"low": 1}, "chunk": 2}) == Facts(chunk=2)
 
 
-@pytest.mark.parametrize("stored", [{"base": 5}, {"base": ["x", ""]}, {"base": [1]}, {"keys": 5}])
+@pytest.mark.parametrize(
+    "stored", [{"read_version": 5}, {"read_version": ["x", ""]}, {"read_version": [1]}, {"keys": 5}]
+)
 def test_malformed_facts_are_refused(stored: dict[str, Any]) -> None:
     with pytest.raises((TypeError, ValueError)):
         Facts.from_json(stored)

@@ -44,7 +44,7 @@ def keeping(*commits: Commit, continuous: bool = True, published: int | None = 2
 
 def window(first: str | None) -> Commit:
     """The commit of three days that began with ``first``."""
-    facts = Facts() if first is None else Facts(first=first, days=3)
+    facts = Facts() if first is None else Facts(first_day=first, days=3)
     return Commit(app_id="adl:i:7", epoch=2, step=1, metadata_id=40, facts=facts)
 
 

@@ -112,12 +112,12 @@ def test_a_watermark_that_was_reached_is_gone_on_from(facts: Facts) -> None:
 
 @pytest.mark.parametrize(("policy", "goes_on"), [("null", True), ("fail", False), ("string", False)])
 def test_values_that_became_null_are_not_left_so_by_another_policy(policy: str, *, goes_on: bool) -> None:
-    load = loaded(Facts(nulls=True), value_policy=policy)
+    load = loaded(Facts(values_replaced=True), value_policy=policy)
     assert (beginning(load) == REACHED) is goes_on
     assert ("became NULL" in " ".join(load.journal.receipt.notes)) is not goes_on
 
 
-@pytest.mark.parametrize("also", [Facts(), Facts(base=(3, "digest"))])
+@pytest.mark.parametrize("also", [Facts(), Facts(read_version=(3, "digest"))])
 def test_what_was_read_from_the_beginning_up_to_elsewhere_is_not_gone_on_from(also: Facts) -> None:
     load = loaded(replace(also, window=Bounds(high="x", watermark="x")))
     assert beginning(load) is None

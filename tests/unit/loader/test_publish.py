@@ -31,7 +31,7 @@ def test_a_commit_says_what_it_was_made_over() -> None:
     load, bases = active_load(), []
 
     def write(commit: Commit) -> Written:
-        bases.append(commit.facts.base)
+        bases.append(commit.facts.read_version)
         return Written(version=12)
 
     publish(load, Facts(), write)

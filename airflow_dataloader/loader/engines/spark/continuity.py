@@ -50,10 +50,10 @@ def is_continuous(
             return False
         if entry is None or not entry.commit.publishes:
             continue
-        if entry.commit.facts.base is None:
+        if entry.commit.facts.read_version is None:
             # It has replaced everything itself.
             return True
-        base = base or entry.commit.facts.base
+        base = base or entry.commit.facts.read_version
     if not whole:
         return None
     # A history that was cleaned up, or there was no table before.
@@ -68,7 +68,11 @@ def is_blank(rows: Sequence[Row], entries: Sequence[HistoryEntry | None]) -> boo
     others = [row for row, entry in zip(rows, entries, strict=True) if entry is None]
     created = all(row.version == 0 and str(row.operation).upper() == "CREATE TABLE" for row in others)
     fences = [entry.commit for entry in entries if entry is not None]
-    return created and not any(one.publishes for one in fences) and any(one.facts.made for one in fences)
+    return (
+        created
+        and not any(one.publishes for one in fences)
+        and any(one.facts.table_created for one in fences)
+    )
 
 
 def digest(row: Row) -> str:

@@ -65,10 +65,6 @@ def enum(labels: str, *, fields: str = "") -> DescribedColumn:
         (enum(""), enum("a1b2")),
         (enum("a1b2,c3d4"), enum("a1b2")),
         (enum("a1b2"), described("text", "text")),
-        # What earlier versions wrote down.
-        (described("mood", "mood"), enum("a1b2")),
-        # By a source that quoted all names.
-        (described('"shop"."mood"', '"shop"."mood"'), described("shop.mood", "shop.mood")),
     ],
 )
 def test_types_that_spell_their_values_alike_are_the_same(
@@ -111,8 +107,6 @@ def test_whole_rows_have_their_numbers_decimals(*, array: bool) -> None:
     assert keeps_texts(two, key_spelling(free, whole=True))
     assert not keeps_texts(key_spelling(free, whole=True), two)
     assert not keeps_texts(two, four)
-    # As earlier versions wrote it down.
-    assert keeps_texts("numeric[]" if array else "numeric", two if array else two.removesuffix("::text"))
     assert describe_spelling(two) == f"numeric with 2 decimals{'[]' if array else ''}"
 
 

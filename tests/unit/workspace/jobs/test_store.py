@@ -181,19 +181,6 @@ def test_a_run_may_be_over_before_it_began(store: RunStore) -> None:
     assert found(store, run_id).end == skipped("no")
 
 
-def test_a_database_of_an_earlier_version_is_gone_on_with(tmp_path: Path) -> None:
-    path = tmp_path / "runs.db"
-    with closing(RunStore(path)) as store:
-        run_id, _ = store.submit(submission())
-    with closing(sqlite3.connect(path)) as other:
-        other.execute("ALTER TABLE run DROP COLUMN server")
-    with closing(RunStore(path)) as store:
-        task = found(store, run_id).tasks[0]
-        assert task.server is None
-        store.prepare(task.run_id, "session", "hash", "sc://h:1")
-        assert found(store, run_id).tasks[0].server == "sc://h:1"
-
-
 @pytest.mark.parametrize("bad", ["damaged", "a folder"])
 def test_a_database_that_cannot_be_used_is_named(tmp_path: Path, bad: str) -> None:
     path = tmp_path / "runs.db"

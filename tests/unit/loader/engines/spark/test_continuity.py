@@ -27,7 +27,7 @@ def row(version: int, operation: str = "WRITE", **parameters: str) -> Any:
 
 
 def own(version: int, base: int | None, *, app_id: str = OURS, step: int = 1) -> tuple[Any, HistoryEntry]:
-    facts = Facts(base=None if base is None else (base, digest(row(base))))
+    facts = Facts(read_version=None if base is None else (base, digest(row(base))))
     commit = Commit(app_id=app_id, epoch=version, step=step, metadata_id=version, facts=facts)
     return row(version), HistoryEntry(table_version=version, commit=commit)
 
@@ -103,7 +103,9 @@ def test_a_stretch_may_be_too_short_to_say_and_a_history_may_be_cleaned_up() -> 
 
 
 def fence(version: int, *, made: bool = False, step: int = 0) -> tuple[Any, HistoryEntry]:
-    commit = Commit(app_id=OURS, epoch=version, step=step, metadata_id=version, facts=Facts(made=made))
+    commit = Commit(
+        app_id=OURS, epoch=version, step=step, metadata_id=version, facts=Facts(table_created=made)
+    )
     return row(version), HistoryEntry(table_version=version, commit=commit)
 
 
