@@ -20,7 +20,7 @@ parses a message::
         EmptySource             an empty source would empty a filled target
         ShrinkRefused           the target would lose more of its rows than its row allows
         TargetAhead             the target holds commits that the control database never made
-      Fenced                    another load owns the row or the target: stop, write nothing
+      Fenced                    neither: another load owns the row or the target, and decides; write nothing
         LeaseLost               this loader could not renew its lease in time
 """
 
@@ -126,7 +126,7 @@ class SchemaRefused(TerminalError):
 
 
 class EmptySource(TerminalError):
-    """An empty source would empty a filled target, and empty_source_policy says fail."""
+    """An empty source would empty a filled target, by a load under empty_source_policy fail or by a scan."""
 
 
 class ShrinkRefused(TerminalError):

@@ -32,7 +32,7 @@ _NOT_OURS = "not needed, Spark is the server of SPARK_REMOTE"
 
 @click.command()
 def doctor() -> int:
-    """Say whether everything is here that a load needs.
+    """Return whether everything is here that a load needs.
 
     Checks Python, Spark (the server of SPARK_REMOTE is asked), Java, the jars (fetched if missing), the
     control database's schema and the role's rights there; changes nothing else. With SPARK_REMOTE, Java and

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 #: Modules that log, with a traceback, what the command reports itself. Looked for in a record's path: some
 #: of them log by the root logger.
-_REPORTED = ("/loader/settlement.py", "/py4j/", "/pyspark/")
+_REPORTED = ("/loader/settlement.py", "/loader/error_line.py", "/py4j/", "/pyspark/")
 
 _HELP = """
 Load the tables of the control database into Delta tables, exactly once.

@@ -151,7 +151,7 @@ def _refuse_other_columns(bind: Connection) -> None:
 
 
 def _is_shorter(there: int | None, wanted: TypeEngine[Any]) -> bool:
-    """Say whether a column of so many characters, None: any number, may be too short for what is written."""
+    """Return whether a column of so many characters (None: any number) may be too short for what comes."""
     if there is None or not isinstance(wanted, String):
         return False
     return wanted.length is None or there < wanted.length

@@ -24,7 +24,7 @@ ARMED_AT_ONCE = 1_000
 
 #: Rows that are armed one by one before the time is looked at, and for how many seconds.
 _PAGE = 100
-_LONGEST = 1
+_MOST_SECONDS = 1
 
 #: Below every config_id.
 _BEFORE_ALL = -(2**63)
@@ -55,7 +55,7 @@ def arm(connection: Connection, *, at_once: int = ARMED_AT_ONCE, each: bool = Fa
         if items:
             _write(connection, items)
         return len(items)
-    armed, after, until = 0, _BEFORE_ALL, time.monotonic() + _LONGEST
+    armed, after, until = 0, _BEFORE_ALL, time.monotonic() + _MOST_SECONDS
     while armed < at_once and time.monotonic() < until:
         items = _unarmed(connection, min(_PAGE, at_once - armed), after=after)
         if not items:

@@ -27,7 +27,7 @@ _LONGEST_RUN = 220
 
 #: After a restore from a backup another load, of another row or run, may have the id that the task knows.
 _NEWEST = text("""
-SELECT h.id, h.epoch, h.load_status, h.log_message, h.reaping_until IS NOT NULL AS reaped,
+SELECT h.id, h.epoch, h.load_status, h.log_message, h.reaping_until IS NOT NULL AS being_reaped,
     h.databricks_run, h.workspace_host, h.airflow_run, h.airflow_task, h.submit_token IS NOT NULL AS answered,
     extract(epoch FROM h.load_queued_time) AS queued,
     (h.config_snapshot ->> 'max_runtime_minutes')::integer AS max_runtime_minutes,
@@ -115,8 +115,8 @@ class Attached:
     #: The run that claimed it, and the number of the last try of its task that answered for it; 0: none has.
     airflow_run: str | None = None
     answered: int = 0
-    #: Somebody is ending it: nothing is to be submitted any more.
-    doomed: bool = False
+    #: A reap is ending it: nothing is to be submitted any more.
+    being_reaped: bool = False
 
     @property
     def over(self) -> bool:
@@ -157,7 +157,7 @@ def attach(
         if renewed.metadata_id == found.metadata_id:
             raise _held(engine, mapped, max_concurrent)
         found = renewed
-    if found.over or found.doomed:
+    if found.over or found.being_reaped:
         return found
     try:
         update_run_tracking(
@@ -169,7 +169,7 @@ def attach(
         )
     except Fenced:
         found = _newest(engine, mapped, task)
-        if not (found.over or found.doomed or found.submitted):
+        if not (found.over or found.being_reaped or found.submitted):
             # Its row was deleted or moved on by hand: a loader would be refused just so.
             raise
         # It ended, or began to be ended, since we looked; or it runs.
@@ -177,7 +177,7 @@ def attach(
 
 
 def _to_be_renewed(ended: Attached, task: Try) -> bool:
-    """Say whether a person has cleared the task since its load ended.
+    """Return whether a person has cleared the task since its load ended.
 
     The first try after that need not have come as far as its claim, so every one of them looks.
     """
@@ -216,7 +216,7 @@ def _newest(engine: Engine, mapped: MappedLoad, task: Try) -> Attached:
         airflow_run=row.airflow_run,
         # Until a try of the task has attached, this is a try of the run's claim.
         answered=_number(row.airflow_task) if row.answered else 0,
-        doomed=row.reaped,
+        being_reaped=row.being_reaped,
     )
 
 

@@ -8,22 +8,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, select, text
+from sqlalchemy import Connection, Engine, Row, text
 from sqlalchemy.exc import DBAPIError
 
 from airflow_dataloader.control.arm import arm
-from airflow_dataloader.control.due import Candidate, Taken, Wanted, candidates, locked_by_others, take
+from airflow_dataloader.control.due import Taken, TakenRow, Wanted, locked_by_others, take, taken_from
 from airflow_dataloader.control.ending import Ending, SettledBy, end
 from airflow_dataloader.control.errors import refuses_row, row_left_out
 from airflow_dataloader.control.next_load import NextLoad, next_load
 from airflow_dataloader.control.queueing import Claimant, Entry, queue, queue_each
-from airflow_dataloader.control.selection import condition
-from airflow_dataloader.control.tables import table_control
 from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.core.failure import Failure, Phase
 from airflow_dataloader.core.json_text import read_json
 from airflow_dataloader.core.row_label import row_label
-from airflow_dataloader.core.selector import Selector
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.core.strategy import Trigger
 from airflow_dataloader.exceptions import ConfigurationError, RowRefused
@@ -39,8 +36,8 @@ MAX_CONCURRENT = 32
 #: Rows that cannot be loaded and that one claim settles; more are left to the next.
 _SETTLED_AT_ONCE = 1_000
 
-#: Seconds for which a claim steps over rows that the database refuses to write: some hundreds. Other claims
-#: wait meanwhile, and not for much longer.
+#: Seconds for which a claim steps over rows that the database refuses to write. They are enough for some
+#: hundreds of rows, and other claims wait meanwhile.
 _STEPPING_OVER = 3
 
 #: Looks that find nothing but rows in other hands, a bulk edit's say, after which the rest is left to the
@@ -57,11 +54,11 @@ _GIVEN_UP = (
 #: bulk import say, would scan the whole table, and compiling a plan takes longer than running it.
 _BY_INDEX = {"enable_seqscan": "off", "enable_bitmapscan": "off", "jit": "off"}
 
-#: What the run has claimed before; or that rows wait to be armed; or the look at what is due. One question:
-#: each of them alone costs as much time as the look.
+#: One round trip for three questions, since each alone costs as much as the last: what this run has claimed
+#: before, whether rows wait to be armed, and what is due.
 _BEGIN = text("""
 SELECT * FROM control.begin_claim(
-    :airflow_run, :airflow_base_url, :of_row, :wanted, :max_concurrent, CAST(:asked AS bigint[]))
+    :airflow_run, :airflow_base_url, :only_row, :wanted, :max_concurrent, CAST(:asked AS bigint[]))
 """)
 
 
@@ -91,7 +88,6 @@ def claim(
     airflow_run: str,
     batch_size: int = 10,
     max_concurrent: int = MAX_CONCURRENT,
-    selector: Selector | None = None,
     only: Sequence[int] | None = None,
     left_out: Sequence[int] = (),
     trigger: Trigger = Trigger.SCHEDULE,
@@ -100,9 +96,9 @@ def claim(
 ) -> list[Claimed]:
     """Claim what is due, at most ``batch_size`` rows; return the run's loads in order of id.
 
-    A run that has claimed before gets the same loads again, ended ones too, and claims nothing. With a
-    ``selector`` or ids in ``only``, those rows are claimed whatever their slot, where they are active and not
-    live; never those of ``left_out``. Limits hold in any case: at most ``max_concurrent`` loads in all, a
+    A run that has claimed before gets the same loads again, ended ones too, and claims nothing. Rows
+    whose ids are in ``only`` are claimed whatever their slot, where they are active and not live; never those
+    of ``left_out``. Limits hold in any case: at most ``max_concurrent`` loads in all, a
     source's own limit, nothing from a paused source. Rows that cannot be loaded are settled Failed on the
     spot, are in the answer, and take nobody's place; nor does one that the database refuses to queue, which
     is left out and logged. Where there is nothing but such rows, raises RowRefused for the first, with the
@@ -112,9 +108,8 @@ def claim(
 
     def attempt(*, each: bool) -> list[Claimed]:
         with transaction(engine, settings=_BY_INDEX, lock=_LOCK) as connection:
-            chosen = _ids(connection, selector, only)
             wanted = Wanted(
-                rows=batch_size, max_concurrent=max_concurrent, only=chosen, left_out=tuple(left_out)
+                rows=batch_size, max_concurrent=max_concurrent, only=only, left_out=tuple(left_out)
             )
             claiming = _Claiming(connection, claimant, trigger, wanted, each=each)
             claimed = claiming.run()
@@ -133,19 +128,17 @@ def claim(
     return attempt(each=True)
 
 
-def insert_initial_metadata(
-    engine: Engine, config_id: int, *, airflow_run: str, airflow_base_url: str | None = None
-) -> Claimed | None:
+def insert_initial_metadata(engine: Engine, config_id: int, *, airflow_run: str) -> Claimed | None:
     """Queue one row now, with its record in the history; None where it may not be loaded now.
 
     A run that has had this row queued before gets the same load again, whatever else it has claimed. Raises
     ConfigurationError where the database refuses to write the row.
     """
-    claimant = Claimant(airflow_run=airflow_run, airflow_base_url=airflow_base_url)
+    claimant = Claimant(airflow_run=airflow_run)
     wanted = Wanted(rows=1, max_concurrent=MAX_CONCURRENT, only=[config_id])
     with transaction(engine, settings=_BY_INDEX, lock=_LOCK) as connection:
         claiming = _Claiming(connection, claimant, Trigger.MANUAL, wanted)
-        loads = claiming.run(of_row=config_id)
+        loads = claiming.run(only_row=config_id)
     if not loads:
         claiming.raise_refusals()
     return loads[-1] if loads else None
@@ -178,7 +171,7 @@ class _Claiming:
         #: Of rows that the database refused to queue, or to end.
         self.refusals: list[RowRefused] = []
 
-    def run(self, *, of_row: int | None = None) -> list[Claimed]:
+    def run(self, *, only_row: int | None = None) -> list[Claimed]:
         """Return what the run has claimed before, of one row or of all; where that is nothing, claim."""
         wanted = self._wanted
         begun = self._connection.execute(
@@ -186,7 +179,7 @@ class _Claiming:
             {
                 "airflow_run": self._claimant.airflow_run,
                 "airflow_base_url": self._claimant.airflow_base_url,
-                "of_row": of_row,
+                "only_row": only_row,
                 # The look that it ends with leaves nothing out.
                 **(replace(wanted, rows=0) if wanted.left_out else wanted).as_parameters(),
             },
@@ -198,7 +191,7 @@ class _Claiming:
         if wanted.left_out or (begun and begun[0].unarmed):
             self._fill(take(self._connection, wanted, handled=wanted.left_out))
         else:
-            self._fill(candidates(self._connection, begun))
+            self._fill(taken_from(self._connection, begun))
         return self._claimed
 
     def raise_refusals(self) -> None:
@@ -213,8 +206,8 @@ class _Claiming:
         handled = list(self._wanted.left_out)
         in_vain = locked = 0
         while True:
-            all_loaded = self._queue(taken.rows, more=bool(taken.locked))
-            if all_loaded and not taken.locked:
+            done = self._queue(taken.rows, more=bool(taken.locked))
+            if done and not taken.locked:
                 # All that were wanted, or all that there are.
                 return
             # Others take the places of those that cannot be loaded, or that somebody else holds just now.
@@ -222,7 +215,7 @@ class _Claiming:
             locked += len(taken.locked)
             if in_vain >= _LOOKS_IN_VAIN:
                 log.warning(_GIVEN_UP, locked)
-            if in_vain >= _LOOKS_IN_VAIN or self._is_full():
+            if in_vain >= _LOOKS_IN_VAIN or self._must_stop():
                 return
             handled += [row.config_id for row in taken.rows] + list(taken.locked)
             if in_vain > 1:
@@ -236,15 +229,16 @@ class _Claiming:
             missing = self._wanted.rows + self._settled - len(self._claimed)
             taken = take(self._connection, replace(self._wanted, rows=missing), handled=handled)
 
-    def _is_full(self) -> bool:
+    def _must_stop(self) -> bool:
+        """Return whether other claims have waited for long enough, or enough rows were settled."""
         late = bool(self.refusals) and time.monotonic() - self._begun > _STEPPING_OVER
         return late or self._settled >= _SETTLED_AT_ONCE
 
-    def _queue(self, rows: Sequence[Candidate], *, more: bool) -> bool:
-        """Queue ``rows`` and settle those that cannot be loaded; say whether all can.
+    def _queue(self, rows: Sequence[TakenRow], *, more: bool) -> bool:
+        """Queue ``rows``, settle those that cannot be loaded, and return whether the claim needs no others.
 
-        The claim is over with it, unless some cannot, or there is ``more`` to look for: the transaction may
-        have ended, and then others do not take the place of rows that the database has left out.
+        Where all can be loaded and there is no ``more`` to look for, the statement that queues them also
+        commits: nothing can take the place of a row that a trigger then leaves out without an error.
         """
         if not rows:
             return True
@@ -260,12 +254,12 @@ class _Claiming:
         else:
             ids = queue(self._connection, entries, self._claimant, last=last)
             self._settle(loads, ids)
-        self._miss(loads, ids)
+        self._note_left_out(loads, ids)
         self._record({config_id: load for config_id, load in loads.items() if config_id in ids}, ids)
         return last or (len(ids) == len(rows) and not wrong)
 
-    def _miss(self, loads: Mapping[int, NextLoad], ids: Mapping[int, tuple[int, int]]) -> None:
-        """Say which rows the database has left out without an error."""
+    def _note_left_out(self, loads: Mapping[int, NextLoad], ids: Mapping[int, tuple[int, int]]) -> None:
+        """Log and keep a refusal for each row that the database has left out without an error."""
         said = {refusal.config_id for refusal in self.refusals}
         for config_id, load in loads.items():
             if config_id not in ids and config_id not in said:
@@ -273,7 +267,7 @@ class _Claiming:
                 log.error("Left out: %s", refusal)
                 self.refusals.append(refusal)
 
-    def _entry(self, row: Candidate, load: NextLoad) -> Entry:
+    def _entry(self, row: TakenRow, load: NextLoad) -> Entry:
         return Entry(
             config_id=row.config_id,
             slot=load.slot,
@@ -294,7 +288,7 @@ class _Claiming:
             self._claimed.append(_claimed(*ids[config_id], load.snapshot, refused))
             self._settled += refused is not None
 
-    def _why(self, row: Candidate) -> Trigger:
+    def _why(self, row: TakenRow) -> Trigger:
         return Trigger.RETRY if row.is_retry and self._trigger is Trigger.SCHEDULE else self._trigger
 
 
@@ -310,16 +304,6 @@ def _again(row: Row[Any]) -> Claimed:
         message=row.log_message,
         max_runtime_minutes=snapshot["max_runtime_minutes"],
     )
-
-
-def _ids(connection: Connection, selector: Selector | None, only: Sequence[int] | None) -> list[int] | None:
-    """Return the ids that were asked for, or None where whatever is due was."""
-    if selector is None:
-        return None if only is None else list(only)
-    chosen = select(table_control.c.config_id).where(table_control.c.is_active, condition(selector))
-    if only is not None:
-        chosen = chosen.where(table_control.c.config_id.in_(only))
-    return list(connection.execute(chosen).scalars())
 
 
 def _refusal(ids: tuple[int, int], load: NextLoad) -> Ending:

@@ -44,7 +44,7 @@ _PARTS = text("SELECT key, CAST(value AS text) FROM jsonb_each(CAST(:snapshot AS
 
 
 @dataclass(frozen=True, kw_only=True)
-class Candidate:
+class TakenRow:
     """A row that this transaction has locked, as it stands."""
 
     config_id: int
@@ -69,7 +69,7 @@ class Candidate:
 class Taken:
     """One look: the rows that are ours now, and those that somebody else holds at the moment."""
 
-    rows: tuple[Candidate, ...]
+    rows: tuple[TakenRow, ...]
     locked: tuple[int, ...]
 
 
@@ -85,13 +85,14 @@ class Wanted:
     only: Sequence[int] | None
     left_out: Sequence[int] = ()
 
+    @property
+    def asked(self) -> list[int] | None:
+        """``only`` as an array."""
+        return None if self.only is None else list(self.only)
+
     def as_parameters(self) -> dict[str, Any]:
-        """Return what the database's functions call it."""
-        return {
-            "wanted": self.rows,
-            "max_concurrent": self.max_concurrent,
-            "asked": None if self.only is None else list(self.only),
-        }
+        """Return the parameters of ``control.begin_claim`` and ``control.take_rows``."""
+        return {"wanted": self.rows, "max_concurrent": self.max_concurrent, "asked": self.asked}
 
 
 def take(connection: Connection, wanted: Wanted, *, handled: Sequence[int]) -> Taken:
@@ -99,7 +100,7 @@ def take(connection: Connection, wanted: Wanted, *, handled: Sequence[int]) -> T
 
     The caller holds the claims' lock, so that nobody counts the same room.
     """
-    return candidates(
+    return taken_from(
         connection, connection.execute(_TAKE, {**wanted.as_parameters(), "handled": list(handled)}).all()
     )
 
@@ -109,11 +110,11 @@ def locked_by_others(
 ) -> list[int]:
     """Return which of the ``at_most`` rows that come next in the sources of ``locked`` are locked, too.
 
-    A look goes no further than there is room, and would find them by and by. Nothing stays locked.
+    A look stops where there is no room left, and would find them a few at a time. Nothing stays locked.
     """
     values = {
         "like": list(locked),
-        "asked": wanted.as_parameters()["asked"],
+        "asked": wanted.asked,
         "handled": list(handled),
         "at_most": at_most,
     }
@@ -121,15 +122,15 @@ def locked_by_others(
         return list(connection.execute(_HELD, values).scalars())
 
 
-def candidates(connection: Connection, found: Sequence[Row[Any]]) -> Taken:
+def taken_from(connection: Connection, found: Sequence[Row[Any]]) -> Taken:
     """Return what a look has found, a row of the database's answer for each."""
     return Taken(
-        rows=tuple(_candidate(connection, row) for row in found if row.snapshot is not None),
+        rows=tuple(_taken_row(connection, row) for row in found if row.snapshot is not None),
         locked=tuple(row.config_id for row in found if row.snapshot is None),
     )
 
 
-def _candidate(connection: Connection, row: Row[Any]) -> Candidate:
+def _taken_row(connection: Connection, row: Row[Any]) -> TakenRow:
     unreadable: tuple[str, ...] = ()
     written = row.snapshot
     try:
@@ -137,7 +138,7 @@ def _candidate(connection: Connection, row: Row[Any]) -> Candidate:
     except (ValueError, RecursionError):
         snapshot, unreadable = _read_parts(connection, written)
         written = json.dumps(snapshot)
-    return Candidate(
+    return TakenRow(
         config_id=row.config_id,
         at=row.at,
         load_timezone=row.load_timezone,

@@ -85,7 +85,7 @@ def counts(receipt: Receipt) -> dict[str, Any]:
         "rows_inserted": receipt.rows_inserted,
         "rows_updated": receipt.rows_updated,
         "rows_deleted": receipt.rows_deleted,
-        # Rather none than another one.
+        # Rather NULL than a value that was altered to be kept.
         "watermark_high": receipt.high if receipt.high and can_be_kept(receipt.high) else None,
         "target_version": receipt.target_version,
     }

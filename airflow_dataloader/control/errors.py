@@ -114,14 +114,14 @@ def translated(error: Exception, place: str) -> DataloaderError | None:
 
 
 def refuses_row(error: ConfigurationError | DBAPIError) -> bool:
-    """Say whether the database refused what is written, which another row may not meet."""
+    """Return whether the database refused what is written, which another row may not meet."""
     raised = error if isinstance(error, DBAPIError) else error.__cause__
     cause = raised.orig if isinstance(raised, DBAPIError) else None
     return isinstance(error, RowRefused) or (isinstance(cause, psycopg.Error) and _refuses_row(cause))
 
 
 def _refuses_row(cause: psycopg.Error) -> bool:
-    """Say whether the error is about what is written: a constraint's, a value's, or a foreign function's."""
+    """Return whether the error is about what is written: of a constraint, a value, or a foreign function."""
     state = cause.sqlstate or ""
     if not state or state == _VERSION or _is_away(cause):
         return False
@@ -139,12 +139,12 @@ def _is_away(cause: psycopg.Error) -> bool:
 
 
 def _is_foreign(cause: psycopg.Error) -> bool:
-    """Say whether a function that is not this package's, such as that of somebody's trigger, has failed."""
+    """Return whether a function that is not this package's has failed, such as that of somebody's trigger."""
     return not all(map(_is_own, _FUNCTION.finditer(cause.diag.context or "")))
 
 
 def _is_mistake(cause: psycopg.Error) -> bool:
-    """Say whether a foreign function has failed by a mistake in it, and not because it refuses something."""
+    """Return whether a foreign function has failed by a mistake in it, not because it refuses something."""
     return _is_foreign(cause) and (cause.sqlstate or "")[:2] not in {_INTEGRITY, _RAISED}
 
 
@@ -178,7 +178,7 @@ def row_left_out(config_id: int, label: str) -> RowRefused:
 
 
 def _is_ours(cause: psycopg.Error) -> bool:
-    """Say whether what is missing is this package's: a statement of its own misses it, or it has such a name.
+    """Return whether what is missing is this package's: its own statement misses it, or it has such a name.
 
     Of a missing column the message says no table's name. The functions of the schema are ours; somebody's own
     triggers are elsewhere, as a rule.
@@ -262,7 +262,7 @@ def _not_allowed(cause: psycopg.Error) -> ConfigurationError:
 
 
 def _has_column(cause: psycopg.Error, column: str) -> bool:
-    """Say whether the schema as this package knows it has the table and a column of that name."""
+    """Return whether the schema as this package knows it has the table and a column of that name."""
     table = METADATA.tables.get(f"{cause.diag.schema_name}.{cause.diag.table_name}")
     return table is not None and column in table.c
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, text
 
 from airflow_dataloader.control.ending import SettledBy
 from airflow_dataloader.control.transaction import LAST, transaction
-from airflow_dataloader.core.status import LIVE, LoadStatus, RowStatus
+from airflow_dataloader.core.status import LIVE, LoadStatus
 from airflow_dataloader.exceptions import Fenced
 
 _LOOK = text("""
@@ -35,12 +35,12 @@ class LoadState:
     row_there: bool
     row_epoch: int | None
     row_status: str | None
-    reaped: bool
+    being_reaped: bool
     #: Who ended it, where it did not succeed.
     settled_by: str | None
 
     def is_own(self, nonce: str, status: LoadStatus) -> bool:
-        """Say whether the loader with ``nonce`` has ended it so; its answer may have been lost."""
+        """Return whether the loader with ``nonce`` has ended it so; its answer may have been lost."""
         by_loader = status == LoadStatus.SUCCEEDED or self.settled_by == SettledBy.LOADER
         return self.start_nonce == nonce and self.load_status == status and by_loader
 
@@ -61,13 +61,13 @@ def read_load(connection: Connection, metadata_id: int) -> LoadState | None:
         row_there=row.row_there,
         row_epoch=row.load_epoch,
         row_status=row.last_status,
-        reaped=row.reaping_until is not None,
+        being_reaped=row.reaping_until is not None,
         settled_by=row.settled_by,
     )
 
 
 def raise_fenced(engine: Engine, metadata_id: int, epoch: int) -> NoReturn:
-    """Say of a load that thought to hold ``epoch``, and whose write hit nothing, why that was."""
+    """Raise Fenced with the reason why a write of a load that thought to hold ``epoch`` hit nothing."""
     with transaction(engine, readonly=True) as connection:
         standing = read_load(connection, metadata_id)
     raise fenced(metadata_id, epoch, standing)
@@ -85,11 +85,11 @@ def _reason(epoch: int, standing: LoadState) -> str:
         return f"is over: {standing.load_status}. {standing.message or ''}".rstrip()
     reasons = {
         "has lost its row, which was deleted.": not standing.row_there,
-        "is being given up.": standing.reaped,
+        "is being given up.": standing.being_reaped,
         f"held epoch {epoch}, and the row is at epoch {standing.row_epoch} by now.": (
             standing.row_epoch != epoch
         ),
-        "was never started.": standing.load_status == RowStatus.QUEUED,
+        "was never started.": standing.load_status == LoadStatus.QUEUED,
         f"is {standing.load_status}, and its row was set to {standing.row_status or 'NULL'} by hand.": (
             standing.row_status != standing.load_status
         ),

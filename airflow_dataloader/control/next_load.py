@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow_dataloader.control.arm import NEVER
 from airflow_dataloader.control.cron import UnreadableCron, next_slot
-from airflow_dataloader.control.due import Candidate
+from airflow_dataloader.control.due import TakenRow
 from airflow_dataloader.core.problems import Problem, problems
 from airflow_dataloader.core.snapshot import text
 from airflow_dataloader.core.strategy import DeletePolicy
@@ -37,7 +37,7 @@ class NextLoad:
     wrong: tuple[Problem, ...]
 
 
-def next_load(row: Candidate) -> NextLoad:
+def next_load(row: TakenRow) -> NextLoad:
     """Return the load that a row is to have now, and what comes after it."""
     wrong = [_unreadable(name) for name in row.unreadable] or _judged(row)
     slot = scan_slot = None
@@ -66,7 +66,7 @@ def next_load(row: Candidate) -> NextLoad:
     )
 
 
-def _judged(row: Candidate) -> list[Problem]:
+def _judged(row: TakenRow) -> list[Problem]:
     """Return what is wrong with a row; whatever its judgement meets is wrong with it, not with the claim."""
     try:
         return problems(row.snapshot)
@@ -84,18 +84,18 @@ def _unreadable(name: str) -> Problem:
     )
 
 
-def _is_due(row: Candidate) -> bool:
+def _is_due(row: TakenRow) -> bool:
     return row.next_delete_scan is not None and row.next_delete_scan <= row.at
 
 
-def _scan_slot(row: Candidate, delete_cron: str) -> datetime:
+def _scan_slot(row: TakenRow, delete_cron: str) -> datetime:
     """Return the slot after this load; a retry takes none away."""
     if row.next_delete_scan is not None and not _is_due(row):
         return row.next_delete_scan
     return next_slot(delete_cron, row.load_timezone, row.at, field="delete_cron")
 
 
-def _looked_at_again(row: Candidate) -> str:
+def _looked_at_again(row: TakenRow) -> str:
     """Return when to ask again for the slot that this machine cannot tell now."""
     return (row.at + _ANOTHER_LOOK).isoformat()
 

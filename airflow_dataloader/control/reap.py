@@ -36,8 +36,8 @@ _Answer = TypeVar("_Answer")
 _One = TypeVar("_One", bound="_GivenUp")
 _Id = TypeVar("_Id")
 
-#: Seconds between the start of the database and now. A start that is far from now in either direction is none
-#: of a moment ago: the clock may have been set back since.
+#: Seconds between the start of the database and now. A start that is far from now in either direction is not
+#: recent: the clock may have been set back since.
 _UP = text("SELECT abs(extract(epoch FROM clock_timestamp() - pg_postmaster_start_time()))::float")
 
 #: A load that somebody holds just now is extended by the next reap. One in progress only where its lease is
@@ -99,7 +99,7 @@ class _GivenUp(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Doomed:
+class _Condemned:
     """A load to be ended, and the epoch that its end has to name."""
 
     seen: ObservedLoad
@@ -163,12 +163,12 @@ class _Reaper:
         decided = [(seen, self._decide(seen)) for seen in loads]
         self._extend([seen.metadata_id for seen, decision in decided if decision.action is Action.EXTEND])
         over = [(seen, made.failure) for seen, made in decided if made.action is Action.END]
-        ended = self._end([_Doomed(seen=seen, epoch=seen.epoch, failure=failure) for seen, failure in over])
-        fenced = [doomed for seen, made in decided if (doomed := self._fence(seen, made))]
+        ended = self._end([_Condemned(seen=seen, epoch=seen.epoch, failure=why) for seen, why in over])
+        fenced = [condemned for seen, made in decided if (condemned := self._fence(seen, made))]
         runs = _runs_to_cancel(loads, ended + fenced)
         self._cancel(runs)
-        self._wait({doomed.seen.run for doomed in fenced if doomed.seen.run} & runs)
-        given_up = [_reaped(doomed) for doomed in ended + self._end(fenced)]
+        self._wait({condemned.seen.run for condemned in fenced if condemned.seen.run} & runs)
+        given_up = [_reaped(condemned) for condemned in ended + self._end(fenced)]
         return Reaping(ended=(*given_up, *self._strays()), left=tuple(self._left))
 
     def _decide(self, seen: ObservedLoad) -> Decision:
@@ -229,7 +229,7 @@ class _Reaper:
                 values = {"ids": list(ids), "extension": self._limits.extension}
                 connection.execute(_EXTEND, values, execution_options=LAST)
 
-    def _fence(self, seen: ObservedLoad, decision: Decision) -> _Doomed | None:
+    def _fence(self, seen: ObservedLoad, decision: Decision) -> _Condemned | None:
         seconds = self._limits.reaping
         if decision.action is Action.TAKE_OVER:
             failure = _left_behind(seen)
@@ -239,16 +239,16 @@ class _Reaper:
             epoch = self._alone(seen, lambda: fence(self._engine, seen, reason, failure, seconds=seconds))
         else:
             return None
-        return None if epoch is None else _Doomed(seen=seen, epoch=epoch, failure=failure)
+        return None if epoch is None else _Condemned(seen=seen, epoch=epoch, failure=failure)
 
-    def _end(self, doomed: Sequence[_Doomed]) -> list[_Doomed]:
+    def _end(self, condemned: Sequence[_Condemned]) -> list[_Condemned]:
         """Write the ends; return the loads that this reap ended."""
-        ids = self._write_all(doomed, self._write)
-        return [load for load in doomed if load.metadata_id in ids]
+        ids = self._write_all(condemned, self._write)
+        return [load for load in condemned if load.metadata_id in ids]
 
-    def _write(self, doomed: Sequence[_Doomed]) -> set[int]:
+    def _write(self, condemned: Sequence[_Condemned]) -> set[int]:
         with transaction(self._engine, settings=PATIENCE) as connection:
-            return end(connection, [load.ending() for load in doomed], last=True)
+            return end(connection, [load.ending() for load in condemned], last=True)
 
     def _strays(self) -> list[Reaped]:
         """End what has no row, and then what has no load: a row may have lost its own just now."""
@@ -338,21 +338,23 @@ def _left_behind(seen: ObservedLoad) -> Failure:
     return Failure(phase=Phase.RUN, error=EndReason.LEASE_EXPIRED, message=message, transient=True)
 
 
-def _runs_to_cancel(loads: Sequence[ObservedLoad], doomed: Sequence[_Doomed]) -> set[tuple[str | None, str]]:
+def _runs_to_cancel(
+    loads: Sequence[ObservedLoad], condemned: Sequence[_Condemned]
+) -> set[tuple[str | None, str]]:
     """Return the runs of ended loads that go on, but not one that still has another load to do."""
-    ended = {load.metadata_id for load in doomed}
+    ended = {load.metadata_id for load in condemned}
     spared = {seen.run for seen in loads if seen.metadata_id not in ended}
     over = {EndReason.RUN_ENDED, EndReason.RUN_CANCELLED, EndReason.RUN_GONE}
-    spared |= {load.seen.run for load in doomed if load.reason in over}
-    return {load.seen.run for load in doomed if load.seen.run and load.seen.run not in spared}
+    spared |= {load.seen.run for load in condemned if load.reason in over}
+    return {load.seen.run for load in condemned if load.seen.run and load.seen.run not in spared}
 
 
-def _reaped(doomed: _Doomed) -> Reaped:
+def _reaped(condemned: _Condemned) -> Reaped:
     return Reaped(
-        metadata_id=doomed.metadata_id,
-        config_id=doomed.config_id,
-        status=doomed.reason.status,
-        message=doomed.failure.sentence,
+        metadata_id=condemned.metadata_id,
+        config_id=condemned.config_id,
+        status=condemned.reason.status,
+        message=condemned.failure.sentence,
     )
 
 

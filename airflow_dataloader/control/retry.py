@@ -105,7 +105,7 @@ def reset_for_retry(
 
 
 def mark_for_review(engine: Engine, config_id: int, reason: str, *, metadata_id: int | None = None) -> bool:
-    """Say on a failed row that a person has to look; False when it is not Failed any more. Repeatable.
+    """Note on a failed row that a person has to look; False when it is not Failed any more. Repeatable.
 
     ``metadata_id`` is the load that the reason is about: False also where another has come since. None:
     whichever failed last.

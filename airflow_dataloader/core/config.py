@@ -174,7 +174,7 @@ class LoadConfig:
         return self.strategy is Strategy.ROLLING and self.rolling_retention is RollingRetention.KEEP
 
     @property
-    def replaces_table(self) -> bool:
+    def always_replaces(self) -> bool:
         """Return whether the load puts a whole new table in the target's place, whatever that holds."""
         if self.strategy is Strategy.ROLLING and self.rolling_retention is RollingRetention.WINDOW:
             return True

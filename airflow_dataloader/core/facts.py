@@ -38,15 +38,15 @@ class Facts:
     #: Which loader made it (:func:`airflow_dataloader.core.commit.loader_mark`): a copy of the control
     #: database gives the same load's id and epoch to another one.
     loader: str | None = None
-    #: What the texts of the columns that rows are told apart by depend on at the source, by column: of the
-    #: key, or of whole rows without one; those that are kept as texts.
-    keys: Mapping[str, str] = field(default_factory=dict)
+    #: Column → how the source spells its values. Only of columns that are kept as text and tell rows apart:
+    #: the key's, or all of them where there is no key.
+    spellings: Mapping[str, str] = field(default_factory=dict)
 
     #: Values of what was read that cannot be kept exactly became NULL, by value_policy.
     values_replaced: bool = False
 
-    #: Of a commit that brings a window of the cursor, completes a backfill, or sets the watermark back: with
-    #: rows that it took away, or as all that a source holds which has gone back.
+    #: Of a commit that brings a window of the cursor, completes a backfill, or lowers the watermark: after it
+    #: took rows away, or after a full read of a source that has gone back.
     window: Bounds | None = None
     #: The row's ``load_full`` asked for it.
     load_full: bool = False
@@ -67,8 +67,8 @@ class Facts:
     #: row to publish.
     nothing_read: bool = False
 
-    #: Whose chunk it is, and when that backfill was planned: a restored control database gives a lost
-    #: backfill's id out again.
+    #: Id of the backfill, and when it was planned: a restored control database gives a lost one's id out
+    #: again.
     backfill: int | None = None
     planned: str | None = None
     #: The chunk's number; None for a commit that puts all chunks in the target's place.
@@ -97,8 +97,8 @@ class Facts:
         said = {one.name: stored[one.name] for one in fields(cls) if one.name in stored}
         bounds = {one.name: stored.get(one.name) for one in fields(Bounds)}
         said["window"] = Bounds(**bounds) if "watermark" in stored else None
-        if "keys" in said:
-            said["keys"] = dict(said["keys"])
+        if "spellings" in said:
+            said["spellings"] = dict(said["spellings"])
         if "notes" in said:
             said["notes"] = tuple(str(note) for note in said["notes"])
         if "read_version" in said:

@@ -82,7 +82,7 @@ class ReadPlan:
     #: Predicates, one a partition; empty for a single partition.
     partitions: tuple[str, ...] = ()
     #: What the relation was made of when they were planned
-    #: (:class:`~airflow_dataloader.sources.dialect.Dependencies`).
+    #: (:class:`~airflow_dataloader.sources.model.Dependencies`).
     tables: frozenset[tuple[str, str, int]] = frozenset()
     #: SQL run first on every connection of the read: zone, styles, snapshot.
     session_init: str = ""

@@ -111,7 +111,7 @@ class LiveLoad:
         return self.reaping_over is not None and self.status is RowStatus.IN_PROGRESS
 
     def is_being_ended(self, limits: ReapLimits) -> bool:
-        """Say whether a reap is at it; none promises to be done later than in ``limits.reaping`` seconds."""
+        """Return whether a reap is at it; it promises to be done within ``limits.reaping`` seconds."""
         return self.reaping_over is not None and -limits.reaping <= self.reaping_over <= 0
 
     @property
@@ -130,7 +130,7 @@ class LiveLoad:
         return f"{_minutes(self.age)} after its {'lease ended' if self.was_claimed_ahead else 'claim'}"
 
     def may_have_a_lease_of_another_clock(self, limits: ReapLimits) -> bool:
-        """Say whether the lease may end long after the one that its loader or claimer was promised."""
+        """Return whether the lease may end long after the one that its loader or claimer was promised."""
         # One that was renewed since ends before the time of the claim comes.
         ahead_of_claim = self.was_claimed_ahead and self.lease_over < self.since_claim
         return ahead_of_claim and self.lease_over < -(limits.extension + _AHEAD)
@@ -177,7 +177,7 @@ _EXTEND = Decision(action=Action.EXTEND)
 
 
 def must_ask(load: LiveLoad, limits: ReapLimits) -> bool:
-    """Say whether the decision depends on the load's run."""
+    """Return whether the decision depends on the load's run."""
     if not load.has_run or load.is_fenced:
         return False
     return load.status is RowStatus.QUEUED or load.lease_over > 0 or _overdue(load, limits) is not None

@@ -46,5 +46,5 @@ MOVES: dict[RowStatus | None, frozenset[RowStatus | None]] = {
 
 
 def may_move(old: RowStatus | None, new: RowStatus | None) -> bool:
-    """Say whether a row may go from ``old`` to ``new``; staying as it is always may."""
+    """Return whether a row may go from ``old`` to ``new``; staying as it is always may."""
     return old == new or new in MOVES[old]

@@ -82,7 +82,7 @@ class ControlHook(PostgresHook):
         return open_connection(self.control_url())
 
     def test_connection(self) -> Any:
-        """Say whether the database can be reached and its schema is the one this package needs."""
+        """Return whether the database can be reached and its schema is the one this package needs."""
         try:
             engine = self.engine()
             try:

@@ -51,17 +51,17 @@ def _part(answer: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def is_missing(error: DatabricksApiError) -> bool:
-    """Say whether the answer may mean that there is no such run."""
+    """Return whether the answer may mean that there is no such run."""
     return error.http_status_code in _NO_SUCH_RUN
 
 
 def is_gone(error: DatabricksApiError) -> bool:
-    """Say whether the answer says in so many words that there is no such run."""
+    """Return whether the answer says in so many words that there is no such run."""
     return is_missing(error) and any(words in str(error) for words in _GONE)
 
 
 def same_host(one: str | None, other: str | None) -> bool:
-    """Say whether two names of a workspace mean the same; a run without one is taken for ours."""
+    """Return whether two names of a workspace mean the same; a run without one is taken for ours."""
     return one is None or other is None or bare_host(one) == bare_host(other)
 
 

@@ -76,8 +76,8 @@ class ActiveLoad:
         )
 
     @property
-    def replaces_table(self) -> bool:
-        """Whether the load replaces the table: it is new or empty, or ``load_full`` asks."""
+    def starts_over(self) -> bool:
+        """Whether nothing that the target holds stays: it is new or empty, or ``load_full`` asks."""
         return self.config.load_full or self.target is None or not self.target.filled
 
     @property
@@ -114,7 +114,7 @@ class ActiveLoad:
             return {}
         newest = table.newest_published if table is not None else None
         facts = Facts() if newest is None else newest.commit.facts
-        before = {name.casefold(): then for name, then in facts.keys.items()}
+        before = {name.casefold(): then for name, then in facts.spellings.items()}
         if facts.watermark_hash not in {None, self.config.watermark_hash}:
             # A column that is of the key now, and was not then, was written as all others are.
             before = self._spellings(whole=True) | before
@@ -123,7 +123,7 @@ class ActiveLoad:
 
     def commit(self, step: int, facts: Facts) -> Commit:
         """Return the identity of write number ``step``, with these facts and those that each commit has."""
-        keeps = self.config.keeps_older_days and not self.replaces_table
+        keeps = self.config.keeps_older_days and not self.starts_over
         # Days that stay hold their keys as they were, whatever the window's are.
         older = self.respelled(self.target) if keeps else {}
         return Commit(
@@ -138,7 +138,7 @@ class ActiveLoad:
                 strategy=str(self.config.strategy),
                 load_full=self.config.load_full,
                 loader=loader_mark(self.started.nonce),
-                keys=self.key_spellings | older,
+                spellings=self.key_spellings | older,
                 values_replaced=self.replaced is not None,
                 notes=in_short(self.journal.receipt.notes),
             ),

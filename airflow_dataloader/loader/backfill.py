@@ -9,7 +9,7 @@ from functools import partial
 from itertools import dropwhile
 from typing import TypeVar
 
-from airflow_dataloader.control import backfill as control
+from airflow_dataloader.control import backfill as plans
 from airflow_dataloader.control.backfill import Backfill, Chunk
 from airflow_dataloader.core.chunk_size import MOST_CHUNKS, fitting, refuse_too_many
 from airflow_dataloader.core.commit import FENCE_STEP
@@ -75,25 +75,25 @@ class BackfillState:
 
 def take_up(load: ActiveLoad) -> BackfillState:
     """Return the row's plan as far as it has come; a new one where there is none that still holds."""
-    plan = _patient(load, partial(control.current, load.control, load.started.config_id))
+    plan = _patient(load, partial(plans.current, load.control, load.started.config_id))
     if plan is not None:
         with load.journal.during(Phase.FENCE):
-            progress = _resumed(load, plan)
-        if progress is not None:
-            if progress.staged and not progress.finished:
+            state = _resume_plan(load, plan)
+        if state is not None:
+            if state.staged and not state.finished:
                 # Before a chunk is read: what an empty source has of it must not be on record, either.
                 refuse_empty_source(load)
-            progress = _no_further_than_the_source(load, progress)
-        if progress is not None:
-            if progress.begun and not progress.staged:
+            state = _lower_watermark(load, state)
+        if state is not None:
+            if state.begun and not state.staged:
                 keep_columns(load)
-            return progress
+            return state
         load.keeper.check()
         load.engine.drop_stage(backfill_stage_name(load.config.target, load.started.installation, plan.id))
-    return _begun(load)
+    return _begin_plan(load)
 
 
-def _begun(load: ActiveLoad) -> BackfillState:
+def _begin_plan(load: ActiveLoad) -> BackfillState:
     """Ask the source for the plan's bounds, in the load's snapshot, and freeze them."""
     mode = DIRECT if load.target is None or not load.target.filled else STAGED
     if mode == STAGED:
@@ -110,17 +110,17 @@ def _begun(load: ActiveLoad) -> BackfillState:
         # Last, since among rows of one key the one without a cursor counts as the newest.
         chunks.append(Chunk(number=len(chunks) + 1, null_cursor=True))
     begin = partial(
-        control.begin, load.control, load.started, mode=mode, low=low, high=window.high,
+        plans.begin, load.control, load.started, mode=mode, low=low, high=window.high,
         watermark=window.watermark, chunks=chunks,
     )  # fmt: skip
     plan = _patient(load, begin)
-    progress = BackfillState(plan=plan, table=_table(load, plan), left=plan.chunks)
-    if progress.staged:
+    state = BackfillState(plan=plan, table=_table(load, plan), left=plan.chunks)
+    if state.staged:
         # A lost plan's may be there: Delta would skip a chunk of this one for what it has of that one. But
         # not that of whoever has taken the row, and this plan, since it began.
         load.keeper.check()
-        load.engine.drop_stage(progress.table)
-    return progress
+        load.engine.drop_stage(state.table)
+    return state
 
 
 def _cuts(load: ActiveLoad, cursor: CursorPlan, high: str) -> tuple[str | None, tuple[str, ...]]:
@@ -133,7 +133,7 @@ def _cuts(load: ActiveLoad, cursor: CursorPlan, high: str) -> tuple[str | None, 
     return found.low, found.points
 
 
-def _resumed(load: ActiveLoad, plan: Backfill) -> BackfillState | None:
+def _resume_plan(load: ActiveLoad, plan: Backfill) -> BackfillState | None:
     """Return how far the plan has come, or None where it does not hold any more."""
     if plan.content_hash != load.config.content_hash:
         load.journal.remark("The row was edited since its backfill began; the backfill begins anew.")
@@ -141,14 +141,14 @@ def _resumed(load: ActiveLoad, plan: Backfill) -> BackfillState | None:
     if load.config.load_full and not plan.load_full:
         load.journal.remark("load_full was set since the backfill began; the backfill begins anew.")
         return None
-    progress = BackfillState(plan=plan, table=_table(load, plan), left=plan.chunks)
+    state = BackfillState(plan=plan, table=_table(load, plan), left=plan.chunks)
     load.target = load.engine.inspect(load.config.target, load.app_id, back_to=plan.epoch)
     ended = next((entry for entry in commits_of(load.target, plan) if entry.commit.facts.final), None)
     if ended and load.target is not None and load.target.continuous and _is_newest(load.target, plan):
-        return _finished(load, load.target, ended, progress)
+        return _finished(load, load.target, ended, state)
     table = load.target
-    if progress.staged:
-        waiting = _own_stage(load, progress)
+    if state.staged:
+        waiting = _inspect_or_drop_stage(load, state)
         if waiting is not None and _is_from_later(load, waiting):
             load.journal.remark(
                 "The backfill's staging table has seen later loads than the control database, which was "
@@ -158,25 +158,23 @@ def _resumed(load: ActiveLoad, plan: Backfill) -> BackfillState | None:
         # A load that was overtaken while it dropped may have dropped the live one's table; a fence now would
         # give that one an empty table to go on with.
         load.keeper.check()
-        # Each time: whoever loaded a chunk may have been killed, and a fence of the target is none here.
-        load.engine.fence(progress.table, load.columns, load.commit(FENCE_STEP, Facts()))
-        table = load.engine.inspect(progress.table, load.app_id, back_to=plan.epoch)
+        # Each time: whoever loaded a chunk may have been killed, and the target's fence is not this table's.
+        load.engine.fence(state.table, load.columns, load.commit(FENCE_STEP, Facts()))
+        table = load.engine.inspect(state.table, load.app_id, back_to=plan.epoch)
     done = _chunks_of(table, plan)
     replaced = bool(done) and not _is_newest(table, plan)
-    if ended or replaced or not _is_as_left(load, progress, table, done):
+    if ended or replaced or not _is_as_left(load, state, table, done):
         load.journal.remark("The target is not as its unfinished backfill left it; the backfill begins anew.")
         return None
     _mend(load, plan, done)
     left = tuple(dropwhile(lambda chunk: chunk.number in done or _needs_none(chunk), plan.chunks))
     if left:
         load.journal.remark(f"Went on with chunk {left[0].number} of {len(plan.chunks)}.")
-    return replace(progress, left=left, begun=bool(done))
+    return replace(state, left=left, begun=bool(done))
 
 
-def _finished(
-    load: ActiveLoad, target: Target, ended: HistoryEntry, progress: BackfillState
-) -> BackfillState:
-    """Return the progress of a plan whose last commit is at the target, with what that tells of a watermark.
+def _finished(load: ActiveLoad, target: Target, ended: HistoryEntry, state: BackfillState) -> BackfillState:
+    """Return the state of a plan whose last commit is at the target, with what that tells of a watermark.
 
     A scan after it may have taken rows away, and set that back.
     """
@@ -185,47 +183,47 @@ def _finished(
     load.journal.remark(f"The backfill's last commit was there already, as load {by} had made it.")
     windows = (entry.commit.facts.window for entry in target.published)
     window = next(window for window in windows if window is not None)
-    plan = replace(progress.plan, watermark=window.watermark)
-    return replace(progress, plan=plan, left=(), begun=True, finished=True)
+    plan = replace(state.plan, watermark=window.watermark)
+    return replace(state, plan=plan, left=(), begun=True, finished=True)
 
 
-def _no_further_than_the_source(load: ActiveLoad, progress: BackfillState) -> BackfillState | None:
+def _lower_watermark(load: ActiveLoad, state: BackfillState) -> BackfillState | None:
     """Set the plan's watermark back where the source has gone back behind it; None where no row has a cursor.
 
     It may be a copy that lags behind the one that the plan was made at: what a chunk lacks now must be in a
     window later. On record before a chunk is read, since yet another load may read the others.
     """
-    plan = progress.plan
-    if progress.finished:
-        return progress
+    plan = state.plan
+    if state.finished:
+        return state
     with load.journal.during(Phase.PLAN):
         cursor = load.dialect.cursor(load.described, load.columns, load.config)
         # No chunk has them: they came since the plan was made.
         refuse_null_cursors(load, cursor)
-    if plan.watermark is None or not progress.left:
-        return progress
+    if plan.watermark is None or not state.left:
+        return state
     with load.journal.during(Phase.PLAN):
         frozen = load.dialect.freeze(load.session.query, load.relation, cursor, plan.watermark)
     if frozen.high is None:
         load.journal.remark("No row has a cursor any more; the backfill begins anew.")
         return None
     if not frozen.behind:
-        return progress
+        return state
     load.journal.remark(
         f"The newest {cursor.column.source_name!r} at the source is {frozen.high}, and the backfill was "
         f"planned up to {plan.watermark}; it goes no further than the source, nor does the watermark."
     )
-    _patient(load, partial(control.set_back, load.control, load.started, frozen.high))
-    return replace(progress, plan=replace(plan, watermark=frozen.high))
+    _patient(load, partial(plans.set_back, load.control, load.started, frozen.high))
+    return replace(state, plan=replace(plan, watermark=frozen.high))
 
 
-def _own_stage(load: ActiveLoad, progress: BackfillState) -> Target | None:
+def _inspect_or_drop_stage(load: ActiveLoad, state: BackfillState) -> Target | None:
     """Return the plan's staging table, if it is there; drop a lost plan's of the same number."""
-    table = load.engine.inspect(progress.table, load.app_id, back_to=progress.plan.epoch)
-    if table is None or commits_of(table, progress.plan):
+    table = load.engine.inspect(state.table, load.app_id, back_to=state.plan.epoch)
+    if table is None or commits_of(table, state.plan):
         return table
     load.keeper.check()
-    load.engine.drop_stage(progress.table)
+    load.engine.drop_stage(state.table)
     return None
 
 
@@ -238,26 +236,26 @@ def _is_from_later(load: ActiveLoad, table: Target) -> bool:
 
 
 @contextmanager
-def checking_the_end(load: ActiveLoad, progress: BackfillState) -> Iterator[None]:
+def checking_the_end(load: ActiveLoad, state: BackfillState) -> Iterator[None]:
     """Let what is wrong with a plan's last commit end the plan, which a later load would take for done."""
     try:
         yield
     except EngineFailed:
-        _patient(load, partial(control.abandon, load.control, load.started))
-        if progress.staged:
-            load.engine.drop_stage(progress.table)
+        _patient(load, partial(plans.abandon, load.control, load.started))
+        if state.staged:
+            load.engine.drop_stage(state.table)
         raise
 
 
-def refuse_incomplete(load: ActiveLoad, progress: BackfillState, waiting: Target) -> None:
+def refuse_incomplete(load: ActiveLoad, state: BackfillState, waiting: Target) -> None:
     """Raise EngineFailed where the plan's staging table lacks a chunk that is on record.
 
     A load that was overtaken long ago may have dropped the table under this one, and made it anew.
     """
-    current = _patient(load, partial(control.current, load.control, load.started.config_id))
-    committed = _chunks_of(waiting, progress.plan).keys()
+    current = _patient(load, partial(plans.current, load.control, load.started.config_id))
+    committed = _chunks_of(waiting, state.plan).keys()
     if current is None or not _on_record(current.chunks) <= committed:
-        what = f"Staging table {progress.table} is not as this load left it"
+        what = f"Staging table {state.table} is not as this load left it"
         raise EngineFailed(f"{what}; the next one begins the backfill anew.")
 
 
@@ -267,16 +265,16 @@ def _on_record(chunks: Iterable[Chunk]) -> set[int]:
 
 
 def _is_as_left(
-    load: ActiveLoad, progress: BackfillState, table: Target | None, done: Mapping[int, HistoryEntry]
+    load: ActiveLoad, state: BackfillState, table: Target | None, done: Mapping[int, HistoryEntry]
 ) -> bool:
     """Return whether the table holds the chunks that are on record, nothing else, and can take more."""
-    if not _on_record(progress.plan.chunks) <= done.keys():
+    if not _on_record(state.plan.chunks) <= done.keys():
         return False
     if not done:
-        return progress.staged or table is None or not table.filled
+        return state.staged or table is None or not table.filled
     if table is None or not table.continuous or load.respelled(table):
         return False
-    if progress.staged:
+    if state.staged:
         return dict(table.columns) == {column.name: column.type for column in load.columns}
     return can_take(table.columns, load.columns)
 
@@ -301,7 +299,7 @@ def put_on_record(
 ) -> None:
     """Write down that a chunk is done; raise Fenced where the row is not this load's any more."""
     told = partial(
-        control.record, load.control, load.started, chunk.number,
+        plans.record, load.control, load.started, chunk.number,
         rows_read=rows_read, rows_published=rows_published, target_version=version,
     )  # fmt: skip
     _patient(load, told)

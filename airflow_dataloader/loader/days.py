@@ -68,7 +68,7 @@ def refuse_other_day(load: ActiveLoad, name: str) -> None:
 
 
 def remark_on_gap(load: ActiveLoad, first: str) -> None:
-    """Say so where older rows stay, and days before ``first`` may lack rows that no load has read.
+    """Add a remark where older rows stay, and days before ``first`` may lack rows that no load has read.
 
     For a target that the row has loaded before; what another has put there is nobody's gap.
     """

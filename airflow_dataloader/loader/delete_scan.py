@@ -32,12 +32,12 @@ _GUARD_PERCENT = 15
 def scan_for_deleted(load: ActiveLoad, outcome: Outcome) -> Outcome:
     """Delete, or mark, the rows at the target whose key the source does not have.
 
-    ``outcome``: of the load before. Returned with a lower watermark where rows went although the source has
-    gone back behind it: it may be a copy that lags, and its rows must be found by a window when they return.
-    What the load has published stays published, whatever becomes of this. Raises EmptySource, ShrinkRefused,
-    and EngineFailed where other keys arrive than there are.
+    ``outcome``: what the load itself returned. It comes back with a lower watermark where rows went although
+    the source has gone back behind it: it may be a copy that lags, and its rows must be found by a window
+    when they return. What the load has published stays published, whatever becomes of this. Raises
+    EmptySource, ShrinkRefused, and EngineFailed where other keys arrive than there are.
     """
-    if load.replaces_table and load.config.strategy not in IN_PIECES:
+    if load.starts_over and load.config.strategy not in IN_PIECES:
         load.journal.remark("The table was read anew; there are no deleted rows to look for.")
         return outcome
     marks = load.config.delete_policy is DeletePolicy.SOFT
@@ -65,7 +65,7 @@ def scan_for_deleted(load: ActiveLoad, outcome: Outcome) -> Outcome:
 
 
 def _remark_on(load: ActiveLoad, found: KeyComparison, missing: int) -> None:
-    """Say which rows the scan has left as they were although they may be wrong."""
+    """Add a remark on rows that the scan has left as they were although they may be wrong."""
     if found.keyless:
         load.journal.remark(f"{found.keyless} rows with NULL in the key were left alone.")
     if found.returned:

@@ -35,7 +35,7 @@ class Journal:
         self.needs_source = True
 
     def note(self, **counted: Any) -> None:
-        """Write what was counted into the receipt."""
+        """Set fields of the :class:`Receipt` by their names."""
         self.receipt = replace(self.receipt, **counted)
 
     def remark(self, text: str) -> None:

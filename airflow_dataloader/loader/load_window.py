@@ -21,7 +21,7 @@ from airflow_dataloader.loader.shrink_guard import is_guarded, refuse_shrinking
 from airflow_dataloader.loader.staging import note_duplicates, note_null_keys, remark_on_keys, stage_rows
 from airflow_dataloader.loader.strategies.outcome import Outcome
 from airflow_dataloader.loader.watermark import valid_watermark
-from airflow_dataloader.loader.window import Window, freeze_window, no_further_than_the_source
+from airflow_dataloader.loader.window import Window, freeze_window, lower_watermark
 
 #: Brings a stage into a target that holds rows already, in one commit.
 Verb = Callable[[TargetName, Stage, Commit, Deduplication], Written]
@@ -55,9 +55,9 @@ def beginning_of_append(load: ActiveLoad) -> str | None:
 def _came_otherwise(load: ActiveLoad, low: str | None) -> bool:
     """Return whether what the target holds may have come by another key, or by a strategy that asks for none.
 
-    However far a person says that the row has come.
+    A watermark that a person has set says nothing about keys, and is not asked.
     """
-    if load.replaces_table:
+    if load.starts_over:
         return False
     newest = load.target.newest_published if load.target else None
     facts = Facts() if newest is None else newest.commit.facts
@@ -79,14 +79,14 @@ def load_frozen(load: ActiveLoad, window: Window, verb: Verb) -> Outcome:
     with stage_rows(load, read_where(load, window.where, certain=window.end), dedup) as stage:
         note_null_keys(load, stage, dedup)
         remark_on_keys(load)
-        if stage.rows == 0 and not load.replaces_table:
+        if stage.rows == 0 and not load.starts_over:
             load.journal.note(rows_inserted=0, rows_updated=0)
             return Outcome(watermark=window.watermark, nothing_read=window.low is None)
         if stage.null_cursors:
-            window = no_further_than_the_source(load, window)
-        if load.replaces_table and stage.rows == stage.null_keys:
+            window = lower_watermark(load, window)
+        if load.starts_over and stage.rows == stage.null_keys:
             refuse_emptying(load)
-        if load.replaces_table:
+        if load.starts_over:
             refuse_shrinking(load, _rows_to_hold(load, stage, dedup))
         written = _publish(load, window, stage, dedup, verb)
         note_duplicates(load, stage, dedup, written.rows_in)
@@ -95,7 +95,7 @@ def load_frozen(load: ActiveLoad, window: Window, verb: Verb) -> Outcome:
 
 def _publish(load: ActiveLoad, window: Window, stage: Stage, dedup: Deduplication, verb: Verb) -> Written:
     def write(commit: Commit) -> Written:
-        if load.replaces_table:
+        if load.starts_over:
             return replace_table(load, stage, commit, dedup if dedup.keys else None)
         return verb(load.config.target, stage, commit, dedup)
 

@@ -206,8 +206,8 @@ def source_errors(reader: Reader, where: str | None) -> Iterator[None]:
     try:
         yield
     except (Fenced, OutcomeUnknown, SchemaRefused, ValueRefused):
-        # They speak of the target, and the next load acts on them, or they quote a row: no text in them makes
-        # another of them.
+        # They speak of the target, and the next load acts on them, or they quote a row: they stay what they
+        # are, even where their text looks like one of the source's errors.
         raise
     except DataloaderError as error:
         from_query = reader.config.query is not None

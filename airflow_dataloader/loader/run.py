@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from collections.abc import Iterable
@@ -15,9 +16,11 @@ from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.loader import interrupt
 from airflow_dataloader.loader.context import LoaderContext
 from airflow_dataloader.loader.control_retry import START_PATIENCE, retry_while_away
+from airflow_dataloader.loader.error_line import log_bug
 from airflow_dataloader.loader.execute import execute
 from airflow_dataloader.loader.journal import Journal
 from airflow_dataloader.loader.keeper import LeaseKeeper
+from airflow_dataloader.loader.own_secrets import all_secrets
 from airflow_dataloader.loader.settlement import Result, Settlement
 from airflow_dataloader.loader.stage_sweep import sweep_after
 from airflow_dataloader.loader.watchdog import Watchdog
@@ -60,6 +63,7 @@ def run_load(context: LoaderContext, ids: LoadIds) -> Result:
         started = retry_while_away(start, until=time.monotonic() + START_PATIENCE)
     except Exception as error:  # noqa: BLE001  the batch's other loads must get their turn
         # Nothing has begun: whoever owns the row by now, or reap, decides about it.
+        log_bug(error, all_secrets(os.environ) | context.secrets.given)
         return Result(metadata_id=ids.metadata_id, status=None, message=str(error), receipt=Receipt())
     return _run_started(context, started)
 

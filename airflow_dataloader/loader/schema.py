@@ -29,7 +29,7 @@ def decide_schema(load: ActiveLoad) -> None:
         refuse_collision(load.columns, config.load_columns_policy, config.delete_policy)
         # What a fence has made has the columns that the source had then, and nobody depends on them.
         held = load.target.columns if load.target and not load.target.blank else None
-        replaces = config.replaces_table or load.target is None or not load.target.filled
+        replaces = config.always_replaces or load.starts_over
         load.schema = decide(
             load.columns, held, config.schema_policy, replaces=replaces, keeps_older=config.keeps_older_days
         )
@@ -150,7 +150,7 @@ def _leave_out(load: ActiveLoad) -> None:
     """Plan the read without the ignored columns."""
     ignored = {column.source_name for column in load.schema.ignored}
     config = load.config
-    needed = [*needed_columns(config, replaces=load.replaces_table)]
+    needed = [*needed_columns(config, replaces=load.starts_over)]
     if config.partition_column is not None:
         needed.append(("partition_column", config.partition_column))
     refuse_ignored(needed, ignored)
@@ -204,7 +204,7 @@ def _note_one_sided(load: ActiveLoad) -> None:
 
 
 def _note_added(load: ActiveLoad) -> None:
-    """Say what the target's rows have in columns that only come with this load."""
+    """Add a remark on what the target's rows have in columns that only come with this load."""
     if load.schema.added:
         names = ", ".join(column.name for column in load.schema.added)
         anew = " If they have values at the source, as after a column with a default, set load_full = 'true' "
@@ -213,7 +213,7 @@ def _note_added(load: ActiveLoad) -> None:
 
 
 def _note_come_back(load: ActiveLoad) -> None:
-    """Say which columns that the last load found gone are at the source again: as they were, or others."""
+    """Add a remark on columns that the last load found gone and that are back, as they were or as others."""
     gone = {name.casefold() for name in (load.started.last_receipt or {}).get("columns_gone", ())}
     back = [column.name for column in load.columns if column.name.casefold() in gone]
     if back:

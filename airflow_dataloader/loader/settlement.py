@@ -19,6 +19,7 @@ from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.exceptions import DataloaderError
 from airflow_dataloader.loader.context import LoaderContext
 from airflow_dataloader.loader.control_retry import retry_while_away
+from airflow_dataloader.loader.error_line import log_bug
 from airflow_dataloader.loader.journal import Journal
 from airflow_dataloader.loader.keeper import LeaseKeeper
 from airflow_dataloader.loader.observer import Moment
@@ -72,7 +73,8 @@ class Settlement:
             self._log_unsettled(error)
             return self._result(None, str(error))
         except BaseException:
-            # Interrupted while it waited: not again, but what stands should not be left for a repair.
+            # Interrupted while it waited. Once more without waiting: the commit stands, and the next load
+            # would have to repair what is not settled.
             try:
                 call()
             except (DataloaderError, DBAPIError) as error:
@@ -84,14 +86,15 @@ class Settlement:
     def failed(self, error: BaseException) -> Result:
         """Write Failed, or Cancelled for an interrupt of this process, with what is known of the reason."""
         failure = describe(error, self.journal.phase)
+        known = all_secrets(os.environ) | self.context.secrets.given
         if not isinstance(error, DataloaderError):
             # What somebody else's library says is as it left it.
-            known = all_secrets(os.environ) | self.context.secrets.given
             failure = replace(failure, message=scrub(failure.message, known))
         failure = replace(named(failure, self.started.config), besides=self._besides())
         cancelled = not isinstance(error, Exception)
         message = failure.sentence
         log.error("Failed in phase %s: %s", failure.phase, message)
+        log_bug(error, known)
         call = partial(
             settle.fail,
             self.context.control,
@@ -108,7 +111,7 @@ class Settlement:
         return self._result(LoadStatus.CANCELLED if cancelled else LoadStatus.FAILED, message)
 
     def _besides(self) -> str | None:
-        """Say what stands although the load failed: the next one has no reason of its own to."""
+        """Return what stands although the load failed; no later load has a reason to say it."""
         receipt = self.journal.receipt
         version = receipt.target_version
         if version is None and receipt.adopted is None:

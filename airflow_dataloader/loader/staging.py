@@ -65,7 +65,7 @@ def note_null_keys(load: ActiveLoad, stage: Stage, dedup: Deduplication) -> None
 
 
 def remark_on_keys(load: ActiveLoad) -> None:
-    """Say how many rows were left out because they have no key, and which the first of them was."""
+    """Add a remark on rows that were left out because they have no key: how many, and the first."""
     receipt = load.journal.receipt
     if receipt.null_keys:
         first = next(iter(receipt.null_key_sample), {})

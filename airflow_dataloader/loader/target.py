@@ -137,7 +137,7 @@ def _repair(load: ActiveLoad, attempt: Attempt) -> None:
 def _say(
     load: ActiveLoad, attempt: Attempt, entry: HistoryEntry, *, moved: bool, load_full_done: bool
 ) -> None:
-    """Say what the attempt had done and was adopted of it, and what it had to say itself."""
+    """Add remarks on what the attempt had done and was adopted of it, and those that it had made itself."""
     load.journal.remark(
         f"Load {attempt.metadata_id} had committed version {entry.table_version} without settling; "
         + ("adopted with its watermark." if moved else "recorded, the watermark stays.")

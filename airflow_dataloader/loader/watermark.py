@@ -42,11 +42,11 @@ def _why_not(config: LoadConfig, target: Target, published_epoch: int | None) ->
 
 
 def _saw_no_cursor(target: Target) -> bool:
-    """Return whether the last window that was read had no end, and began at the beginning or had had one.
+    """Return whether the last window found no cursor value at all.
 
     The row keeps the watermark that it had before; cursors that the source has been given since may all lie
-    below that. A scan for deleted rows comes after its window, and is none; it may tell of a window that had
-    nothing to publish.
+    below that. A scan for deleted rows comes after its window and is not one itself; it may tell of a window
+    that had nothing to publish.
     """
     for entry in target.published:
         facts = entry.commit.facts
@@ -58,7 +58,7 @@ def _saw_no_cursor(target: Target) -> bool:
 
 
 def _why_another(config: LoadConfig, newest: Facts) -> str | None:
-    """Say why a load with these facts, the last to publish, is none that this one goes on from."""
+    """Return why this load cannot go on from the last one to publish, which had these facts."""
     # The commit's digest, too: a full load of something else has no watermark to say so.
     if {config.watermark_of, newest.watermark_hash} != {config.watermark_hash}:
         return "Source, target, cursor or key of the row changed since its watermark was reached;"
@@ -74,7 +74,7 @@ def _why_another(config: LoadConfig, newest: Facts) -> str | None:
 
 
 def _why_another_watermark(config: LoadConfig, target: Target) -> str | None:
-    """Say why the row's watermark is neither the newest window's nor the one that it began with.
+    """Return why the row's watermark is neither the newest window's nor the one that it began with.
 
     That load was never settled, or the control database is older than it. What it has read anew of a source
     that begins anew, or turned back with one that has gone back, may lie below the row's watermark by now.

@@ -35,7 +35,7 @@ class Window:
 
     def facts(self) -> Facts:
         """Return what a later load needs to adopt this window's commit, and to follow it."""
-        # Of a source that has no cursor any more, whatever comes to it may lie below the watermark.
+        # If the source has no cursor left, rows that come to it later may lie below the watermark.
         none_left = self.high is None and self.low is not None
         return Facts(
             window=Bounds(low=self.low, high=self.high, watermark=self.watermark),
@@ -90,7 +90,7 @@ def freeze_window(load: ActiveLoad, low: str | None) -> Window:
     )
 
 
-def no_further_than_the_source(load: ActiveLoad, window: Window) -> Window:
+def lower_watermark(load: ActiveLoad, window: Window) -> Window:
     """Return a window that has rows without a cursor, and sets the watermark back where the source has.
 
     A merge takes such rows for newer than what the target holds. From a copy that lags they may be older:
@@ -119,7 +119,8 @@ def gone_back(load: ActiveLoad) -> Bounds | None:
     with load.journal.during(Phase.PLAN):
         try:
             cursor = load.dialect.cursor(load.described, load.columns, config)
-            # Beside the load, which needs no cursor and is not to break where the watermark is none any more.
+            # On a connection of its own: the load needs no cursor, and must not fail where the watermark
+            # cannot be read any more.
             frozen = load.dialect.freeze(partial(ask_beside, load), load.relation, cursor, low)
             refuse_unkept(frozen.high, "The newest cursor")
         except (ConfigurationError, ValueRefused):
@@ -149,7 +150,7 @@ def _has_been_replaced_since(load: ActiveLoad) -> bool:
 
 
 def _remark_on(load: ActiveLoad, cursor: CursorPlan, low: str | None, frozen: Frozen) -> None:
-    """Say what is wrong with a cursor that does not grow with time."""
+    """Add a remark on what is wrong with a cursor that does not grow with time."""
     anew = "If the source was filled anew, set load_full = 'true'."
     if frozen.high is None and low is not None:
         # Emptied, maybe: what it gets from now on may lie below the watermark.

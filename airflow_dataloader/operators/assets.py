@@ -14,7 +14,7 @@ LOADED_TABLES = AssetAlias("dataloader_loaded_tables")
 _SCHEME = "x-dataloader"
 
 #: Characters that Airflow keeps of an asset's name and of its URI.
-_LONGEST = 1_500
+_MOST_CHARACTERS = 1_500
 
 _DIGITS = 64
 
@@ -26,6 +26,6 @@ def table_asset(target: Sequence[str]) -> Asset:
     than Airflow allows is cut, and ends with ``~`` and the SHA-256 digest of the whole.
     """
     uri = f"{_SCHEME}://{'/'.join(quote(part, safe='') for part in target)}"
-    if len(uri) > _LONGEST:
-        uri = f"{uri[: _LONGEST - _DIGITS - 1]}~{hashlib.sha256(uri.encode()).hexdigest()}"
+    if len(uri) > _MOST_CHARACTERS:
+        uri = f"{uri[: _MOST_CHARACTERS - _DIGITS - 1]}~{hashlib.sha256(uri.encode()).hexdigest()}"
     return Asset(name=uri, uri=uri)

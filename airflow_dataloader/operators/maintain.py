@@ -17,10 +17,10 @@ from airflow_dataloader.hooks.redaction import redacted_instead
 from airflow_dataloader.hooks.settings import airflow_settings
 from airflow_dataloader.operators.links import base_url
 from airflow_dataloader.triggers.hold import hold_seconds
-from airflow_dataloader.triggers.kill import REASON, TaskAddress, ended_by_hand, was_cleared
+from airflow_dataloader.triggers.kill import LEFT_TO_NEXT_TRY, REASON, TaskAddress, is_over, was_cleared
 from airflow_dataloader.triggers.maintain import MaintainTrigger
 
-_LONGEST = timedelta(hours=12)
+_RUN_TIMEOUT = timedelta(hours=12)
 
 
 class MaintainOperator(DatabricksSubmitRunOperator):
@@ -55,15 +55,12 @@ class MaintainOperator(DatabricksSubmitRunOperator):
     def execute(self, context: Context) -> None:
         """Submit the run, and wait for its end in a trigger."""
         settings = airflow_settings()
-        task: Any = context["ti"]
-        self._at = TaskAddress(
-            dag_id=task.dag_id, airflow_run=task.run_id, task_id=task.task_id, map_index=task.map_index
-        )
+        self._at = TaskAddress.of(context["ti"])
         payload = run_payload(
             "dataloader maintain",
             MAINTAIN_FILE,
             [],
-            timeout=_LONGEST,
+            timeout=_RUN_TIMEOUT,
             loader_path=settings.loader_path or LOADER_PATH,
             cluster=settings.cluster,
         )
@@ -103,13 +100,13 @@ class MaintainOperator(DatabricksSubmitRunOperator):
         """End the run, unless a retry follows, which finds it by its token."""
         task: Any = context["ti"]
         states = task.get_task_states(**at.query)
-        over = ended_by_hand(states, at)
+        over = is_over(states, at)
         # The try after a clear looks for another run.
         if over or was_cleared(states, at) or task.try_number > task.max_tries:
             self._hook.cancel_run(self.run_id)
         if over:
             raise AirflowFailException(REASON)
-        raise AirflowException("This try was ended before it could wait; the next one goes on.")
+        raise AirflowException(LEFT_TO_NEXT_TRY)
 
     def _token(self, context: Context) -> str:
         """Return what makes a retry find the same run, and a task that was cleared start another one."""

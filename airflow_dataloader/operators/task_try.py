@@ -27,7 +27,7 @@ from airflow_dataloader.hooks.runs import same_host
 from airflow_dataloader.hooks.settings import airflow_settings
 from airflow_dataloader.operators.links import dag_page
 from airflow_dataloader.triggers.hold import hold_seconds
-from airflow_dataloader.triggers.kill import REASON, TaskAddress, ended_by_hand
+from airflow_dataloader.triggers.kill import LEFT_TO_NEXT_TRY, REASON, TaskAddress, is_over
 from airflow_dataloader.triggers.load import LoadTrigger
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class TaskTry:
             if attached.over:
                 watched = view_load(engine, attached.metadata_id)
                 return watched.facts() if watched else {}
-            if not attached.doomed:
+            if not attached.being_reaped:
                 self._see_to_its_run(engine, attached)
             if self._operator.killed:
                 self._leave(engine, attached)
@@ -77,7 +77,7 @@ class TaskTry:
     def trigger(self) -> LoadTrigger:
         """Return what waits for the load's end."""
         assert self._attached is not None, "it has begun"
-        at = self._address()
+        at = TaskAddress.of(self._task)
         return LoadTrigger(
             metadata_id=self._attached.metadata_id,
             claimed_at=self._attached.claimed_at,
@@ -103,12 +103,6 @@ class TaskTry:
 
     def _name(self) -> str:
         return f"{self._task.id}/{self._task.try_number}"
-
-    def _address(self) -> TaskAddress:
-        task = self._task
-        return TaskAddress(
-            dag_id=task.dag_id, airflow_run=task.run_id, task_id=task.task_id, map_index=task.map_index
-        )
 
     def _try(self) -> Try:
         task = self._task
@@ -228,9 +222,9 @@ class TaskTry:
 
     def _leave(self, engine: Engine, attached: Attached) -> NoReturn:
         """End the load if a person has ended the task for good; else leave it to the next try."""
-        at = self._address()
-        if not ended_by_hand(self._task.get_task_states(**at.query), at):
-            raise AirflowException("This try was ended before it could wait; the next one goes on.")
+        at = TaskAddress.of(self._task)
+        if not is_over(self._task.get_task_states(**at.query), at):
+            raise AirflowException(LEFT_TO_NEXT_TRY)
         # Unless a newer try answers for it by now.
         ended = cancel(
             engine,

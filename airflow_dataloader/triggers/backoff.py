@@ -14,5 +14,5 @@ def backoff(failures: int) -> float:
 
 
 def worth_a_line(failures: int) -> bool:
-    """Say whether this failure is to be logged: the first, and ever fewer of those that follow."""
+    """Return whether this failure is to be logged: the first, and ever fewer of those that follow."""
     return failures & (failures - 1) == 0

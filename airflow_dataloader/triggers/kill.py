@@ -23,6 +23,9 @@ _OVER = frozenset({"failed", "success", "skipped", "removed", "upstream_failed"}
 #: Of such a load: what its record says, and by what a kill knows that it was ended before.
 REASON = "Cancelled - its task was ended in Airflow"
 
+#: What a try says that was told to end before it could hand its load over to a trigger.
+LEFT_TO_NEXT_TRY = "This try was ended before it could wait; the next one goes on."
+
 
 @dataclass(frozen=True, kw_only=True)
 class TaskAddress:
@@ -33,6 +36,13 @@ class TaskAddress:
     task_id: str
     #: -1: not mapped.
     map_index: int
+
+    @classmethod
+    def of(cls, task: Any) -> TaskAddress:
+        """Return where ``task`` is found, a task instance of either of Airflow's classes."""
+        return cls(
+            dag_id=task.dag_id, airflow_run=task.run_id, task_id=task.task_id, map_index=task.map_index
+        )
 
     @property
     def key(self) -> str:
@@ -70,8 +80,8 @@ async def newest_run_of(task: TaskAddress) -> int | None:
     return None if newest is None else int(newest)
 
 
-def ended_by_hand(states: Mapping[str, Any], task: TaskAddress) -> bool:
-    """Say whether the task is over, or gone. ``states``: Airflow run → task key → state.
+def is_over(states: Mapping[str, Any], task: TaskAddress) -> bool:
+    """Return whether the task is over, or gone. ``states``: Airflow run → task key → state.
 
     A state of None is that of a task that was cleared and waits for its next try.
     """
@@ -80,10 +90,10 @@ def ended_by_hand(states: Mapping[str, Any], task: TaskAddress) -> bool:
 
 
 def was_cleared(states: Mapping[str, Any], task: TaskAddress) -> bool:
-    """Say whether the task was cleared while it ran, and its try has not left yet. ``states``: as above."""
+    """Return whether the task was cleared while it ran, and its try still runs. ``states``: as above."""
     return str((states.get(task.airflow_run) or {}).get(task.key)) == "restarting"
 
 
 def waits_on(states: Mapping[str, Any], task: TaskAddress) -> bool:
-    """Say whether the task still waits in a trigger, which then only moves. ``states``: as above."""
+    """Return whether the task still waits in a trigger, which then only moves. ``states``: as above."""
     return str((states.get(task.airflow_run) or {}).get(task.key)) == "deferred"

@@ -21,7 +21,7 @@ from airflow_dataloader.hooks.runs import is_missing, read_run
 from airflow_dataloader.triggers.backoff import backoff, worth_a_line
 from airflow_dataloader.triggers.control import ask
 from airflow_dataloader.triggers.hold import hold
-from airflow_dataloader.triggers.kill import REASON, TaskAddress, ended_by_hand, states_of
+from airflow_dataloader.triggers.kill import REASON, TaskAddress, is_over, states_of
 from airflow_dataloader.triggers.threads import in_thread
 
 #: Seconds that ``on_kill`` goes on trying; Airflow gives it 30 by default.
@@ -219,7 +219,7 @@ class LoadTrigger(BaseTrigger):
             self.log.warning("Load %s goes on: its task's state is unknown (%s).", self.metadata_id, error)
             self.log.debug("This is where it happened:", exc_info=True)
             return False
-        return ended_by_hand(states, task)
+        return is_over(states, task)
 
     async def _ask(self, question: Any) -> Any:
         return await ask(self.control_conn_id, question)

@@ -11,7 +11,7 @@ from typing import Any
 from airflow_dataloader.workspace.api_error import invalid
 
 #: Longest delay in seconds.
-_LONGEST = 600.0
+_MOST_SECONDS = 600.0
 
 
 class Kind(StrEnum):
@@ -66,7 +66,7 @@ class Fault:
             )
         except (TypeError, ValueError) as error:
             raise invalid(f"A fault cannot be read: {error}.") from None
-        if not (fault.times > 0 and 0 <= fault.seconds <= _LONGEST and 400 <= fault.status < 600):
+        if not (fault.times > 0 and 0 <= fault.seconds <= _MOST_SECONDS and 400 <= fault.status < 600):
             raise invalid("times must be positive, seconds 0 to 600, status 400 to 599.")
         return fault
 

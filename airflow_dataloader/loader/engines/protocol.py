@@ -56,7 +56,7 @@ class Target:
 
     @property
     def published(self) -> tuple[HistoryEntry, ...]:
-        """Those commits that changed rows, newest first; a fence is none."""
+        """Those commits that changed rows, newest first; a fence does not count."""
         return tuple(entry for entry in self.commits if entry.commit.publishes)
 
     @property

@@ -17,37 +17,37 @@ from airflow_dataloader.loader.strategies.outcome import Outcome
 
 def run(load: ActiveLoad) -> Outcome:
     """Load the chunks that are left; where the target was filled, replace it by them in one commit."""
-    progress = take_up(load)
-    load_chunks(load, progress)
+    state = take_up(load)
+    load_chunks(load, state)
     remark_on_keys(load)
-    if progress.staged:
-        if not progress.finished:
-            _replace_target(load, progress)
-        load.engine.drop_stage(progress.table)
+    if state.staged:
+        if not state.finished:
+            _replace_target(load, state)
+        load.engine.drop_stage(state.table)
     return Outcome(
-        watermark=progress.plan.watermark,
+        watermark=state.plan.watermark,
         load_full_done=load.config.load_full,
-        committed_before=progress.finished,
+        committed_before=state.finished,
         next_strategy=Strategy.INCREMENTAL,
     )
 
 
-def _replace_target(load: ActiveLoad, progress: BackfillState) -> None:
-    waiting = load.engine.inspect(progress.table, load.app_id, back_to=progress.plan.epoch)
+def _replace_target(load: ActiveLoad, state: BackfillState) -> None:
+    waiting = load.engine.inspect(state.table, load.app_id, back_to=state.plan.epoch)
     if waiting is None:
-        raise EngineFailed(f"Staging table {progress.table} vanished; the next load fills it anew.")
-    refuse_incomplete(load, progress, waiting)
+        raise EngineFailed(f"Staging table {state.table} vanished; the next load fills it anew.")
+    refuse_incomplete(load, state, waiting)
     if not waiting.filled:
         refuse_emptying(load)
-    stage = Stage(name=progress.table, columns=load.columns, rows=load.engine.count(progress.table))
+    stage = Stage(name=state.table, columns=load.columns, rows=load.engine.count(state.table))
     if is_guarded(load):
         refuse_shrinking(load, stage.rows)
     with load.journal.without_source():
         written = publish(
             load,
-            progress.facts(None),
+            state.facts(None),
             lambda commit: replace_table(load, stage, commit),
-            step=len(progress.plan.chunks) + 1,
+            step=len(state.plan.chunks) + 1,
         )
-        with checking_the_end(load, progress):
+        with checking_the_end(load, state):
             refuse_other_rows(load, stage, written.rows_in)

@@ -26,7 +26,7 @@ def run(load: ActiveLoad) -> Outcome:
     if load.journal.receipt.source_rows == 0:
         refuse_empty_window(load)
     rows = load.engine.read(plan)
-    keeps = load.config.keeps_older_days and not load.replaces_table
+    keeps = load.config.keeps_older_days and not load.starts_over
     replaced = slice_predicate(days) if keeps else None
     if keeps:
         refuse_other_day(load, days.column.name)

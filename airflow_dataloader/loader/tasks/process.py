@@ -58,7 +58,8 @@ def connections(installation: str | None = None) -> Iterator[Connections]:
 def run(task: Callable[[Sequence[str]], bool], arguments: Sequence[str]) -> int:
     """Run ``task`` with its arguments; return 0 if all went well, 130 if it was interrupted, else 1.
 
-    Errors are one line, bugs are raised. Whoever cancels a run asks its process to end: by SIGINT or SIGTERM.
+    An error is one line, a bug is raised; what breaks a single load is in the run's log and on its row.
+    Whoever cancels a run asks its process to end: by SIGINT or SIGTERM.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:

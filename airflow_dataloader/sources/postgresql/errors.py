@@ -19,7 +19,7 @@ from airflow_dataloader.sources.postgresql.error_codes import (
 from airflow_dataloader.sources.postgresql.value_guard import parse_refusal
 
 #: Characters of PostgreSQL's own text that a message keeps.
-_LONGEST = 500
+_MOST_CHARACTERS = 500
 
 #: A server's message as pgjdbc prints it, or a message of pgjdbc's own.
 _SAID = re.compile(
@@ -50,7 +50,7 @@ def explain(
     if code == NOT_UTF_8:
         return undecodable(context)
     meaning = meaning_of(code)
-    said = scrub(" ".join(message.split()), [context.endpoint.password])[:_LONGEST].rstrip(".")
+    said = scrub(" ".join(message.split()), [context.endpoint.password])[:_MOST_CHARACTERS].rstrip(".")
     field = meaning.field
     if field == RELATION:
         field = "query" if context.from_query else "source_table_name"

@@ -159,7 +159,7 @@ def _decimals(column: DescribedColumn) -> int | str:
 def _still_means(before: str, now: str) -> bool:
     """Return whether types have the fields that they had, and no value that they had has another name.
 
-    One that has come, or gone, renames none. Of very many there are none here.
+    A value that was added or removed renames no other. Of a type with very many, none are listed here.
     """
     (fields, labels), (fields_now, labels_now) = (one.split(":", 1) for one in (before, now))
     had, have = (set(filter(None, one.split(","))) for one in (labels, labels_now))

@@ -58,8 +58,8 @@ def width_sql(
 ) -> str:
     """Return the query for the average and the largest width of some rows' ``wide`` columns, in bytes.
 
-    ``blocks``: pages of a table; None: the relation is none, and its first rows that satisfy ``where`` are
-    taken. Rows are chosen before values are looked at: each that is kept out of line costs a read.
+    ``blocks``: pages of a table; None: the relation is not a table, and its first rows that satisfy ``where``
+    are taken. Rows are chosen before values are looked at: each that is kept out of line costs a read.
     """
     columns = ", ".join(quote(column.name) for column in wide)
     if blocks is None:
@@ -84,7 +84,7 @@ def _bytes(column: DescribedColumn) -> str:
 
 
 def _blocks(ask: Ask, relation: str) -> int | None:
-    """Return the pages of a table and its partitions, without what is kept out of line; None: it is none."""
+    """Return the pages of a table and its partitions, without what is kept out of line; None: no table."""
     found = ask(
         "SELECT sum(pg_relation_size(coalesce(p.relid, c.oid))) / current_setting('block_size')::int8 "
         "FROM pg_class AS c LEFT JOIN LATERAL pg_partition_tree(c.oid) AS p ON true "

@@ -28,7 +28,8 @@ from airflow_dataloader.workspace.tokens import hashed, new_token
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks at a process, at Spark while there is none, and tries of a store that has failed.
+#: Seconds between checks of a process, between checks for Spark while none is up, and between attempts when
+#: the store fails.
 _LOOK_SECONDS = 0.1
 _SPARK_SECONDS = 0.5
 _STORE_SECONDS = 5.0

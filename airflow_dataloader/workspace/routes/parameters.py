@@ -11,7 +11,7 @@ from fastapi import Depends, Request
 from airflow_dataloader.workspace.api_error import ApiError, invalid
 
 #: Bytes of a request.
-_LONGEST = 10 * 1024 * 1024
+_MOST_BYTES = 10 * 1024 * 1024
 
 #: Levels of its body: what is kept is shown again by code that goes down every one of them.
 _DEEPEST = 64
@@ -22,8 +22,8 @@ async def _parameters(request: Request) -> dict[str, Any]:
     content = bytearray()
     async for chunk in request.stream():
         content += chunk
-        if len(content) > _LONGEST:
-            raise ApiError(413, "MALFORMED_REQUEST", f"A request is at most {_LONGEST} bytes long.")
+        if len(content) > _MOST_BYTES:
+            raise ApiError(413, "MALFORMED_REQUEST", f"A request is at most {_MOST_BYTES} bytes long.")
     try:
         body = json.loads(content, parse_constant=_number, parse_float=_number) if content.strip() else {}
         # Half of a surrogate pair is no text that could be kept, or shown again.

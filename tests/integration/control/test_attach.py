@@ -41,7 +41,7 @@ def a_try(number: int = 1, **overrides: Any) -> Try:
 
 def test_a_first_try_is_put_on_record(control: Engine, mapped: MappedLoad) -> None:
     attached = attach(control, mapped, a_try())
-    assert (attached.metadata_id, attached.over, attached.doomed) == (mapped.metadata_id, False, False)
+    assert (attached.metadata_id, attached.over, attached.being_reaped) == (mapped.metadata_id, False, False)
     record = load(control, mapped.metadata_id)
     assert record["airflow_task"] == "ti/1"
     assert record["submit_token"] == attached.token
@@ -186,7 +186,7 @@ def test_what_a_reap_is_ending_is_watched_and_not_submitted(control: Engine, map
         id=mapped.metadata_id,
     )
     attached = attach(control, mapped, a_try(2))
-    assert (attached.doomed, attached.over) == (True, False)
+    assert (attached.being_reaped, attached.over) == (True, False)
 
 
 @pytest.mark.parametrize(

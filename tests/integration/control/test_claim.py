@@ -14,7 +14,6 @@ from airflow_dataloader.control.connect import create_engine
 from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.control.retry import Reset, reset_for_retry
 from airflow_dataloader.control.transaction import round_trips, transaction
-from airflow_dataloader.core.selector import parse
 from airflow_dataloader.core.strategy import Trigger
 from airflow_dataloader.exceptions import ConfigurationError, RowRefused
 from tests.conftest import Server
@@ -209,13 +208,13 @@ def test_a_time_beyond_python_s_years_stops_no_claim(control: Engine, scan: str)
 
 
 def test_asked_rows_are_claimed_whatever_their_slot(control: Engine) -> None:
-    rows = [add_row(control, tags=["night"]) for _ in range(3)]
-    off = add_row(control, tags=["night"], is_active=False)
+    rows = [add_row(control) for _ in range(3)]
+    off = add_row(control, is_active=False)
     add_row(control)
     (first,) = claim(control, airflow_run="one", only=[rows[1], off], trigger=Trigger.MANUAL)
     assert first.config_id == rows[1]
     assert load(control, first.metadata_id)["trigger"] == "manual"
-    rest = claim(control, airflow_run="rest", selector=parse("tag:night"), trigger=Trigger.MANUAL)
+    rest = claim(control, airflow_run="rest", only=[*rows, off], trigger=Trigger.MANUAL)
     assert [load.config_id for load in rest] == [rows[0], rows[2]], "a live row is left out"
     assert claim(control, airflow_run="none", only=[]) == []
 
@@ -270,12 +269,6 @@ def test_a_row_whose_retries_are_beyond_counting_is_claimed(control: Engine) -> 
     assert load(control, claimed.metadata_id)["attempt"] == 2147483647
     cancel(control, claimed.metadata_id, "enough")
     assert reset_for_retry(control, config_id, "again") is Reset.REVIEW
-
-
-def test_a_selector_and_ids_are_both_obeyed(control: Engine) -> None:
-    rows = [add_row(control, owner="anna"), add_row(control, owner="anna"), add_row(control, owner="ben")]
-    claimed = claim(control, airflow_run="run", selector=parse("owner:anna"), only=rows[1:])
-    assert [load.config_id for load in claimed] == [rows[1]]
 
 
 def test_each_claim_has_a_new_epoch(control: Engine) -> None:
@@ -400,7 +393,7 @@ def refused_rows(control: Engine, slot: str, number: int) -> None:
 
 def test_many_refused_rows_hide_no_other(control: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("airflow_dataloader.control.claim._STEPPING_OVER", 600)
-    monkeypatch.setattr("airflow_dataloader.control.arm._LONGEST", 600)
+    monkeypatch.setattr("airflow_dataloader.control.arm._MOST_SECONDS", 600)
     refused_rows(control, "now()", 60)
     refused_rows(control, "NULL", 1_050)
     unarmed = due_row(control, load_cron="0 3 * * *", next_load_date_time=None)
@@ -417,7 +410,7 @@ def test_refused_rows_hold_a_claim_up_for_some_seconds_at_most(
     control: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("airflow_dataloader.control.claim._STEPPING_OVER", 0)
-    monkeypatch.setattr("airflow_dataloader.control.arm._LONGEST", 0)
+    monkeypatch.setattr("airflow_dataloader.control.arm._MOST_SECONDS", 0)
     refused_rows(control, "now()", 60)
     refused_rows(control, "NULL", 60)
     sql(

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine
 
 from airflow_dataloader.control.claim import Claimed, claim
-from airflow_dataloader.control.due import Candidate
+from airflow_dataloader.control.due import TakenRow
 from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.control.next_load import next_load
 from airflow_dataloader.control.retry import reset_for_retry
@@ -147,9 +147,9 @@ def test_what_cannot_be_scanned_is_said_by_the_claim(
     assert row(control, config_id)["next_delete_scan"] == new_year()
 
 
-def candidate(claimed: Claimed, **changed: Any) -> Candidate:
+def candidate(claimed: Claimed, **changed: Any) -> TakenRow:
     snapshot = {**claimed.config, **changed}
-    return Candidate(
+    return TakenRow(
         config_id=claimed.config_id,
         at=LONG_AGO,
         load_timezone=snapshot["load_timezone"],

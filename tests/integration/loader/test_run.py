@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 from collections.abc import Iterator
@@ -52,7 +53,9 @@ def test_a_load_of_another_epoch_is_refused(bench: Bench) -> None:
     assert bench.engine.inspect(bench.target(), "nobody") is None
 
 
-def test_what_somebody_else_s_library_says_is_recorded_without_secrets(bench: Bench) -> None:
+def test_what_somebody_else_s_library_says_is_recorded_without_secrets(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
     class Telling:
         def reached(self, config: LoadConfig, moment: Moment) -> None:
             if moment is Moment.PLANNED:
@@ -64,7 +67,8 @@ def test_what_somebody_else_s_library_says_is_recorded_without_secrets(bench: Be
     assert "RuntimeError: login '***' refused" in bench.fail(row).message
     (record,) = bench.history(row)
     assert "login '***' refused" in record.failure["message"]
-    assert bench.server.password not in f"{record.failure} {record.log_message}"
+    assert bench.server.password not in f"{record.failure} {record.log_message} {caplog.text}"
+    assert re.search(r"Traceback.*in reached.*RuntimeError: login '\*\*\*' refused", caplog.text, re.DOTALL)
 
 
 def test_an_interrupt_settles_the_load_and_goes_on_up(bench: Bench) -> None:

@@ -80,9 +80,9 @@ def test_what_is_not_ours_is_nobody_s(text: str | None) -> None:
 
 
 def test_the_same_commit_is_always_written_alike() -> None:
-    text = a_commit(facts=Facts(keys={"b": "x", "a": "y"}, strategy="$")).user_metadata()
+    text = a_commit(facts=Facts(spellings={"b": "x", "a": "y"}, strategy="$")).user_metadata()
     assert text == (
-        f'{{"adl":1,"app_id":"adl:{"0" * 32}:7","epoch":3,"facts":{{"keys":{{"a":"y","b":"x"}},'
+        f'{{"adl":1,"app_id":"adl:{"0" * 32}:7","epoch":3,"facts":{{"spellings":{{"a":"y","b":"x"}},'
         '"strategy":"\\u0024"},"load":11,"step":1}'
     )
 

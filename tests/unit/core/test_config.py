@@ -96,4 +96,4 @@ def test_a_row_with_a_query_needs_no_source_table() -> None:
     ],
 )
 def test_which_loads_replace_a_filled_table(override: dict[str, Any], replaces: bool) -> None:
-    assert LoadConfig.from_snapshot(snapshot(**override)).replaces_table is replaces
+    assert LoadConfig.from_snapshot(snapshot(**override)).always_replaces is replaces

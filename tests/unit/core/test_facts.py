@@ -18,7 +18,7 @@ FACTS = st.builds(
     content_hash=TEXTS,
     watermark_hash=TEXTS,
     strategy=TEXTS,
-    keys=st.dictionaries(st.text(), st.text()),
+    spellings=st.dictionaries(st.text(), st.text()),
     window=st.none() | st.builds(Bounds, low=TEXTS, high=TEXTS, watermark=TEXTS),
     first_day=TEXTS,
     days=NUMBERS,
@@ -52,8 +52,8 @@ STORED = [
         Facts(backfill=5, planned="t", final=True, window=Bounds(high="9", watermark="8")),
     ),
     (
-        '{"content_hash":"c","keys":{"code":"character(3)"},"strategy":"full","watermark_hash":"w"}',
-        Facts(content_hash="c", watermark_hash="w", strategy="full", keys={"code": "character(3)"}),
+        '{"content_hash":"c","spellings":{"code":"character(3)"},"strategy":"full","watermark_hash":"w"}',
+        Facts(content_hash="c", watermark_hash="w", strategy="full", spellings={"code": "character(3)"}),
     ),
 ]
 
@@ -75,7 +75,7 @@ def test_a_name_that_this_version_does_not_know_is_read_over(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "stored", [{"read_version": 5}, {"read_version": ["x", ""]}, {"read_version": [1]}, {"keys": 5}]
+    "stored", [{"read_version": 5}, {"read_version": ["x", ""]}, {"read_version": [1]}, {"spellings": 5}]
 )
 def test_malformed_facts_are_refused(stored: dict[str, Any]) -> None:
     with pytest.raises((TypeError, ValueError)):

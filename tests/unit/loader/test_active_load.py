@@ -45,8 +45,8 @@ def held(*commits: Commit) -> Target:
 
 
 def test_a_commit_says_what_the_texts_of_its_key_depend_on() -> None:
-    assert keyed("bpchar", "character(3)").commit(1, Facts()).facts.keys == {"code": "character(3)"}
-    assert not active_load().commit(1, Facts()).facts.keys
+    assert keyed("bpchar", "character(3)").commit(1, Facts()).facts.spellings == {"code": "character(3)"}
+    assert not active_load().commit(1, Facts()).facts.spellings
 
 
 @pytest.mark.parametrize("strategy", ["append_only", "full"])
@@ -56,7 +56,7 @@ def test_without_a_key_a_commit_says_so_of_all_texts(strategy: str) -> None:
         for declared in ("character(3)", "character(5)")
     )
     commit = before.commit(1, Facts())
-    assert commit.facts.keys == {"code": "character(3)", "name": "text"}
+    assert commit.facts.spellings == {"code": "character(3)", "name": "text"}
     respelled = now.respelled(held(commit))
     assert respelled == ({"code": "character(3)"} if strategy == "append_only" else {})
 
@@ -91,17 +91,17 @@ def test_a_lost_row_is_noticed_at_every_moment() -> None:
 
 def test_a_new_or_empty_table_is_replaced_and_a_filled_one_is_not() -> None:
     load = active_load()
-    assert load.replaces_table
+    assert load.starts_over
     load.target = target(filled=False)
-    assert load.replaces_table
+    assert load.starts_over
     load.target = target(filled=True)
-    assert not load.replaces_table
+    assert not load.starts_over
 
 
 def test_a_filled_table_is_replaced_where_load_full_asks() -> None:
     load = active_load(load_full="true")
     load.target = target(filled=True)
-    assert load.replaces_table
+    assert load.starts_over
 
 
 def test_no_password_in_a_job_s_own_description() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_dataloader.triggers.kill import TaskAddress, ended_by_hand, was_cleared
+from airflow_dataloader.triggers.kill import TaskAddress, is_over, was_cleared
 
 TASK = TaskAddress(dag_id="d", airflow_run="r", task_id="load", map_index=3)
 
@@ -28,12 +28,12 @@ TASK = TaskAddress(dag_id="d", airflow_run="r", task_id="load", map_index=3)
     ],
 )
 def test_only_a_task_that_is_over_takes_its_load_along(state: str | None, over: bool) -> None:
-    assert ended_by_hand({"r": {"load_3": state}}, TASK) is over
+    assert is_over({"r": {"load_3": state}}, TASK) is over
 
 
 def test_a_task_that_is_gone_takes_its_load_along() -> None:
-    assert ended_by_hand({}, TASK)
-    assert ended_by_hand({"r": {"load_2": "deferred"}}, TASK)
+    assert is_over({}, TASK)
+    assert is_over({"r": {"load_2": "deferred"}}, TASK)
 
 
 def test_a_task_that_is_cleared_while_it_runs_restarts() -> None:

@@ -72,7 +72,7 @@ _LOST = re.compile(
     re.IGNORECASE,
 )
 _CANCELLED = re.compile(r"OPERATION_CANCELED|cancelled|interrupted", re.IGNORECASE)
-_LONGEST = 2_000
+_MOST_CHARACTERS = 2_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,4 +210,4 @@ def is_conflict(error: BaseException) -> bool:
 def _short(text: str) -> str:
     """Return the first lines of a text, without Java's stack."""
     head = re.split(r"\n\s*at |\nJVM stacktrace|\n'|\n== ", text.strip(), maxsplit=1)[0]
-    return head if len(head) <= _LONGEST else head[:_LONGEST] + " …"
+    return head if len(head) <= _MOST_CHARACTERS else head[:_MOST_CHARACTERS] + " …"

@@ -96,7 +96,7 @@ def _failed(row: Row) -> bool:
 
 
 def _by_itself(row: Row) -> bool:
-    """Say whether Delta compacted a few small files of the write before: that clusters nothing."""
+    """Return whether Delta compacted a few small files of the write before: that clusters nothing."""
     return (row.operationParameters or {}).get("auto") == "true"
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrameWriter
 
 #: File systems refuse names over 255 bytes; Delta and checksum files below add nothing to the folder's own.
-_LONGEST = 200
+_MOST_BYTES = 200
 _DIGEST_DIGITS = 16
 
 
@@ -67,7 +67,7 @@ def path_component(part: str) -> str:
     """Return the folder's name: lower case, unsafe characters percent-encoded, long ones with a digest."""
     lowered = part.lower()
     encoded = quote(lowered, safe="_-").replace(".", "%2E").replace("~", "%7E")
-    if len(encoded) <= _LONGEST:
+    if len(encoded) <= _MOST_BYTES:
         return encoded or "%"
     digest = hashlib.sha256(lowered.encode()).hexdigest()[:_DIGEST_DIGITS]
-    return f"{encoded[: _LONGEST - _DIGEST_DIGITS - 1]}-{digest}"
+    return f"{encoded[: _MOST_BYTES - _DIGEST_DIGITS - 1]}-{digest}"

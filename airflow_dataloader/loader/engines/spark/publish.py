@@ -120,7 +120,7 @@ def _replacement(
 def append(context: Context, target: TargetName, data: Rows | Stage, commit: Commit) -> Written:
     """Add the rows of ``data``; raise SchemaRefused where a column does not fit the target's.
 
-    Whoever appends knows of rows that are there already: a target that is gone is none to make anew.
+    To append presupposes rows that are there: a target that has vanished is not made anew.
     """
     location = context.names.locate(target)
     items = _items(context, target, columns_of(data), commit.stamp)
