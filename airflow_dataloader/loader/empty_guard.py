@@ -19,6 +19,12 @@ def refuse_empty_source(load: ActiveLoad) -> None:
         return
     ((any_row,),) = load.session.query(load.dialect.probe_sql(load.relation, None))
     if not any_row:
+        refuse_nothing(load)
+
+
+def refuse_nothing(load: ActiveLoad) -> None:
+    """Raise EmptySource for a source of which nothing was read, as :func:`refuse_empty_source` does."""
+    if must_keep_rows(load):
         raise EmptySource(
             f"The source of {load.config.label} is empty, and its target is not.",
             field="empty_source_policy",

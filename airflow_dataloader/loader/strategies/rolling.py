@@ -8,24 +8,23 @@ from airflow_dataloader.control.settle import finish_load_full
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.facts import Facts
 from airflow_dataloader.loader.active_load import ActiveLoad
-from airflow_dataloader.loader.completeness import compare_with_source
 from airflow_dataloader.loader.control_retry import retry_while_away
 from airflow_dataloader.loader.days import freeze_days, refuse_other_day, remark_on_gap, slice_predicate
 from airflow_dataloader.loader.empty_guard import refuse_empty_window
-from airflow_dataloader.loader.engines.protocol import Written
-from airflow_dataloader.loader.publish import publish, replace_table
-from airflow_dataloader.loader.reading import read_where, source_errors
+from airflow_dataloader.loader.engines.protocol import Rows, Stage, Written
+from airflow_dataloader.loader.publish import replace_table
+from airflow_dataloader.loader.reading import read_where
+from airflow_dataloader.loader.replacement import publish_read
 from airflow_dataloader.loader.shrink_guard import refuse_shrinking
 from airflow_dataloader.loader.strategies.outcome import Outcome
 
 
 def run(load: ActiveLoad) -> Outcome:
-    """Replace the window's days, straight from the read; older ones go or stay by ``rolling_retention``."""
+    """Replace the window's days; older ones go or stay by ``rolling_retention``."""
     days = freeze_days(load)
     plan = read_where(load, days.where)
     if load.journal.receipt.source_rows == 0:
         refuse_empty_window(load)
-    rows = load.engine.read(plan)
     keeps = load.config.keeps_older_days and not load.starts_over
     replaced = slice_predicate(days) if keeps else None
     if keeps:
@@ -37,16 +36,16 @@ def run(load: ActiveLoad) -> Outcome:
         first_day=days.first, days=load.config.rolling_days or 1, day_column=days.column.name.casefold()
     )
 
-    def write(commit: Commit) -> Written:
+    def write(data: Rows | Stage, commit: Commit) -> Written:
         if replaced is not None:
-            return load.engine.replace_slice(load.config.target, rows, replaced, commit)
-        return replace_table(load, rows, commit)
+            return load.engine.replace_slice(load.config.target, data, replaced, commit)
+        return replace_table(load, data, commit)
 
-    with source_errors(load, plan.where):
-        written = publish(load, facts, write)
-    if load.config.load_full and load.config.keeps_older_days:
-        # Before anything fails: to replace the table again would take the days that have passed since.
-        retry_while_away(partial(finish_load_full, load.control, load.started), until=load.keeper.deadline)
-    load.journal.note(rows_read=written.rows_in, values_replaced=written.values_replaced)
-    compare_with_source(load, written.rows_in, plan)
+    def published() -> None:
+        if load.config.load_full and load.config.keeps_older_days:
+            # To replace the table again would take the days that have passed since.
+            finish = partial(finish_load_full, load.control, load.started)
+            retry_while_away(finish, until=load.keeper.deadline)
+
+    publish_read(load, plan, facts, write, replaced=replaced, published=published)
     return Outcome(load_full_done=load.config.load_full)

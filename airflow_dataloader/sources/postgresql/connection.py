@@ -9,6 +9,8 @@ from typing import Any
 from urllib.parse import quote as percent
 from urllib.parse import urlencode
 
+from psycopg import pq
+
 from airflow_dataloader.core.plan import Endpoint
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.sources.model import JdbcOptions
@@ -87,20 +89,34 @@ _OPTIONS = {
     ),
 }
 
-#: What libpq would otherwise take from its environment variables, PGHOSTADDR above all. They are meant for
-#: the control database or for somebody's shell, and the JVM's driver does not know them: a load's connections
-#: have to lead to one server, by the same rules. These are the defaults of the libpq that psycopg brings; an
-#: empty text is none.
-_NOT_FROM_ENVIRONMENT = {
-    "hostaddr": "",
-    "sslmode": "prefer",
-    "sslrootcert": "",
-    "channel_binding": "prefer",
+#: Defaults that libpq does not tell, and for which it takes no empty text, and one that depends on its build.
+_UNTOLD = {
+    "sslcertmode": "allow",
+    "min_protocol_version": "3.0",
+    "max_protocol_version": "3.0",
+    # All that there are: whatever the server asks for.
+    "require_auth": "password,md5,gss,sspi,scram-sha-256,none",
     "gssencmode": "disable",
-    "target_session_attrs": "any",
-    # A pooler that takes no settings refuses these, too.
-    "options": "",
 }
+
+
+def _defaults() -> dict[str, str]:
+    """Return libpq's defaults of all that it would otherwise take from its environment variables.
+
+    PGHOSTADDR above all: they are meant for the control database or for somebody's shell, and the JVM's
+    driver does not know them. A load's connections have to lead to one server, by the same rules. An empty
+    text is none. Nothing overrides PGSERVICE.
+    """
+    told = {
+        option.keyword.decode(): (option.compiled or b"").decode()
+        for option in pq.Conninfo.get_defaults()
+        if option.envvar
+    }
+    del told["service"]
+    return told | {name: value for name, value in _UNTOLD.items() if name in told}
+
+
+_NOT_FROM_ENVIRONMENT = _defaults()
 
 
 def jdbc(endpoint: Endpoint) -> JdbcOptions:

@@ -6,22 +6,28 @@ import re
 
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.sources.dialect import Ask
+from airflow_dataloader.sources.postgresql.opaque import opaque_parts
 
 #: Where it is ``sql_standard``, one minus before an interval is that of all its fields. Loads have another
 #: style, by which values are written.
 _ONE_SIGN = "sql_standard"
 
-_TEXT = re.compile(r"'(?:[^']|'')*'")
+#: The first field and its minus, behind what PostgreSQL passes over; and each later field, with its sign.
+_FIRST = re.compile(r"[^\w+\-.]*-\s*[.\d][\d:.\-/]*")
+_OTHER = re.compile(r"([+-]?)\s*[.\d][\d:.\-/]*")
 
 
 def first_with_one_sign(relation: str) -> str | None:
-    """Return the first text, as it is quoted, that has several fields and one minus before all; None: no one.
+    """Return the first text, as the query quotes it, with several fields and one minus before all; or None.
 
     Only where the relation speaks of intervals at all.
     """
     if not re.search(r"\binterval\b", relation, re.IGNORECASE):
         return None
-    return next((text for text in _TEXT.findall(relation) if _has_one_sign(text[1:-1])), None)
+    for part in opaque_parts(relation):
+        if part.string is not None and _has_one_sign(part.string):
+            return relation[part.start : part.end]
+    return None
 
 
 def refuse_one_sign(ask: Ask, relation: str) -> None:
@@ -40,7 +46,6 @@ def refuse_one_sign(ask: Ask, relation: str) -> None:
 
 
 def _has_one_sign(text: str) -> bool:
-    if not re.match(r"\s*-\s*\d", text):
-        return False
-    others = re.sub(r"^\s*-\s*", "", text).split()[1:]
-    return any(re.search(r"\d", other) for other in others) and not any(o[0] in "+-" for o in others)
+    first = _FIRST.match(text)
+    others = [] if first is None else _OTHER.findall(text, first.end())
+    return bool(others) and not any(others)

@@ -92,10 +92,11 @@ def checked_query(query: str) -> str:
     try:
         text = _without_end(query)
         statements = [found for found in sqlglot.parse(text, read=_Queries) if found is not None]
-    except SqlglotError as error:
-        # Not all that PostgreSQL reads is known here.
+    except (SqlglotError, RecursionError) as error:
+        # Not all that PostgreSQL reads is known here, nor as deep.
+        why = _first_line(error) if isinstance(error, SqlglotError) else "it is nested too deeply"
         fix = f"{_ONE_SELECT}; if the source itself runs it, make it a view there and name that instead"
-        raise _refused(f"cannot be parsed ({_first_line(error)})", fix) from None
+        raise _refused(f"cannot be parsed ({why})", fix) from None
     if len(statements) != 1:
         raise _refused(f"holds {len(statements)} statements")
     statement = statements[0]

@@ -84,11 +84,17 @@ def _bytes(column: DescribedColumn) -> str:
 
 
 def _blocks(ask: Ask, relation: str) -> int | None:
-    """Return the pages of a table and its partitions, without what is kept out of line; None: no table."""
+    """Return the pages of a table and its partitions, without what is kept out of line.
+
+    None: it is no table, or a part of it is not stored by PostgreSQL's own access method, and may have none.
+    """
     found = ask(
         "SELECT sum(pg_relation_size(coalesce(p.relid, c.oid))) / current_setting('block_size')::int8 "
         "FROM pg_class AS c LEFT JOIN LATERAL pg_partition_tree(c.oid) AS p ON true "
-        f"WHERE c.oid = CAST({literal(relation)} AS regclass) AND c.relkind IN ('r', 'p', 'm') GROUP BY c.oid"
+        "LEFT JOIN pg_class AS s ON s.oid = coalesce(p.relid, c.oid) LEFT JOIN pg_am AS a ON a.oid = s.relam "
+        f"WHERE c.oid = CAST({literal(relation)} AS regclass) AND c.relkind IN ('r', 'p', 'm') "
+        "GROUP BY c.oid "
+        "HAVING bool_and(s.relkind = 'p' OR a.amname IS NOT DISTINCT FROM 'heap')"
     )
     return int(found[0][0] or 0) if found else None
 

@@ -63,7 +63,12 @@ def parse_refusal(message: str) -> ValueRefused | None:
     said = _SAID.search(message)
     if said is None:
         return None
-    column, value, why = json.loads(said.group(1), strict=False), said.group(2), said.group(3)
+    value, why = said.group(2), said.group(3)
+    try:
+        column = json.loads(said.group(1), strict=False)
+    except ValueError:
+        # A value that only looks like this.
+        return None
     return _no_partition(column, value) if why == "partition" else refused(column, value)
 
 

@@ -389,6 +389,15 @@ def test_other_types_have_no_session(source_db: psycopg.Connection) -> None:
         ("PGCHANNELBINDING", "require"),
         ("PGGSSENCMODE", "require"),
         ("PGTARGETSESSIONATTRS", "standby"),
+        ("PGSSLNEGOTIATION", "direct"),
+        ("PGREQUIREAUTH", "none"),
+        ("PGSSLCERTMODE", "require"),
+        ("PGSSLMINPROTOCOLVERSION", "TLSv9"),
+        ("PGMINPROTOCOLVERSION", "latest"),
+        ("PGMAXPROTOCOLVERSION", "none"),
+        ("PGLOADBALANCEHOSTS", "always"),
+        ("PGREQUIREPEER", "nobody"),
+        ("PGGSSDELEGATION", "x"),
     ],
 )
 def test_what_the_environment_says_to_libpq_is_not_about_the_source(

@@ -95,6 +95,33 @@ def test_partitions_are_all_looked_at(source_db: psycopg.Connection, session: So
     assert found.widest == 264
 
 
+@pytest.mark.parametrize("partitioned", [False, True])
+def test_what_another_access_method_stores_is_measured_as_a_view_is(
+    source_db: psycopg.Connection, session: SourceSession, *, partitioned: bool
+) -> None:
+    """Such a one need not know pages, nor take samples of them."""
+    source_db.execute("CREATE ACCESS METHOD odd TYPE TABLE HANDLER heap_tableam_handler")
+    if partitioned:
+        source_db.execute("CREATE TABLE t (id int, note text) PARTITION BY RANGE (id)")
+        source_db.execute("CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (2000)")
+        source_db.execute("CREATE TABLE t2 PARTITION OF t FOR VALUES FROM (2000) TO (9999) USING odd")
+    else:
+        source_db.execute("CREATE TABLE t (id int, note text) USING odd")
+    source_db.execute("INSERT INTO t SELECT n, repeat('x', n) FROM generate_series(1, 3000) AS n")
+    seen: list[str] = []
+
+    def ask(statement: str) -> list[tuple[Any, ...]]:
+        seen.append(statement)
+        return session.query(statement)
+
+    relation = '"public"."t"'
+    found = POSTGRESQL.row_width(
+        ask, relation=relation, described=session.describe(relation), config=config(), where=None
+    )
+    assert found is not None
+    assert not any("TABLESAMPLE" in statement for statement in seen)
+
+
 def test_a_view_is_measured_in_its_window(source_db: psycopg.Connection, session: SourceSession) -> None:
     source_db.execute("""
         CREATE TABLE base AS SELECT n AS id, repeat('x', n) AS note FROM generate_series(1, 1000) AS n;

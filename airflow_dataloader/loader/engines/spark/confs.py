@@ -24,6 +24,9 @@ SESSION: Mapping[str, str] = {
     "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
     "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
     "spark.sql.parquet.int96RebaseModeInWrite": "CORRECTED",
+    # By default ${env:NAME} in any statement stands for a variable of Spark's process, secrets included. The
+    # name of a table may hold such a text.
+    "spark.sql.variable.substitute": "false",
 }
 
 #: Conditions by which a compute says that a setting is not for its sessions to change.

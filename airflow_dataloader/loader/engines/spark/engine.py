@@ -70,8 +70,11 @@ class SparkEngine:
         spark = self._context.spark
         with self._verb(f"looking at {target}"):
             schema = tables.schema(spark, location)
+            if schema is None:
+                return None
             past = history.read_back_to(spark, location, app_id, back_to)
-            if schema is None or past.version is None:
+            if past.version is None:
+                tables.refuse_other_format(spark, location, target)
                 return None
             return Target(
                 version=past.version,

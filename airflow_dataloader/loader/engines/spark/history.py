@@ -69,7 +69,7 @@ class Past:
 
 
 def read(spark: SparkSession, location: Location, app_id: str, limit: int | None) -> Past:
-    """Read the last ``limit`` commits, or all that are kept; an absent table has no version."""
+    """Read the last ``limit`` commits, or all that are kept; what is no Delta table has no version."""
     bound = "" if limit is None else f" LIMIT {limit}"
     try:
         frame = spark.sql(f"DESCRIBE HISTORY {location.sql}{bound}")
@@ -77,7 +77,8 @@ def read(spark: SparkSession, location: Location, app_id: str, limit: int | None
             "version", "operation", "operationParameters", "operationMetrics", "userMetadata"
         ).collect()
     except Exception as error:
-        if errors.is_absent(errors.report(error)):
+        seen = errors.report(error)
+        if errors.is_absent(seen) or seen.has(errors.OTHER_FORMAT):
             return Past(version=None, entries=(), whole=True, continuous=False)
         raise
     found = [_entry(row) for row in rows]

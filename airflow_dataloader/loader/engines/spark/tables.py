@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from airflow_dataloader.core.names import TargetName, quoted
 from airflow_dataloader.core.plan import PlannedColumn
-from airflow_dataloader.exceptions import DataloaderError, EngineFailed
+from airflow_dataloader.exceptions import ConfigurationError, DataloaderError, EngineFailed
 from airflow_dataloader.loader.engines.spark import errors
 from airflow_dataloader.loader.engines.spark.names import Location
 
@@ -40,6 +40,19 @@ def schema(spark: SparkSession, location: Location) -> StructType | None:
         if errors.is_absent(errors.report(error)):
             return None
         raise errors.translate(error, f"looking at {location.sql}") from error
+
+
+def refuse_other_format(spark: SparkSession, location: Location, target: TargetName) -> None:
+    """Raise ConfigurationError where a table is there that has no history: it is none of Delta's.
+
+    Taken for absent, it would be dropped by the first load. It may also have vanished since it was seen.
+    """
+    if schema(spark, location) is not None:
+        raise ConfigurationError(
+            f"Target {target} exists, and is not a Delta table.",
+            field="destination_table_name",
+            fix="name another table; or CONVERT this one TO DELTA, or drop it if nobody needs it",
+        )
 
 
 def types(found: StructType) -> dict[str, str]:

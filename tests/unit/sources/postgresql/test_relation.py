@@ -111,6 +111,15 @@ def test_what_cannot_be_parsed_may_still_be_a_view(query: str) -> None:
     assert "make it a view there" in str(refusal.value.fix)
 
 
+@pytest.mark.parametrize(
+    ("begin", "end"), [("replace(", ", 'a', 'b')"), ("(", ")"), ("CASE WHEN a THEN 1 ELSE ", " END")]
+)
+def test_what_is_nested_too_deeply_may_still_be_a_view(begin: str, end: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"cannot be parsed \(it is nested too deeply\)") as refusal:
+        checked_query(f"SELECT {begin * 500}a{end * 500} FROM t")
+    assert "make it a view there" in str(refusal.value.fix)
+
+
 @pytest.mark.parametrize("field", ["source_table_schema", "source_table_name"])
 @pytest.mark.parametrize("name", ["x" * 64, "ü" * 32])
 def test_a_name_that_the_source_would_cut_off_is_refused(field: str, name: str) -> None:

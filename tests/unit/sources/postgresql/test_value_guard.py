@@ -36,8 +36,9 @@ def test_any_column_name_comes_back(name: str) -> None:
     assert error.field == name
 
 
-def test_another_error_is_not_a_refusal() -> None:
-    assert parse_refusal('invalid input syntax for type bigint: "abc"') is None
+@pytest.mark.parametrize("text", ["abc", 'dataloader refuses column "\\q": z (value_policy)'])
+def test_another_error_is_not_a_refusal(text: str) -> None:
+    assert parse_refusal(f'invalid input syntax for type bigint: "{text}"') is None
 
 
 def test_a_text_is_refused_by_way_of_a_number() -> None:

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from airflow_dataloader.core.names import TargetName
-from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.exceptions import ConfigurationError, DataloaderError
 from airflow_dataloader.loader.engines.protocol import Deduplication, Engine, Vacuumed
 from airflow_dataloader.loader.engines.spark.confs import insist, session_confs
 from airflow_dataloader.loader.engines.spark.engine import SparkEngine
@@ -76,6 +76,34 @@ def test_tables_of_a_catalogue_work_as_paths_do(workshop: Workshop) -> None:
     engine.drop_stage(name)
     assert engine.stages(target) == []
     assert engine.inspect(name, APP) is None
+    context.spark.sql(f"DROP SCHEMA spark_catalog.{schema} CASCADE")
+
+
+def test_a_table_of_another_format_is_none_to_take_the_place_of(workshop: Workshop) -> None:
+    context = replace(workshop.engine._context, names=CatalogNames())
+    engine, schema = SparkEngine(context, lambda: None), f"s_{uuid4().hex[:8]}"
+    context.spark.sql(f"CREATE SCHEMA spark_catalog.{schema} LOCATION '{workshop.home / schema}'")
+    context.spark.sql(
+        f"CREATE TABLE spark_catalog.{schema}.orders USING parquet AS SELECT 1 AS id, 'a' AS name"
+    )
+    target = TargetName(catalog="spark_catalog", schema=schema, table="orders")
+    with pytest.raises(ConfigurationError, match="exists, and is not a Delta table") as refused:
+        engine.inspect(target, APP)
+    assert refused.value.field == "destination_table_name"
+    context.spark.sql(f"DROP SCHEMA spark_catalog.{schema} CASCADE")
+
+
+def test_a_name_stands_for_no_variable_of_spark_s_process(workshop: Workshop) -> None:
+    context = replace(workshop.engine._context, names=CatalogNames())
+    engine, schema = SparkEngine(context, lambda: None), f"s_{uuid4().hex[:8]}"
+    context.spark.sql(f"CREATE SCHEMA spark_catalog.{schema} LOCATION '{workshop.home / schema}'")
+    text = "${env:PATH}${system:java.version}"
+    assert context.spark.sql(f"SELECT '{text}' AS x").collect()[0].x == text
+    # As a table, which Spark's own catalogue cannot have, it is quoted as it is.
+    target = TargetName(catalog="spark_catalog", schema=schema, table=text)
+    with pytest.raises(DataloaderError) as refused:
+        engine.overwrite(target, engine.read(workshop.plan(COLUMNS, [(1, "a")])), commit(1))
+    assert text in str(refused.value)
     context.spark.sql(f"DROP SCHEMA spark_catalog.{schema} CASCADE")
 
 
