@@ -220,6 +220,11 @@ def _newest(engine: Engine, mapped: MappedLoad, task: Try) -> Attached:
     )
 
 
+def try_name(task_instance_id: str, number: int) -> str:
+    """Return what stands on a load as ``airflow_task``, for the try that answers for it."""
+    return f"{task_instance_id}/{number}"
+
+
 def _number(airflow_task: str | None) -> int:
     """Return which try wrote its name on a load. Clearing renames a task; its tries go on being counted."""
     number = (airflow_task or "").rpartition("/")[2]

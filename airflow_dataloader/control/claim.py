@@ -285,7 +285,8 @@ class _Claiming:
         """Take note of the queued loads."""
         for config_id, load in loads.items():
             refused = _refusal(ids[config_id], load).failure.sentence if load.wrong else None
-            self._claimed.append(_claimed(*ids[config_id], load.snapshot, refused))
+            status = LoadStatus.QUEUED if refused is None else LoadStatus.FAILED
+            self._claimed.append(_claimed(*ids[config_id], load.snapshot, status, refused))
             self._settled += refused is not None
 
     def _why(self, row: TakenRow) -> Trigger:
@@ -294,16 +295,7 @@ class _Claiming:
 
 def _again(row: Row[Any]) -> Claimed:
     """Return a load that the run has claimed before."""
-    snapshot = read_json(row.snapshot)
-    return Claimed(
-        metadata_id=row.metadata_id,
-        epoch=row.epoch,
-        config_id=row.config_id,
-        config=snapshot,
-        load_status=row.load_status,
-        message=row.log_message,
-        max_runtime_minutes=snapshot["max_runtime_minutes"],
-    )
+    return _claimed(row.metadata_id, row.epoch, read_json(row.snapshot), row.load_status, row.log_message)
 
 
 def _refusal(ids: tuple[int, int], load: NextLoad) -> Ending:
@@ -327,13 +319,15 @@ def _refusal(ids: tuple[int, int], load: NextLoad) -> Ending:
     )
 
 
-def _claimed(metadata_id: int, epoch: int, snapshot: Mapping[str, Any], refused: str | None) -> Claimed:
+def _claimed(
+    metadata_id: int, epoch: int, snapshot: Mapping[str, Any], status: str, message: str | None
+) -> Claimed:
     return Claimed(
         metadata_id=metadata_id,
         epoch=epoch,
         config_id=snapshot["config_id"],
         config=snapshot,
-        load_status=LoadStatus.QUEUED if refused is None else LoadStatus.FAILED,
-        message=refused,
+        load_status=status,
+        message=message,
         max_runtime_minutes=snapshot["max_runtime_minutes"],
     )

@@ -36,19 +36,14 @@ class Submission:
     installation: str
     metadata_id: int
     epoch: int
-    #: When it was claimed, as the control database tells it: seconds since 1970, as text.
-    claimed_at: str
+    #: Makes the Jobs API start one run for this load, however often it is asked to; :func:`submit_token`.
+    token: str
     #: Ends the run, by the Jobs API itself.
     max_runtime_minutes: int
     #: Folder in the workspace that holds ``airflow_dataloader/`` and ``spark_tasks/``.
     loader_path: str = LOADER_PATH
     #: ``[dataloader] cluster``; None: the workspace's own default.
     cluster: Mapping[str, Any] | None = None
-
-    @property
-    def token(self) -> str:
-        """Makes the Jobs API start one run for this load, however often it is asked to."""
-        return submit_token(self.installation, self.metadata_id, self.epoch, self.claimed_at)
 
     @property
     def payload(self) -> dict[str, Any]:

@@ -45,6 +45,7 @@ class ClaimOperator(BaseOperator):
             return mapped(self._claim(context["ti"]), _longest_map())
 
     def _claim(self, task: Any) -> list[Claimed]:
+        from airflow_dataloader.control.attach import try_name
         from airflow_dataloader.control.claim import claim
         from airflow_dataloader.control.reap import reap
         from airflow_dataloader.core.reaping import ReapLimits
@@ -66,7 +67,7 @@ class ClaimOperator(BaseOperator):
                 airflow_run=task.run_id,
                 batch_size=min(settings.batch_size, _longest_map()),
                 max_concurrent=settings.max_concurrent_loads,
-                airflow_task=f"{task.id}/{task.try_number}",
+                airflow_task=try_name(str(task.id), task.try_number),
                 airflow_base_url=dag_page(task.dag_id),
             )
         finally:

@@ -13,7 +13,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from sqlalchemy import Engine
 
-from airflow_dataloader.control.attach import Attached, MappedLoad, Try, attach
+from airflow_dataloader.control.attach import Attached, MappedLoad, Try, attach, try_name
 from airflow_dataloader.control.ending import SettledBy
 from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.control.load_view import view_load
@@ -102,7 +102,7 @@ class TaskTry:
             engine.dispose()
 
     def _name(self) -> str:
-        return f"{self._task.id}/{self._task.try_number}"
+        return try_name(str(self._task.id), self._task.try_number)
 
     def _try(self) -> Try:
         task = self._task
@@ -145,7 +145,7 @@ class TaskTry:
             installation=attached.installation,
             metadata_id=attached.metadata_id,
             epoch=attached.epoch,
-            claimed_at=attached.claimed_at,
+            token=attached.token,
             max_runtime_minutes=attached.max_runtime_minutes,
             loader_path=self._settings.loader_path or LOADER_PATH,
             cluster=self._settings.cluster,

@@ -1,10 +1,16 @@
-"""Files that only their owner may read, written whole or not at all."""
+"""Files that only their owner may read."""
 
 from __future__ import annotations
 
 import os
 import secrets
 from pathlib import Path
+from typing import IO
+
+
+def open_private_log(path: Path) -> IO[bytes]:
+    """Return ``path`` open to be appended to, made with mode 0600 where it is not there."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
 
 
 def write_private(path: Path, text: str) -> None:

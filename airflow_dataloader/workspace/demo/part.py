@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
 
 from airflow_dataloader.workspace.demo.marked_processes import Mark
+from airflow_dataloader.workspace.private_file import open_private_log
 
 
 class Part(Protocol):
@@ -98,7 +98,7 @@ class ProcessPart:
             return
         if not self.spec.adopts:
             self.mark.kill(self._sessions)
-        with _private_log(self.log_file) as log:
+        with open_private_log(self.log_file) as log:
             self._process = subprocess.Popen(
                 list(self.spec.command),
                 env={**self.spec.environment, **self.mark.environment()},
@@ -133,7 +133,3 @@ class ProcessPart:
                 self._process.kill()
                 self._process.wait()
         self.mark.kill(self._sessions)
-
-
-def _private_log(path: Path) -> IO[bytes]:
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")

@@ -9,10 +9,10 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO
 
 import psutil
 
+from airflow_dataloader.workspace.private_file import open_private_log
 from airflow_dataloader.workspace.process_start import start_mark
 
 # Reads one word before it begins: we write it when the process is on record. If we die before that, the end
@@ -114,7 +114,7 @@ def launch(
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     (folder / _EXIT_FILE).unlink(missing_ok=True)
-    with _log(folder / "stdout.log") as out, _log(folder / "stderr.log") as err:
+    with open_private_log(folder / "stdout.log") as out, open_private_log(folder / "stderr.log") as err:
         child = subprocess.Popen(
             ["/bin/sh", "-c", _WRAPPER, "task", str(folder / _EXIT_FILE), *command],
             cwd=folder,
@@ -146,7 +146,3 @@ def _exit_text(folder: Path) -> str | None:
         return (folder / _EXIT_FILE).read_text().strip()
     except FileNotFoundError:
         return None
-
-
-def _log(path: Path) -> IO[bytes]:
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")

@@ -15,7 +15,7 @@ def submission(**overrides: Any) -> Submission:
         "installation": INSTALLATION,
         "metadata_id": 17,
         "epoch": 3,
-        "claimed_at": "1764460800.25",
+        "token": "adl-1",
         "max_runtime_minutes": 90,
     }
     return Submission(**(values | overrides))
@@ -26,7 +26,7 @@ def test_parameters_carry_ids_and_nothing_else() -> None:
     (task,) = payload["tasks"]
     assert task["spark_python_task"]["parameters"] == ["17:3", f"--installation={INSTALLATION}"]
     assert task["spark_python_task"]["python_file"].endswith("/spark_tasks/load_table.py")
-    assert payload["idempotency_token"].startswith(f"adl-{INSTALLATION}-17-3-")
+    assert payload["idempotency_token"] == "adl-1"
     assert payload["timeout_seconds"] == 5_400
     assert task["task_key"] == "load"
     assert len(json.dumps(payload)) < 1_000
@@ -58,6 +58,7 @@ def test_a_serverless_environment_is_named_by_the_task() -> None:
 def test_a_token_is_one_loads_own_and_short_enough() -> None:
     tokens = {submit_token(INSTALLATION, load, epoch, "1") for load in (1, 11, 111) for epoch in (1, 11, 111)}
     assert len(tokens) == 9
+    assert submit_token(INSTALLATION, 17, 3, "1").startswith(f"adl-{INSTALLATION}-17-3-")
     with_hyphens = "01234567-89ab-cdef-0123-456789abcdef"
     assert len(submit_token(with_hyphens, 10**10, 10**5, "1764460800.250001")) <= LONGEST_TOKEN
     long = [submit_token(with_hyphens, 10**18, epoch, "1") for epoch in (10**18, 10**18 + 1)]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_dataloader.workspace.private_file import write_private
+from airflow_dataloader.workspace.private_file import open_private_log, write_private
 
 
 @pytest.fixture
@@ -23,6 +23,15 @@ def test_only_its_owner_may_read_it_whatever_the_umask(tmp_path: Path) -> None:
     path = tmp_path / "secret"
     write_private(path, "a")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.usefixtures("_open_umask")
+def test_a_log_is_its_owner_s_and_grows(tmp_path: Path) -> None:
+    path = tmp_path / "task.log"
+    for line in (b"one\n", b"two\n"):
+        with open_private_log(path) as log:
+            log.write(line)
+    assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (b"one\ntwo\n", 0o600)
 
 
 def test_a_file_that_others_may_read_becomes_private(tmp_path: Path) -> None:
