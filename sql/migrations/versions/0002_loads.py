@@ -35,11 +35,18 @@ def upgrade() -> None:
         "32_destination.sql",
         "33_configuration_history.sql",
         "34_watermark.sql",
-        "35_loads_on_record.sql",
-        "36_snapshot.sql",
     )
     adoption.finish(bind, adopted)
-    run_sql(bind, __file__, "40_indexes.sql", "45_claim.sql", "50_view.sql", "90_comments.sql")
+    run_sql(
+        bind,
+        __file__,
+        "35_loads_on_record.sql",
+        "36_snapshot.sql",
+        "40_indexes.sql",
+        "45_claim.sql",
+        "50_view.sql",
+        "90_comments.sql",
+    )
     adoption.regrant(bind, adopted.grants)
 
 
