@@ -28,7 +28,7 @@ def standing(**overrides: Any) -> LoadState:
         "row_there": True,
         "row_epoch": 3,
         "row_status": "In Progress",
-        "reaped": False,
+        "being_reaped": False,
         "settled_by": None,
     }
     return LoadState(**(values | overrides))
@@ -40,7 +40,7 @@ def standing(**overrides: Any) -> LoadState:
         ({"load_status": "Failed", "message": "Oops."}, "is over: Failed. Oops."),
         ({"load_status": "Succeeded"}, "is over: Succeeded."),
         ({"row_there": False, "row_epoch": None}, "has lost its row, which was deleted."),
-        ({"row_epoch": 4, "reaped": True}, "is being given up."),
+        ({"row_epoch": 4, "being_reaped": True}, "is being given up."),
         ({"row_epoch": 4}, "held epoch 3, and the row is at epoch 4 by now."),
         ({"load_status": "Queued", "row_status": "Queued"}, "was never started."),
         ({"row_status": None}, "is In Progress, and its row was set to NULL by hand."),
