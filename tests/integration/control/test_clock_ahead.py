@@ -101,7 +101,7 @@ def test_slots_that_the_clock_left_far_ahead_are_given_anew(control: Engine, con
         "AND next_load_date_time < 'infinity'",
     )
     claim(control, airflow_run="run")
-    soon = "next_load_date_time - clock_timestamp() BETWEEN '0' AND '5 minutes'"
+    soon = "next_load_date_time BETWEEN clock_timestamp() AND clock_timestamp() + interval '5 minutes'"
     found = sql(control, f"SELECT config_id FROM control.table_control WHERE {soon} ORDER BY config_id")
     assert [one for (one,) in found] == sorted([config_id, far])
     assert row(control, by_hand)["next_load_date_time"].year == 2999
