@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_dataloader.exceptions import SourceUnavailable
+from airflow_dataloader.loader import replacement
 from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.strategies import rolling as rolling_module
 from tests.bench import Bench
@@ -103,7 +104,7 @@ def test_it_is_not_replaced_again_by_a_load_that_failed_after_its_commit(
     def away(*_: object) -> None:
         raise SourceUnavailable("the source has no connection left", fix="wait")
 
-    monkeypatch.setattr(rolling_module, "compare_with_source", away)
+    monkeypatch.setattr(replacement, "compare_with_source", away)
     bench.fail(row)
     monkeypatch.undo()
     assert bench.state(row).load_full is None
