@@ -52,16 +52,13 @@ def refuse_other_day(load: ActiveLoad, name: str) -> None:
     with load.journal.during(Phase.PLAN):
         lacking = load.engine.count(load.config.target, f"{quoted(name)} IS NULL" if there else None)
     if lacking:
-        before = (
-            f"the last load went by {last.day_column!r}"
-            if last.day_column
-            else "the last load went by no such column"
-        )
+        column = last.day_column
+        before = f"the last load went by {column!r}" if column else "the last load went by no such column"
         raise ConfigurationError(
             f"{lacking} rows of {load.config.target} have no value in {name!r}; {before}. They would be "
             "there twice.",
             field="rolling_column",
-            fix=(f"name {last.day_column!r} again; or " if last.day_column else "")
+            fix=(f"name {column!r} again; or " if column else "")
             + f"give these rows their days in {name!r} at the target, or delete them there; or set load_full "
             "= 'true' on the row to begin anew with the days of the window",
         )

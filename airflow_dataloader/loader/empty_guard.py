@@ -19,10 +19,10 @@ def refuse_empty_source(load: ActiveLoad) -> None:
         return
     ((any_row,),) = load.session.query(load.dialect.probe_sql(load.relation, None))
     if not any_row:
-        refuse_nothing(load)
+        refuse_nothing_read(load)
 
 
-def refuse_nothing(load: ActiveLoad) -> None:
+def refuse_nothing_read(load: ActiveLoad) -> None:
     """Raise EmptySource for a source of which nothing was read, as :func:`refuse_empty_source` does."""
     if must_keep_rows(load):
         raise EmptySource(

@@ -10,7 +10,7 @@ from airflow_dataloader.core.facts import Facts
 from airflow_dataloader.core.plan import ReadPlan
 from airflow_dataloader.loader.active_load import ActiveLoad
 from airflow_dataloader.loader.completeness import compare_with_source
-from airflow_dataloader.loader.empty_guard import must_keep_rows, refuse_empty_window, refuse_nothing
+from airflow_dataloader.loader.empty_guard import must_keep_rows, refuse_empty_window, refuse_nothing_read
 from airflow_dataloader.loader.engines.protocol import Rows, Stage, Written
 from airflow_dataloader.loader.publish import publish
 from airflow_dataloader.loader.reading import source_errors
@@ -58,7 +58,7 @@ def _publish_staged(
 ) -> None:
     with stage_rows(load, plan, None) as stage:
         if stage.rows == 0:
-            (refuse_nothing if plan.where is None else refuse_empty_window)(load)
+            (refuse_nothing_read if plan.where is None else refuse_empty_window)(load)
         refuse_shrinking(load, stage.rows, replaced)
         written = publish(load, facts, partial(write, stage))
         published()

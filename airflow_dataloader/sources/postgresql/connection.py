@@ -89,12 +89,12 @@ _OPTIONS = {
     ),
 }
 
-#: Defaults that libpq does not tell, and for which it takes no empty text, and one that depends on its build.
+#: Where libpq tells no default and takes no empty text for one, and where the default depends on its build.
 _UNTOLD = {
     "sslcertmode": "allow",
     "min_protocol_version": "3.0",
     "max_protocol_version": "3.0",
-    # All that there are: whatever the server asks for.
+    # All that the JVM's driver knows, too: whatever the server asks for.
     "require_auth": "password,md5,gss,sspi,scram-sha-256,none",
     "gssencmode": "disable",
 }
@@ -110,9 +110,8 @@ def _defaults() -> dict[str, str]:
     told = {
         option.keyword.decode(): (option.compiled or b"").decode()
         for option in pq.Conninfo.get_defaults()
-        if option.envvar
+        if option.envvar and option.keyword != b"service"
     }
-    del told["service"]
     return told | {name: value for name, value in _UNTOLD.items() if name in told}
 
 

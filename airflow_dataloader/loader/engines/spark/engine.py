@@ -74,7 +74,7 @@ class SparkEngine:
                 return None
             past = history.read_back_to(spark, location, app_id, back_to)
             if past.version is None:
-                tables.refuse_other_format(spark, location, target)
+                tables.refuse_not_delta(spark, location, target)
                 return None
             return Target(
                 version=past.version,

@@ -24,8 +24,8 @@ from airflow_dataloader.sources.dialect import READ_TIMED_OUT
 TRANSACTION_CONFLICT = "DELTA_CONCURRENT_TRANSACTION"
 _CONFLICTS = ("DELTA_CONCURRENT_", "DELTA_METADATA_CHANGED", "DELTA_PROTOCOL_CHANGED")
 
-#: DESCRIBE HISTORY of a table of another format than Delta's.
-OTHER_FORMAT = "DELTA_ONLY_OPERATION"
+#: DESCRIBE HISTORY of a table of another format than Delta's, or of a view.
+NOT_DELTA = ("DELTA_ONLY_OPERATION", "EXPECT_TABLE_NOT_VIEW")
 
 #: Conditions by which a catalogue says that a table is certainly not there.
 ABSENT = frozenset(

@@ -78,7 +78,7 @@ def read(spark: SparkSession, location: Location, app_id: str, limit: int | None
         ).collect()
     except Exception as error:
         seen = errors.report(error)
-        if errors.is_absent(seen) or seen.has(errors.OTHER_FORMAT):
+        if errors.is_absent(seen) or seen.has(*errors.NOT_DELTA):
             return Past(version=None, entries=(), whole=True, continuous=False)
         raise
     found = [_entry(row) for row in rows]

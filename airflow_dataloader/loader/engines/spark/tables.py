@@ -42,16 +42,16 @@ def schema(spark: SparkSession, location: Location) -> StructType | None:
         raise errors.translate(error, f"looking at {location.sql}") from error
 
 
-def refuse_other_format(spark: SparkSession, location: Location, target: TargetName) -> None:
+def refuse_not_delta(spark: SparkSession, location: Location, target: TargetName) -> None:
     """Raise ConfigurationError where a table is there that has no history: it is none of Delta's.
 
-    Taken for absent, it would be dropped by the first load. It may also have vanished since it was seen.
+    Taken for absent, it would be replaced by the first load. It may also have vanished since it was seen.
     """
     if schema(spark, location) is not None:
         raise ConfigurationError(
             f"Target {target} exists, and is not a Delta table.",
             field="destination_table_name",
-            fix="name another table; or CONVERT this one TO DELTA, or drop it if nobody needs it",
+            fix="name another table; or drop this one, or CONVERT it TO DELTA if it is no view",
         )
 
 

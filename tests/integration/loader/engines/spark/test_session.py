@@ -79,12 +79,13 @@ def test_tables_of_a_catalogue_work_as_paths_do(workshop: Workshop) -> None:
     context.spark.sql(f"DROP SCHEMA spark_catalog.{schema} CASCADE")
 
 
-def test_a_table_of_another_format_is_none_to_take_the_place_of(workshop: Workshop) -> None:
+@pytest.mark.parametrize("kind", ["TABLE {} USING parquet", "VIEW {}"])
+def test_what_is_no_delta_table_is_none_to_take_the_place_of(workshop: Workshop, kind: str) -> None:
     context = replace(workshop.engine._context, names=CatalogNames())
     engine, schema = SparkEngine(context, lambda: None), f"s_{uuid4().hex[:8]}"
     context.spark.sql(f"CREATE SCHEMA spark_catalog.{schema} LOCATION '{workshop.home / schema}'")
     context.spark.sql(
-        f"CREATE TABLE spark_catalog.{schema}.orders USING parquet AS SELECT 1 AS id, 'a' AS name"
+        f"CREATE {kind.format(f'spark_catalog.{schema}.orders')} AS SELECT 1 AS id, 'a' AS name"
     )
     target = TargetName(catalog="spark_catalog", schema=schema, table="orders")
     with pytest.raises(ConfigurationError, match="exists, and is not a Delta table") as refused:
