@@ -30,8 +30,8 @@ from __future__ import annotations
 class DataloaderError(Exception):
     """Something went wrong, and the message says what, where, and how to mend it.
 
-    ``field`` names the column or setting at fault, ``fix`` what to do about it; ``sqlstate`` and
-    ``vendor_code`` are the failing system's own codes. Texts must already be free of secrets.
+    ``field`` names the column or setting at fault, ``fix`` what to do about it, without a full stop;
+    ``sqlstate`` and ``vendor_code`` are the failing system's own codes. Texts are free of secrets already.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class DataloaderError(Exception):
 
     def __str__(self) -> str:
         """Return message and fix as one sentence each."""
-        return f"{self.message} Fix: {self.fix.rstrip('.')}." if self.fix else self.message
+        return f"{self.message} Fix: {self.fix}." if self.fix else self.message
 
 
 class TransientError(DataloaderError):

@@ -34,5 +34,5 @@ def _find(name: str, package: Path = _PACKAGE) -> Path:
             return folder
     raise ConfigurationError(
         f"{package} has no {name} folder, neither inside nor beside it.",
-        fix="reinstall airflow-dataloader: its wheel or checkout is incomplete.",
+        fix="reinstall airflow-dataloader: its wheel or checkout is incomplete",
     )

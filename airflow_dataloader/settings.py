@@ -239,5 +239,5 @@ class Settings:
                 values[item.name] = item.metadata["parse"](text)
             except ValueError as error:
                 shown = "cannot be used" if item.metadata["sensitive"] else f"is {text!r}"
-                raise ConfigurationError(f"{name} {shown}.", field=name, fix=f"set it to {error}.") from None
+                raise ConfigurationError(f"{name} {shown}.", field=name, fix=f"set it to {error}") from None
         return cls(**values)

@@ -112,7 +112,7 @@ def finish(bind: Connection, old: OldDatabase) -> None:
         raise ConfigurationError(
             f"Active rows share a destination, each would undo the other's loads: {listed}.",
             field="destination_table_name",
-            fix="decide which row stays, UPDATE the others with is_active = false, and migrate again.",
+            fix="decide which row stays, UPDATE the others with is_active = false, and migrate again",
         )
     bind.execute(text("UPDATE control.installation SET timestamps_zone = :zone"), {"zone": old.zone})
 
@@ -170,7 +170,7 @@ def release(bind: Connection) -> OldDatabase:
         raise ConfigurationError(
             "control.installation is empty, so that the zone of the old timestamps is not known.",
             field="timestamps_zone",
-            fix="restore that row from a backup of this database.",
+            fix="restore that row from a backup of this database",
         )
     zone = own.timestamps_zone
     grants = _grants_on_view(bind)
@@ -215,7 +215,7 @@ def _checked_zone(bind: Connection, zone: str | None) -> str:
         raise ConfigurationError(
             f"{zone!r} is not a time zone that this PostgreSQL knows.",
             field="timestamps_zone",
-            fix="use an IANA name such as Europe/Berlin or UTC.",
+            fix="use an IANA name such as Europe/Berlin or UTC",
         )
     return zone
 
@@ -283,7 +283,7 @@ def _ensure_foreign_key(bind: Connection) -> None:
             f"Rows of table_control name sources that do not exist: {', '.join(keys)}.",
             field="db_config_key",
             fix="add them to table_control_dbconfig, or set db_config_key to NULL on those rows,"
-            " and migrate again.",
+            " and migrate again",
         )
     bind.exec_driver_sql(
         "ALTER TABLE control.table_control ADD CONSTRAINT table_control_db_config_key_fkey"

@@ -80,7 +80,7 @@ _NOT_NULL = "23502"
 _ONE_DESTINATION = "table_control_one_active_row_per_destination"
 
 #: A value that its column has no room for, and what to do about it.
-_NO_ROOM = {"22001": "shorten it.", "22003": "use a number that the column can hold."}
+_NO_ROOM = {"22001": "shorten it", "22003": "use a number that the column can hold"}
 
 #: A constraint, or one of our triggers, refused an edit; or a value cannot be what its place needs; or a
 #: trigger of somebody's own raised an exception without saying of which kind.
@@ -97,7 +97,7 @@ def translated(error: Exception, place: str) -> DataloaderError | None:
     if isinstance(error, PoolTimeout):
         return ControlUnavailable(
             f"All connections of this process to the control database {place} are in use.",
-            fix="let fewer threads work at once.",
+            fix="let fewer threads work at once",
         )
     cause = error.orig if isinstance(error, DBAPIError) else error
     if not isinstance(cause, psycopg.Error):
@@ -208,10 +208,15 @@ def _said(cause: psycopg.Error) -> str:
     return said
 
 
+def _advice(sentence: str | None) -> str | None:
+    """Return what the database advises as a fix is written, without its full stop."""
+    return sentence.rstrip(".") if sentence else None
+
+
 def _not_migrated(cause: psycopg.Error, place: str) -> NotMigrated:
-    said, fix = _said(cause), f"{MIGRATE}."
+    said, fix = _said(cause), MIGRATE
     if cause.sqlstate == _VERSION:
-        fix = cause.diag.message_hint or fix
+        fix = _advice(cause.diag.message_hint) or fix
     else:
         said = f"its schema is missing or old ({said})"
     return NotMigrated(f"The control database {place}: {said}.", fix=fix, sqlstate=cause.sqlstate)
@@ -223,16 +228,16 @@ def _refused(cause: psycopg.Error) -> ConfigurationError:
         return _not_allowed(cause)
     if cause.sqlstate == _NOT_NULL:
         return _absent(cause)
-    fix = cause.diag.message_hint or cause.diag.message_detail
+    fix = _advice(cause.diag.message_hint or cause.diag.message_detail)
     if cause.diag.constraint_name == _ONE_DESTINATION and not cause.diag.message_hint:
         return _same_destination(cause)
     state = cause.sqlstate or ""
     if state == _FORBIDDEN:
-        fix = "grant the role of the URL that right."
+        fix = "grant the role of the URL that right"
     elif state in _NO_ROOM:
         fix = _NO_ROOM[state]
     elif state in _SCHEMA or _is_mistake(cause):
-        fix = "mend that function, which is not this package's, or drop the trigger that calls it."
+        fix = "mend that function, which is not this package's, or drop the trigger that calls it"
     return ConfigurationError(
         f"The control database refused: {_said(cause)}.",
         field=cause.diag.column_name or cause.diag.constraint_name,
@@ -290,16 +295,16 @@ def _same_destination(cause: psycopg.Error) -> ConfigurationError:
 
 def _unavailable(cause: psycopg.Error, place: str) -> ControlUnavailable:
     state = cause.sqlstate or ""
-    fix = "see that the server runs, host and port are open, and user, password and database are right."
+    fix = "see that the server runs, host and port are open, and user, password and database are right"
     what = "cannot be reached"
     if state in _BUSY:
         what = "is busy"
-        fix = "see what holds locks or loads the server; the same call may succeed later."
+        fix = "see what holds locks or loads the server; the same call may succeed later"
     elif state == _READ_ONLY:
         what = "is read-only"
-        fix = "see that the URL leads to the primary server, and default_transaction_read_only is off there."
+        fix = "see that the URL leads to the primary server, and default_transaction_read_only is off there"
     elif state[:2] == "53":
-        fix = "give the server more connections, memory or disk."
+        fix = "give the server more connections, memory or disk"
     return ControlUnavailable(
         f"The control database {place} {what}: {_said(cause)}.", fix=fix, sqlstate=cause.sqlstate
     )

@@ -123,7 +123,7 @@ def downgrade(url: str, revision: str) -> None:
             raise ConfigurationError(
                 f"There is no version {revision!r}.",
                 field="revision",
-                fix=f"use one of {', '.join(targets)}.",
+                fix=f"use one of {', '.join(targets)}",
             )
         if targets.index(revision) > targets.index(current):
             raise ConfigurationError(
@@ -175,7 +175,7 @@ def _explained(error: DBAPIError | psycopg.Error, url: str) -> Exception:
         "2BP01": "drop the object named above, migrate, and create it again",
     }.get(state or "", "mend what the database says, and migrate again")
     return ConfigurationError(
-        f"The migration was refused and nothing was changed: {said}.", fix=f"{fix}.", sqlstate=state
+        f"The migration was refused and nothing was changed: {said}.", fix=fix, sqlstate=state
     )
 
 
@@ -230,5 +230,5 @@ def _refuse_newer(config: Config, current: str | None) -> None:
     if current is not None and current not in _known(config):
         raise NotMigrated(
             f"The control database is at version {current}, which this package does not know.",
-            fix="install the package version that migrated it, or a newer one.",
+            fix="install the package version that migrated it, or a newer one",
         )

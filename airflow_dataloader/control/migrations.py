@@ -37,7 +37,7 @@ def refuse_data(bind: Connection) -> None:
         if bind.execute(text(f"SELECT EXISTS (SELECT FROM control.{table})")).scalar():  # noqa: S608
             raise ConfigurationError(
                 f"control.{table} holds rows, and the downgrade would drop it.",
-                fix="keep a copy, empty the four tables, and try again.",
+                fix="keep a copy, empty the four tables, and try again",
             )
 
 
@@ -55,5 +55,5 @@ def refuse_live_loads(bind: Connection) -> None:
         raise ConfigurationError(
             f"{live} loads are Queued or In Progress, and the downgrade would take away what they rely on.",
             field="last_status",
-            fix="set is_active = false on all rows, wait until nothing runs, and try again.",
+            fix="set is_active = false on all rows, wait until nothing runs, and try again",
         )

@@ -119,7 +119,7 @@ class Retention:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigurationError(
-                    f"{name} is {value}.", field=name, fix="use 1 or more; what lives is always kept."
+                    f"{name} is {value}.", field=name, fix="use 1 or more; what lives is always kept"
                 )
             if value is not None and value > most:
                 raise ConfigurationError(f"{name} is {value}.", field=name, fix=f"use {most:,} at most")

@@ -30,7 +30,7 @@ def query(name: str) -> Query:
     """Return the question called ``name``; raise ConfigurationError if there is none."""
     path = _folder() / f"{name}.sql"
     if name not in names():
-        raise ConfigurationError(f"There is no query {name!r}.", fix=f"use one of {', '.join(names())}.")
+        raise ConfigurationError(f"There is no query {name!r}.", fix=f"use one of {', '.join(names())}")
     header, _, sql = path.read_text(encoding="utf-8").partition("\n")
     return Query(name=name, purpose=header.removeprefix("--").strip(), sql=sql.strip().removesuffix(";"))
 

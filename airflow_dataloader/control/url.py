@@ -66,7 +66,7 @@ def resolve_url(environ: Mapping[str, str]) -> str:
             raise ConfigurationError(
                 "The control database's URL names no database.",
                 field="DATALOADER_CONTROL_URL",
-                fix="add the database to the URL, or set DATALOADER_ENVIRONMENT to npd or prod.",
+                fix="add the database to the URL, or set DATALOADER_ENVIRONMENT to npd or prod",
             )
         parameters["dbname"] = _DATABASES[environment]
     return _as_url(parameters)
@@ -99,7 +99,7 @@ def read_url(url: str) -> ControlUrl:
             raise ConfigurationError(
                 f"sslmode={mode} would let the connection to {','.join(addresses)} go without TLS.",
                 field="sslmode",
-                fix="remove it, or use sslmode=require, verify-ca or verify-full.",
+                fix="remove it, or use sslmode=require, verify-ca or verify-full",
             )
         where["sslmode"] = "require"
     place = Place(
@@ -118,7 +118,7 @@ def _given(environ: Mapping[str, str]) -> dict[str, str]:
             "No control database is configured.",
             field="DATALOADER_CONTROL_URL",
             fix="set DATALOADER_CONTROL_URL, or LAKEBASE_HOST, LAKEBASE_PORT, LAKEBASE_DATABASE, "
-            "LAKEBASE_USER and LAKEBASE_PASSWORD.",
+            "LAKEBASE_USER and LAKEBASE_PASSWORD",
         )
     names = {
         "LAKEBASE_HOST": "host",
@@ -144,9 +144,7 @@ def _given(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _parameters(url: str, *, setting: str) -> dict[str, str]:
-    unreadable = ConfigurationError(
-        "The control database's URL cannot be read.", field=setting, fix=f"{_FORM}."
-    )
+    unreadable = ConfigurationError("The control database's URL cannot be read.", field=setting, fix=_FORM)
     if not _is_text(url):
         raise unreadable
     scheme, mark, rest = url.strip().partition("://")

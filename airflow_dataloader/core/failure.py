@@ -64,7 +64,7 @@ class Failure:
     @property
     def sentence(self) -> str:
         """What a person reads: the message, the fix where one is known, and what stands besides."""
-        fix = f"Fix: {self.fix.rstrip('.')}." if self.fix else None
+        fix = f"Fix: {self.fix}." if self.fix else None
         return " ".join(part for part in (self.message, fix, self.besides) if part)
 
     def as_json(self) -> dict[str, Any]:

@@ -97,7 +97,7 @@ class ControlHook(PostgresHook):
     def _refused(self, what: str, fix: str | None = None) -> ConfigurationError:
         name = self.get_conn_id()
         return ConfigurationError(
-            f"Airflow connection {name} {what}.".replace("..", "."),
+            f"Airflow connection {name} {what.rstrip('.')}.",
             field=name,
             fix=fix or "give it the host, port, database, login and password of the control database",
         )

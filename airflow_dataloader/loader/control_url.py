@@ -26,7 +26,7 @@ def find_control_url(environ: Mapping[str, str], secrets: SecretChain) -> str:
     except ConfigurationError as error:
         if names_control(environ):
             raise
-        fix = f"{(error.fix or '').rstrip('.')}, or store the URL as secret {NAME!r} of scope {SCOPE!r}"
+        fix = f"{error.fix or ''}, or store the URL as secret {NAME!r} of scope {SCOPE!r}"
         raise ConfigurationError(error.message, field=error.field, fix=fix) from None
 
 

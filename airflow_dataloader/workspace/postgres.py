@@ -185,7 +185,7 @@ class EmbeddedPostgres:
             raise ConfigurationError(
                 f"Another process runs a PostgreSQL server in {self.data_dir}.",
                 field="DATALOADER_HOME",
-                fix="end that process, or use another DATALOADER_HOME.",
+                fix="end that process, or use another DATALOADER_HOME",
             ) from error
         self._lock = lock
 
@@ -208,7 +208,7 @@ class EmbeddedPostgres:
         if made_by != str(major):
             raise ConfigurationError(
                 f"{self._cluster} was made by PostgreSQL {made_by}, and the installed server is {major}.",
-                fix=f"remove {self.data_dir}, or install the older server.",
+                fix=f"remove {self.data_dir}, or install the older server",
             )
 
     def _major(self, identity: unprivileged.Identity) -> int:
@@ -248,7 +248,7 @@ class EmbeddedPostgres:
         if process.returncode != 0:
             raise ConfigurationError(
                 f"initdb could not make {self._cluster}: {_last_line(output)}",
-                fix="fix the reported problem, and start again.",
+                fix="fix the reported problem, and start again",
             )
         unfinished.rename(self._cluster)
 
@@ -267,7 +267,7 @@ class EmbeddedPostgres:
             if not again or time.monotonic() > deadline:
                 raise ConfigurationError(
                     f"PostgreSQL did not start on port {self.port}: {_last_line(said)}",
-                    fix=f"see {self.log_file}, and start again.",
+                    fix=f"see {self.log_file}, and start again",
                 )
             time.sleep(10 * _POLL_SECONDS)
 

@@ -72,5 +72,5 @@ def _end(server: psutil.Process) -> None:
             return
     raise ConfigurationError(
         f"A PostgreSQL server (process {server.pid}) is left from an earlier run and cannot be ended.",
-        fix=f"end process {server.pid}, and start again.",
+        fix=f"end process {server.pid}, and start again",
     )

@@ -58,7 +58,7 @@ class Identity:
                     f"The server refuses root, and the user {self.account.pw_name} cannot enter {parent}.",
                     field="DATALOADER_HOME",
                     fix="set DATALOADER_HOME to a folder whose parents every user may enter, "
-                    "start as an ordinary user, or allow user namespaces.",
+                    "start as an ordinary user, or allow user namespaces",
                 )
 
 
@@ -75,7 +75,7 @@ def choose() -> Identity:
             return Identity(account=account)
     raise ConfigurationError(
         f"Nothing can run here that refuses root: user {os.geteuid()} has no usable account.",
-        fix="add an ordinary user to this machine, or start as one.",
+        fix="add an ordinary user to this machine, or start as one",
     )
 
 

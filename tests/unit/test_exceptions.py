@@ -20,7 +20,7 @@ from airflow_dataloader.exceptions import (
 
 
 def test_the_text_is_message_and_fix() -> None:
-    error = ConfigurationError("load_cron is empty.", field="load_cron", fix="give it a cron.")
+    error = ConfigurationError("load_cron is empty.", field="load_cron", fix="give it a cron")
     assert str(error) == "load_cron is empty. Fix: give it a cron."
     assert error.field == "load_cron"
     assert str(TransientError("It broke off.")) == "It broke off."

@@ -181,6 +181,19 @@ def test_building_blocks_name_no_strategy() -> None:
     assert naming == set()
 
 
+def test_a_fix_has_no_full_stop_of_its_own() -> None:
+    """Whoever makes a sentence of it ends the sentence."""
+    found = [
+        f"{name_of(path)}:{text.lineno}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for given in ast.walk(ast.parse(path.read_text()))
+        if isinstance(given, ast.keyword) and given.arg == "fix"
+        for text in ast.walk(given.value)
+        if isinstance(text, ast.Constant) and str(text.value).endswith(".")
+    ]
+    assert found == []
+
+
 def imported(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

@@ -18,7 +18,7 @@ from airflow_dataloader.core.status import LoadStatus, RowStatus
 from tests.factories import add_source
 from tests.integration.control.drive import claim_now, due_row, load, row, sql, start_now
 
-FAILURE = Failure(phase=Phase.RUN, error="Oops", message="oops.", transient=True, fix="look.")
+FAILURE = Failure(phase=Phase.RUN, error="Oops", message="oops.", transient=True, fix="look")
 
 
 def ending(metadata_id: int, epoch: int, **overrides: Any) -> Ending:

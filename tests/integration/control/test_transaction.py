@@ -307,7 +307,7 @@ def test_a_database_without_schema_is_not_migrated(postgres: Any) -> None:
         with pytest.raises(NotMigrated) as caught, transaction(engine) as connection:
             connection.execute(ONE)
         assert "unmigrated at 127.0.0.1" in caught.value.message
-        assert caught.value.fix == "dataloader db migrate."
+        assert caught.value.fix == "dataloader db migrate"
     finally:
         engine.dispose()
         postgres.drop("unmigrated")

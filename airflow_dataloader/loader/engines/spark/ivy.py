@@ -84,7 +84,7 @@ def settings_options(environ: Mapping[str, str]) -> list[str]:
         raise ConfigurationError(
             f"{SETTINGS_VARIABLE} is {path!r}, which is not a file.",
             field=SETTINGS_VARIABLE,
-            fix="name an Ivy settings file, or unset it.",
+            fix="name an Ivy settings file, or unset it",
         )
     return ["-settings", path]
 
@@ -118,7 +118,7 @@ def _proxy(variable: str, text: str) -> tuple[str | None, int]:
     except ValueError:
         # Not with its text and not with the error's, which may hold a password.
         raise ConfigurationError(
-            f"{variable} is no address of a proxy.", field=variable, fix="write it as http://host:port."
+            f"{variable} is no address of a proxy.", field=variable, fix="write it as http://host:port"
         ) from None
 
 
@@ -135,7 +135,7 @@ def _run(command: Sequence[str], environ: Mapping[str, str]) -> None:
         )
     except subprocess.TimeoutExpired as error:
         raise EngineFailed(
-            f"The jars did not arrive within {_TIMEOUT_SECONDS // 60} minutes.", fix="try again."
+            f"The jars did not arrive within {_TIMEOUT_SECONDS // 60} minutes.", fix="try again"
         ) from error
     if ran.returncode != 0:
         raise failure(ran.stdout + ran.stderr)
@@ -149,14 +149,14 @@ def failure(output: str) -> ConfigurationError | EngineFailed:
     if causes:
         return EngineFailed(
             f"Could not fetch {names}: {causes[0]}.",
-            fix=f"check the network, or name an Ivy settings file for a mirror in {SETTINGS_VARIABLE}.",
+            fix=f"check the network, or name an Ivy settings file for a mirror in {SETTINGS_VARIABLE}",
         )
     if missing:
         return ConfigurationError(
             f"The repository does not have {names}.",
             field=SETTINGS_VARIABLE,
-            fix=f"look at the Ivy settings file that {SETTINGS_VARIABLE} names.",
+            fix=f"look at the Ivy settings file that {SETTINGS_VARIABLE} names",
         )
     said = [line.strip(": \t") for line in output.splitlines() if line.strip() and _HINT not in line]
     last = said[-1] if said else "Ivy said nothing"
-    return EngineFailed(f"Could not fetch the jars: {last}.", fix="fix the reported problem, and try again.")
+    return EngineFailed(f"Could not fetch the jars: {last}.", fix="fix the reported problem, and try again")

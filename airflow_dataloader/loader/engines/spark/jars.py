@@ -65,7 +65,7 @@ def _check(jar: Jar, path: Path) -> None:
         raise ConfigurationError(
             f"What came for {jar.coordinate} is not the jar of our manifest (sha256 {jar.sha256}).",
             field=ivy.SETTINGS_VARIABLE,
-            fix="see what stands between you and the repository: a proxy's page, or a mirror's other file.",
+            fix="see what stands between you and the repository: a proxy's page, or a mirror's other file",
         )
 
 

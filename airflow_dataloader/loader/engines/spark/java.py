@@ -49,7 +49,7 @@ def java_home(
     raise ConfigurationError(
         f"Spark needs Java 17 or 21: {found}.",
         field="JAVA_HOME",
-        fix="install OpenJDK 17 or 21, or pip install 'airflow-dataloader[java]'.",
+        fix="install OpenJDK 17 or 21, or pip install 'airflow-dataloader[java]'",
     )
 
 
