@@ -18,7 +18,7 @@ from airflow_dataloader.core.scrub import scrub
 from airflow_dataloader.exceptions import DataloaderError, EngineFailed
 from airflow_dataloader.loader.engines.spark import jars
 from airflow_dataloader.loader.engines.spark.java import java_home
-from airflow_dataloader.loader.engines.spark.remote import check_remote
+from airflow_dataloader.loader.engines.spark.remote import check_remote, remote_of
 from airflow_dataloader.loader.error_line import error_line
 from airflow_dataloader.loader.own_secrets import all_secrets
 
@@ -32,7 +32,7 @@ _NOT_OURS = "not needed, Spark is the server of SPARK_REMOTE"
 
 @click.command()
 def doctor() -> int:
-    """Return whether everything is here that a load needs.
+    """Say whether everything is here that a load needs.
 
     Checks Python, Spark (the server of SPARK_REMOTE is asked), Java, the jars (fetched if missing), the
     control database's schema and the role's rights there; changes nothing else. With SPARK_REMOTE, Java and
@@ -71,7 +71,7 @@ def _sentence(error: Exception) -> str:
 
 def _spark() -> str:
     installed = f"pyspark {version('pyspark')}"
-    if not (remote := os.environ.get("SPARK_REMOTE")):
+    if (remote := remote_of(os.environ)) is None:
         return f"{installed}, runs in the loading process"
     check_remote(os.environ)
     from airflow_dataloader.workspace.spark.sessions import ask_version
@@ -85,12 +85,12 @@ def _spark() -> str:
 
 
 def _java() -> str:
-    return _NOT_OURS if os.environ.get("SPARK_REMOTE") else str(java_home())
+    return _NOT_OURS if remote_of(os.environ) else str(java_home())
 
 
 def _jars() -> str:
     home = settings_or_raise().home
-    if os.environ.get("SPARK_REMOTE"):
+    if remote_of(os.environ):
         return _NOT_OURS
     found = jars.ensure(jars.DEFAULT, home)
     return f"{len(found)} in {home / 'jars'}"

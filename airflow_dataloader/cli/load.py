@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from contextlib import ExitStack
 from functools import partial
 
 import click
 from rich.console import Console
 from rich.text import Text
 
-from airflow_dataloader.cli.console import Progress, new_console, new_table
-from airflow_dataloader.cli.control import control_engine
+from airflow_dataloader.cli.console import Progress, new_table
 from airflow_dataloader.cli.exit_codes import ExitCode
-from airflow_dataloader.cli.local_engine import local_engine
 from airflow_dataloader.cli.local_secrets import local_secrets
 from airflow_dataloader.cli.startup_errors import settings_or_raise
+from airflow_dataloader.cli.workbench import open_workbench
 from airflow_dataloader.control.waiting import Waiting, WaitReason, waiting
 from airflow_dataloader.core.reaping import ReapLimits
 from airflow_dataloader.core.selector import Selector, parse
@@ -91,36 +89,31 @@ def _load(selector: Selector | None) -> list[Loaded]:
     settings = settings_or_raise()
     # Before a row is claimed that nobody here could load.
     check_remote(os.environ)
-    with ExitStack() as stack:
-        progress = stack.enter_context(Progress(new_console()))
-        control = control_engine()
-        stack.callback(control.dispose)
+    with open_workbench(settings) as bench:
 
         def open_context() -> LoaderContext:
-            progress.step("Starting Spark")
-            engine = stack.enter_context(local_engine(settings))
             return LoaderContext(
-                control=control,
-                engine=engine,
+                control=bench.control,
+                engine=bench.start_spark(),
                 secrets=local_secrets(settings),
-                observer=progress,
+                observer=bench.progress,
                 times=LeaseTimes.of(settings),
             )
 
         loaded = load_locally(
-            control,
+            bench.control,
             open_context,
             selector=selector,
-            report=partial(_report, progress),
+            report=partial(_report, bench.progress),
             max_concurrent=settings.max_concurrent_loads,
             limits=ReapLimits.of_minutes(queued=settings.queued_minutes, progress=settings.progress_minutes),
         )
         if loaded:
-            show(progress.console, loaded)
+            show(bench.progress.console, loaded)
         else:
             limit = settings.max_concurrent_loads
-            for line in idle(waiting(control, max_concurrent=limit), limit):
-                progress.console.print(Text(line), soft_wrap=True)
+            for line in idle(waiting(bench.control, max_concurrent=limit), limit):
+                bench.progress.console.print(Text(line), soft_wrap=True)
     return loaded
 
 

@@ -12,7 +12,7 @@ from airflow_dataloader.loader.engines.spark import jars
 from airflow_dataloader.loader.engines.spark.engine import SparkEngine
 from airflow_dataloader.loader.engines.spark.java import java_home
 from airflow_dataloader.loader.engines.spark.jvm import end_jvm
-from airflow_dataloader.loader.engines.spark.remote import check_remote
+from airflow_dataloader.loader.engines.spark.remote import check_remote, remote_of
 from airflow_dataloader.loader.engines.spark.session import open_engine
 from airflow_dataloader.settings import Settings
 
@@ -20,7 +20,7 @@ from airflow_dataloader.settings import Settings
 def check_engine(settings: Settings) -> None:
     """Fetch jars that are missing; raise ConfigurationError or EngineFailed if no Spark could start here."""
     check_remote(os.environ)
-    if not os.environ.get("SPARK_REMOTE"):
+    if remote_of(os.environ) is None:
         java_home()
         jars.ensure(jars.DEFAULT, settings.home)
 
@@ -32,7 +32,7 @@ def local_engine(settings: Settings) -> Iterator[SparkEngine]:
     What a Java of ours says while it starts goes to ``spark.log`` below ``DATALOADER_HOME``.
     """
     with ExitStack() as stack:
-        if not os.environ.get("SPARK_REMOTE"):
+        if remote_of(os.environ) is None:
             stack.callback(end_jvm)
         with _stderr_to(settings.home / "spark.log"):
             engine = open_engine(settings)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-
 import click
 
-from airflow_dataloader.cli.console import Progress, new_console
-from airflow_dataloader.cli.control import control_engine
 from airflow_dataloader.cli.exit_codes import ExitCode
-from airflow_dataloader.cli.local_engine import local_engine
 from airflow_dataloader.cli.startup_errors import settings_or_raise
+from airflow_dataloader.cli.workbench import open_workbench
 from airflow_dataloader.control.lookup import no_match, select_rows
 from airflow_dataloader.core.selector import parse
 from airflow_dataloader.loader.maintenance import maintain_rows
@@ -47,17 +43,15 @@ def maintain(*, select: str | None, local: bool) -> int:
         )
     selector = parse(select) if select is not None else None
     settings = settings_or_raise()
-    with ExitStack() as stack:
-        progress = stack.enter_context(Progress(new_console()))
-        control = control_engine()
-        stack.callback(control.dispose)
+    with open_workbench(settings) as bench:
         rows = None
         if selector is not None:
-            found = [*select_rows(control, selector), *select_rows(control, selector, active=False)]
+            found = [
+                *select_rows(bench.control, selector),
+                *select_rows(bench.control, selector, active=False),
+            ]
             if not found:
                 raise no_match(selector)
             rows = [row.config_id for row in found]
-        progress.step("Starting Spark")
-        engine = stack.enter_context(local_engine(settings))
-        done = maintain_rows(control, engine, rows, report=progress.line)
+        done = maintain_rows(bench.control, bench.start_spark(), rows, report=bench.progress.line)
     return ExitCode.DONE if done else ExitCode.FAILED

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 
 import click
 from rich.console import Console
 from rich.text import Text
 from sqlalchemy import Engine
 
-from airflow_dataloader.cli.console import Progress, new_console, new_table
-from airflow_dataloader.cli.control import control_engine
+from airflow_dataloader.cli.console import new_table
 from airflow_dataloader.cli.exit_codes import ExitCode
-from airflow_dataloader.cli.local_engine import local_engine
 from airflow_dataloader.cli.local_secrets import local_secrets
 from airflow_dataloader.cli.startup_errors import settings_or_raise
+from airflow_dataloader.cli.workbench import open_workbench
 from airflow_dataloader.control.lookup import SelectedRow, no_active_match, select_rows
 from airflow_dataloader.core.selector import Selector, named, parse
 from airflow_dataloader.core.wording import counted
@@ -80,14 +78,10 @@ def _rows(control: Engine, selectors: Sequence[Selector]) -> list[SelectedRow]:
 
 def _verify(selectors: Sequence[Selector]) -> list[Verified]:
     settings = settings_or_raise()
-    with ExitStack() as stack:
-        progress = stack.enter_context(Progress(new_console()))
-        control = control_engine()
-        stack.callback(control.dispose)
-        rows = _rows(control, selectors)
-        progress.step("Starting Spark")
-        engine = stack.enter_context(local_engine(settings))
-        context = LoaderContext(control=control, engine=engine, secrets=local_secrets(settings))
+    with open_workbench(settings) as bench:
+        rows = _rows(bench.control, selectors)
+        progress, engine = bench.progress, bench.start_spark()
+        context = LoaderContext(control=bench.control, engine=engine, secrets=local_secrets(settings))
 
         def report(ended: Verified) -> None:
             progress.line(f"{ended.label}: {ended.outcome}")

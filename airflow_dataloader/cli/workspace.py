@@ -18,6 +18,7 @@ from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.cli.local_engine import check_engine
 from airflow_dataloader.cli.startup_errors import raise_control_error, settings_or_raise
 from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.loader.engines.spark.remote import remote_of
 from airflow_dataloader.loader.own_secrets import all_secrets
 from airflow_dataloader.workspace.home import WorkspaceHome
 from airflow_dataloader.workspace.no_proxy import bypass_proxies
@@ -161,8 +162,7 @@ def _open_spark(home: WorkspaceHome, *, memory: str, most_bytes: int) -> Spark:
     from airflow_dataloader.workspace.spark.external import ExternalSpark
     from airflow_dataloader.workspace.spark.warm import WarmSpark, Watch
 
-    remote = os.environ.get("SPARK_REMOTE")
-    if remote:
+    if remote := remote_of(os.environ):
         return ExternalSpark(remote)
 
     def start(log: Path) -> SparkServer:

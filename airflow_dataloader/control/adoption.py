@@ -15,6 +15,7 @@ from sqlalchemy import Boolean, Connection, DateTime, Integer, LargeBinary, Stri
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
+from airflow_dataloader.control.migrations import DOCUMENTS_TABLES, is_filled
 from airflow_dataloader.control.tables import METADATA, SCHEMA
 from airflow_dataloader.core.zones import SHADOWED
 from airflow_dataloader.exceptions import ConfigurationError
@@ -77,10 +78,7 @@ def prepare(bind: Connection, *, zone: str | None, report: Report) -> OldDatabas
     ``zone`` is the IANA zone that their zone-less timestamps were written in; it may be None where there are
     no rows. Raises ConfigurationError where it is needed and missing, or unknown.
     """
-    filled = any(
-        bind.execute(text(f"SELECT EXISTS (SELECT FROM control.{table})")).scalar()  # noqa: S608
-        for table in _TIMES
-    )
+    filled = any(is_filled(bind, table) for table in DOCUMENTS_TABLES)
     if filled:
         zone = _checked_zone(bind, zone)
         _report_triggers(bind, report)

@@ -43,7 +43,7 @@ SELECT begun.id, i.number, i.low, i.high, i.null_cursor
 FROM begun CROSS JOIN jsonb_to_recordset(CAST(:chunks AS jsonb)) AS i(
     number integer, low text, high text, null_cursor boolean)""")
 
-_SET_BACK = with_row_lock("""
+_LOWER_WATERMARK = with_row_lock("""
 UPDATE control.backfill b SET watermark = :watermark
 FROM held WHERE b.config_id = held.config_id AND b.status = 'open'""")
 
@@ -175,9 +175,9 @@ def record(
     _write(engine, started, _RECORD, values)
 
 
-def set_back(engine: Engine, started: Started, watermark: str) -> None:
+def lower_watermark(engine: Engine, started: Started, watermark: str) -> None:
     """Write down that the plan will have brought the row no further than this; repeatable. Raises Fenced."""
-    _write(engine, started, _SET_BACK, {"watermark": watermark})
+    _write(engine, started, _LOWER_WATERMARK, {"watermark": watermark})
 
 
 def _write(engine: Engine, started: Started, statement: TextClause, values: Mapping[str, Any]) -> None:

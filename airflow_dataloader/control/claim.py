@@ -169,7 +169,7 @@ class _Claiming:
         #: Of those, rows that could not be loaded.
         self._settled = 0
         #: Of rows that the database refused to queue, or to end.
-        self.refusals: list[RowRefused] = []
+        self._refusals: list[RowRefused] = []
 
     def run(self, *, only_row: int | None = None) -> list[Claimed]:
         """Return what the run has claimed before, of one row or of all; where that is nothing, claim."""
@@ -196,8 +196,8 @@ class _Claiming:
 
     def raise_refusals(self) -> None:
         """Raise RowRefused for the first row that the database refused, if any, with the others in it."""
-        if self.refusals:
-            first, *others = self.refusals
+        if self._refusals:
+            first, *others = self._refusals
             first.others = tuple(others)
             raise first
 
@@ -231,7 +231,7 @@ class _Claiming:
 
     def _must_stop(self) -> bool:
         """Return whether other claims have waited for long enough, or enough rows were settled."""
-        late = bool(self.refusals) and time.monotonic() - self._begun > _STEPPING_OVER
+        late = bool(self._refusals) and time.monotonic() - self._begun > _STEPPING_OVER
         return late or self._settled >= _SETTLED_AT_ONCE
 
     def _queue(self, rows: Sequence[TakenRow], *, more: bool) -> bool:
@@ -250,7 +250,7 @@ class _Claiming:
             ids, refusals = queue_each(
                 self._connection, entries, self._claimant, lambda queued: self._settle(loads, queued)
             )
-            self.refusals += refusals
+            self._refusals += refusals
         else:
             ids = queue(self._connection, entries, self._claimant, last=last)
             self._settle(loads, ids)
@@ -260,12 +260,12 @@ class _Claiming:
 
     def _note_left_out(self, loads: Mapping[int, NextLoad], ids: Mapping[int, tuple[int, int]]) -> None:
         """Log and keep a refusal for each row that the database has left out without an error."""
-        said = {refusal.config_id for refusal in self.refusals}
+        said = {refusal.config_id for refusal in self._refusals}
         for config_id, load in loads.items():
             if config_id not in ids and config_id not in said:
                 refusal = row_left_out(config_id, row_label(load.snapshot))
                 log.error("Left out: %s", refusal)
-                self.refusals.append(refusal)
+                self._refusals.append(refusal)
 
     def _entry(self, row: TakenRow, load: NextLoad) -> Entry:
         return Entry(

@@ -13,7 +13,7 @@ from sqlalchemy import URL, Engine, ExceptionContext, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, PoolResetState
 
-from airflow_dataloader.control.infinity import read_times
+from airflow_dataloader.control.times import read_times
 from airflow_dataloader.control.transaction import listen
 from airflow_dataloader.control.url import ControlUrl, Place, read_url
 from airflow_dataloader.exceptions import ConfigurationError

@@ -22,7 +22,7 @@ from airflow_dataloader.core.texts import can_be_kept, kept_json
 #: Marks a message whose row nobody tries to mend any more; the documents' words.
 REVIEW = "[AI Analysis - Requires Review]"
 
-#: A row whose retries are used up fails for good, until its next slot succeeds.
+#: Retries after which a failed row is left to its next slot.
 MAX_RETRIES = 3
 
 

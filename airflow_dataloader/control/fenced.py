@@ -83,15 +83,16 @@ def fenced(metadata_id: int, epoch: int, standing: LoadState | None) -> Fenced:
 def _reason(epoch: int, standing: LoadState) -> str:
     if standing.load_status not in LIVE:
         return f"is over: {standing.load_status}. {standing.message or ''}".rstrip()
-    reasons = {
-        "has lost its row, which was deleted.": not standing.row_there,
-        "is being given up.": standing.being_reaped,
-        f"held epoch {epoch}, and the row is at epoch {standing.row_epoch} by now.": (
-            standing.row_epoch != epoch
+    status, by_hand = standing.load_status, standing.row_status or "NULL"
+    reasons = (
+        (not standing.row_there, "has lost its row, which was deleted."),
+        (standing.being_reaped, "is being given up."),
+        (
+            standing.row_epoch != epoch,
+            f"held epoch {epoch}, and the row is at epoch {standing.row_epoch} by now.",
         ),
-        "was never started.": standing.load_status == LoadStatus.QUEUED,
-        f"is {standing.load_status}, and its row was set to {standing.row_status or 'NULL'} by hand.": (
-            standing.row_status != standing.load_status
-        ),
-    }
-    return next((text for text, holds in reasons.items() if holds), "was started by another loader.")
+        (status == LoadStatus.QUEUED, "was never started."),
+        (standing.row_status != status, f"is {status}, and its row was set to {by_hand} by hand."),
+        (True, "was started by another loader."),
+    )
+    return next(reason for holds, reason in reasons if holds)

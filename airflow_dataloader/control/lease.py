@@ -57,9 +57,9 @@ moved AS (
     FROM started s WHERE t.config_id = s.config_id
     RETURNING t.config_id
 ),
-paid AS (
+fenced AS (
     SELECT h.id FROM control.historical_metadata h CROSS JOIN started s
-    WHERE control.target_key(h) = s.target_key AND h.id < s.id AND control.has_paid(h)
+    WHERE control.target_key(h) = s.target_key AND h.id < s.id AND control.has_fenced(h)
     ORDER BY h.id DESC LIMIT 1
 ),
 last AS (
@@ -76,7 +76,7 @@ SELECT s.id, s.config_id, s.epoch, s.config_snapshot, s.load_start_time,
             'nonce', h.start_nonce, 'snapshot', h.config_snapshot) ORDER BY h.id)
         FROM control.historical_metadata h
         WHERE control.target_key(h) = s.target_key
-            AND h.id < s.id AND h.id >= coalesce((SELECT id FROM paid), 0)
+            AND h.id < s.id AND h.id >= coalesce((SELECT id FROM fenced), 0)
             AND control.is_uncertain(h) AND h.adopted_by IS NULL) AS unsettled,
     (SELECT receipt FROM last) AS last_receipt,
     coalesce((SELECT target_key = s.target_key FROM last), false) AS last_was_here,
@@ -109,7 +109,7 @@ class Attempt:
     nonce: str
     #: Watermark at its claim.
     low: str | None
-    #: :func:`airflow_dataloader.core.config.content_hash` of its configuration.
+    #: :func:`airflow_dataloader.core.config_hash.content_hash` of its configuration.
     content_hash: str
 
 

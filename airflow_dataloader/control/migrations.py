@@ -9,7 +9,8 @@ from sqlalchemy import Connection, text
 
 from airflow_dataloader.exceptions import ConfigurationError
 
-_DOCUMENTS_TABLES = (
+#: The tables of the documents' original shape.
+DOCUMENTS_TABLES = (
     "table_control_dbconfig",
     "table_control",
     "historical_metadata",
@@ -31,10 +32,15 @@ def run_sql(bind: Connection, script: str, *names: str) -> None:
         driver.execute(sql.SQL(statements))
 
 
+def is_filled(bind: Connection, table: str) -> bool:
+    """Return whether one of the documents' tables holds rows."""
+    return bool(bind.execute(text(f"SELECT EXISTS (SELECT FROM control.{table})")).scalar())  # noqa: S608
+
+
 def refuse_data(bind: Connection) -> None:
     """Raise ConfigurationError unless the documents' tables are all empty."""
-    for table in _DOCUMENTS_TABLES:
-        if bind.execute(text(f"SELECT EXISTS (SELECT FROM control.{table})")).scalar():  # noqa: S608
+    for table in DOCUMENTS_TABLES:
+        if is_filled(bind, table):
             raise ConfigurationError(
                 f"control.{table} holds rows, and the downgrade would drop it.",
                 fix="keep a copy, empty the four tables, and try again",

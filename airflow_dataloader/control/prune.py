@@ -53,10 +53,11 @@ gone AS (
                 AND n.load_status = 'Succeeded' AND n.receipt IS NOT NULL))
         -- A later load that fenced this target or published to it, if the next repair would need this one.
         AND (
-            NOT (control.has_paid(h) OR control.is_uncertain(h))
+            NOT (control.has_fenced(h) OR control.is_uncertain(h))
             OR EXISTS (
                 SELECT FROM control.historical_metadata n
-                WHERE control.target_key(n) = control.target_key(h) AND n.id > h.id AND control.has_paid(n)))
+                WHERE control.target_key(n) = control.target_key(h) AND n.id > h.id
+                    AND control.has_fenced(n)))
         -- A later commit of this row to this target, if this is one.
         AND (
             h.target_version IS NULL OR h.receipt ->> 'committed_by' IS NOT NULL

@@ -50,7 +50,7 @@ WHERE CASE
         make_interval(mins => CAST(h.config_snapshot ->> 'max_runtime_minutes' AS integer))) THEN true
     ELSE EXISTS (
         SELECT FROM control.historical_metadata n
-        WHERE control.target_key(n) = control.target_key(h) AND n.id > h.id AND control.has_paid(n))
+        WHERE control.target_key(n) = control.target_key(h) AND n.id > h.id AND control.has_fenced(n))
     END""")
 
 

@@ -41,7 +41,7 @@ LIMITS = {
 }
 
 #: How times are written as text, whatever the database, the role or the environment says. The driver does not
-#: hear of it, as the setting is gone when the server reports; see :mod:`airflow_dataloader.control.infinity`.
+#: hear of it, as the setting is gone when the server reports; see :mod:`airflow_dataloader.control.times`.
 _FORMS = {"DateStyle": "ISO"}
 
 #: Whatever the database's default is: a claim has to see what the one before it committed, which a snapshot

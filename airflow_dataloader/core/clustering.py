@@ -8,7 +8,7 @@ from airflow_dataloader.core.plan import PlannedColumn
 from airflow_dataloader.exceptions import ConfigurationError
 
 #: Columns that Delta clusters by at most.
-MOST = 4
+MOST_CLUSTERED = 4
 
 #: Leading columns that Delta keeps the least and the greatest value of, without which it cannot cluster.
 WITH_STATISTICS = 32

@@ -63,9 +63,9 @@ class Facts:
 
     #: It takes rows away that the source does not have any more.
     delete_scan: bool = False
-    #: No row has a cursor any more; or, of a scan, its load had read from the beginning before, and found no
-    #: row to publish.
-    nothing_read: bool = False
+    #: The row's watermark says nothing of what the target holds now: no row has a cursor any more; or, of a
+    #: scan, its load had read from the beginning before, and found no row to publish.
+    watermark_void: bool = False
 
     #: Id of the backfill, and when it was planned: a restored control database gives a lost one's id out
     #: again.
@@ -107,7 +107,7 @@ class Facts:
         return cls(**said)
 
 
-def in_short(notes: Iterable[str]) -> tuple[str, ...]:
+def notes_that_fit(notes: Iterable[str]) -> tuple[str, ...]:
     """Return the notes that fit into a commit, in their order."""
     kept, room = [], _MOST_NOTES
     for note in notes:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 #: More make a read no faster.
-MOST = 10_000
+MOST_ROWS = 10_000
 
-#: Where nothing is known of the rows' width: a read is a tenth slower than with :data:`MOST`.
+#: Where nothing is known of the rows' width: a read is a tenth slower than with :data:`MOST_ROWS`.
 UNMEASURED = 1_000
 
 #: Bytes that the rows of one answer may have. An engine reads over several connections at once, and an answer
@@ -32,4 +32,4 @@ def fetch_size(width: RowWidth | None) -> int:
     if width is None:
         return UNMEASURED
     average, widest = max(1.0, width.average), max(1, width.widest)
-    return max(1, min(MOST, int(_BUDGET / average), _WIDEST_BUDGET // widest))
+    return max(1, min(MOST_ROWS, int(_BUDGET / average), _WIDEST_BUDGET // widest))

@@ -9,7 +9,7 @@ from sqlalchemy import Engine as ControlEngine
 from airflow_dataloader.control.lease import Started
 from airflow_dataloader.core.commit import Commit, app_id, loader_mark
 from airflow_dataloader.core.config import LoadConfig
-from airflow_dataloader.core.facts import Facts, in_short
+from airflow_dataloader.core.facts import Facts, notes_that_fit
 from airflow_dataloader.core.load_columns import Stamp
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.plan import Endpoint, PlannedColumn
@@ -140,7 +140,7 @@ class ActiveLoad:
                 loader=loader_mark(self.started.nonce),
                 spellings=self.key_spellings | older,
                 values_replaced=self.replaced is not None,
-                notes=in_short(self.journal.receipt.notes),
+                notes=notes_that_fit(self.journal.receipt.notes),
             ),
         )
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import dropwhile
-from typing import TypeVar
 
 from airflow_dataloader.control import backfill as plans
 from airflow_dataloader.control.backfill import Backfill, Chunk
@@ -21,15 +20,12 @@ from airflow_dataloader.core.strategy import NullCursorPolicy
 from airflow_dataloader.exceptions import EngineFailed
 from airflow_dataloader.loader.active_load import ActiveLoad
 from airflow_dataloader.loader.completeness import refuse_moving
-from airflow_dataloader.loader.control_retry import retry_while_away
 from airflow_dataloader.loader.empty_guard import refuse_empty_source
 from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
 from airflow_dataloader.loader.schema import keep_columns
 from airflow_dataloader.loader.stage_names import backfill_stage_name
 from airflow_dataloader.loader.window import freeze_window, refuse_null_cursors
 from airflow_dataloader.sources.model import CursorPlan
-
-_Answer = TypeVar("_Answer")
 
 DIRECT, STAGED = "direct", "staged"
 
@@ -75,14 +71,15 @@ class BackfillState:
 
 def take_up(load: ActiveLoad) -> BackfillState:
     """Return the row's plan as far as it has come; a new one where there is none that still holds."""
-    plan = _patient(load, partial(plans.current, load.control, load.started.config_id))
+    plan = load.keeper.patiently(partial(plans.current, load.control, load.started.config_id))
     if plan is not None:
         with load.journal.during(Phase.FENCE):
             state = _resume_plan(load, plan)
-        if state is not None:
-            if state.staged and not state.finished:
+        if state is not None and not state.finished:
+            if state.staged:
                 # Before a chunk is read: what an empty source has of it must not be on record, either.
                 refuse_empty_source(load)
+            _refuse_late_null_cursors(load)
             state = _lower_watermark(load, state)
         if state is not None:
             if state.begun and not state.staged:
@@ -113,7 +110,7 @@ def _begin_plan(load: ActiveLoad) -> BackfillState:
         plans.begin, load.control, load.started, mode=mode, low=low, high=window.high,
         watermark=window.watermark, chunks=chunks,
     )  # fmt: skip
-    plan = _patient(load, begin)
+    plan = load.keeper.patiently(begin)
     state = BackfillState(plan=plan, table=_table(load, plan), left=plan.chunks)
     if state.staged:
         # A lost plan's may be there: Delta would skip a chunk of this one for what it has of that one. But
@@ -187,22 +184,23 @@ def _finished(load: ActiveLoad, target: Target, ended: HistoryEntry, state: Back
     return replace(state, plan=plan, left=(), begun=True, finished=True)
 
 
+def _refuse_late_null_cursors(load: ActiveLoad) -> None:
+    """Raise what refuses rows whose cursor is NULL: no chunk has those that came since the plan was made."""
+    with load.journal.during(Phase.PLAN):
+        refuse_null_cursors(load, load.dialect.cursor(load.described, load.columns, load.config))
+
+
 def _lower_watermark(load: ActiveLoad, state: BackfillState) -> BackfillState | None:
-    """Set the plan's watermark back where the source has gone back behind it; None where no row has a cursor.
+    """Lower the plan's watermark to a source that has gone back behind it; None where no row has a cursor.
 
     It may be a copy that lags behind the one that the plan was made at: what a chunk lacks now must be in a
     window later. On record before a chunk is read, since yet another load may read the others.
     """
     plan = state.plan
-    if state.finished:
-        return state
-    with load.journal.during(Phase.PLAN):
-        cursor = load.dialect.cursor(load.described, load.columns, load.config)
-        # No chunk has them: they came since the plan was made.
-        refuse_null_cursors(load, cursor)
     if plan.watermark is None or not state.left:
         return state
     with load.journal.during(Phase.PLAN):
+        cursor = load.dialect.cursor(load.described, load.columns, load.config)
         frozen = load.dialect.freeze(load.session.query, load.relation, cursor, plan.watermark)
     if frozen.high is None:
         load.journal.remark("No row has a cursor any more; the backfill begins anew.")
@@ -213,7 +211,7 @@ def _lower_watermark(load: ActiveLoad, state: BackfillState) -> BackfillState | 
         f"The newest {cursor.column.source_name!r} at the source is {frozen.high}, and the backfill was "
         f"planned up to {plan.watermark}; it goes no further than the source, nor does the watermark."
     )
-    _patient(load, partial(plans.set_back, load.control, load.started, frozen.high))
+    load.keeper.patiently(partial(plans.lower_watermark, load.control, load.started, frozen.high))
     return replace(state, plan=replace(plan, watermark=frozen.high))
 
 
@@ -241,7 +239,7 @@ def checking_the_end(load: ActiveLoad, state: BackfillState) -> Iterator[None]:
     try:
         yield
     except EngineFailed:
-        _patient(load, partial(plans.abandon, load.control, load.started))
+        load.keeper.patiently(partial(plans.abandon, load.control, load.started))
         if state.staged:
             load.engine.drop_stage(state.table)
         raise
@@ -252,7 +250,7 @@ def refuse_incomplete(load: ActiveLoad, state: BackfillState, waiting: Target) -
 
     A load that was overtaken long ago may have dropped the table under this one, and made it anew.
     """
-    current = _patient(load, partial(plans.current, load.control, load.started.config_id))
+    current = load.keeper.patiently(partial(plans.current, load.control, load.started.config_id))
     committed = _chunks_of(waiting, state.plan).keys()
     if current is None or not _on_record(current.chunks) <= committed:
         what = f"Staging table {state.table} is not as this load left it"
@@ -302,7 +300,7 @@ def put_on_record(
         plans.record, load.control, load.started, chunk.number,
         rows_read=rows_read, rows_published=rows_published, target_version=version,
     )  # fmt: skip
-    _patient(load, told)
+    load.keeper.patiently(told)
 
 
 def commits_of(table: Target | None, plan: Backfill) -> list[HistoryEntry]:
@@ -347,7 +345,3 @@ def _table(load: ActiveLoad, plan: Backfill) -> TargetName:
     if plan.mode == DIRECT:
         return load.config.target
     return backfill_stage_name(load.config.target, load.started.installation, plan.id)
-
-
-def _patient(load: ActiveLoad, call: Callable[[], _Answer]) -> _Answer:
-    return retry_while_away(call, until=load.keeper.deadline)

@@ -14,7 +14,6 @@ from airflow_dataloader.core.strategy import NullCursorPolicy
 from airflow_dataloader.core.wording import listed
 from airflow_dataloader.loader.active_load import ActiveLoad
 from airflow_dataloader.loader.backfill import BackfillState, checking_the_end, put_on_record
-from airflow_dataloader.loader.control_retry import retry_while_away
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage, Written
 from airflow_dataloader.loader.keys import key_columns
 from airflow_dataloader.loader.observer import Moment
@@ -43,7 +42,7 @@ def load_chunks(load: ActiveLoad, state: BackfillState) -> None:
             rows_inserted=receipt.rows_inserted,
             rows_updated=receipt.rows_updated,
         )  # fmt: skip
-        retry_while_away(told, until=load.keeper.deadline)
+        load.keeper.patiently(told)
         load.reached(Moment.CHUNKED)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from airflow_dataloader.loader.engines.protocol import Target
 
 
-def interruption(target: Target, published_epoch: int | None) -> str | None:
+def why_discontinuous(target: Target, published_epoch: int | None) -> str | None:
     """Return what has come between, as the beginning of a sentence; None: nothing has.
 
     ``published_epoch`` is that of the row's last load on record that published to this target.

@@ -10,7 +10,7 @@ from airflow_dataloader.core.names import quoted
 from airflow_dataloader.core.strategy import BY_DAYS, CursorType
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.loader.active_load import ActiveLoad
-from airflow_dataloader.loader.continuity import interruption
+from airflow_dataloader.loader.continuity import why_discontinuous
 from airflow_dataloader.loader.engines.protocol import Target
 from airflow_dataloader.loader.reading import Reader
 from airflow_dataloader.sources.model import Days
@@ -73,7 +73,7 @@ def remark_on_gap(load: ActiveLoad, first: str) -> None:
     if target is None or published is None:
         return
     last = _last_to_bring_rows(target)
-    why = interruption(target, published)
+    why = why_discontinuous(target, published)
     if why is None and last.strategy is not None and last.strategy not in BY_DAYS:
         # How far that one has come, and when it did, is not known in days.
         why = f"The target was loaded as {last.strategy} last;"

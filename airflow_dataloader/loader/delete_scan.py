@@ -61,7 +61,7 @@ def scan_for_deleted(load: ActiveLoad, outcome: Outcome) -> Outcome:
     if written is None:
         return outcome
     _count(load, written)
-    return outcome if facts.window is None else _set_back(load, outcome, facts.window)
+    return outcome if facts.window is None else _lower_watermark(load, outcome, facts.window)
 
 
 def _remark_on(load: ActiveLoad, found: KeyComparison, missing: int) -> None:
@@ -90,7 +90,7 @@ def _facts(load: ActiveLoad, outcome: Outcome) -> Facts:
 
     The source is asked again whatever the load has read: one that found nothing changed has no window.
     """
-    facts = Facts(delete_scan=True, nothing_read=outcome.nothing_read)
+    facts = Facts(delete_scan=True, watermark_void=outcome.watermark_void)
     low = load.journal.receipt.low
     reached = outcome.watermark or low
     if reached is None or load.config.strategy not in NEEDS_CURSOR:
@@ -100,13 +100,13 @@ def _facts(load: ActiveLoad, outcome: Outcome) -> Facts:
         frozen = load.dialect.freeze(load.session.query, load.relation, cursor, reached)
     if frozen.high is None:
         # No cursor is left to go back to.
-        return replace(facts, nothing_read=True)
+        return replace(facts, watermark_void=True)
     if not frozen.behind:
         return facts
     return replace(facts, window=Bounds(low=low, high=frozen.high, watermark=frozen.high))
 
 
-def _set_back(load: ActiveLoad, outcome: Outcome, window: Bounds) -> Outcome:
+def _lower_watermark(load: ActiveLoad, outcome: Outcome, window: Bounds) -> Outcome:
     load.journal.remark(
         f"Rows were deleted or marked at a source that has gone back; the watermark goes back to "
         f"{window.watermark}, so that they are read again if they return."

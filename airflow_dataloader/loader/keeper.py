@@ -13,15 +13,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from airflow_dataloader.control.lease import LEASE_SECONDS
 from airflow_dataloader.core.reaping import GRACE_SECONDS, PROGRESS_SECONDS
 from airflow_dataloader.exceptions import Fenced, LeaseLost, SourceStalled
 from airflow_dataloader.loader import interrupt
+from airflow_dataloader.loader.control_retry import retry_while_away
 from airflow_dataloader.settings import Settings
 
 log = logging.getLogger(__name__)
+
+_Answer = TypeVar("_Answer")
 
 #: Seconds between two looks whether this process was asked to end; what was raised gets as long to arrive.
 _LOOK = 1.0
@@ -103,6 +106,13 @@ class LeaseKeeper:
         """The monotonic time at which this loader stops its own work."""
         times = self._times
         return self._renewed + times.lease + times.grace - times.margin
+
+    def patiently(self, call: Callable[[], _Answer]) -> _Answer:
+        """Return ``call()``, waiting out a control database that is away, for as long as the lease can last.
+
+        ``call`` must be repeatable: its first try may have been carried out and its answer lost.
+        """
+        return retry_while_away(call, until=self.deadline)
 
     def check(self) -> None:
         """Raise Fenced if the row is no longer ours, LeaseLost if nobody knows. Called before every write.

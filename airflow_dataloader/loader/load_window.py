@@ -81,7 +81,7 @@ def load_frozen(load: ActiveLoad, window: Window, verb: Verb) -> Outcome:
         remark_on_keys(load)
         if stage.rows == 0 and not load.starts_over:
             load.journal.note(rows_inserted=0, rows_updated=0)
-            return Outcome(watermark=window.watermark, nothing_read=window.low is None)
+            return Outcome(watermark=window.watermark, watermark_void=window.low is None)
         if stage.null_cursors:
             window = lower_watermark(load, window)
         if load.starts_over and stage.rows == stage.null_keys:

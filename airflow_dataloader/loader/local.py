@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache, partial
 from itertools import count
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Engine as ControlEngine
 
@@ -47,13 +47,11 @@ class Loaded:
     metadata_id: int | None = None
     #: The control database refuses to have the row queued; the message says why.
     refused: bool = False
-    #: The configuration that it was claimed with; empty where it was not claimed.
-    config: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def claimed(self) -> bool:
         """Whether the row was ours to load at all."""
-        return bool(self.config)
+        return self.metadata_id is not None
 
 
 def load_locally(
@@ -163,7 +161,6 @@ def _load(control: ControlEngine, open_context: Callable[[], LoaderContext], cla
         message=result.message,
         receipt=result.receipt,
         metadata_id=claimed.metadata_id,
-        config=claimed.config,
     )
 
 

@@ -26,18 +26,18 @@ def publish_read(
     facts: Facts,
     write: Write,
     *,
-    replaced: str | None = None,
+    in_place_of: str | None = None,
     published: Callable[[], None] = lambda: None,
 ) -> None:
     """Publish what ``plan`` reads by ``write``, straight from the read: nothing is staged.
 
     Unless the connection that reads shares no snapshot with the one that the guards of a filled target have
-    asked: then it is staged, and they look at that. ``replaced``: predicate of the target's rows whose place
-    it takes; None: all. ``published`` is called once the commit stands, before anything else can fail. Raises
-    EmptySource, ShrinkRefused, and what :func:`compare_with_source` raises.
+    asked: then it is staged, and they look at that. ``in_place_of``: predicate of the target's rows whose
+    place it takes; None: all. ``published`` is called once the commit stands, before anything else can fail.
+    Raises EmptySource, ShrinkRefused, and what :func:`compare_with_source` raises.
     """
     if load.snapshot.id is None and (must_keep_rows(load) or is_guarded(load)):
-        _publish_staged(load, plan, facts, write, replaced=replaced, published=published)
+        _publish_staged(load, plan, facts, write, in_place_of=in_place_of, published=published)
         return
     rows = load.engine.read(plan)
     with source_errors(load, plan.where):
@@ -53,13 +53,13 @@ def _publish_staged(
     facts: Facts,
     write: Write,
     *,
-    replaced: str | None,
+    in_place_of: str | None,
     published: Callable[[], None],
 ) -> None:
     with stage_rows(load, plan, None) as stage:
         if stage.rows == 0:
             (refuse_nothing_read if plan.where is None else refuse_empty_window)(load)
-        refuse_shrinking(load, stage.rows, replaced)
+        refuse_shrinking(load, stage.rows, in_place_of)
         written = publish(load, facts, partial(write, stage))
         published()
         refuse_other_rows(load, stage, written.rows_in)

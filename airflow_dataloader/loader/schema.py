@@ -207,9 +207,13 @@ def _note_added(load: ActiveLoad) -> None:
     """Add a remark on what the target's rows have in columns that only come with this load."""
     if load.schema.added:
         names = ", ".join(column.name for column in load.schema.added)
-        anew = " If they have values at the source, as after a column with a default, set load_full = 'true' "
-        anew = "" if load.config.keeps_older_days else f"{anew}on the row."
-        load.journal.remark(f"Rows that no load writes have NULL in {names}.{anew}")
+        sentence = f"Rows that no load writes have NULL in {names}."
+        if not load.config.keeps_older_days:
+            sentence += (
+                " If they have values at the source, as after a column with a default, "
+                "set load_full = 'true' on the row."
+            )
+        load.journal.remark(sentence)
 
 
 def _note_come_back(load: ActiveLoad) -> None:
@@ -217,8 +221,9 @@ def _note_come_back(load: ActiveLoad) -> None:
     gone = {name.casefold() for name in (load.started.last_receipt or {}).get("columns_gone", ())}
     back = [column.name for column in load.columns if column.name.casefold() in gone]
     if back:
-        anew = "; if it is another column now, set load_full = 'true' on the row"
-        load.journal.remark(
+        sentence = (
             f"At the source again: {', '.join(back)}. Rows that no load writes keep what they held before"
-            f"{'' if load.config.keeps_older_days else anew}."
         )
+        if not load.config.keeps_older_days:
+            sentence += "; if it is another column now, set load_full = 'true' on the row"
+        load.journal.remark(f"{sentence}.")

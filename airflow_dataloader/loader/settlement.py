@@ -18,7 +18,6 @@ from airflow_dataloader.core.scrub import scrub
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.exceptions import DataloaderError
 from airflow_dataloader.loader.context import LoaderContext
-from airflow_dataloader.loader.control_retry import retry_while_away
 from airflow_dataloader.loader.error_line import log_bug
 from airflow_dataloader.loader.journal import Journal
 from airflow_dataloader.loader.keeper import LeaseKeeper
@@ -67,7 +66,7 @@ class Settlement:
             message=" ".join(self.journal.receipt.notes),
         )
         try:
-            settled = retry_while_away(call, until=self.keeper.deadline)
+            settled = self.keeper.patiently(call)
         except (DataloaderError, DBAPIError) as error:
             # The commit stands and names this load; the row's next load finds and adopts it.
             self._log_unsettled(error)
@@ -104,7 +103,7 @@ class Settlement:
             cancelled=cancelled,
         )
         try:
-            retry_while_away(call, until=self.keeper.deadline)
+            self.keeper.patiently(call)
         except (DataloaderError, DBAPIError) as unsettled:
             log.warning("Load %s was not settled by its loader: %s", self.started.metadata_id, unsettled)
             return self._result(None, f"{unsettled} Before that: {message}")

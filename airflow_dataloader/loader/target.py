@@ -18,7 +18,6 @@ from airflow_dataloader.core.names import column_name
 from airflow_dataloader.core.receipt import Receipt
 from airflow_dataloader.exceptions import Fenced, TargetAhead
 from airflow_dataloader.loader.active_load import ActiveLoad
-from airflow_dataloader.loader.control_retry import retry_while_away
 from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
 from airflow_dataloader.loader.fenced_attempt import clean_up_attempt
 from airflow_dataloader.loader.observer import Moment
@@ -128,7 +127,7 @@ def _repair(load: ActiveLoad, attempt: Attempt) -> None:
         watermark=window.watermark if same else None,
         load_full_done=load_full_done,
     )
-    adopted = retry_while_away(call, until=load.keeper.deadline)
+    adopted = load.keeper.patiently(call)
     load.started = adopted.started
     load.journal.note(adopted=attempt.metadata_id)
     _say(load, attempt, entry, moved=adopted.moved, load_full_done=load_full_done)

@@ -6,7 +6,7 @@ from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.facts import Facts
 from airflow_dataloader.core.strategy import GOES_ON_FROM, ValuePolicy
 from airflow_dataloader.loader.active_load import ActiveLoad
-from airflow_dataloader.loader.continuity import interruption
+from airflow_dataloader.loader.continuity import why_discontinuous
 from airflow_dataloader.loader.engines.protocol import Target
 
 
@@ -34,7 +34,7 @@ def _why_not(config: LoadConfig, target: Target, published_epoch: int | None) ->
         return "The target holds an unfinished backfill;"
     if config.watermark_of is None:
         return None
-    if why := interruption(target, published_epoch):
+    if why := why_discontinuous(target, published_epoch):
         return why
     if _saw_no_cursor(target):
         return "No row had a cursor when the source was last read;"
@@ -50,7 +50,7 @@ def _saw_no_cursor(target: Target) -> bool:
     """
     for entry in target.published:
         facts = entry.commit.facts
-        if facts.nothing_read:
+        if facts.watermark_void:
             return True
         if entry.commit.brings_rows:
             return facts.window is not None and facts.window.watermark is None

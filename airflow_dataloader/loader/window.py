@@ -39,7 +39,7 @@ class Window:
         none_left = self.high is None and self.low is not None
         return Facts(
             window=Bounds(low=self.low, high=self.high, watermark=self.watermark),
-            nothing_read=none_left,
+            watermark_void=none_left,
             goes_back=self.behind and self.high is not None and self.watermark == self.high,
         )
 

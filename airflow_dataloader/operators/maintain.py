@@ -17,8 +17,14 @@ from airflow_dataloader.hooks.redaction import redacted_instead
 from airflow_dataloader.hooks.settings import airflow_settings
 from airflow_dataloader.operators.links import base_url
 from airflow_dataloader.triggers.hold import hold_seconds
-from airflow_dataloader.triggers.kill import LEFT_TO_NEXT_TRY, REASON, TaskAddress, is_over, was_cleared
 from airflow_dataloader.triggers.maintain import MaintainTrigger
+from airflow_dataloader.triggers.task_state import (
+    LEFT_TO_NEXT_TRY,
+    TASK_ENDED,
+    TaskAddress,
+    is_over,
+    was_cleared,
+)
 
 _RUN_TIMEOUT = timedelta(hours=12)
 
@@ -105,7 +111,7 @@ class MaintainOperator(DatabricksSubmitRunOperator):
         if over or was_cleared(states, at) or task.try_number > task.max_tries:
             self._hook.cancel_run(self.run_id)
         if over:
-            raise AirflowFailException(REASON)
+            raise AirflowFailException(TASK_ENDED)
         raise AirflowException(LEFT_TO_NEXT_TRY)
 
     def _token(self, context: Context) -> str:

@@ -27,8 +27,8 @@ from airflow_dataloader.hooks.runs import same_host
 from airflow_dataloader.hooks.settings import airflow_settings
 from airflow_dataloader.operators.links import dag_page
 from airflow_dataloader.triggers.hold import hold_seconds
-from airflow_dataloader.triggers.kill import LEFT_TO_NEXT_TRY, REASON, TaskAddress, is_over
 from airflow_dataloader.triggers.load import LoadTrigger
+from airflow_dataloader.triggers.task_state import LEFT_TO_NEXT_TRY, TASK_ENDED, TaskAddress, is_over
 
 if TYPE_CHECKING:
     from airflow_dataloader.operators.load import LoadOperator
@@ -229,7 +229,7 @@ class TaskTry:
         ended = cancel(
             engine,
             attached.metadata_id,
-            REASON,
+            TASK_ENDED,
             settled_by=SettledBy.TRIGGER,
             airflow_task=self._name(),
         )
@@ -237,4 +237,4 @@ class TaskTry:
             # Else it ends at its next heartbeat: its load is over.
             with self._log_redacted(f"Run {self._operator.run_id} could not be cancelled"):
                 self._hook.cancel_run(self._operator.run_id)
-        raise AirflowFailException(REASON)
+        raise AirflowFailException(TASK_ENDED)

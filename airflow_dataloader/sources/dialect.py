@@ -43,9 +43,6 @@ class Dialect(Protocol):
     def quote(self, identifier: str) -> str:
         """Return the identifier as the source's SQL spells exactly this name."""
 
-    def literal(self, text: str) -> str:
-        """Return a string literal that means ``text``."""
-
     def relation(self, source: SourceTable, query: str | None) -> str:
         """Return the FROM item: the quoted table, or the row's query in parentheses.
 
@@ -253,9 +250,6 @@ class Dialect(Protocol):
 
     def jdbc_sql(self, sql: str) -> str:
         """Return ``sql`` as the JDBC driver must be given it to send the same to the source."""
-
-    def explain(self, sqlstate: str | None, message: str, context: ErrorContext) -> DataloaderError:
-        """Return our own error for one of the source's; its text is free of secrets."""
 
     def recognise(self, message: str, context: ErrorContext) -> DataloaderError | None:
         """Return our own error if an engine's error text carries one of the source's, else None."""

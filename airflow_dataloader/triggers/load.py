@@ -21,7 +21,7 @@ from airflow_dataloader.hooks.runs import is_missing, read_run
 from airflow_dataloader.triggers.backoff import backoff, worth_a_line
 from airflow_dataloader.triggers.control import ask
 from airflow_dataloader.triggers.hold import hold
-from airflow_dataloader.triggers.kill import REASON, TaskAddress, is_over, states_of
+from airflow_dataloader.triggers.task_state import TASK_ENDED, TaskAddress, is_over, states_of
 from airflow_dataloader.triggers.threads import in_thread
 
 #: Seconds that ``on_kill`` goes on trying; Airflow gives it 30 by default.
@@ -187,7 +187,7 @@ class LoadTrigger(BaseTrigger):
             partial(
                 cancel,
                 metadata_id=self.metadata_id,
-                reason=REASON,
+                reason=TASK_ENDED,
                 settled_by=SettledBy.TRIGGER,
                 airflow_task=self.airflow_task,
             )
@@ -196,7 +196,7 @@ class LoadTrigger(BaseTrigger):
             self.log.info("Load %s is cancelled.", self.metadata_id)
             return True
         watched: LoadView | None = await self._ask(partial(view_load, metadata_id=self.metadata_id))
-        return watched is not None and watched.over and watched.message == REASON
+        return watched is not None and watched.over and watched.message == TASK_ENDED
 
     async def _cancel_run(self) -> None:
         if self.run_id is None:

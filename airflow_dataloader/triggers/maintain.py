@@ -14,7 +14,7 @@ from airflow.triggers.base import TriggerEvent
 from airflow_dataloader.hooks.redaction import LogRedacted
 from airflow_dataloader.triggers.backoff import backoff, worth_a_line
 from airflow_dataloader.triggers.hold import hold
-from airflow_dataloader.triggers.kill import TaskAddress, newest_run_of, states_of, waits_on
+from airflow_dataloader.triggers.task_state import TaskAddress, newest_run_of, states_of, waits_on
 from airflow_dataloader.triggers.threads import in_thread
 
 #: Seconds that the API may fail without a break, beyond the provider's own tries of each question.

@@ -15,8 +15,8 @@ class Outcome:
     load_full_done: bool = False
     #: An earlier attempt had committed all that this load is about, so that it published nothing itself.
     committed_before: bool = False
-    #: It read from the beginning and found no row to publish: the row's old watermark does not hold for the
+    #: It read from the beginning and found no row to publish: the row's old watermark says nothing of the
     #: target as it is.
-    nothing_read: bool = False
+    watermark_void: bool = False
     #: Strategy from now on, where a load ends its own.
     next_strategy: str | None = None

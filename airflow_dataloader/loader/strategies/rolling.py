@@ -8,7 +8,6 @@ from airflow_dataloader.control.settle import finish_load_full
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.facts import Facts
 from airflow_dataloader.loader.active_load import ActiveLoad
-from airflow_dataloader.loader.control_retry import retry_while_away
 from airflow_dataloader.loader.days import freeze_days, refuse_other_day, remark_on_gap, slice_predicate
 from airflow_dataloader.loader.empty_guard import refuse_empty_window
 from airflow_dataloader.loader.engines.protocol import Rows, Stage, Written
@@ -26,26 +25,26 @@ def run(load: ActiveLoad) -> Outcome:
     if load.journal.receipt.source_rows == 0:
         refuse_empty_window(load)
     keeps = load.config.keeps_older_days and not load.starts_over
-    replaced = slice_predicate(days) if keeps else None
+    in_place_of = slice_predicate(days) if keeps else None
     if keeps:
         refuse_other_day(load, days.column.name)
         remark_on_gap(load, days.first)
-    refuse_shrinking(load, load.journal.receipt.source_rows or 0, replaced)
+    refuse_shrinking(load, load.journal.receipt.source_rows or 0, in_place_of)
 
     facts = Facts(
         first_day=days.first, days=load.config.rolling_days or 1, day_column=days.column.name.casefold()
     )
 
     def write(data: Rows | Stage, commit: Commit) -> Written:
-        if replaced is not None:
-            return load.engine.replace_slice(load.config.target, data, replaced, commit)
+        if in_place_of is not None:
+            return load.engine.replace_slice(load.config.target, data, in_place_of, commit)
         return replace_table(load, data, commit)
 
     def published() -> None:
         if load.config.load_full and load.config.keeps_older_days:
             # To replace the table again would take the days that have passed since.
             finish = partial(finish_load_full, load.control, load.started)
-            retry_while_away(finish, until=load.keeper.deadline)
+            load.keeper.patiently(finish)
 
-    publish_read(load, plan, facts, write, replaced=replaced, published=published)
+    publish_read(load, plan, facts, write, in_place_of=in_place_of, published=published)
     return Outcome(load_full_done=load.config.load_full)

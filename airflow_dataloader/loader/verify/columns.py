@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from airflow_dataloader.core.encoding import family
+from airflow_dataloader.core.load_columns import is_load_column
 from airflow_dataloader.core.plan import PlannedColumn
 from airflow_dataloader.core.strategy import SchemaPolicy
-
-#: Begins the names of columns that loads add to a target.
-ADDED = "_adl_"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +48,7 @@ def match(planned: Sequence[PlannedColumn], target: Mapping[str, str], policy: S
             )
         else:
             columns.append(column)
-    gone = [name for name in target if name.casefold() in held and not name.casefold().startswith(ADDED)]
+    gone = [name for name in target if name.casefold() in held and not is_load_column(name)]
     notes += [f"Column {name} is only at the target: it was not compared." for name in gone]
     return Match(
         columns=tuple(columns),

@@ -27,7 +27,7 @@ MOST_PARTS = 64
 class _Sides:
     """Both sides of one comparison."""
 
-    look: SourceView
+    view: SourceView
     scope: Scope
     compared: Compared
     held: Held
@@ -35,29 +35,29 @@ class _Sides:
     later: Rows | None
 
 
-def compare(look: SourceView, target: Target) -> Verified:
+def compare(view: SourceView, target: Target) -> Verified:
     """Compare; raise one of our errors where source and target cannot be compared."""
-    config = look.config
-    matched = match(look.columns, target.columns, config.schema_policy)
+    config = view.config
+    matched = match(view.columns, target.columns, config.schema_policy)
     if matched.ignored:
-        left = [one for one in look.described if one.name not in matched.ignored]
+        left = [one for one in view.described if one.name not in matched.ignored]
         if not left:
-            return _without_columns(look, matched, _count(look, None), target)
+            return _without_columns(view, matched, _count(view, None), target)
         refuse_ignored(needed_columns(config), matched.ignored)
         # Loads choose among rows of one key, and refuse values, without them.
-        take_columns(look, left)
-    scope = scope_of(look)
-    rows, later = _count(look, scope.where), _count(look, scope.later) if scope.later else 0
+        take_columns(view, left)
+    scope = scope_of(view)
+    rows, later = _count(view, scope.where), _count(view, scope.later) if scope.later else 0
     if not matched.columns and not scope.keys:
-        return _without_columns(look, matched, rows, target)
-    compared = _compared(look, scope, matched.columns, rows)
-    predicates = [f"({part})" for part in (scope.held, unmarked(target.columns, look.columns)) if part]
+        return _without_columns(view, matched, rows, target)
+    compared = _compared(view, scope, matched.columns, rows)
+    predicates = [f"({part})" for part in (scope.held, unmarked(target.columns, view.columns)) if part]
     sides = _Sides(
-        look=look,
+        view=view,
         scope=scope,
         compared=compared,
         held=Held(target=config.target, version=target.version, where=" AND ".join(predicates) or None),
-        later=_keys(look, scope) if later and scope.keys else None,
+        later=_keys(view, scope) if later and scope.keys else None,
     )
     found, target_rows = _differences(sides)
     return Verified(
@@ -70,49 +70,49 @@ def compare(look: SourceView, target: Target) -> Verified:
         target_rows=target_rows,
         later_rows=later,
         target_version=target.version,
-        notes=(*matched.notes, *look.journal.receipt.notes),
+        notes=(*matched.notes, *view.journal.receipt.notes),
     )
 
 
-def _without_columns(look: SourceView, matched: Match, rows: int, target: Target) -> Verified:
+def _without_columns(view: SourceView, matched: Match, rows: int, target: Target) -> Verified:
     """Return what there is to say where no column of the two is alike, and rows have no key."""
-    reason = f"The source of {look.config.label} and its target have no column in common."
+    reason = f"The source of {view.config.label} and its target have no column in common."
     return Verified(
-        config_id=look.config.config_id,
-        label=look.config.label,
+        config_id=view.config.config_id,
+        label=view.config.label,
         reason=None if matched.differences else reason,
         columns=matched.differences,
         source_rows=rows,
         target_version=target.version,
-        notes=(*matched.notes, *look.journal.receipt.notes),
+        notes=(*matched.notes, *view.journal.receipt.notes),
     )
 
 
 def _differences(sides: _Sides) -> tuple[Sequence[PartDifferences], int]:
     """Return the parts that differ, and the number of the target's rows."""
-    look, scope, compared = sides.look, sides.scope, sides.compared
-    engine, where = look.engine, scope.where
-    with source_errors(look, scope.later):
+    view, scope, compared = sides.view, sides.scope, sides.compared
+    engine, where = view.engine, scope.where
+    with source_errors(view, scope.later):
         own = engine.digests(sides.held, compared, without=sides.later)
     target_rows = sum(digest.rows for digest in own.values())
-    theirs = look.dialect.digests(look.session.query, look.relation, compared, where=where)
+    theirs = view.dialect.digests(view.session.query, view.relation, compared, where=where)
     if theirs is not None:
         unlike = _unlike(theirs, own)
-        if not unlike and scope.dedup and engine.duplicates(look.config.target, scope.keys, 1):
+        if not unlike and scope.dedup and engine.duplicates(view.config.target, scope.keys, 1):
             # The source has such rows, too; loads would have chosen one of them.
             unlike = range(compared.parts.count)
         elif unlike:
-            where = _both(where, look.dialect.within_parts(compared, unlike))
+            where = _both(where, view.dialect.within_parts(compared, unlike))
     else:
-        with source_errors(look, where):
-            rows = engine.read(_plan(look, where))
+        with source_errors(view, where):
+            rows = engine.read(_plan(view, where))
             theirs = engine.digests(rows, compared, dedup=scope.dedup, without=sides.later)
         unlike = _unlike(theirs, own)
     if not unlike:
         return (), target_rows
     # Loads choose among rows of one key, which the source's own digests do not know: only this decides.
-    with source_errors(look, where):
-        rows = engine.read(_plan(look, where))
+    with source_errors(view, where):
+        rows = engine.read(_plan(view, where))
         found = engine.differences(
             rows, sides.held, compared, unlike, dedup=scope.dedup, without=sides.later, limit=KEYS_NAMED
         )
@@ -123,46 +123,46 @@ def _unlike(theirs: Mapping[int, PartDigest], own: Mapping[int, PartDigest]) -> 
     return sorted(number for number in theirs.keys() | own.keys() if theirs.get(number) != own.get(number))
 
 
-def _compared(look: SourceView, scope: Scope, columns: tuple[PlannedColumn, ...], rows: int) -> Compared:
+def _compared(view: SourceView, scope: Scope, columns: tuple[PlannedColumn, ...], rows: int) -> Compared:
     by_name = {column.name: column for column in columns}
     for name in scope.keys:
         if name not in by_name:
             raise SchemaRefused(
-                f"Key column {name} of {look.config.label} is not alike at source and target.",
+                f"Key column {name} of {view.config.label} is not alike at source and target.",
                 field="primary_key_cols",
                 fix="load the row with load_full = 'true', so that the target gets the source's columns",
             )
     keys = tuple(by_name[name] for name in scope.keys)
-    return Compared(columns=columns, keys=keys, parts=_parts(look, scope, keys, rows))
+    return Compared(columns=columns, keys=keys, parts=_parts(view, scope, keys, rows))
 
 
-def _parts(look: SourceView, scope: Scope, keys: Sequence[PlannedColumn], rows: int) -> Parts:
+def _parts(view: SourceView, scope: Scope, keys: Sequence[PlannedColumn], rows: int) -> Parts:
     """Cut by ranges of the first key column, if it has enough values; else by hash."""
     wanted = min(MOST_PARTS, rows // PART_ROWS)
     if wanted < 2:
         return Parts(count=1)
     if keys and family(keys[0].type) in ORDERED:
-        cuts = look.dialect.key_cuts(
-            look.session.query, look.relation, keys[0], where=scope.where, rows=rows, parts=wanted
+        cuts = view.dialect.key_cuts(
+            view.session.query, view.relation, keys[0], where=scope.where, rows=rows, parts=wanted
         )
         if len(cuts) >= wanted // 2:
             return Parts(count=len(cuts) + 1, column=keys[0], cuts=cuts)
     return Parts(count=wanted)
 
 
-def _count(look: SourceView, where: str | None) -> int:
-    return int(look.session.query(look.dialect.count_sql(look.relation, where))[0][0])
+def _count(view: SourceView, where: str | None) -> int:
+    return int(view.session.query(view.dialect.count_sql(view.relation, where))[0][0])
 
 
-def _plan(look: SourceView, where: str | None, columns: tuple[PlannedColumn, ...] | None = None) -> ReadPlan:
-    return read_everything(look, columns) if where is None else read_where(look, where, columns)
+def _plan(view: SourceView, where: str | None, columns: tuple[PlannedColumn, ...] | None = None) -> ReadPlan:
+    return read_everything(view, columns) if where is None else read_where(view, where, columns)
 
 
-def _keys(look: SourceView, scope: Scope) -> Rows:
+def _keys(view: SourceView, scope: Scope) -> Rows:
     """Prepare a read of nothing but the keys that a later load brings."""
     names = set(scope.keys)
-    columns = tuple(column for column in look.columns if column.name in names)
-    return look.engine.read(_plan(look, scope.later, columns))
+    columns = tuple(column for column in view.columns if column.name in names)
+    return view.engine.read(_plan(view, scope.later, columns))
 
 
 def _both(one: str | None, other: str) -> str:

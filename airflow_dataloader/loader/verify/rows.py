@@ -73,7 +73,7 @@ def _compare(context: LoaderContext, row: RowState) -> Verified:
             field="load_strategy",
             fix="let the backfill go on, and verify the row when its load_strategy has become incremental",
         )
-    with open_source_view(context, config) as look:
+    with open_source_view(context, config) as view:
         # Of the history nothing is wanted but the version: the row's newest commit is far enough back.
         writer = app_id(row.installation, row.config_id)
         target = context.engine.inspect(config.target, writer, back_to=row.epoch + 1)
@@ -84,9 +84,9 @@ def _compare(context: LoaderContext, row: RowState) -> Verified:
                 fix="load the row first",
             )
         if target.partitioned_by:
-            look.partitioned_by = target.partitioned_by
-            take_columns(look, look.described)
-        return compare(look, target)
+            view.partitioned_by = target.partitioned_by
+            take_columns(view, view.described)
+        return compare(view, target)
 
 
 def _moved_on(context: LoaderContext, row: RowState) -> bool:

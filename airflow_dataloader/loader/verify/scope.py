@@ -33,34 +33,34 @@ class Scope:
     dedup: Deduplication | None = None
 
 
-def scope_of(look: SourceView) -> Scope:
+def scope_of(view: SourceView) -> Scope:
     """Return what the target is to hold by now.
 
     Raises ConfigurationError where nothing says how far the target has come.
     """
-    config = look.config
-    keys = _keys(look)
+    config = view.config
+    keys = _keys(view)
     if config.days_column is not None:
-        days = freeze_days(look)
+        days = freeze_days(view)
         return Scope(keys=keys, where=days.where, held=slice_predicate(days))
     if config.strategy not in NEEDS_CURSOR:
         return Scope(keys=keys)
-    return _up_to_the_watermark(look, keys)
+    return _up_to_the_watermark(view, keys)
 
 
-def _keys(look: SourceView) -> tuple[str, ...]:
+def _keys(view: SourceView) -> tuple[str, ...]:
     """Return the key columns; none where the source lacks one and no load would ask for it."""
     try:
-        return key_columns(look)
+        return key_columns(view)
     except ConfigurationError as error:
-        if error.field in dict(needed_columns(look.config)):
+        if error.field in dict(needed_columns(view.config)):
             raise
-        look.journal.remark(f"Rows are compared as wholes: {error.message}")
+        view.journal.remark(f"Rows are compared as wholes: {error.message}")
         return ()
 
 
-def _up_to_the_watermark(look: SourceView, keys: tuple[str, ...]) -> Scope:
-    config, dialect = look.config, look.dialect
+def _up_to_the_watermark(view: SourceView, keys: tuple[str, ...]) -> Scope:
+    config, dialect = view.config, view.dialect
     watermark = config.incremental_value
     if watermark is None and config.strategy in IN_PIECES:
         raise ConfigurationError(
@@ -68,19 +68,19 @@ def _up_to_the_watermark(look: SourceView, keys: tuple[str, ...]) -> Scope:
             field="load_strategy",
             fix="verify the row when its load_strategy has become incremental",
         )
-    cursor = dialect.cursor(look.described, look.columns, config)
+    cursor = dialect.cursor(view.described, view.columns, config)
     # Asked for its refusal of a watermark that is no value of the cursor.
-    dialect.freeze(look.session.query, look.relation, cursor, watermark)
+    dialect.freeze(view.session.query, view.relation, cursor, watermark)
     within = dialect.window_predicate(cursor, None, watermark, null_policy=config.null_cursor_policy)
     if watermark is not None and config.watermark_of not in (None, config.watermark_hash):
-        look.journal.remark(
+        view.journal.remark(
             "The row was edited since its watermark was reached: its next load reads everything."
         )
     later = f"NOT ({within})"
     if not keys:
         return Scope(keys=keys, where=within, held=_held_up_to(cursor, watermark), later=later)
     named = [
-        look.dialect.find_column(look.columns, name, field="primary_key_cols") for name in config.primary_key
+        view.dialect.find_column(view.columns, name, field="primary_key_cols") for name in config.primary_key
     ]
     present = " AND ".join(f"{dialect.quote(column.source_name)} IS NOT NULL" for column in named)
     return Scope(

@@ -1,4 +1,4 @@
-"""A look at a row's source, as a load would see it, that takes nothing."""
+"""A view of a row's source, as a load would see it, that takes nothing."""
 
 from __future__ import annotations
 
@@ -53,16 +53,16 @@ def open_source_view(context: LoaderContext, config: LoadConfig) -> Iterator[Sou
     dialect = dialect_of(config.db_type)
     endpoint = resolve_endpoint(config, context.secrets, application_name=name)
     with closing(open_session(endpoint)) as session:
-        look = SourceView(
+        view = SourceView(
             config=config, engine=context.engine, session=session, dialect=dialect, endpoint=session.endpoint
         )
         watchdog = Watchdog(pause=context.times.beat, waits=lambda: True)
         keeper = _keeper(context, watchdog)
         try:
             with keeper, watchdog.watching(session):
-                open_snapshot(look)
-                plan_columns(look)
-                yield look
+                open_snapshot(view)
+                plan_columns(view)
+                yield view
         except BaseException as error:
             stop_reads(context, session.cancel_reads, error)
             if keeper.ended_by is not None:
@@ -71,7 +71,7 @@ def open_source_view(context: LoaderContext, config: LoadConfig) -> Iterator[Sou
 
 
 def _keeper(context: LoaderContext, watchdog: Watchdog) -> LeaseKeeper:
-    """Return what ends a look at a source that has fallen silent, as it ends a load; a look has no lease."""
+    """Return what ends a view of a source that has fallen silent, as it ends a load; a view has no lease."""
 
     def stop() -> None:
         watchdog.abandon()

@@ -28,7 +28,6 @@ class PostgresqlDialect:
     """PostgreSQL, tested with 15 and 18. Stateless."""
 
     quote = staticmethod(quoting.quote)
-    literal = staticmethod(quoting.literal)
     fixed_sql = staticmethod(relation.fixed_sql)
     relation = staticmethod(relation.relation)
     reads_foreign_tables = staticmethod(dependencies.reads_foreign_tables)
@@ -58,7 +57,6 @@ class PostgresqlDialect:
     session_init = staticmethod(transaction.session_init)
     jdbc = staticmethod(connection.jdbc)
     jdbc_sql = staticmethod(placeholders.jdbc_sql)
-    explain = staticmethod(errors.explain)
     recognise = staticmethod(errors.recognise)
     diagnose = staticmethod(planning.diagnose)
 

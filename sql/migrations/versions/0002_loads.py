@@ -24,11 +24,14 @@ def upgrade() -> None:
     """Adopt what is there, then add the rest."""
     bind = op.get_bind()
     options = context.config.attributes
-    adopted = adoption.prepare(bind, zone=options.get("timestamps_zone"), report=options["report"])
-    run_sql(bind, __file__, "10_columns.sql", "15_version.sql", "16_given.sql", "20_tables.sql")
+    old = adoption.prepare(bind, zone=options.get("timestamps_zone"), report=options["report"])
     run_sql(
         bind,
         __file__,
+        "10_columns.sql",
+        "15_version.sql",
+        "16_given.sql",
+        "20_tables.sql",
         "29_identity.sql",
         "30_status_moves.sql",
         "31_arming.sql",
@@ -36,7 +39,7 @@ def upgrade() -> None:
         "33_configuration_history.sql",
         "34_watermark.sql",
     )
-    adoption.finish(bind, adopted)
+    adoption.finish(bind, old)
     run_sql(
         bind,
         __file__,
@@ -47,15 +50,15 @@ def upgrade() -> None:
         "50_view.sql",
         "90_comments.sql",
     )
-    adoption.regrant(bind, adopted.grants)
+    adoption.regrant(bind, old.grants)
 
 
 def downgrade() -> None:
     """Return to the documents' columns; what they have no place for is lost."""
     bind = op.get_bind()
     refuse_live_loads(bind)
-    adopted = adoption.release(bind)
+    old = adoption.release(bind)
     run_sql(bind, __file__, "downgrade.sql")
-    adoption.give_back(bind, adopted)
+    adoption.give_back(bind, old)
     run_sql(bind, str(Path(__file__).with_name("0001_documents_shape.py")), "view.sql")
-    adoption.regrant(bind, adopted.grants)
+    adoption.regrant(bind, old.grants)

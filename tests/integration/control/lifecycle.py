@@ -12,8 +12,8 @@ from sqlalchemy import Engine, text
 
 from airflow_dataloader.control.claim import Claimed
 from airflow_dataloader.control.cron import next_slot
-from airflow_dataloader.control.infinity import LATEST
 from airflow_dataloader.control.lease import Started
+from airflow_dataloader.control.times import LATEST
 from airflow_dataloader.exceptions import ConfigurationError
 
 #: Columns of a row that both people and loads write.

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Engine, text
 
-from airflow_dataloader.control.infinity import LATEST
+from airflow_dataloader.control.times import LATEST
 from airflow_dataloader.control.transaction import transaction
 from tests.factories import add_row, add_source
 

@@ -73,10 +73,10 @@ def test_a_chunk_is_put_on_record_once_or_twice(control: Engine, started: Starte
         (1, None, None, None), (2, 7, 6, 3), (3, None, None, None)]  # fmt: skip
 
 
-def test_a_plan_may_be_set_back_once_or_twice(control: Engine, started: Started) -> None:
+def test_a_plan_s_watermark_may_be_lowered_once_or_twice(control: Engine, started: Started) -> None:
     begin(control, started)
     for _ in range(2):
-        backfill.set_back(control, started, "6")
+        backfill.lower_watermark(control, started, "6")
     plan = backfill.current(control, started.config_id)
     assert plan is not None
     assert (plan.high, plan.watermark) == ("9", "6")
@@ -88,7 +88,7 @@ def test_a_load_that_lost_its_row_touches_no_plan(control: Engine, started: Star
     with pytest.raises(Fenced):
         backfill.record(control, started, 1, rows_read=1, rows_published=1, target_version=1)
     with pytest.raises(Fenced):
-        backfill.set_back(control, started, "6")
+        backfill.lower_watermark(control, started, "6")
     with pytest.raises(Fenced):
         begin(control, started)
     assert statuses(control) == ["open"]

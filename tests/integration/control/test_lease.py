@@ -321,7 +321,7 @@ def test_the_debts_of_a_target_are_found_by_their_indexes(control: Engine, confi
     with control.begin() as connection:
         connection.execute(text("SET LOCAL enable_seqscan = off"))
         plan = "\n".join(connection.execute(text(f"EXPLAIN {lease._START.text}"), values).scalars())
-    assert "historical_metadata_paid" in plan
+    assert "historical_metadata_fenced" in plan
     assert "historical_metadata_unsettled" in plan
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from airflow_dataloader.control.infinity import LATEST
+from airflow_dataloader.control.times import LATEST
 from airflow_dataloader.hooks.control import ControlHook
 from tests.airflow_db import Connections
 from tests.conftest import Server

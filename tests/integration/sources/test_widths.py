@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_dataloader.core.fetch_size import MOST, UNMEASURED, RowWidth, fetch_size
+from airflow_dataloader.core.fetch_size import MOST_ROWS, UNMEASURED, RowWidth, fetch_size
 from airflow_dataloader.loader.reading import open_snapshot, plan_columns, read_everything, read_where
 from tests.integration.sources.reads import POSTGRESQL
 from tests.source_configs import config
@@ -151,7 +151,7 @@ def test_a_read_of_wide_rows_asks_for_few_at_once(
     assert read_everything(load).fetch_size == 670
     assert read_where(load, None).fetch_size == 670
     # Their keys alone are narrow.
-    assert read_where(load, None, load.columns[:1]).fetch_size == MOST
+    assert read_where(load, None, load.columns[:1]).fetch_size == MOST_ROWS
 
 
 def test_a_window_of_few_rows_is_not_measured(source_db: psycopg.Connection, session: SourceSession) -> None:

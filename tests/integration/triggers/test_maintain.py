@@ -13,8 +13,8 @@ from airflow.providers.databricks.triggers.databricks import DatabricksExecution
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import GetTaskStates, GetXCom, TaskStatesResult, XComResult
 
-from airflow_dataloader.triggers.kill import TaskAddress
 from airflow_dataloader.triggers.maintain import MaintainTrigger
+from airflow_dataloader.triggers.task_state import TaskAddress
 from tests.airflow_db import Connections
 from tests.airflow_stand import Workspace
 from tests.waiting import until

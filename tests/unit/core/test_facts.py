@@ -24,7 +24,7 @@ FACTS = st.builds(
     days=NUMBERS,
     read_version=st.none() | st.tuples(st.integers(), st.text()),
     delete_scan=st.booleans(),
-    nothing_read=st.booleans(),
+    watermark_void=st.booleans(),
     backfill=NUMBERS,
     planned=TEXTS,
     chunk=NUMBERS,
@@ -45,7 +45,7 @@ STORED = [
         '{"days":3,"first_day":"2026-01-01","read_version":[-1,""]}',
         Facts(first_day="2026-01-01", days=3, read_version=(-1, "")),
     ),
-    ('{"delete_scan":true,"nothing_read":true}', Facts(delete_scan=True, nothing_read=True)),
+    ('{"delete_scan":true,"watermark_void":true}', Facts(delete_scan=True, watermark_void=True)),
     ('{"backfill":5,"chunk":1,"planned":"t"}', Facts(backfill=5, planned="t", chunk=1)),
     (
         '{"backfill":5,"final":true,"high":"9","low":null,"planned":"t","watermark":"8"}',

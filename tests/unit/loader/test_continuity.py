@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_dataloader.core.commit import Commit
-from airflow_dataloader.loader.continuity import interruption
+from airflow_dataloader.loader.continuity import why_discontinuous
 from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
 
 
@@ -17,13 +17,13 @@ def target(*epochs: int, continuous: bool = True, step: int = 1) -> Target:
 
 @pytest.mark.parametrize("published", [None, 4, 5])
 def test_nothing_has_come_between(published: int | None) -> None:
-    assert interruption(target(5, 3), published) is None
+    assert why_discontinuous(target(5, 3), published) is None
 
 
 @pytest.mark.parametrize("found", [target(), target(5, step=0), target(5, continuous=False)])
 def test_a_table_that_the_loads_did_not_leave_so(found: Target) -> None:
-    assert "made anew" in (interruption(found, 5) or "")
+    assert "made anew" in (why_discontinuous(found, 5) or "")
 
 
 def test_a_table_from_a_backup() -> None:
-    assert interruption(target(4, 3), 5) == "The target is older than the last load on record;"
+    assert why_discontinuous(target(4, 3), 5) == "The target is older than the last load on record;"

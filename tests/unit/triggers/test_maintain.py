@@ -18,8 +18,8 @@ from airflow.triggers.base import TriggerEvent
 
 from airflow_dataloader.operators.maintain import MaintainOperator
 from airflow_dataloader.triggers import maintain
-from airflow_dataloader.triggers.kill import TaskAddress
 from airflow_dataloader.triggers.maintain import MaintainTrigger
+from airflow_dataloader.triggers.task_state import TaskAddress
 from tests.waiting import PATIENCE
 
 MONDAY = TaskAddress(dag_id="maintenance", airflow_run="monday", task_id="maintain", map_index=-1)

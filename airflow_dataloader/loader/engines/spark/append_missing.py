@@ -70,8 +70,7 @@ def _measure(
     kind = fitted.types[column] if column and column not in fitted.added else ""
     count = f"COUNT(DISTINCT {keys})" if keys else "COUNT(1)"
     asked = [count, *extremes(column, kind)]
-    with context.interrupts.statement():
-        (row,) = context.spark.sql(select(", ".join(asked), all_rows(source, stage, fitted))).collect()
+    (row,) = context.ask(select(", ".join(asked), all_rows(source, stage, fitted)))
     if len(asked) == 1:
         return int(row[0]), "TRUE"
     narrowed = between(column, kind, row[1], row[2])

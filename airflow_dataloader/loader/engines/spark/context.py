@@ -11,7 +11,7 @@ from airflow_dataloader.loader.engines.spark.names import Names
 from airflow_dataloader.sources.dialect import Dialect
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import Row, SparkSession
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,11 @@ class Context:
     dialect: Callable[[str], Dialect]
     #: Whether new merge targets get deletion vectors: merges cost a third, but not every reader knows them.
     deletion_vectors: bool = True
+
+    def ask(self, text: str) -> list[Row]:
+        """Return the rows of a query, which an interrupt may stop."""
+        with self.interrupts.statement():
+            return self.spark.sql(text).collect()
 
     def creation_options(self, *, merged: bool) -> dict[str, str]:
         """Return the properties of a table that is created now; an existing one keeps its own."""

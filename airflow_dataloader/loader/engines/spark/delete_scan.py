@@ -27,8 +27,7 @@ def compare_keys(
         add_mark(context.spark, location)
         types[DELETED_AT] = OWN_COLUMNS[DELETED_AT]
     text = compare_sql(location, context.names.locate(keys.name), keys, types, repeated=repeated)
-    with context.interrupts.statement():
-        (row,) = context.spark.sql(text).collect()
+    (row,) = context.ask(text)
     return KeyComparison(**{name: int(value) for name, value in row.asDict().items()})
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from airflow_dataloader.core.names import quoted
 from airflow_dataloader.exceptions import SchemaRefused
@@ -77,7 +76,7 @@ def refuse_doubles(context: Context, rows: WholeRows, staged: int) -> None:
     """
     there = [name for name in rows.columns if name not in rows.fitted.added]
     asked = ["COUNT(1)", *(f"BOOL_OR({quoted(name)} IS NULL)" for name in there)]
-    (held, *lacking) = _one(context, select(", ".join(asked), rows.target.sql, rows.narrowed))
+    ((held, *lacking),) = context.ask(select(", ".join(asked), rows.target.sql, rows.narrowed))
     empty = {name for name, lacks in zip(there, lacking, strict=True) if lacks}
     candidates = [name for name in rows.columns if name in rows.fitted.added or name in empty]
     if not held or not candidates:
@@ -100,13 +99,8 @@ def refuse_doubles(context: Context, rows: WholeRows, staged: int) -> None:
 def _missing(context: Context, rows: WholeRows, *, without: Iterable[str]) -> int:
     left_out = frozenset(without)
     compared = tuple(name for name in rows.columns if name not in left_out)
-    return int(_one(context, rows.missing(compared))[0])
-
-
-def _one(context: Context, text: str) -> tuple[Any, ...]:
-    with context.interrupts.statement():
-        (row,) = context.spark.sql(text).collect()
-    return tuple(row)
+    ((found,),) = context.ask(rows.missing(compared))
+    return int(found)
 
 
 def _named(forms: dict[str, str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from airflow_dataloader.core.names import TargetName, quoted
 from airflow_dataloader.loader.engines.protocol import Stage
@@ -25,7 +24,7 @@ def duplicate_keys(
     if not all(key.casefold() in held for key in keys):
         return []
     text = duplicates_sql(location, {key: held[key.casefold()] for key in keys}, limit)
-    return _rows(context, text)
+    return [tuple(row) for row in context.ask(text)]
 
 
 def duplicates_sql(location: Location, keys: Mapping[str, str], limit: int) -> str:
@@ -41,7 +40,7 @@ def null_keys(
     """Return the columns ``names`` of a stage's first ``limit`` rows with NULL in a key, as texts."""
     held = tables.planned_types(stage.columns)
     text = null_keys_sql(context.names.locate(stage.name), keys, {name: held[name] for name in names}, limit)
-    return _rows(context, text)
+    return [tuple(row) for row in context.ask(text)]
 
 
 def null_keys_sql(location: Location, keys: Sequence[str], names: Mapping[str, str], limit: int) -> str:
@@ -65,13 +64,8 @@ def count_keys(context: Context, stage: Stage, keys: Sequence[str]) -> int:
     names = [quoted(key) for key in keys]
     location = context.names.locate(stage.name)
     distinct = select(f"DISTINCT {', '.join(names)}", location.sql, present(keys))
-    ((found,),) = _rows(context, select("COUNT(1) AS n", f"({distinct})"))
+    ((found,),) = context.ask(select("COUNT(1) AS n", f"({distinct})"))
     return int(found)
-
-
-def _rows(context: Context, text: str) -> list[tuple[Any, ...]]:
-    with context.interrupts.statement():
-        return [tuple(row) for row in context.spark.sql(text).collect()]
 
 
 def _types(context: Context, side: Stage | TargetName, location: Location) -> dict[str, str]:

@@ -10,7 +10,7 @@ from airflow_dataloader.core.scrub import scrub
 from airflow_dataloader.exceptions import ConfigurationError, DataloaderError, EngineFailed
 from airflow_dataloader.loader.engines.spark import errors
 
-VARIABLE = "SPARK_REMOTE"
+SPARK_REMOTE = "SPARK_REMOTE"
 
 _FORM = "write sc://host:15002/;token=…, with the slash, and with %XX for each of ; = / ? # in a value"
 
@@ -33,10 +33,20 @@ _DETAILS = re.compile(r'details = "(.*?)"$', re.MULTILINE)
 _REFUSED = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED"})
 
 
+def on_databricks(environ: Mapping[str, str]) -> bool:
+    """Return whether the process runs on Databricks, where Spark and its session are the runtime's."""
+    return "DATABRICKS_RUNTIME_VERSION" in environ
+
+
+def remote_of(environ: Mapping[str, str]) -> str | None:
+    """Return the address of the server that is Spark here; None: a Spark of our own, or Databricks'."""
+    return None if on_databricks(environ) else environ.get(SPARK_REMOTE) or None
+
+
 def check_remote(environ: Mapping[str, str]) -> None:
-    """Raise ConfigurationError if ``SPARK_REMOTE`` is set and cannot be read; Databricks ignores it."""
-    remote = environ.get(VARIABLE)
-    if not remote or "DATABRICKS_RUNTIME_VERSION" in environ:
+    """Raise ConfigurationError if ``SPARK_REMOTE`` names Spark here and cannot be read."""
+    remote = remote_of(environ)
+    if remote is None:
         return
     found = _ADDRESS.fullmatch(remote)
     if not found or int(found["port"] or 0) > _HIGHEST_PORT:
@@ -51,25 +61,25 @@ def unusable(remote: str, error: Exception) -> DataloaderError:
     text = errors.report(error).text
     status, details = _STATUS.search(text), _DETAILS.search(text)
     said = details[1] if details else errors.translate(error, "opening a session").message
-    said = scrub(said, remote_secrets({VARIABLE: remote})).rstrip(".")
+    said = scrub(said, remote_secrets({SPARK_REMOTE: remote})).rstrip(".")
     if status and status[1] in _REFUSED:
         return ConfigurationError(
-            f"The Spark server of {VARIABLE} refuses the login: {said}.",
-            field=VARIABLE,
-            fix=f"correct the token in {VARIABLE}",
+            f"The Spark server of {SPARK_REMOTE} refuses the login: {said}.",
+            field=SPARK_REMOTE,
+            fix=f"correct the token in {SPARK_REMOTE}",
         )
     return EngineFailed(
-        f"The Spark server of {VARIABLE} does not answer: {said}.",
-        field=VARIABLE,
-        fix=f"see that it runs, and that host and port in {VARIABLE} are its own",
+        f"The Spark server of {SPARK_REMOTE} does not answer: {said}.",
+        field=SPARK_REMOTE,
+        fix=f"see that it runs, and that host and port in {SPARK_REMOTE} are its own",
     )
 
 
 def remote_secrets(environ: Mapping[str, str]) -> set[str]:
     """Return what ``SPARK_REMOTE`` holds that nobody may see, as it stands there and as it is meant."""
-    hidden = [value for name, value in _PARAMETER.findall(environ.get(VARIABLE, "")) if name not in _OPEN]
+    hidden = [value for name, value in _PARAMETER.findall(environ.get(SPARK_REMOTE, "")) if name not in _OPEN]
     return {spelling for value in hidden for spelling in (value, unquote(value))} - {""}
 
 
 def _unreadable() -> ConfigurationError:
-    return ConfigurationError(f"{VARIABLE} cannot be read.", field=VARIABLE, fix=_FORM)
+    return ConfigurationError(f"{SPARK_REMOTE} cannot be read.", field=SPARK_REMOTE, fix=_FORM)

@@ -28,6 +28,7 @@ from airflow_dataloader.loader.engines.spark.confs import local_confs
 from airflow_dataloader.loader.engines.spark.cores import usable_cores
 from airflow_dataloader.loader.engines.spark.java import java_home
 from airflow_dataloader.loader.engines.spark.pyspark_home import pyspark_folder
+from airflow_dataloader.loader.engines.spark.remote import SPARK_REMOTE
 from airflow_dataloader.settings import Settings
 
 _CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
@@ -83,7 +84,7 @@ class ServerSettings:
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
         """Return the environment of the server's process."""
         # SPARK_REMOTE, empty too, would make it the client of another server.
-        inherited = {name: value for name, value in base.items() if name != "SPARK_REMOTE"}
+        inherited = {name: value for name, value in base.items() if name != SPARK_REMOTE}
         return {
             **inherited,
             "SPARK_HOME": str(pyspark_folder()),

@@ -22,7 +22,13 @@ from airflow_dataloader.loader.engines.spark.interrupts import Interrupts
 from airflow_dataloader.loader.engines.spark.java import java_home
 from airflow_dataloader.loader.engines.spark.names import CatalogNames, Names, WarehouseNames
 from airflow_dataloader.loader.engines.spark.pyspark_home import pyspark_folder
-from airflow_dataloader.loader.engines.spark.remote import VARIABLE, check_remote, unusable
+from airflow_dataloader.loader.engines.spark.remote import (
+    SPARK_REMOTE,
+    check_remote,
+    on_databricks,
+    remote_of,
+    unusable,
+)
 from airflow_dataloader.settings import Settings
 from airflow_dataloader.sources.registry import dialect_of
 
@@ -54,11 +60,10 @@ class EngineSettings:
         cannot be read.
         """
         check_remote(environ)
-        databricks = "DATABRICKS_RUNTIME_VERSION" in environ
         return cls(
             home=settings.home,
-            remote=None if databricks else environ.get("SPARK_REMOTE") or None,
-            databricks=databricks,
+            remote=remote_of(environ),
+            databricks=on_databricks(environ),
             memory=environ.get("SPARK_DRIVER_MEMORY") or cls.memory,
         )
 
@@ -152,9 +157,9 @@ def _classic(settings: EngineSettings) -> tuple[SparkSession, Callable[[], None]
     global _classic_open  # noqa: PLW0603  the JVM is one a process, whoever asks
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     os.environ["JAVA_HOME"] = str(java_home())
-    if os.environ.get(VARIABLE) == "":
+    if os.environ.get(SPARK_REMOTE) == "":
         # It names no server; Spark's builder takes it for one beside the master, and refuses both.
-        del os.environ[VARIABLE]
+        del os.environ[SPARK_REMOTE]
     with _classic_lock:
         builder = SparkSession.builder.appName("airflow_dataloader")
         for name, value in local_confs(

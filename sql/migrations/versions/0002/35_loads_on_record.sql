@@ -1,5 +1,5 @@
 -- What several questions ask of a load on record, each in one place. The planner writes these functions out where
--- they are asked, and so knows the indexes historical_metadata_paid and historical_metadata_unsettled by them.
+-- they are asked, and so sees that the indexes of a target's loads answer them.
 
 -- The target that it wrote to, as the indexes have it.
 CREATE FUNCTION control.target_key(h control.historical_metadata)
@@ -9,8 +9,9 @@ AS $$
     SELECT control.destination_key(control.destination(h.target_catalog, h.target_schema, NULL, h.target_table))
 $$;
 
--- Whether it fenced its target or published to it, so that no write of an earlier load can land any more.
-CREATE FUNCTION control.has_paid(h control.historical_metadata)
+-- Whether it fenced its target, or published to it, which fences it too: no write of an earlier load can land any
+-- more.
+CREATE FUNCTION control.has_fenced(h control.historical_metadata)
 RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT h.target_version IS NOT NULL OR h.receipt ->> 'fence_version' IS NOT NULL $$;

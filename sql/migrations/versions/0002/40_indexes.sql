@@ -47,9 +47,9 @@ CREATE UNIQUE INDEX historical_metadata_one_load_per_epoch
 CREATE INDEX historical_metadata_loads ON control.historical_metadata (config_id, id);
 
 -- A target's loads, whichever row they belong to: those that fenced it or published to it, and those whose
--- writes may be unknown. The planner writes control.target_key(), has_paid() and is_uncertain() out to these expressions
--- and conditions: 35_loads_on_record.sql.
-CREATE INDEX historical_metadata_paid ON control.historical_metadata (
+-- writes may be unknown. The planner writes control.target_key(), has_fenced() and is_uncertain() out to
+-- these expressions and conditions: 35_loads_on_record.sql.
+CREATE INDEX historical_metadata_fenced ON control.historical_metadata (
     control.destination_key(control.destination(target_catalog, target_schema, NULL, target_table)), id)
     WHERE target_version IS NOT NULL OR receipt ->> 'fence_version' IS NOT NULL;
 CREATE INDEX historical_metadata_unsettled ON control.historical_metadata (

@@ -25,7 +25,7 @@ DROP INDEX control.table_control_ready, control.table_control_ready_by_source,
     control.table_control_source, control.table_control_one_active_row_per_destination,
     control.historical_metadata_one_load_per_epoch, control.historical_metadata_loads,
     control.historical_metadata_control_key, control.historical_metadata_airflow_run,
-    control.historical_metadata_live, control.historical_metadata_paid,
+    control.historical_metadata_live, control.historical_metadata_fenced,
     control.historical_metadata_unsettled;
 
 DROP FUNCTION control.check_epoch(), control.refuse_another_id(), control.check_status_move(),
@@ -38,7 +38,7 @@ DROP FUNCTION control.check_epoch(), control.refuse_another_id(), control.check_
     control.count_source_edit(), control.record_truncation(),
     control.is_moved_by_hand(text, text), control.is_loader(text), control.change_source(), control.changed_by(),
     control.given(text), control.configuration(control.table_control), control.require_version(text),
-    control.target_key(control.historical_metadata), control.has_paid(control.historical_metadata),
+    control.target_key(control.historical_metadata), control.has_fenced(control.historical_metadata),
     control.is_uncertain(control.historical_metadata), control.seconds_since(timestamptz),
     control.snapshot(control.table_control, control.table_control_dbconfig),
     control.frozen(control.table_control, control.table_control_dbconfig),

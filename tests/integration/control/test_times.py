@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Engine, text
 
-from airflow_dataloader.control.infinity import EARLIEST, LATEST
+from airflow_dataloader.control.times import EARLIEST, LATEST
 
 
 def test_infinite_times_are_the_outermost_that_python_has(control: Engine) -> None:

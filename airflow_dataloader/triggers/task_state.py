@@ -1,4 +1,4 @@
-"""Whether a trigger that was told to stop may end its load.
+"""What Airflow says of a task: a try or a trigger that was told to stop knows by it what becomes of its load.
 
 Airflow calls ``on_kill`` for a person's action, but also after a clear, and when a trigger moves to another
 triggerer. Only a task that has ended for good takes its load along.
@@ -20,8 +20,8 @@ from airflow_dataloader.triggers.threads import in_thread
 #: States in which nobody will answer for the load any more.
 _OVER = frozenset({"failed", "success", "skipped", "removed", "upstream_failed"})
 
-#: Of such a load: what its record says, and by what a kill knows that it was ended before.
-REASON = "Cancelled - its task was ended in Airflow"
+#: What the record of a load says that ended because its task did; a second kill knows the first by it.
+TASK_ENDED = "Cancelled - its task was ended in Airflow"
 
 #: What a try says that was told to end before it could hand its load over to a trigger.
 LEFT_TO_NEXT_TRY = "This try was ended before it could wait; the next one goes on."

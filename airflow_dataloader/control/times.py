@@ -22,7 +22,7 @@ _AFTER_9999 = re.compile(rb"\d{5,}-\d\d-\d\d ")
 _BEFORE_1 = re.compile(rb"\d{4,}-\d\d-\d\d .* BC$")
 
 
-class _Loader(TimestamptzLoader):
+class _TimeReader(TimestamptzLoader):
     """Reads what is too late as the latest time that Python has, what is too early as the earliest."""
 
     def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
@@ -49,5 +49,5 @@ class _Loader(TimestamptzLoader):
 
 def read_times(connection: Connection[Any]) -> Connection[Any]:
     """Have ``connection`` read times so; return it."""
-    connection.adapters.register_loader("timestamptz", _Loader)
+    connection.adapters.register_loader("timestamptz", _TimeReader)
     return connection

@@ -1,10 +1,10 @@
-"""Which of Airflow's calls of ``on_kill`` may end a load."""
+"""What Airflow says of a task, and which of its calls of ``on_kill`` may end a load by it."""
 
 from __future__ import annotations
 
 import pytest
 
-from airflow_dataloader.triggers.kill import TaskAddress, is_over, was_cleared
+from airflow_dataloader.triggers.task_state import TaskAddress, is_over, was_cleared
 
 TASK = TaskAddress(dag_id="d", airflow_run="r", task_id="load", map_index=3)
 
