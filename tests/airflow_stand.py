@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from airflow_dataloader.workspace.service import WorkspaceSettings, running
-from airflow_dataloader.workspace.spark.external import ExternalLease, ExternalSpark
+from airflow_dataloader.workspace.spark.external import ExternalSeat, ExternalSpark
 from airflow_dataloader.workspace.spark.protocol import Spark
 
 #: A task that does as its parameters say, without Spark.
@@ -34,11 +34,11 @@ class NoSpark(ExternalSpark):
     def __init__(self) -> None:
         super().__init__("sc://localhost:1")
 
-    def lease(self) -> ExternalLease:
-        return _NoLease("sc://localhost:1")
+    def take_seat(self) -> ExternalSeat:
+        return _NoSeat("sc://localhost:1")
 
 
-class _NoLease(ExternalLease):
+class _NoSeat(ExternalSeat):
     def end(self, session: str) -> None:
         """Nothing was opened."""
 

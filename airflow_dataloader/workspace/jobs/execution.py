@@ -22,8 +22,8 @@ from airflow_dataloader.workspace.jobs.process import TaskProcess, launch, was_n
 from airflow_dataloader.workspace.jobs.states import Code, End, LifeCycle, Result, Stop
 from airflow_dataloader.workspace.jobs.store import RunStore
 from airflow_dataloader.workspace.spark.address import with_session
-from airflow_dataloader.workspace.spark.external import LostLease
-from airflow_dataloader.workspace.spark.protocol import Lease, Spark
+from airflow_dataloader.workspace.spark.external import LostSeat
+from airflow_dataloader.workspace.spark.protocol import Seat, Spark
 from airflow_dataloader.workspace.tokens import hashed, new_token
 
 log = logging.getLogger(__name__)
@@ -121,7 +121,7 @@ class RunExecution:
     def _record(self, run_id: int, end: End) -> None:
         """Record an end, however long the store refuses it; raise its error when the workspace closes.
 
-        Nobody else knows this end: who took the run up again would find a dead process without its lease.
+        Nobody else knows this end: who took the run up again would find a dead process without its seat.
         """
         while True:
             try:
@@ -152,50 +152,50 @@ class TaskExecution:
         task = self._task
         if task.pid is not None and task.born is not None and not was_never_started(self._folder):
             adopted = TaskProcess(self._folder, task.pid, task.born)
-            return self._follow(adopted, self._adopted_lease(), task.session or "")
+            return self._follow(adopted, self._adopted_seat(), task.session or "")
         script = find_python_file(task.spec.python_file, self._context.home.files)
         if script is None:
             return states.broken(
                 f"Cannot read the python file {task.spec.python_file}.", Code.RESOURCE_NOT_FOUND
             )
-        lease = self._wait_for_spark()
-        if lease is None:
+        seat = self._wait_for_spark()
+        if seat is None:
             if self._stop.reason is Stop.SHUTDOWN:
                 raise NotBegun
             return states.stopped(self._stop.reason or Stop.TIMEOUT)
         session = str(uuid.uuid4())
         try:
-            process = self._launch(str(script), lease, session)
+            process = self._launch(str(script), seat, session)
         except BaseException:
-            # A lease that nobody ends would keep a swollen server from ever being replaced.
+            # A seat that nobody ends would keep a swollen server from ever being replaced.
             with contextlib.suppress(EngineFailed):
-                lease.end(session)
+                seat.end(session)
             raise
-        return self._follow(process, lease, session)
+        return self._follow(process, seat, session)
 
-    def _adopted_lease(self) -> Lease:
-        lease = self._context.spark.adopt()
+    def _adopted_seat(self) -> Seat:
+        seat = self._context.spark.adopt()
         server = self._task.server
-        return lease if server in (None, lease.server) else LostLease(server)
+        return seat if server in (None, seat.server) else LostSeat(server)
 
-    def _wait_for_spark(self) -> Lease | None:
+    def _wait_for_spark(self) -> Seat | None:
         while self._stop.reason is None and not self._overdue():
-            lease = self._context.spark.lease()
-            if lease is not None:
-                return lease
+            seat = self._context.spark.take_seat()
+            if seat is not None:
+                return seat
             self._context.store.move(self._run.run_id, LifeCycle.PENDING, self._context.spark.describe())
             self._stop.wait(_SPARK_SECONDS)
         return None
 
-    def _launch(self, script: str, lease: Lease, session: str) -> TaskProcess:
+    def _launch(self, script: str, seat: Seat, session: str) -> TaskProcess:
         token, store = new_token(), self._context.store
-        store.prepare(self._task.run_id, session, hashed(token), lease.server)
+        store.prepare(self._task.run_id, session, hashed(token), seat.server)
         place = TaskPlace(
             run_id=self._run.run_id,
             home=self._context.home.folder.parent,
             url=self._context.url,
             token=token,
-            spark_remote=with_session(lease.remote, session),
+            spark_remote=with_session(seat.remote, session),
         )
 
         def record(pid: int, born: str) -> None:
@@ -211,14 +211,14 @@ class TaskExecution:
             record,
         )
 
-    def _follow(self, process: TaskProcess, lease: Lease, session: str) -> End:
+    def _follow(self, process: TaskProcess, seat: Seat, session: str) -> End:
         succeeded = False
         try:
             reason = self._until_over(process)
             succeeded = reason is None and process.exit_code == 0
         finally:
             # Whatever became of the look at it: what is over runs no more, and writes no more.
-            trouble = _end_all(process, lease.release if succeeded else lease.end, session)
+            trouble = _end_all(process, seat.release if succeeded else seat.end, session)
         code = process.exit_code
         # A task that succeeded has waited for all that it wrote.
         if trouble is not None and not succeeded:

@@ -13,8 +13,8 @@ _PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 @dataclass(frozen=True)
-class ExternalLease:
-    """A lease that only knows the address."""
+class ExternalSeat:
+    """A seat that only knows the address."""
 
     remote: str = field(repr=False)
 
@@ -42,7 +42,7 @@ class ExternalLease:
 
 
 @dataclass(frozen=True)
-class LostLease:
+class LostSeat:
     """What a task holds whose server is not the one that is used now: nobody can end its session."""
 
     server: str
@@ -63,13 +63,13 @@ class ExternalSpark:
     def __init__(self, remote: str) -> None:
         self._remote = remote
 
-    def lease(self) -> ExternalLease:
-        """Return a lease."""
-        return ExternalLease(self._remote)
+    def take_seat(self) -> ExternalSeat:
+        """Return a seat."""
+        return ExternalSeat(self._remote)
 
-    def adopt(self) -> ExternalLease:
+    def adopt(self) -> ExternalSeat:
         """Return the same."""
-        return self.lease()
+        return self.take_seat()
 
     def describe(self) -> str:
         """Return nothing: it is always there, as far as we know."""

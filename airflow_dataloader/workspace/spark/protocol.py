@@ -31,7 +31,7 @@ class StartSpark(Protocol):
         """Return a server that writes its log there."""
 
 
-class Lease(Protocol):
+class Seat(Protocol):
     """The right of one task to use Spark."""
 
     @property
@@ -58,11 +58,11 @@ class Lease(Protocol):
 class Spark(Protocol):
     """Gives Spark to tasks."""
 
-    def lease(self) -> Lease | None:
-        """Return a lease, or None while there is no server that takes new work."""
+    def take_seat(self) -> Seat | None:
+        """Return a seat, or None while there is no server that takes new work."""
 
-    def adopt(self) -> Lease:
-        """Return a lease for a task that a workspace before us started."""
+    def adopt(self) -> Seat:
+        """Return a seat for a task that a workspace before us started."""
 
     def describe(self) -> str:
         """Return in a line why there is none, for whoever waits."""

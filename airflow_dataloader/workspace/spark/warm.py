@@ -38,8 +38,8 @@ class Watch:
     unanswered: int = 3
 
 
-class WarmLease:
-    """A task's lease on one server; it is worth nothing at the next one."""
+class WarmSeat:
+    """A task's seat on one server; it is worth nothing at the next one."""
 
     server = ""
 
@@ -83,7 +83,7 @@ class WarmLease:
         return False
 
 
-class DeadLease:
+class DeadSeat:
     """What a task holds whose server died with the workspace that started it."""
 
     remote = server = ""
@@ -110,30 +110,30 @@ class WarmSpark:
         self._server: SparkServer | None = None
         self._ready = False
         #: Those on the present server that were not given back.
-        self._leases: set[WarmLease] = set()
+        self._seats: set[WarmSeat] = set()
         self._trouble = "Spark is starting."
         self._closing = False
         end_orphaned_server(note)
         self._thread = threading.Thread(target=self._keep, name="spark", daemon=True)
         self._thread.start()
 
-    def lease(self) -> WarmLease | None:
-        """Return a lease on the server, or None while there is none that takes new work."""
+    def take_seat(self) -> WarmSeat | None:
+        """Return a seat on the server, or None while there is none that takes new work."""
         with self._changed:
             if self._server is None or not self._ready or self._server.pid is None:
                 return None
-            lease = WarmLease(self._server, self)
-            self._leases.add(lease)
-            return lease
+            seat = WarmSeat(self._server, self)
+            self._seats.add(seat)
+            return seat
 
-    def adopt(self) -> DeadLease:
+    def adopt(self) -> DeadSeat:
         """Return what is left to a task of an earlier workspace: the server died with it."""
-        return DeadLease()
+        return DeadSeat()
 
-    def give_back(self, lease: WarmLease) -> None:
-        """Take a lease back."""
+    def give_back(self, seat: WarmSeat) -> None:
+        """Take a seat back."""
         with self._changed:
-            self._leases.discard(lease)
+            self._seats.discard(seat)
             self._changed.notify_all()
 
     def retire(self, server: SparkServer) -> None:
@@ -192,7 +192,7 @@ class WarmSpark:
         finally:
             with self._changed:
                 self._server, self._ready = None, False
-                self._leases.clear()
+                self._seats.clear()
             self._trouble = "Spark is starting again."
             self.stop(server)
 
@@ -224,7 +224,7 @@ class WarmSpark:
             if self._ready and resident_bytes(pid) > self.watch.most_bytes:
                 self._ready = False
                 self._trouble = "Spark has swollen, and is replaced when the runs that use it have ended."
-            return not self._ready and not self._leases
+            return not self._ready and not self._seats
 
     def _wait(self, seconds: float) -> None:
         until = time.monotonic() + seconds

@@ -15,7 +15,7 @@ import pytest
 
 from airflow_dataloader.workspace.app_state import AppState
 from airflow_dataloader.workspace.service import WorkspaceSettings, running
-from airflow_dataloader.workspace.spark.external import ExternalLease, ExternalSpark
+from airflow_dataloader.workspace.spark.external import ExternalSeat, ExternalSpark
 from airflow_dataloader.workspace.spark.protocol import Spark
 from tests.waiting import until
 
@@ -140,11 +140,11 @@ class Unneeded(ExternalSpark):
     def __init__(self) -> None:
         super().__init__("sc://localhost:1")
 
-    def lease(self) -> UnneededLease:
-        return UnneededLease("sc://localhost:1")
+    def take_seat(self) -> UnneededSeat:
+        return UnneededSeat("sc://localhost:1")
 
 
-class UnneededLease(ExternalLease):
+class UnneededSeat(ExternalSeat):
     def end(self, session: str) -> None:
         """Nothing was opened."""
 
@@ -160,13 +160,13 @@ class Counted(Unneeded):
         #: Those of them that nobody had to be sure of.
         self.released: list[str] = []
 
-    def lease(self) -> CountedLease:
+    def take_seat(self) -> CountedSeat:
         self.given += 1
-        return CountedLease("sc://localhost:1", self)
+        return CountedSeat("sc://localhost:1", self)
 
 
 @dataclass(frozen=True)
-class CountedLease(ExternalLease):
+class CountedSeat(ExternalSeat):
     spark: Counted
 
     def end(self, session: str) -> None:

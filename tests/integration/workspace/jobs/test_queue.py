@@ -14,7 +14,7 @@ from airflow_dataloader.workspace.jobs import queue
 from airflow_dataloader.workspace.jobs.model import Submission, TaskSpec
 from airflow_dataloader.workspace.jobs.process import launch
 from airflow_dataloader.workspace.jobs.states import Stop
-from airflow_dataloader.workspace.spark.protocol import Lease
+from airflow_dataloader.workspace.spark.protocol import Seat
 from tests.integration.workspace.conftest import Start, Unneeded, Workspace, starting
 from tests.waiting import until
 
@@ -216,10 +216,10 @@ def test_a_run_for_which_no_thread_is_to_be_had_waits(start: Start, caplog: pyte
 class Absent:
     """Spark that has not come up yet, and was not there before."""
 
-    def lease(self) -> Lease | None:
+    def take_seat(self) -> Seat | None:
         return None
 
-    def adopt(self) -> Lease:
+    def adopt(self) -> Seat:
         raise AssertionError("no task was left")
 
     def close(self) -> None:

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 def test_it_is_there_and_stays(connect_server: ConnectServer) -> None:
     spark = ExternalSpark(connect_server.settings.remote)
-    for lease in (spark.lease(), spark.adopt()):
-        assert lease.remote == connect_server.settings.remote
-        assert connect_server.settings.token not in repr(lease)
-        lease.end(str(uuid4()))
+    for seat in (spark.take_seat(), spark.adopt()):
+        assert seat.remote == connect_server.settings.remote
+        assert connect_server.settings.token not in repr(seat)
+        seat.end(str(uuid4()))
     assert spark.describe() == ""
     spark.close()
     assert connect_server.pid is not None
@@ -29,4 +29,4 @@ def test_it_is_there_and_stays(connect_server: ConnectServer) -> None:
 def test_one_that_stays_away_is_not_taken_for_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(external, "_PAUSES", (0.0,))
     with pytest.raises(EngineFailed):
-        ExternalSpark("sc://localhost:1").lease().end(str(uuid4()))
+        ExternalSpark("sc://localhost:1").take_seat().end(str(uuid4()))

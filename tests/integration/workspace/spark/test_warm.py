@@ -22,7 +22,7 @@ from airflow_dataloader.loader.engines.spark.connect import connect
 from airflow_dataloader.loader.engines.spark.server import ConnectServer, server_settings
 from airflow_dataloader.workspace.spark import warm
 from airflow_dataloader.workspace.spark.address import with_session
-from airflow_dataloader.workspace.spark.warm import WarmLease, WarmSpark, Watch, resident_bytes
+from airflow_dataloader.workspace.spark.warm import WarmSeat, WarmSpark, Watch, resident_bytes
 from tests.waiting import until
 
 WATCH = Watch(most_bytes=2**40, look=0.2, ask_every=5, answer=20.0, unanswered=3)
@@ -58,48 +58,48 @@ def spark(starts: Starts, tmp_path: Path) -> Iterator[WarmSpark]:
     spark.close()
 
 
-def lease_on(spark: WarmSpark) -> WarmLease:
-    """Return a lease, as soon as there is a server."""
-    leases: list[WarmLease] = []
+def seat_on(spark: WarmSpark) -> WarmSeat:
+    """Return a seat, as soon as there is a server."""
+    seats: list[WarmSeat] = []
 
     def taken() -> bool:
-        lease = spark.lease()
-        leases.extend([lease] if lease is not None else [])
-        return bool(leases)
+        seat = spark.take_seat()
+        seats.extend([seat] if seat is not None else [])
+        return bool(seats)
 
     until(taken)
-    return leases[0]
+    return seats[0]
 
 
 def test_one_server_after_another(spark: WarmSpark, starts: Starts) -> None:
     assert spark.describe() == "Spark is starting."
 
     # Killed: whoever used it gets nothing of the next one, and keeps nothing from it.
-    lease = lease_on(spark)
+    seat = seat_on(spark)
     first = starts.pid
-    assert lease_on(spark) is not lease
+    assert seat_on(spark) is not seat
     os.kill(first, signal.SIGKILL)
-    lease.end(str(uuid4()))
+    seat.end(str(uuid4()))
     until(lambda: not psutil.pid_exists(first))
 
     # Swollen: it takes no new work, and is replaced when those that use it have ended.
-    lease = lease_on(spark)
+    seat = seat_on(spark)
     second = starts.pid
     session = str(uuid4())
-    client = connect(with_session(lease.remote, session))
+    client = connect(with_session(seat.remote, session))
     assert client.range(5).count() == 5
     spark.watch = replace(WATCH, most_bytes=1)
     until(lambda: "swollen" in spark.describe())
-    assert spark.lease() is None
+    assert spark.take_seat() is None
     assert client.range(5).count() == 5
     assert starts.pid == second
     client.client.close()
-    lease.end(session)
+    seat.end(session)
     until(lambda: not psutil.pid_exists(second))
     spark.watch = WATCH
 
     # Hung: it listens, and does not answer.
-    lease = lease_on(spark)
+    seat = seat_on(spark)
     third = starts.pid
     spark.watch = replace(WATCH, answer=1.0, ask_every=1, unanswered=2)
     os.kill(third, signal.SIGSTOP)
@@ -111,7 +111,7 @@ def test_one_server_after_another(spark: WarmSpark, starts: Starts) -> None:
 
     # Stopped while it starts.
     spark.close()
-    assert spark.lease() is None
+    assert spark.take_seat() is None
     assert starts.servers[-1].pid is None
 
 
@@ -125,7 +125,7 @@ def test_a_server_that_does_not_start_is_tried_again(tmp_path: Path, monkeypatch
 
     spark = WarmSpark(start, log_file=tmp_path / "l", note=tmp_path / "n", watch=WATCH)
     until(lambda: len(tries) > 2)
-    assert spark.lease() is None
+    assert spark.take_seat() is None
     assert spark.describe() == "Spark does not start: No room."
     spark.close()
 
@@ -193,40 +193,40 @@ def busy_spark(
 def test_a_question_unanswered_after_a_success_costs_no_other_run_its_server(
     busy_spark: WarmSpark, busy_starts: BusyStarts
 ) -> None:
-    done, other = lease_on(busy_spark), lease_on(busy_spark)
+    done, other = seat_on(busy_spark), seat_on(busy_spark)
     (server,) = busy_starts
     server.unanswered = 10
     done.release(str(uuid4()))
     assert server.pid is not None
-    assert busy_spark.lease() is None
+    assert busy_spark.take_seat() is None
     assert "replaced when it is free" in busy_spark.describe()
     server.unanswered = 0
     other.release(str(uuid4()))
-    lease_on(busy_spark)
+    seat_on(busy_spark)
     assert server.pid is None
     assert len(busy_starts) == 2
 
 
-@pytest.mark.parametrize("ends", [WarmLease.end, WarmLease.release])
+@pytest.mark.parametrize("ends", [WarmSeat.end, WarmSeat.release])
 def test_a_session_that_is_to_end_is_asked_to_again(
-    ends: Callable[[WarmLease, str], None], busy_spark: WarmSpark, busy_starts: BusyStarts
+    ends: Callable[[WarmSeat, str], None], busy_spark: WarmSpark, busy_starts: BusyStarts
 ) -> None:
-    lease = lease_on(busy_spark)
+    seat = seat_on(busy_spark)
     (server,) = busy_starts
     server.unanswered = 2
-    ends(lease, str(uuid4()))
+    ends(seat, str(uuid4()))
     assert server.pid is not None
     assert server.unanswered == 0
-    assert busy_spark.lease() is not None
+    assert busy_spark.take_seat() is not None
 
 
 def test_a_server_that_never_ends_a_session_is_stopped(
     busy_spark: WarmSpark, busy_starts: BusyStarts
 ) -> None:
-    lease = lease_on(busy_spark)
+    seat = seat_on(busy_spark)
     (server,) = busy_starts
     server.unanswered = 10
-    lease.end(str(uuid4()))
+    seat.end(str(uuid4()))
     assert server.pid is None
 
 
