@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -18,7 +19,8 @@ from airflow_dataloader.core.reaping import ReapLimits
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.core.strategy import Trigger
 from airflow_dataloader.loader.context import LoaderContext
-from airflow_dataloader.loader.engines.protocol import Engine
+from airflow_dataloader.loader.engines.protocol import Engine, Target
+from airflow_dataloader.loader.engines.spark.engine import SparkEngine
 from airflow_dataloader.loader.keeper import LeaseTimes
 from airflow_dataloader.loader.observer import LogObserver, Observer
 from airflow_dataloader.loader.run import LoadIds, run_load
@@ -80,6 +82,10 @@ class Bench:
             observer=self.observer,
             times=LeaseTimes(beat=0.5),
         )
+
+    def make_scan_due(self, config_id: int) -> None:
+        """Have the row's next load look for deleted rows."""
+        self.set(config_id, next_delete_scan=datetime(2020, 1, 1, tzinfo=UTC))
 
     def row(self, table: str = "items", **overrides: Any) -> int:
         """Add an active row for the source table, target of the same name in this test's schema."""
@@ -143,6 +149,18 @@ class Bench:
     def target(self, table: str = "items") -> TargetName:
         """Return the target's name."""
         return TargetName(catalog="bronze", schema=self.schema, table=table)
+
+    def found(self, table: str = "items") -> Target:
+        """Return the target as it stands."""
+        found = self.engine.inspect(self.target(table), "nobody")
+        assert found is not None
+        return found
+
+    def spark_sql(self, statement: str, table: str = "items") -> list[Any]:
+        """Run a statement of somebody else's in the engine's session; ``{t}`` in it is the target."""
+        assert isinstance(self.engine, SparkEngine)
+        context = self.engine._context
+        return context.spark.sql(statement.format(t=context.names.locate(self.target(table)).sql)).collect()
 
     def target_rows(self, table: str = "items") -> Counter[tuple[Any, ...]]:
         """Return the target's rows, with multiplicity."""

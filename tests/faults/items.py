@@ -65,6 +65,15 @@ def row_of(bench: Bench, strategy: str, **overrides: Any) -> int:
     return bench.row(**{"load_strategy": strategy, **_NEEDS.get(strategy, _KEYED), **overrides})
 
 
+def loaded_and_changed(bench: Bench, strategy: str, **overrides: Any) -> int:
+    """Make ``items``, load them once, and change some: what comes next is a later load."""
+    make_items(bench)
+    row = row_of(bench, strategy, **overrides)
+    bench.succeed(row)
+    change_items(bench, 1)
+    return row
+
+
 def make_gate(bench: Bench, rows: int = 30_000) -> None:
     """Put a view called ``items`` over a table ``base``; its readers wait at the last row while it is closed.
 

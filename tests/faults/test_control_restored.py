@@ -21,7 +21,7 @@ from tests.bench import Bench
 from tests.conftest import Server
 from tests.factories import add_source
 from tests.faults.accident import kill_at, published
-from tests.faults.items import change_items, make_items, row_of
+from tests.faults.items import change_items, loaded_and_changed, make_items, row_of
 from tests.integration.loader.breaking import Breaking, break_off
 
 
@@ -222,10 +222,7 @@ def test_a_killed_load_after_a_restore(
 def test_a_new_database_beside_an_old_warehouse(
     bench: Bench, postgres: Server, control_template: str, strategy: str
 ) -> None:
-    make_items(bench)
-    row = row_of(bench, strategy)
-    bench.succeed(row)
-    change_items(bench, 1)
+    row = loaded_and_changed(bench, strategy)
     name = f"control_{uuid4().hex}"
     postgres.create(name, control_template)
     try:

@@ -8,15 +8,7 @@ from airflow_dataloader.core.commit import CLOSING_STEP, txn_version
 from airflow_dataloader.loader.observer import Moment
 from tests.bench import Bench
 from tests.faults.accident import commits, healthy, kill_at, published
-from tests.faults.items import change_items, make_items, row_of
-
-
-def _prepare(bench: Bench, strategy: str) -> int:
-    make_items(bench)
-    row = row_of(bench, strategy)
-    bench.succeed(row)
-    change_items(bench, 1)
-    return row
+from tests.faults.items import change_items, loaded_and_changed, row_of
 
 
 def _newest(bench: Bench) -> str:
@@ -28,7 +20,7 @@ def _newest(bench: Bench) -> str:
 
 @pytest.mark.parametrize("strategy", ["incremental", pytest.param("full", marks=pytest.mark.faults)])
 def test_killed_after_the_commit_twice(bench: Bench, control_url: str, strategy: str) -> None:
-    row = _prepare(bench, strategy)
+    row = loaded_and_changed(bench, strategy)
     dead = []
     for number in (2, 3):
         dead.append(kill_at(bench, control_url, row, Moment.PUBLISHED))
@@ -56,7 +48,7 @@ def test_killed_after_the_commit_twice(bench: Bench, control_url: str, strategy:
     ids=" ".join,
 )
 def test_killed_after_the_fence(bench: Bench, control_url: str, moments: tuple[str, ...]) -> None:
-    row = _prepare(bench, "incremental")
+    row = loaded_and_changed(bench, "incremental")
     if moments[0] == "fenced":
         # Somebody has to owe a fence before anybody makes one.
         kill_at(bench, control_url, row, "started")
@@ -74,7 +66,7 @@ def test_killed_after_the_fence(bench: Bench, control_url: str, moments: tuple[s
 def test_another_row_takes_the_target_of_a_killed_load(
     bench: Bench, control_url: str, killed_at: str
 ) -> None:
-    row = _prepare(bench, "incremental")
+    row = loaded_and_changed(bench, "incremental")
     dead = kill_at(bench, control_url, row, killed_at)
     bench.set(row, is_active=False)
     heir = row_of(bench, "incremental")
@@ -93,7 +85,7 @@ def test_another_row_takes_the_target_of_a_killed_load(
 
 @pytest.mark.faults
 def test_another_row_takes_the_target_of_a_load_that_was_killed_twice(bench: Bench, control_url: str) -> None:
-    row = _prepare(bench, "incremental")
+    row = loaded_and_changed(bench, "incremental")
     kill_at(bench, control_url, row, "started")
     kill_at(bench, control_url, row, "fenced")
     bench.set(row, is_active=False)
@@ -106,7 +98,7 @@ def test_another_row_takes_the_target_of_a_load_that_was_killed_twice(bench: Ben
 def test_a_clean_failure_does_not_pay_for_a_killed_load(
     bench: Bench, control_url: str, killed_at: str
 ) -> None:
-    row = _prepare(bench, "incremental")
+    row = loaded_and_changed(bench, "incremental")
     kill_at(bench, control_url, row, killed_at)
     bench.source.execute("ALTER TABLE items RENAME TO elsewhere")
     failed = bench.fail(row)
@@ -120,7 +112,7 @@ def test_a_clean_failure_does_not_pay_for_a_killed_load(
 
 @pytest.mark.faults
 def test_a_clean_failure_after_its_fence_has_paid(bench: Bench, control_url: str) -> None:
-    row = _prepare(bench, "incremental")
+    row = loaded_and_changed(bench, "incremental")
     kill_at(bench, control_url, row, "published")
     # Found while it plans the window, after the fence.
     bench.set(row, null_cursor_policy="fail")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 
 from airflow_dataloader.loader.observer import Moment
 from tests.bench import Bench
 from tests.faults.accident import healthy, kill_at, published
-from tests.faults.items import change_items, make_items, row_of
+from tests.faults.items import change_items, loaded_and_changed
 
 #: Where it dies, the how manieth time, and what the target holds of it then: load, scan.
 KILLS = {
@@ -23,27 +21,20 @@ KILLS = {
 SAMPLE = {"after the scan's commit"}
 
 
-def _due(bench: Bench, row: int) -> None:
-    bench.set(row, next_delete_scan=datetime(2020, 1, 1, tzinfo=UTC))
-
-
 @pytest.mark.parametrize(
     "kill", [pytest.param(kill, marks=() if kill in SAMPLE else pytest.mark.faults) for kill in KILLS]
 )
 def test_killed_around_a_scan(bench: Bench, control_url: str, kill: str) -> None:
     moment, time, loaded, scanned = KILLS[kill]
-    make_items(bench)
-    row = row_of(bench, "incremental", delete_policy="scan", delete_cron="@yearly")
-    bench.succeed(row)
-    change_items(bench, 1)
+    row = loaded_and_changed(bench, "incremental", delete_policy="scan", delete_cron="@yearly")
     bench.source.execute("DELETE FROM items WHERE id % 50 = 1")
-    _due(bench, row)
+    bench.make_scan_due(row)
     dead = kill_at(bench, control_url, row, moment, time=time)
     assert published(bench, dead) == loaded
     assert (len(bench.target_rows()) == len(bench.source_rows())) == scanned
     change_items(bench, 2)
     bench.source.execute("DELETE FROM items WHERE id % 50 = 2")
-    _due(bench, row)
+    bench.make_scan_due(row)
     bench.succeed(row)
     healthy(bench, row)
     _, killed, last = bench.history(row)

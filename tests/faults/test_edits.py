@@ -16,23 +16,15 @@ from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.run import run_load
 from tests.bench import Bench
 from tests.faults.accident import Interfering, commits, healthy
-from tests.faults.items import change_items, make_items, row_of
+from tests.faults.items import change_items, loaded_and_changed
 from tests.waiting import eventually
-
-
-def _later_load(bench: Bench, strategy: str) -> int:
-    make_items(bench)
-    row = row_of(bench, strategy)
-    bench.succeed(row)
-    change_items(bench, 1)
-    return row
 
 
 @pytest.mark.parametrize(
     "moment", [Moment.CONNECTED, pytest.param(Moment.SETTLING, marks=pytest.mark.faults)]
 )
 def test_an_edited_watermark_stays(bench: Bench, moment: Moment) -> None:
-    row = _later_load(bench, "incremental")
+    row = loaded_and_changed(bench, "incremental")
     wanted = "2026-01-01 00:30:00+00"
     bench.observer = Interfering(moment, lambda: bench.set(row, incremental_value=wanted))
     result = bench.succeed(row)
@@ -45,7 +37,7 @@ def test_an_edited_watermark_stays(bench: Bench, moment: Moment) -> None:
 
 
 def test_load_full_asked_for_during_a_load_is_done_by_the_next(bench: Bench) -> None:
-    row = _later_load(bench, "incremental")
+    row = loaded_and_changed(bench, "incremental")
     bench.observer = Interfering(Moment.STAGED, lambda: bench.set(row, load_full="true"))
     bench.succeed(row)
     assert bench.state(row).load_full == "true"
@@ -57,7 +49,7 @@ def test_load_full_asked_for_during_a_load_is_done_by_the_next(bench: Bench) -> 
 
 
 def test_load_full_taken_back_and_asked_for_again_stays(bench: Bench) -> None:
-    row = _later_load(bench, "incremental")
+    row = loaded_and_changed(bench, "incremental")
     bench.set(row, load_full="true")
     bench.observer = Interfering(Moment.STAGED, lambda: bench.set(row, load_full="yes"))
     result = bench.succeed(row)
@@ -67,7 +59,7 @@ def test_load_full_taken_back_and_asked_for_again_stays(bench: Bench) -> None:
 
 
 def test_an_edited_strategy_is_the_next_load_s(bench: Bench) -> None:
-    row = _later_load(bench, "incremental")
+    row = loaded_and_changed(bench, "incremental")
     bench.observer = Interfering(Moment.STAGED, lambda: bench.set(row, load_strategy="full"))
     bench.succeed(row)
     assert bench.state(row).load_strategy == "full"
@@ -77,7 +69,7 @@ def test_an_edited_strategy_is_the_next_load_s(bench: Bench) -> None:
 
 
 def test_a_row_that_is_switched_off_finishes_its_load(bench: Bench) -> None:
-    row = _later_load(bench, "full")
+    row = loaded_and_changed(bench, "full")
     bench.observer = Interfering(Moment.CONNECTED, lambda: bench.set(row, is_active=False))
     bench.succeed(row)
     assert bench.state(row).is_active is False
@@ -86,7 +78,7 @@ def test_a_row_that_is_switched_off_finishes_its_load(bench: Bench) -> None:
 
 @pytest.mark.parametrize("strategy", ["full", pytest.param("incremental", marks=pytest.mark.faults)])
 def test_a_row_that_is_deleted_stops_its_load(bench: Bench, strategy: str) -> None:
-    row = _later_load(bench, strategy)
+    row = loaded_and_changed(bench, strategy)
     before = commits(bench)
     moment = Moment.STAGED if strategy == "incremental" else Moment.PLANNED
 
@@ -123,7 +115,7 @@ CHANGES: dict[str, tuple[str, str, str]] = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_the_source_changes_before_it_is_read(bench: Bench, change: str) -> None:
     strategy, statement, named = CHANGES[change]
-    row = _later_load(bench, strategy)
+    row = loaded_and_changed(bench, strategy)
     before = (bench.target_rows(), len(commits(bench)))
     bench.observer = Interfering(Moment.CONNECTED, lambda: bench.source.execute(statement))
     failed = bench.fail(row)
@@ -143,7 +135,7 @@ def test_a_source_that_is_rebuilt_at_the_load_s_beginning_is_read_as_it_is_then(
     bench: Bench, statement: str
 ) -> None:
     """A snapshot from before it had waited for the table would show it empty."""
-    row = _later_load(bench, "full")
+    row = loaded_and_changed(bench, "full")
     with psycopg.connect(bench.server.url(bench.source.info.dbname)) as etl:
         etl.execute("CREATE TEMPORARY TABLE kept AS SELECT * FROM items")
         etl.execute(statement)
@@ -161,7 +153,7 @@ def test_a_source_that_is_rebuilt_at_the_load_s_beginning_is_read_as_it_is_then(
 @pytest.mark.parametrize("strategy", ["full", "incremental"])
 @pytest.mark.parametrize("statement", ["DROP TABLE items", "ALTER TABLE items DROP name"])
 def test_the_source_cannot_change_while_it_is_read(bench: Bench, strategy: str, statement: str) -> None:
-    row = _later_load(bench, strategy)
+    row = loaded_and_changed(bench, strategy)
     refused: list[Any] = []
 
     def change() -> None:

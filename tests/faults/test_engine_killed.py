@@ -17,7 +17,7 @@ from airflow_dataloader.loader.engines.spark.session import EngineSettings, open
 from airflow_dataloader.loader.observer import Moment
 from tests.bench import Bench
 from tests.faults.accident import Beside, Interfering, commits, healthy
-from tests.faults.items import change_items, closed_gate, held_up, make_gate, make_items, row_of
+from tests.faults.items import change_items, closed_gate, held_up, loaded_and_changed, make_gate, row_of
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.faults
@@ -73,10 +73,7 @@ def test_killed_at_a_moment(
     bench: Bench, doomed: tuple[ConnectServer, Engine], strategy: str, moment: Moment
 ) -> None:
     server, engine = doomed
-    make_items(bench)
-    row = row_of(bench, strategy)
-    bench.succeed(row)
-    change_items(bench, 1)
+    row = loaded_and_changed(bench, strategy)
     warm, bench.engine = bench.engine, engine
     bench.observer = Interfering(moment, lambda: _kill(server))
     result = bench.load(row)

@@ -20,7 +20,7 @@ from tests.bench import Bench
 from tests.conftest import Server
 from tests.factories import add_source
 from tests.faults.accident import healthy, kill_at
-from tests.faults.items import change_items, make_items, row_of
+from tests.faults.items import change_items, loaded_and_changed, make_items
 from tests.faults.pooler import SIZE, Pooler, pooling
 from tests.integration.control.drive import shared_by_threads
 from tests.integration.control.test_lifecycle import drive
@@ -109,10 +109,7 @@ def test_32_threads_claim_each_row_once(control: Engine, control_url: str) -> No
 
 
 def test_a_killed_load_is_adopted(bench: Bench, control_url: str) -> None:
-    make_items(bench)
-    row = row_of(bench, "incremental")
-    bench.succeed(row)
-    change_items(bench, 1)
+    row = loaded_and_changed(bench, "incremental")
     kill_at(bench, control_url, row, Moment.PUBLISHED)
     change_items(bench, 2)
     assert bench.succeed(row).receipt.fence_version is not None

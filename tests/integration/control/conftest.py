@@ -1,4 +1,4 @@
-"""Databases for the tests of migrations."""
+"""Databases for the tests of migrations, and a row for those of its loads."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import Engine
+
+from tests.factories import add_source, due_row
 
 HERE = Path(__file__).parent
 
@@ -27,6 +30,13 @@ def old_url(empty_url: str) -> str:
         for name in ("documents_schema.sql", "documents_data.sql"):
             connection.execute((HERE / name).read_text(encoding="utf-8").encode())
     return empty_url
+
+
+@pytest.fixture
+def config_id(control: Engine) -> int:
+    """A row that is due, of the source ``shop``."""
+    add_source(control, "shop")
+    return due_row(control)
 
 
 @pytest.fixture

@@ -13,19 +13,13 @@ from airflow_dataloader.control.reap import reap
 from airflow_dataloader.control.tracking import update_run_tracking
 from airflow_dataloader.core.reaping import ReapLimits
 from airflow_dataloader.core.run_api import Run, RunState
-from tests.factories import add_row, add_source
+from tests.factories import add_row
 from tests.integration.control.drive import ago, claim_now, due_row, edit, load, row, sql, start_now
 from tests.integration.control.jobs import Jobs
 
 LIMITS = ReapLimits(startup=0)
 YEAR = 31_536_000.0
 TIMES = ("load_queued_time", "load_start_time", "progress_at", "lease_until")
-
-
-@pytest.fixture
-def config_id(control: Engine) -> int:
-    add_source(control, "shop")
-    return due_row(control)
 
 
 def was_ahead(control: Engine, metadata_id: int) -> None:

@@ -37,12 +37,6 @@ from tests.integration.control.jobs import Jobs
 LIMITS = ReapLimits(startup=0, wait=0.2, poll=0.02)
 
 
-@pytest.fixture
-def config_id(control: Engine) -> int:
-    add_source(control, "shop")
-    return due_row(control)
-
-
 def queue(engine: Engine, config_id: int, run: str | None = None) -> int:
     claimed = claim_now(engine, config_id)
     if run:

@@ -11,14 +11,7 @@ from airflow_dataloader.control.reap import reap
 from airflow_dataloader.control.strays import Stray, end_strays, lost_loads, stuck_rows
 from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.core.reaping import ReapLimits
-from tests.factories import add_source
 from tests.integration.control.drive import claim_now, due_row, load, repair, row, sql, start_now
-
-
-@pytest.fixture
-def config_id(control: Engine) -> int:
-    add_source(control, "shop")
-    return due_row(control)
 
 
 def end_all(control: Engine, *, expiry: float = 3600) -> list[tuple[int | None, int | None]]:

@@ -12,16 +12,9 @@ from airflow_dataloader.control.takeover import fence, take_over
 from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.core.failure import Failure, Phase
 from airflow_dataloader.core.reaping import EndReason
-from tests.factories import add_source
-from tests.integration.control.drive import ago, claim_now, due_row, load, row, sql, start_now
+from tests.integration.control.drive import ago, claim_now, load, row, sql, start_now
 
 FAILURE = Failure(phase=Phase.RUN, error="LeaseExpired", message="silent", transient=True)
-
-
-@pytest.fixture
-def config_id(control: Engine) -> int:
-    add_source(control, "shop")
-    return due_row(control)
 
 
 def see(engine: Engine) -> ObservedLoad:

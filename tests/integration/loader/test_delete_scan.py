@@ -35,12 +35,8 @@ def make(bench: Bench, rows: int = 40, **columns: Any) -> int:
     return row
 
 
-def due(bench: Bench, row: int) -> None:
-    bench.set(row, next_delete_scan=datetime(2020, 1, 1, tzinfo=UTC))
-
-
 def scan(bench: Bench, row: int) -> Result:
-    due(bench, row)
+    bench.make_scan_due(row)
     return bench.succeed(row)
 
 
@@ -209,7 +205,7 @@ def test_the_guard_is_asked_before_anything_is_deleted(bench: Bench) -> None:
     assert scan(bench, row).receipt.rows_deleted == 6
     bench.source.execute("DELETE FROM items WHERE id <= 12")
     bench.source.execute("INSERT INTO items VALUES (41, 41, 'new')")
-    due(bench, row)
+    bench.make_scan_due(row)
     failed = bench.fail(row)
     assert "6 of the 35 rows at the target, 18 %, are not at the source" in failed.message
     assert "shrink_guard_percent is 15 where none is set" in failed.message
@@ -226,7 +222,7 @@ def test_the_guard_is_asked_before_anything_is_deleted(bench: Bench) -> None:
 def test_an_empty_source_deletes_nothing_unless_it_may(bench: Bench) -> None:
     row = make(bench, shrink_guard_percent=100)
     bench.source.execute("DELETE FROM items")
-    due(bench, row)
+    bench.make_scan_due(row)
     assert "has no key at all" in bench.fail(row).message
     assert len(bench.target_rows()) == 40
     bench.set(row, empty_source_policy="allow")
@@ -245,7 +241,7 @@ def test_where_all_rows_are_marked_already_an_empty_source_keeps_no_scan_from_it
     assert len(marked(bench)) == 40
     # To delete them is another matter.
     bench.set(row, delete_policy="scan")
-    due(bench, row)
+    bench.make_scan_due(row)
     assert "has no key at all" in bench.fail(row).message
     assert len(marked(bench)) == 40
 
@@ -303,7 +299,7 @@ def test_a_query_that_shows_others_other_rows_deletes_nothing(bench: Bench) -> N
     counting = "(SELECT min(backend_start) FROM pg_stat_activity WHERE application_name LIKE 'adl-%')"
     query = f"SELECT * FROM items WHERE id > 2 OR {whoever_counts} = {counting}"
     bench.set(row, query=query, source_table_name=None)
-    due(bench, row)
+    bench.make_scan_due(row)
     failed = bench.fail(row)
     assert "counts 40 keys, and 38 arrived" in failed.message
     assert "nothing was deleted" in failed.message
@@ -426,7 +422,7 @@ def test_rows_come_back_where_no_row_had_a_cursor_left(bench: Bench) -> None:
 def test_the_watermark_goes_back_also_where_the_scan_is_adopted(bench: Bench, edit: dict[str, str]) -> None:
     row = make(bench)
     lag(bench)
-    due(bench, row)
+    bench.make_scan_due(row)
     die_unsettled(bench, row)
     assert len(bench.target_rows()) == 37
     bench.set(row, **edit)
@@ -444,7 +440,7 @@ def test_rows_come_back_where_a_finished_backfill_s_scans_died_with_their_loads(
     row = bench.row(**SCANNED | {"load_strategy": "chunked_backfill", "chunk_size": "20"})
     die_unsettled(bench, row)
     lag(bench)
-    due(bench, row)
+    bench.make_scan_due(row)
     die_unsettled(bench, row)
     assert len(bench.target_rows()) == 37
     catch_up(bench)

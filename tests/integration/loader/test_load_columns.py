@@ -27,12 +27,6 @@ def writers(bench: Bench, row: int) -> dict[int, int | None]:
     return {number: load for number, load, _ in held}
 
 
-def columns(bench: Bench) -> dict[str, str]:
-    found = bench.engine.inspect(bench.target(), "nobody")
-    assert found is not None
-    return dict(found.columns)
-
-
 def rows(bench: Bench) -> list[Any]:
     return sorted(bench.engine.rows(bench.target(), ["id", "name", "at"]))
 
@@ -48,7 +42,7 @@ SAMPLE = {"incremental", "append_only", "rolling"}
 def test_each_row_names_the_load_that_wrote_it_last(bench: Bench, strategy: str) -> None:
     row = begin(bench, strategy)
     first = bench.succeed(row)
-    assert columns(bench) == {"id": "int", "name": "string", "at": "timestamp", **LOAD_COLUMNS}
+    assert bench.found().columns == {"id": "int", "name": "string", "at": "timestamp", **LOAD_COLUMNS}
     assert writers(bench, row) == dict.fromkeys((1, 2, 3), first.metadata_id)
     bench.set(row, load_strategy=STRATEGIES[strategy]["load_strategy"])
     again = bench.succeed(row)
@@ -73,8 +67,8 @@ def test_switched_on_and_off_for_a_table_that_is_there(bench: Bench, policy: str
     bench.succeed(row)
     bench.set(row, load_columns_policy="id_and_time", staging_model_processed=True)
     on = bench.succeed(row)
-    assert set(LOAD_COLUMNS) < columns(bench).keys()
-    assert on.receipt.columns == columns(bench)
+    assert set(LOAD_COLUMNS) < bench.found().columns.keys()
+    assert on.receipt.columns == bench.found().columns
     assert bench.state(row).staging_model_processed is False
     assert writers(bench, row) == dict.fromkeys((1, 2, 3))
     bench.source.execute("UPDATE items SET name = 'x', at = now() WHERE id <= 2")
@@ -95,7 +89,7 @@ def test_switched_off_for_a_table_that_is_replaced(bench: Bench, policy: str, st
     bench.succeed(row)
     bench.set(row, load_columns_policy="none")
     bench.succeed(row)
-    assert (LOAD_ID in columns(bench)) is stay
+    assert (LOAD_ID in bench.found().columns) is stay
     if stay:
         assert writers(bench, row) == dict.fromkeys((1, 2, 3))
 

@@ -8,7 +8,6 @@ import pytest
 
 from airflow_dataloader.control.maintained import maintained_rows
 from airflow_dataloader.core.config import LoadConfig
-from airflow_dataloader.loader.engines.spark.engine import SparkEngine
 from airflow_dataloader.loader.maintenance import maintain_targets
 from airflow_dataloader.loader.observer import LogObserver, Moment
 from airflow_dataloader.loader.run import run_load
@@ -40,12 +39,6 @@ def maintain(bench: Bench, *, done: bool = True) -> list[str]:
     rows = maintained_rows(bench.control)
     assert maintain_targets(bench.control, bench.engine, rows, report=said.append) is done
     return [line.partition("): ")[2] for line in said]
-
-
-def spark_sql(bench: Bench, statement: str) -> list[Any]:
-    assert isinstance(bench.engine, SparkEngine)
-    location = bench.engine._context.names.locate(bench.target())
-    return bench.engine._context.spark.sql(statement.format(location.sql)).collect()
 
 
 def test_a_row_without_a_policy_is_left_alone(bench: Bench) -> None:
@@ -120,8 +113,8 @@ def test_a_target_that_keeps_files_too_briefly_is_not_vacuumed(bench: Bench) -> 
     bench.succeed(row)
     bench.source.execute("CREATE TABLE others AS SELECT * FROM items")
     bench.succeed(bench.row("others", vacuum_every_hours=1))
-    spark_sql(
-        bench, "ALTER TABLE {} SET TBLPROPERTIES ('delta.deletedFileRetentionDuration' = 'interval 12 hours')"
+    bench.spark_sql(
+        "ALTER TABLE {t} SET TBLPROPERTIES ('delta.deletedFileRetentionDuration' = 'interval 12 hours')"
     )
     refused, other = maintain(bench, done=False)
     assert refused == (
@@ -137,13 +130,13 @@ def test_a_new_target_is_clustered_by_its_key(bench: Bench) -> None:
     bench.succeed(row)
     change(bench, 10)
     bench.succeed(row)
-    (detail,) = spark_sql(bench, "DESCRIBE DETAIL {}")
+    (detail,) = bench.spark_sql("DESCRIBE DETAIL {t}")
     assert list(detail.clusteringColumns) == ["id"]
     assert maintain(bench)[0].startswith("compacted ")
     bench.set(row, load_full="true")
     bench.source.execute("ALTER TABLE items ADD COLUMN more integer")
     bench.succeed(row)
-    (detail,) = spark_sql(bench, "DESCRIBE DETAIL {}")
+    (detail,) = bench.spark_sql("DESCRIBE DETAIL {t}")
     assert list(detail.clusteringColumns) == ["id"]
     columns = ["id", "name", "at", "more"]
     assert sorted(bench.engine.rows(bench.target(), columns)) == sorted(bench.source_rows())

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from airflow_dataloader.loader.engines.spark.engine import SparkEngine
 from airflow_dataloader.loader.observer import LogObserver, Moment
 from tests.bench import Bench
 from tests.faults.accident import Interfering
@@ -41,26 +40,20 @@ def folder(bench: Bench) -> Path:
     return bench.home / "warehouse" / "bronze" / bench.schema / "items"
 
 
-def spark_sql(bench: Bench, *statements: str) -> None:
-    assert isinstance(bench.engine, SparkEngine)
-    for statement in statements:
-        bench.engine._context.spark.sql(statement.format(t=f"delta.`{folder(bench)}`")).collect()
-
-
 def restore(bench: Bench) -> None:
-    spark_sql(bench, "RESTORE TABLE {t} TO VERSION AS OF 0")
+    bench.spark_sql("RESTORE TABLE {t} TO VERSION AS OF 0")
 
 
 def empty(bench: Bench) -> None:
-    spark_sql(bench, "DELETE FROM {t}")
+    bench.spark_sql("DELETE FROM {t}")
 
 
 def empty_by_a_predicate(bench: Bench) -> None:
-    spark_sql(bench, "DELETE FROM {t} WHERE id IS NOT NULL")
+    bench.spark_sql("DELETE FROM {t} WHERE id IS NOT NULL")
 
 
 def replace(bench: Bench) -> None:
-    spark_sql(bench, "CREATE OR REPLACE TABLE {t} USING delta AS SELECT * FROM {t} VERSION AS OF 0 LIMIT 2")
+    bench.spark_sql("CREATE OR REPLACE TABLE {t} USING delta AS SELECT * FROM {t} VERSION AS OF 0 LIMIT 2")
 
 
 def make_anew(bench: Bench) -> None:
@@ -69,13 +62,14 @@ def make_anew(bench: Bench) -> None:
 
 def make_anew_with_more_versions(bench: Bench) -> None:
     _drop_and_make(bench)
-    spark_sql(bench, *("INSERT INTO {t} VALUES (7, 'by hand', NULL)", "DELETE FROM {t} WHERE id = 7") * 2)
+    for statement in ("INSERT INTO {t} VALUES (7, 'by hand', NULL)", "DELETE FROM {t} WHERE id = 7") * 2:
+        bench.spark_sql(statement)
 
 
 def _drop_and_make(bench: Bench) -> None:
     shutil.rmtree(folder(bench))
     columns = "id INT, name STRING, updated_at TIMESTAMP"
-    spark_sql(bench, f"CREATE TABLE {{t}} ({columns}) USING delta")
+    bench.spark_sql(f"CREATE TABLE {{t}} ({columns}) USING delta")
 
 
 REPLACEMENTS = [restore, empty, empty_by_a_predicate, replace, make_anew, make_anew_with_more_versions]

@@ -39,21 +39,9 @@ def begin(bench: Bench, strategy: str, **values: Any) -> int:
     bench.source.execute("INSERT INTO items VALUES (1, 'one', now() - '2 h'::interval), (2, 'two', now())")
     row = bench.row(**(STRATEGIES[strategy] | values))
     bench.succeed(row)
-    assert columns(bench) == COLUMNS
+    assert bench.found().columns == COLUMNS
     bench.set(row, staging_model_processed=True, **STRATEGIES[strategy])
     return row
-
-
-def columns(bench: Bench) -> dict[str, str]:
-    found = bench.engine.inspect(bench.target(), "nobody")
-    assert found is not None
-    return dict(found.columns)
-
-
-def version(bench: Bench) -> int:
-    found = bench.engine.inspect(bench.target(), "nobody")
-    assert found is not None
-    return found.version
 
 
 @pytest.mark.parametrize(
@@ -66,7 +54,7 @@ def test_ignore_freeze_and_evolve_one_after_another(bench: Bench, strategy: str)
     bench.source.execute("ALTER TABLE items ADD born date DEFAULT '0044-03-15 BC'")
     bench.source.execute("INSERT INTO items VALUES (3, 'three', now())")
     ignored = bench.succeed(row)
-    assert columns(bench) == COLUMNS
+    assert bench.found().columns == COLUMNS
     assert bench.target_rows() == bench.source_rows("SELECT id, name, at FROM items")
     assert ignored.receipt.columns_ignored == ("born",)
     assert "born" in ignored.message
@@ -74,18 +62,18 @@ def test_ignore_freeze_and_evolve_one_after_another(bench: Bench, strategy: str)
     bench.source.execute("ALTER TABLE items DROP born, ADD colour text, ALTER id TYPE bigint")
     bench.source.execute("INSERT INTO items VALUES (3000000000, 'more', now(), 'red')")
     bench.set(row, schema_policy="freeze", load_strategy=STRATEGIES[strategy]["load_strategy"])
-    before, held = version(bench), bench.target_rows()
+    before, held = bench.found().version, bench.target_rows()
     frozen = bench.fail(row)
     assert "column colour is new (string; text)" in frozen.message
     assert "Column id is int at the target and bigint at the source (bigint)" in frozen.message
     assert "schema_policy = 'evolve'" in frozen.message
     assert frozen.receipt.rows_read is None
-    assert (version(bench), bench.target_rows()) == (before, held)
+    assert (bench.found().version, bench.target_rows()) == (before, held)
     assert bench.state(row).staging_model_processed is True
 
     bench.set(row, schema_policy="evolve")
     evolved = bench.succeed(row)
-    assert columns(bench) == evolved.receipt.columns == COLUMNS | {"id": "bigint", "colour": "string"}
+    assert bench.found().columns == evolved.receipt.columns == COLUMNS | {"id": "bigint", "colour": "string"}
     assert bench.target_rows() == bench.source_rows()
     assert "colour string added, id int became bigint" in evolved.message
     replaced = STRATEGIES[strategy]["load_strategy"] in REPLACES or strategy == "rolling"
@@ -111,11 +99,11 @@ def test_a_column_that_is_gone_stays(bench: Bench, strategy: str, policy: str) -
     bench.source.execute("INSERT INTO items VALUES (3, now())")
     result = bench.succeed(row)
     if (strategy, policy) == ("full", "evolve"):
-        assert list(columns(bench)) == ["id", "at"]
+        assert list(bench.found().columns) == ["id", "at"]
         assert "name dropped" in result.message
         assert bench.state(row).staging_model_processed is False
         return
-    assert columns(bench) == COLUMNS
+    assert bench.found().columns == COLUMNS
     assert (result.receipt.columns_gone, bench.state(row).staging_model_processed) == (("name",), True)
     names = sorted((held[:2] for held in bench.target_rows().elements()), key=repr)
     # A merge leaves an updated row the last value that the source had.
@@ -128,11 +116,11 @@ def test_a_column_that_is_gone_stays(bench: Bench, strategy: str, policy: str) -
 
 def test_a_type_that_cannot_follow_fails_the_load_and_load_full_takes_it(bench: Bench) -> None:
     row = begin(bench, "incremental")
-    before = version(bench)
+    before = bench.found().version
     bench.source.execute("ALTER TABLE items ALTER id TYPE text")
     failed = bench.fail(row)
     assert "Column id is int at the target and string at the source (text)" in failed.message
-    assert (failed.receipt.rows_read, version(bench)) == (None, before)
+    assert (failed.receipt.rows_read, bench.found().version) == (None, before)
     for policy in ("ignore", "freeze"):
         bench.set(row, schema_policy=policy, load_full="true")
         assert "set schema_policy = 'evolve'" in bench.fail(row).message
@@ -146,7 +134,7 @@ def test_ignore_widens_as_well(bench: Bench) -> None:
     bench.source.execute("ALTER TABLE items ALTER id TYPE bigint, DROP name")
     bench.source.execute("INSERT INTO items VALUES (3000000000, now())")
     bench.succeed(row)
-    assert columns(bench) == COLUMNS | {"id": "bigint"}
+    assert bench.found().columns == COLUMNS | {"id": "bigint"}
     assert {held[:2] for held in bench.target_rows()} == {(1, None), (2, None), (3_000_000_000, None)}
 
 
@@ -156,7 +144,7 @@ def test_what_a_failed_load_changed_is_not_forgotten(bench: Bench) -> None:
     bench.source.execute("INSERT INTO items VALUES (3, 'three', now(), 'red')")
     bench.observer = Breaks()
     bench.fail(row)
-    assert columns(bench) == COLUMNS | {"colour": "string"}
+    assert bench.found().columns == COLUMNS | {"colour": "string"}
     assert bench.state(row).staging_model_processed is True
     bench.observer = LogObserver()
     bench.succeed(row)
@@ -191,18 +179,18 @@ def test_a_table_that_only_a_fence_made_has_no_columns_to_keep(
     give_up_unwritten(bench, row)
     bench.observer = Breaks(Moment.PLANNED)
     assert bench.fail(row).receipt.fence_version is not None
-    assert columns(bench) == COLUMNS
+    assert bench.found().columns == COLUMNS
     bench.observer = LogObserver()
     bench.source.execute("ALTER TABLE items ADD colour text DEFAULT 'red'")
     bench.succeed(row)
-    assert columns(bench) == COLUMNS | {"colour": "string"}
+    assert bench.found().columns == COLUMNS | {"colour": "string"}
     assert bench.target_rows() == bench.source_rows()
     # From here on they are people's.
     bench.source.execute("ALTER TABLE items ADD born date")
     bench.source.execute("DELETE FROM items")
     bench.set(row, empty_source_policy="allow")
     bench.load(row)
-    assert columns(bench) == COLUMNS | {"colour": "string"}
+    assert bench.found().columns == COLUMNS | {"colour": "string"}
 
 
 def test_an_empty_table_that_a_person_made_keeps_its_columns(bench: Bench) -> None:
@@ -244,9 +232,9 @@ def test_the_key_of_a_scan_cannot_be_ignored_either(bench: Bench) -> None:
     row = begin(bench, "keep", schema_policy="ignore")
     bench.source.execute("ALTER TABLE items ADD code integer")
     bench.set(row, primary_key_cols="code", delete_policy="scan", delete_cron="0 3 * * 0")
-    before = version(bench)
+    before = bench.found().version
     assert "primary_key_cols names column 'code', which the target lacks" in bench.fail(row).message
-    assert version(bench) == before
+    assert bench.found().version == before
 
 
 def test_a_key_that_the_target_s_rows_do_not_have_is_refused(bench: Bench) -> None:
@@ -261,7 +249,7 @@ def test_a_key_that_got_other_texts_at_the_source_is_refused(bench: Bench) -> No
     bench.source.execute("INSERT INTO items VALUES ('ab', now() - '1 h'::interval, 1)")
     row = bench.row(load_strategy="incremental", primary_key_cols="code", incremental_column="at")
     bench.succeed(row)
-    before = version(bench)
+    before = bench.found().version
     bench.source.execute("ALTER TABLE items ALTER code TYPE char(5)")
     bench.source.execute("UPDATE items SET v = 2, at = now()")
     failed = bench.fail(row)
@@ -269,7 +257,7 @@ def test_a_key_that_got_other_texts_at_the_source_is_refused(bench: Bench) -> No
     assert "is character(5) at the source, and the target holds its values as texts of character(3)" in (
         failed.message
     )
-    assert (failed.receipt.rows_read, version(bench)) == (None, before)
+    assert (failed.receipt.rows_read, bench.found().version) == (None, before)
     bench.set(row, load_full="true")
     bench.succeed(row)
     assert bench.target_rows() == bench.source_rows()

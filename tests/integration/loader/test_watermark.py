@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import text, update
 
 from airflow_dataloader.control.tables import dbconfig
-from airflow_dataloader.loader.engines.spark.engine import SparkEngine
 from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.run import run_load
 from tests.bench import Bench
@@ -40,12 +39,6 @@ def row(bench: Bench) -> int:
 
 def change_one(bench: Bench) -> None:
     bench.source.execute(f"UPDATE items SET name = 'changed', updated_at = '{LATER}' WHERE id = 1")
-
-
-def spark_sql(bench: Bench, statement: str) -> None:
-    assert isinstance(bench.engine, SparkEngine)
-    folder = bench.home / "warehouse" / "bronze" / bench.schema / "items"
-    bench.engine._context.spark.sql(statement.format(f"delta.`{folder}`")).collect()
 
 
 def test_a_target_that_was_left_and_came_back_is_read_from_the_beginning(bench: Bench, row: int) -> None:
@@ -125,24 +118,23 @@ def test_a_restored_target_is_read_from_the_beginning(bench: Bench, row: int) ->
     version = bench.succeed(row).receipt.target_version
     change_one(bench)
     bench.succeed(row)
-    spark_sql(bench, f"RESTORE TABLE {{}} TO VERSION AS OF {version}")
+    bench.spark_sql(f"RESTORE TABLE {{t}} TO VERSION AS OF {version}")
     assert bench.succeed(row).receipt.rows_updated == 1
     assert bench.target_rows() == bench.source_rows()
 
 
 def test_a_target_that_others_made_anew_is_read_from_the_beginning(bench: Bench, row: int) -> None:
     bench.succeed(row)
-    spark_sql(bench, "CREATE OR REPLACE TABLE {} USING delta AS SELECT * FROM {} WHERE id = 1".replace(
-        "FROM {}", f"FROM delta.`{bench.home}/warehouse/bronze/{bench.schema}/items`"))  # fmt: skip
+    bench.spark_sql("CREATE OR REPLACE TABLE {t} USING delta AS SELECT * FROM {t} WHERE id = 1")
     assert bench.succeed(row).receipt.rows_inserted == 4
     assert bench.target_rows() == bench.source_rows()
 
 
 def test_people_s_own_changes_of_rows_and_maintenance_keep_the_watermark(bench: Bench, row: int) -> None:
     bench.succeed(row)
-    spark_sql(bench, "UPDATE {} SET name = 'by hand' WHERE id = 2")
-    spark_sql(bench, "OPTIMIZE {}")
-    spark_sql(bench, "ALTER TABLE {} SET TBLPROPERTIES ('a' = 'b')")
+    bench.spark_sql("UPDATE {t} SET name = 'by hand' WHERE id = 2")
+    bench.spark_sql("OPTIMIZE {t}")
+    bench.spark_sql("ALTER TABLE {t} SET TBLPROPERTIES ('a' = 'b')")
     change_one(bench)
     assert bench.succeed(row).receipt.low == FIRST
 

@@ -19,17 +19,11 @@ def row(bench: Bench) -> int:
     return bench.row(load_strategy="check_and_load", incremental_column="at", primary_key_cols="id")
 
 
-def version(bench: Bench) -> int:
-    found = bench.engine.inspect(bench.target(), "nobody")
-    assert found is not None
-    return found.version
-
-
 def idles(bench: Bench, row: int) -> bool:
-    before = version(bench)
+    before = bench.found().version
     result = bench.succeed(row)
     idle = result.message == "no changes"
-    assert idle == (version(bench) == before)
+    assert idle == (bench.found().version == before)
     if idle:
         assert (result.receipt.rows_read, result.receipt.rows_published) == (0, 0)
     return idle
