@@ -15,6 +15,7 @@ from sqlalchemy import Boolean, Connection, DateTime, Integer, LargeBinary, Stri
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
+from airflow_dataloader.control.grants import Grant, read_grants
 from airflow_dataloader.control.migrations import DOCUMENTS_TABLES, is_filled
 from airflow_dataloader.control.tables import METADATA, SCHEMA
 from airflow_dataloader.core.zones import SHADOWED
@@ -64,12 +65,12 @@ _ODDITIES = {
 
 @dataclass(frozen=True, kw_only=True)
 class OldDatabase:
-    """What :func:`finish` and :func:`regrant` need of the database as it was."""
+    """What is needed later of the database as it was."""
 
     #: The zone that its timestamps were read in; None if it held none.
     zone: str | None
-    #: GRANT statements for the view, which is made anew.
-    grants: tuple[str, ...]
+    #: Rights on what is made anew.
+    grants: tuple[Grant, ...]
 
 
 def prepare(bind: Connection, *, zone: str | None, report: Report) -> OldDatabase:
@@ -82,7 +83,7 @@ def prepare(bind: Connection, *, zone: str | None, report: Report) -> OldDatabas
     if filled:
         zone = _checked_zone(bind, zone)
         _report_triggers(bind, report)
-    grants = _grants_on_view(bind)
+    grants = read_grants(bind)
     bind.execute(text("DROP VIEW control.table_control_history_vw"))
     _convert_times(bind, "timestamp without time zone", "timestamptz", zone or "UTC")
     _own_control_key(bind)
@@ -155,14 +156,8 @@ def _is_shorter(there: int | None, wanted: TypeEngine[Any]) -> bool:
     return wanted.length is None or there < wanted.length
 
 
-def regrant(bind: Connection, grants: tuple[str, ...]) -> None:
-    """Give back the rights on the view."""
-    for grant in grants:
-        bind.exec_driver_sql(grant)
-
-
 def release(bind: Connection) -> OldDatabase:
-    """Drop the view; return what :func:`give_back` and :func:`regrant` need once the rest is gone."""
+    """Drop the view; return what is needed to give zones and rights back once the rest is gone."""
     own = bind.execute(text("SELECT timestamps_zone FROM control.installation")).one_or_none()
     if own is None:
         raise ConfigurationError(
@@ -171,7 +166,7 @@ def release(bind: Connection) -> OldDatabase:
             fix="restore that row from a backup of this database",
         )
     zone = own.timestamps_zone
-    grants = _grants_on_view(bind)
+    grants = read_grants(bind)
     bind.execute(text("DROP VIEW control.table_control_history_vw"))
     return OldDatabase(zone=zone, grants=grants)
 
@@ -179,17 +174,6 @@ def release(bind: Connection) -> OldDatabase:
 def give_back(bind: Connection, old: OldDatabase) -> None:
     """Turn timestamps back to zone-less ones, in the zone they came from; UTC if they came from none."""
     _convert_times(bind, "timestamp with time zone", "timestamp", old.zone or "UTC")
-
-
-def _grants_on_view(bind: Connection) -> tuple[str, ...]:
-    query = text(
-        "SELECT format('GRANT %s ON control.table_control_history_vw TO %s%s', privilege_type,"
-        " CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END,"
-        " CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)"
-        " FROM pg_class, aclexplode(relacl)"
-        " WHERE oid = 'control.table_control_history_vw'::regclass AND grantee <> relowner"
-    )
-    return tuple(bind.execute(query).scalars())
 
 
 def _checked_zone(bind: Connection, zone: str | None) -> str:

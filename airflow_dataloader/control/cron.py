@@ -19,6 +19,17 @@ from airflow_dataloader.exceptions import ConfigurationError, DataloaderError
 #: croniter's own extensions: ``H`` needs a name to hash, ``R`` is another time at every reading.
 _NOT_A_TIME = re.compile(r"(?<![a-z])[hr](?![a-z])", re.IGNORECASE)
 
+#: A range, with or without a step, as one item of a field.
+_RANGE = re.compile(r"(?<![^\s,])(\w+)-(\w+)(?:/0*[1-9]\d*)?(?![^\s,])")
+
+_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec"
+_WEEKDAYS = "sun mon tue wed thu fri sat"
+_NAMES = {
+    name: str(number)
+    for names, first in ((_MONTHS, 1), (_WEEKDAYS, 0))
+    for number, name in enumerate(names.split(), first)
+}
+
 _FIX = "write five fields (minute hour day month weekday), such as '30 2 * * *', or leave it empty"
 
 
@@ -33,8 +44,9 @@ class Cron:
         """Read ``text``; raise UnreadableCron naming ``field`` if it is not a cron or never happens."""
         self.text = " ".join(text.split())
         self._field = field
+        self._read = _RANGE.sub(_one_value, self.text)
         try:
-            fields = croniter.expand(self.text)[0]
+            fields = croniter.expand(self._read)[0]
         except (CroniterError, ValueError, KeyError) as error:
             raise _bad_cron(field, text, str(error)) from None
         if len(fields) != 5:
@@ -47,10 +59,16 @@ class Cron:
     def next_after(self, wall: datetime) -> datetime:
         """Return the first slot later than ``wall``, both without a zone."""
         try:
-            slot: datetime = croniter(self.text, wall).get_next(datetime)
+            slot: datetime = croniter(self._read, wall).get_next(datetime)
         except CroniterError:
             raise _bad_cron(self._field, self.text, "no day matches it") from None
         return slot
+
+
+def _one_value(found: re.Match[str]) -> str:
+    """Return a range with one value in it as that value: croniter takes it for the whole field."""
+    low, high = (_NAMES.get(end.lower(), end.lstrip("0") or "0") for end in found.group(1, 2))
+    return found[1] if low == high else found[0]
 
 
 def next_slot(cron: str, load_timezone: str, after: datetime, *, field: str = "load_cron") -> datetime:

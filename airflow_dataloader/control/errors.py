@@ -108,7 +108,8 @@ def translated(error: Exception, place: str) -> DataloaderError | None:
     lost = not state and isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError)
     if lost or _is_away(cause):
         return _unavailable(cause, place)
-    if state == _FORBIDDEN or _refuses_row(cause):
+    unsendable = not state and isinstance(cause, psycopg.DataError)
+    if unsendable or state == _FORBIDDEN or _refuses_row(cause):
         return _refused(cause)
     return None
 

@@ -19,17 +19,17 @@ DOCUMENTS_TABLES = (
 
 
 def run_sql(bind: Connection, script: str, *names: str) -> None:
-    """Run SQL files from the folder beside ``script`` that bears its revision's number.
-
-    The files go to the driver as they are: without parameters it takes several statements at once, and
-    leaves ``%`` and ``:`` alone.
-    """
+    """Run SQL files from the folder beside ``script`` that bears its revision's number."""
     path = Path(script)
     for name in names:
-        statements = (path.parent / path.name[:4] / name).read_text(encoding="utf-8")
-        driver = bind.connection.driver_connection
-        assert driver is not None, "a migration runs on an open connection"
-        driver.execute(sql.SQL(statements))
+        run_statement(bind, (path.parent / path.name[:4] / name).read_text(encoding="utf-8"))
+
+
+def run_statement(bind: Connection, statement: str) -> None:
+    """Give SQL to the driver as it is: several statements at once, and ``%`` and ``:`` are left alone."""
+    driver = bind.connection.driver_connection
+    assert driver is not None, "a migration runs on an open connection"
+    driver.execute(sql.SQL(statement))
 
 
 def is_filled(bind: Connection, table: str) -> bool:

@@ -37,7 +37,11 @@ beyond AS (
             SELECT FROM control.historical_metadata n
             WHERE n.control_key = o.control_key AND n.config_id IS NULL AND n.id > o.id
             OFFSET :newest - 1)
-        WHEN NOT o.has_row THEN true
+        -- Of a deleted row, the one with its highest epoch stays: put back, the row goes on from there.
+        WHEN NOT o.has_row THEN EXISTS (
+            SELECT FROM control.historical_metadata n
+            WHERE n.config_id = o.config_id
+                AND (coalesce(n.epoch, 0), n.id) > (coalesce(o.epoch, 0), o.id))
         ELSE EXISTS (
             SELECT FROM control.historical_metadata n
             WHERE n.config_id = o.config_id AND n.id > o.id
@@ -72,10 +76,11 @@ gone AS (
                 AND (f.started_by = b.id OR c.metadata_id = b.id))))
     RETURNING h.id
 )
-SELECT (SELECT max(id) FROM walked) AS reached, (SELECT count(*) FROM old) AS old,
+SELECT (SELECT max(id) FROM walked) AS reached, (SELECT count(*) FROM walked) AS walked,
     (SELECT count(*) FROM gone) AS gone""")
 
-#: The newest edit of each row stays: it tells what a deleted row was.
+#: The newest edit of each row stays: it tells what a deleted row was. One without config_id belongs with
+#: those of its control_key, as above.
 _EDITS = text("""
 WITH walked AS MATERIALIZED (
     SELECT e.history_id, e.config_id, e.control_key, e.changed_at FROM control.table_control_history e
@@ -86,12 +91,17 @@ old AS (
 ),
 gone AS (
     DELETE FROM control.table_control_history e USING old o
-    WHERE e.history_id = o.history_id AND EXISTS (
-        SELECT FROM control.table_control_history n
-        WHERE n.config_id = o.config_id AND n.history_id > o.history_id)
+    WHERE e.history_id = o.history_id AND CASE
+        WHEN o.config_id IS NULL THEN EXISTS (
+            SELECT FROM control.table_control_history n
+            WHERE n.control_key = o.control_key AND n.config_id IS NULL AND n.history_id > o.history_id)
+        ELSE EXISTS (
+            SELECT FROM control.table_control_history n
+            WHERE n.config_id = o.config_id AND n.history_id > o.history_id)
+        END
     RETURNING e.history_id
 )
-SELECT (SELECT max(history_id) FROM walked) AS reached, (SELECT count(*) FROM old) AS old,
+SELECT (SELECT max(history_id) FROM walked) AS reached, (SELECT count(*) FROM walked) AS walked,
     (SELECT count(*) FROM gone) AS gone""")
 
 
@@ -148,7 +158,10 @@ def prune(engine: Engine, retention: Retention | None = None) -> Pruned:
 
 
 def _walk(engine: Engine, what: str, **limits: int) -> int:
-    """Walk all records in order of id until a step finds none that is old; return how many went."""
+    """Walk all records in order of id; return how many went.
+
+    To the end: a clock that was ahead once has left records among the old ones whose times are not old.
+    """
     statement = {"loads": _LOADS, "edits": _EDITS}[what]
     after = gone = 0
     while True:
@@ -156,6 +169,6 @@ def _walk(engine: Engine, what: str, **limits: int) -> int:
         with transaction(engine) as connection:
             step = connection.execute(statement, values, execution_options=LAST).one()
         gone += int(step.gone)
-        if not step.old:
+        if step.walked < _STEP:
             return gone
         after = step.reached

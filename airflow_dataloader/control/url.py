@@ -15,6 +15,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import Conninfo
+from psycopg.pq.misc import ConninfoOption
 
 from airflow_dataloader.exceptions import ConfigurationError
 
@@ -137,9 +138,7 @@ def _given(environ: Mapping[str, str]) -> dict[str, str]:
     found = {name: environ[variable] for variable, name in names.items() if environ.get(variable)}
     for variable, name in names.items():
         if not _is_text(found.get(name, "")):
-            raise ConfigurationError(
-                f"{variable} holds bytes that are not UTF-8.", field=variable, fix="write it in UTF-8"
-            )
+            raise _not_utf8(variable)
     return found
 
 
@@ -157,7 +156,8 @@ def _parameters(url: str, *, setting: str) -> dict[str, str]:
             raise unreadable
     try:
         found = conninfo_to_dict(f"postgresql://{rest}" if mark else url)
-    except psycopg.Error:
+    except (psycopg.Error, UnicodeDecodeError):
+        # The second for a percent escape of what is not UTF-8.
         raise unreadable from None
     parameters = {name: str(value) for name, value in found.items() if value is not None and value != ""}
     if not all(port.isdecimal() for port in parameters.get("port", "0").split(",") if port):
@@ -177,6 +177,12 @@ def _is_text(value: str) -> bool:
     return True
 
 
+def _not_utf8(variable: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{variable} holds bytes that are not UTF-8.", field=variable, fix="write it in UTF-8"
+    )
+
+
 def _no_service(field: str, fix: str) -> ConfigurationError:
     """Refuse a service file: libpq reads it when it connects, so nobody knows before where that leads."""
     return ConfigurationError(
@@ -188,8 +194,17 @@ def _no_service(field: str, fix: str) -> ConfigurationError:
 
 def _resolved(parameters: Mapping[str, str]) -> dict[str, str]:
     """Return what decides where a connection goes, from the URL or else as libpq finds it."""
-    found = {option.keyword.decode(): option.val for option in Conninfo.get_defaults()}
-    return {name: parameters.get(name) or (found.get(name) or b"").decode() for name in _WHERE}
+    found = {option.keyword.decode(): option for option in Conninfo.get_defaults()}
+    return {name: parameters.get(name) or _default(found.get(name)) for name in _WHERE}
+
+
+def _default(option: ConninfoOption | None) -> str:
+    value = (option.val if option else None) or b""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        variable = option.envvar if option else None
+        raise _not_utf8((variable or b"PG*").decode()) from None
 
 
 def _addresses(where: Mapping[str, str]) -> list[str]:

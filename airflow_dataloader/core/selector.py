@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from airflow_dataloader.core.texts import can_be_kept
 from airflow_dataloader.exceptions import ConfigurationError
 
 
@@ -86,10 +87,8 @@ def like(pattern: str) -> str:
 
 
 def _readable(part: str, text: str) -> str:
-    try:
-        part.encode()
-    except UnicodeEncodeError:
-        raise _wrong(text, "it holds bytes that are not UTF-8") from None
+    if not can_be_kept(part):
+        raise _wrong(text, "it holds NUL, or bytes that are not UTF-8")
     return part
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from alembic import context, op
 
 from airflow_dataloader.control import adoption
+from airflow_dataloader.control.grants import regrant
 from airflow_dataloader.control.migrations import refuse_live_loads, run_sql
 
 revision = "0002"
@@ -50,7 +51,7 @@ def upgrade() -> None:
         "50_view.sql",
         "90_comments.sql",
     )
-    adoption.regrant(bind, old.grants)
+    regrant(bind, old.grants)
 
 
 def downgrade() -> None:
@@ -61,4 +62,4 @@ def downgrade() -> None:
     run_sql(bind, __file__, "downgrade.sql")
     adoption.give_back(bind, old)
     run_sql(bind, str(Path(__file__).with_name("0001_documents_shape.py")), "view.sql")
-    adoption.regrant(bind, old.grants)
+    regrant(bind, old.grants)

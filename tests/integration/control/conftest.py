@@ -9,7 +9,8 @@ import psycopg
 import pytest
 from sqlalchemy import Engine
 
-from tests.factories import add_source, due_row
+from tests.factories import add_source
+from tests.integration.control.drive import due_row
 
 HERE = Path(__file__).parent
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
+import psycopg
 from sqlalchemy import Engine, text
 
 from airflow_dataloader.control import lease
@@ -19,7 +20,18 @@ from tests.factories import add_row
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
+#: Sessions of this database that wait for a lock.
+WAITING = """
+SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"""
+
 _runs = count(1)
+
+
+def run_at(url: str, statement: str) -> list[tuple[Any, ...]]:
+    """Run SQL as somebody who is not this package; return its rows, if it has any."""
+    with psycopg.connect(url) as connection:
+        cursor = connection.execute(statement.encode())
+        return cursor.fetchall() if cursor.description else []
 
 
 def sql(engine: Engine, statement: str, **values: Any) -> list[Any]:

@@ -15,6 +15,7 @@ from airflow_dataloader.control.claim import claim
 from airflow_dataloader.control.connect import create_engine
 from airflow_dataloader.exceptions import ConfigurationError
 from tests.factories import add_row, add_source
+from tests.integration.control.drive import run_at
 from tests.integration.control.test_migrate import OBJECTS, UP_TO_DATE
 
 Said = tuple[list[str], Callable[[str], None]]
@@ -35,12 +36,6 @@ def contents(url: str) -> dict[str, list[dict[str, Any]]]:
             table: connection.execute(f"SELECT * FROM control.{table} ORDER BY {key}").fetchall()
             for table, key in DOCUMENTS_TABLES.items()
         }
-
-
-def run(url: str, statement: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url) as connection:
-        cursor = connection.execute(statement.encode())
-        return cursor.fetchall() if cursor.description else []
 
 
 def adopt(url: str, said: Said | None = None) -> None:
@@ -73,24 +68,24 @@ def test_every_value_is_kept(old_url: str) -> None:
 
 def test_the_keys_are_the_documents(old_url: str) -> None:
     keys = "SELECT config_id, control_key FROM control.table_control WHERE control_key IS NOT NULL ORDER BY 1"
-    before = run(old_url, keys)
+    before = run_at(old_url, keys)
     adopt(old_url)
     assert len(before) == 5
-    assert run(old_url, keys.replace("WHERE control_key IS NOT NULL", "WHERE config_id <> 4")) == before
-    assert run(
+    assert run_at(old_url, keys.replace("WHERE control_key IS NOT NULL", "WHERE config_id <> 4")) == before
+    assert run_at(
         old_url, "SELECT control_key = sha256('orders') FROM control.table_control WHERE config_id = 4"
     ) == [(True,)]
 
 
 def test_wall_clocks_become_instants_in_the_zone(old_url: str) -> None:
     adopt(old_url)
-    ((winter, summer),) = run(
+    ((winter, summer),) = run_at(
         old_url,
         "SELECT created_at, last_load_date_time FROM control.table_control WHERE config_id = 1",
     )
     assert winter == datetime(2024, 1, 15, 7, tzinfo=UTC)
     assert summer == datetime(2024, 7, 1, 0, tzinfo=UTC)
-    ((before, after),) = run(
+    ((before, after),) = run_at(
         old_url,
         "SELECT created_at, last_modified_at FROM control.table_control_dbconfig"
         " WHERE db_config_key = 'shop'",
@@ -100,7 +95,7 @@ def test_wall_clocks_become_instants_in_the_zone(old_url: str) -> None:
 
 def test_the_result_is_the_same_as_a_fresh_database(old_url: str, control_url: str) -> None:
     adopt(old_url)
-    assert sorted(run(old_url, OBJECTS)) == sorted(run(control_url, OBJECTS))
+    assert sorted(run_at(old_url, OBJECTS)) == sorted(run_at(control_url, OBJECTS))
 
 
 def test_what_is_odd_is_reported_and_left(old_url: str, said: Said) -> None:
@@ -110,7 +105,7 @@ def test_what_is_odd_is_reported_and_left(old_url: str, said: Said) -> None:
     assert any("1 rows are Queued or In Progress in the old system" in sentence for sentence in sentences)
     assert any("3 records of loads fit no row, or several rows" in sentence for sentence in sentences)
     assert len(sentences) == 4, "the last one says the version"
-    statuses = run(
+    statuses = run_at(
         old_url, "SELECT last_status, is_active, load_strategy FROM control.table_control ORDER BY config_id"
     )
     assert statuses[1] == ("Running", True, "turbo")
@@ -119,7 +114,7 @@ def test_what_is_odd_is_reported_and_left(old_url: str, said: Said) -> None:
 
 def test_records_find_their_row_where_there_is_one(old_url: str) -> None:
     adopt(old_url)
-    found = run(old_url, "SELECT run_id, config_id FROM control.historical_metadata ORDER BY id")
+    found = run_at(old_url, "SELECT run_id, config_id FROM control.historical_metadata ORDER BY id")
     assert found == [("run-1", 1), ("run-2", 2), ("run-3", 3), ("run-5", None), ("run-6", None), (None, None)]
 
 
@@ -130,9 +125,9 @@ def test_an_adopted_database_works(old_url: str) -> None:
         assert add_row(engine, source_table_name="new") == 7
     finally:
         engine.dispose()
-    run(old_url, "UPDATE control.table_control SET last_status = 'Queued' WHERE config_id IN (1, 2)")
+    run_at(old_url, "UPDATE control.table_control SET last_status = 'Queued' WHERE config_id IN (1, 2)")
     with pytest.raises(psycopg.errors.UniqueViolation, match=r"`bronze`\.`shop`\.`orders`"):
-        run(old_url, "UPDATE control.table_control SET is_active = true WHERE config_id = 4")
+        run_at(old_url, "UPDATE control.table_control SET is_active = true WHERE config_id = 4")
 
 
 @pytest.mark.parametrize("zone", [None, "Berlin", "CEST; DROP TABLE x", "+02", "CET", "wet"])
@@ -145,38 +140,38 @@ def test_the_zone_must_be_said_and_known(old_url: str, zone: str | None) -> None
 
 
 def test_an_empty_database_in_the_old_shape_needs_no_zone(old_url: str) -> None:
-    run(old_url, f"TRUNCATE {', '.join(f'control.{table}' for table in DOCUMENTS_TABLES)}")
+    run_at(old_url, f"TRUNCATE {', '.join(f'control.{table}' for table in DOCUMENTS_TABLES)}")
     migrate.upgrade(old_url, report=lambda _: None)
     assert migrate.status(old_url) == UP_TO_DATE
 
 
 def test_two_active_rows_with_one_destination_stop_it_and_are_named(old_url: str) -> None:
-    run(old_url, "UPDATE control.table_control SET is_active = true WHERE config_id = 4")
-    run(old_url, "UPDATE control.table_control SET db_config_key = 'shop' WHERE config_id = 4")
+    run_at(old_url, "UPDATE control.table_control SET is_active = true WHERE config_id = 4")
+    run_at(old_url, "UPDATE control.table_control SET db_config_key = 'shop' WHERE config_id = 4")
     before = contents(old_url)
     with pytest.raises(ConfigurationError, match=r"`bronze`\.`shop`\.`orders` by config_id 1, 4") as caught:
         adopt(old_url)
     assert "is_active = false" in str(caught.value.fix)
     assert contents(old_url) == before
-    run(old_url, "UPDATE control.table_control SET is_active = false WHERE config_id = 4")
+    run_at(old_url, "UPDATE control.table_control SET is_active = false WHERE config_id = 4")
     adopt(old_url)
 
 
 def test_a_source_that_does_not_exist_stops_it_and_is_named(old_url: str) -> None:
-    run(old_url, "ALTER TABLE control.table_control DROP CONSTRAINT table_control_db_config_key_fkey")
-    run(old_url, "UPDATE control.table_control SET db_config_key = 'gone' WHERE config_id = 2")
+    run_at(old_url, "ALTER TABLE control.table_control DROP CONSTRAINT table_control_db_config_key_fkey")
+    run_at(old_url, "UPDATE control.table_control SET db_config_key = 'gone' WHERE config_id = 2")
     before = contents(old_url)
     with pytest.raises(ConfigurationError, match="sources that do not exist: gone"):
         adopt(old_url)
     assert contents(old_url) == before
-    run(old_url, "INSERT INTO control.table_control_dbconfig VALUES ('gone', '{}', 'oracle')")
+    run_at(old_url, "INSERT INTO control.table_control_dbconfig VALUES ('gone', '{}', 'oracle')")
     adopt(old_url)
     with pytest.raises(psycopg.errors.ForeignKeyViolation):
-        run(old_url, "UPDATE control.table_control SET db_config_key = 'nowhere'")
+        run_at(old_url, "UPDATE control.table_control SET db_config_key = 'nowhere'")
 
 
 def test_a_view_of_somebodys_own_stops_it_and_is_named(old_url: str) -> None:
-    run(old_url, "CREATE VIEW late AS SELECT last_load_date_time FROM control.table_control")
+    run_at(old_url, "CREATE VIEW late AS SELECT last_load_date_time FROM control.table_control")
     with pytest.raises(ConfigurationError, match="view late depends on column") as caught:
         adopt(old_url)
     assert "drop the view" in str(caught.value.fix)
@@ -184,27 +179,27 @@ def test_a_view_of_somebodys_own_stops_it_and_is_named(old_url: str) -> None:
 
 
 def test_a_missing_column_stops_it_and_is_named(old_url: str) -> None:
-    run(old_url, "ALTER TABLE control.table_control DROP COLUMN last_dagster_run")
+    run_at(old_url, "ALTER TABLE control.table_control DROP COLUMN last_dagster_run")
     with pytest.raises(ConfigurationError, match='"last_dagster_run" does not exist'):
         adopt(old_url)
     assert migrate.status(old_url).current is None
 
 
 def test_a_column_in_the_way_stops_it_and_is_named(old_url: str) -> None:
-    run(old_url, "ALTER TABLE control.table_control ADD COLUMN owner INTEGER")
+    run_at(old_url, "ALTER TABLE control.table_control ADD COLUMN owner INTEGER")
     with pytest.raises(ConfigurationError, match='"owner" of relation "table_control" already exists'):
         adopt(old_url)
 
 
 def test_columns_that_the_documents_queries_use_may_be_there(old_url: str) -> None:
-    run(
+    run_at(
         old_url,
         "ALTER TABLE control.table_control ADD COLUMN retry_count INTEGER,"
         " ADD COLUMN staging_model_processed BOOLEAN DEFAULT true",
     )
-    run(old_url, "UPDATE control.table_control SET retry_count = 2 WHERE config_id = 1")
+    run_at(old_url, "UPDATE control.table_control SET retry_count = 2 WHERE config_id = 1")
     adopt(old_url)
-    found = run(
+    found = run_at(
         old_url,
         "SELECT retry_count, staging_model_processed FROM control.table_control"
         " WHERE config_id < 3 ORDER BY config_id",
@@ -213,10 +208,10 @@ def test_columns_that_the_documents_queries_use_may_be_there(old_url: str) -> No
 
 
 def test_a_column_of_somebodys_own_stays_and_counts_as_configuration(old_url: str) -> None:
-    run(old_url, "ALTER TABLE control.table_control ADD COLUMN cost_centre TEXT DEFAULT '42'")
+    run_at(old_url, "ALTER TABLE control.table_control ADD COLUMN cost_centre TEXT DEFAULT '42'")
     adopt(old_url)
-    run(old_url, "UPDATE control.table_control SET cost_centre = '43' WHERE config_id = 1")
-    ((fields,),) = run(
+    run_at(old_url, "UPDATE control.table_control SET cost_centre = '43' WHERE config_id = 1")
+    ((fields,),) = run_at(
         old_url, "SELECT changed_fields FROM control.table_control_history ORDER BY history_id DESC LIMIT 1"
     )
     assert fields == ["cost_centre"]
@@ -224,30 +219,30 @@ def test_a_column_of_somebodys_own_stays_and_counts_as_configuration(old_url: st
 
 def test_a_column_whose_type_knows_no_equality_is_no_obstacle(old_url: str) -> None:
     for table in ("table_control", "table_control_dbconfig"):
-        run(old_url, f"ALTER TABLE control.{table} ADD notes json, ADD page xml, ADD place point")
+        run_at(old_url, f"ALTER TABLE control.{table} ADD notes json, ADD page xml, ADD place point")
     adopt(old_url)
     engine = create_engine(old_url)
     row = add_row(engine, destination_table_name="of_its_own")
     assert [load.config_id for load in claim(engine, airflow_run="run", only=[row])] == [row]
     engine.dispose()
     before = f"SELECT row_version FROM control.table_control WHERE config_id = {row}"
-    assert run(old_url, before) == [(1,)]
-    run(old_url, f"UPDATE control.table_control SET notes = '[1]' WHERE config_id = {row}")
-    assert run(old_url, before) == [(2,)]
-    run(old_url, "UPDATE control.table_control_dbconfig SET notes = '[1]', max_concurrent_loads = 7")
+    assert run_at(old_url, before) == [(1,)]
+    run_at(old_url, f"UPDATE control.table_control SET notes = '[1]' WHERE config_id = {row}")
+    assert run_at(old_url, before) == [(2,)]
+    run_at(old_url, "UPDATE control.table_control_dbconfig SET notes = '[1]', max_concurrent_loads = 7")
 
 
 def test_a_number_that_only_a_wider_column_holds_is_wrong_with_its_row_alone(old_url: str) -> None:
     columns = ("num_partitions", "rolling_days")
     for column in columns:
-        run(old_url, f"ALTER TABLE control.table_control ALTER COLUMN {column} TYPE bigint")
+        run_at(old_url, f"ALTER TABLE control.table_control ALTER COLUMN {column} TYPE bigint")
     adopt(old_url)
     engine = create_engine(old_url)
     add_source(engine, "wide")
     wide = add_row(engine, db_config_key="wide")
     usual = add_row(engine, db_config_key="wide")
     for column in columns:
-        run(old_url, f"UPDATE control.table_control SET {column} = 3000000000 WHERE config_id = {wide}")
+        run_at(old_url, f"UPDATE control.table_control SET {column} = 3000000000 WHERE config_id = {wide}")
     refused, loaded = claim(engine, airflow_run="run", only=[wide, usual])
     assert (refused.config_id, refused.load_status) == (wide, "Failed")
     assert "num_partitions: 3000000000" in str(refused.message)
@@ -256,51 +251,32 @@ def test_a_number_that_only_a_wider_column_holds_is_wrong_with_its_row_alone(old
 
 
 def test_triggers_of_somebodys_own_stay_and_are_reported(old_url: str, said: Said) -> None:
-    run(
+    run_at(
         old_url,
         "CREATE TRIGGER mine BEFORE UPDATE ON control.table_control FOR EACH ROW"
         " EXECUTE FUNCTION suppress_redundant_updates_trigger()",
     )
     adopt(old_url, said)
     assert any("control.table_control has a trigger mine" in sentence for sentence in said[0])
-    assert run(old_url, "SELECT count(*) FROM pg_trigger WHERE tgname = 'mine'") == [(1,)]
+    assert run_at(old_url, "SELECT count(*) FROM pg_trigger WHERE tgname = 'mine'") == [(1,)]
 
 
 def test_parts_that_are_missing_are_made(old_url: str) -> None:
-    run(old_url, "DROP VIEW control.table_control_history_vw")
-    run(old_url, "DROP TABLE control.table_control_history")
-    run(old_url, "DROP INDEX control.idx_table_control_control_key")
+    run_at(old_url, "DROP VIEW control.table_control_history_vw")
+    run_at(old_url, "DROP TABLE control.table_control_history")
+    run_at(old_url, "DROP INDEX control.idx_table_control_control_key")
     adopt(old_url)
     assert migrate.status(old_url) == UP_TO_DATE
-    run(old_url, "UPDATE control.table_control SET priority = 1 WHERE config_id = 1")
-    assert run(old_url, "SELECT table_name FROM control.table_control_history_vw") == [("orders",)]
-
-
-def test_rights_stay_also_those_on_the_view(old_url: str) -> None:
-    (name,) = run(old_url, "SELECT 'reader_' || current_database()")[0]
-    run(old_url, f"CREATE ROLE {name}")
-    try:
-        run(old_url, f"GRANT SELECT ON ALL TABLES IN SCHEMA control TO {name}")
-        run(old_url, "GRANT SELECT ON control.table_control_history_vw TO PUBLIC")
-        rights = (
-            "SELECT relname, acl::text FROM pg_class, unnest(relacl) acl WHERE relname = ANY("
-            "ARRAY['table_control', 'table_control_history_vw']) ORDER BY 1, 2"
-        )
-        before = run(old_url, rights)
-        adopt(old_url)
-        assert run(old_url, rights) == before
-        run(old_url, "UPDATE control.table_control SET last_status = 'Failed' WHERE config_id = 3")
-        migrate.downgrade(old_url, "0001")
-        assert run(old_url, rights) == before
-    finally:
-        run(old_url, f"DROP OWNED BY {name}")
-        run(old_url, f"DROP ROLE {name}")
+    run_at(old_url, "UPDATE control.table_control SET priority = 1 WHERE config_id = 1")
+    assert run_at(old_url, "SELECT table_name FROM control.table_control_history_vw") == [("orders",)]
 
 
 def test_given_back_it_holds_what_it_held(old_url: str) -> None:
     before = contents(old_url)
     adopt(old_url)
-    run(old_url, "UPDATE control.table_control SET last_status = 'Failed' WHERE last_status = 'In Progress'")
+    run_at(
+        old_url, "UPDATE control.table_control SET last_status = 'Failed' WHERE last_status = 'In Progress'"
+    )
     migrate.downgrade(old_url, "0001")
     after = contents(old_url)
     for table, rows in before.items():
@@ -313,7 +289,7 @@ def test_given_back_it_holds_what_it_held(old_url: str) -> None:
                 old["control_key"] = old["control_key"] or new["control_key"]
             assert new == old
     view = "SELECT column_name FROM information_schema.columns WHERE table_name = 'table_control_history_vw'"
-    assert ("table_name",) not in run(old_url, view)
+    assert ("table_name",) not in run_at(old_url, view)
     migrate.upgrade(old_url, timestamps_zone="Europe/Berlin", report=lambda _: None)
     assert migrate.status(old_url) == UP_TO_DATE
 
@@ -334,11 +310,11 @@ def test_given_back_it_holds_what_it_held(old_url: str) -> None:
 def test_a_shape_that_no_load_could_work_with_is_refused_with_what_mends_it(
     old_url: str, change: str, wrong: str
 ) -> None:
-    run(old_url, f"ALTER TABLE control.table_control {change}")
-    before = run(old_url, OBJECTS)
+    run_at(old_url, f"ALTER TABLE control.table_control {change}")
+    before = run_at(old_url, OBJECTS)
     with pytest.raises(ConfigurationError, match=wrong) as caught:
         adopt(old_url)
-    assert sorted(run(old_url, OBJECTS)) == sorted(before)
-    run(old_url, str(caught.value.fix).removesuffix("; then migrate again"))
+    assert sorted(run_at(old_url, OBJECTS)) == sorted(before)
+    run_at(old_url, str(caught.value.fix).removesuffix("; then migrate again"))
     adopt(old_url)
     assert migrate.status(old_url) == UP_TO_DATE

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import Engine, Row, text
 
@@ -12,6 +13,7 @@ from airflow_dataloader.control.tables import table_control
 from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.core.status import RowStatus
 from tests.factories import add_row, add_source
+from tests.integration.control.drive import run_at
 
 #: Columns that claims, loaders and triggers write, each with a value that it does not have yet.
 NOT_CONFIGURATION = {
@@ -335,6 +337,25 @@ def test_overlong_words_are_cut_not_refused(control: Engine, row: int) -> None:
     assert (len(recorded.change_source), len(recorded.changed_by)) == (50, 255)
 
 
+#: Functions of triggers that run with the rights of the tables' owner.
+OF_THE_OWNER = (
+    "check_epoch",
+    "resolve_destination",
+    "resolve_destinations_of_source",
+    "record_change",
+    "record_truncation",
+)
+
+
+def test_the_functions_that_an_editor_may_not_use_are_all_that_run_as_the_owner(control: Engine) -> None:
+    with transaction(control) as connection:
+        query = (
+            "SELECT proname FROM pg_proc WHERE pronamespace = 'control'::regnamespace AND prosecdef "
+            "AND prorettype = 'trigger'::regtype"
+        )
+        assert set(connection.execute(text(query)).scalars()) == set(OF_THE_OWNER)
+
+
 def test_an_editor_without_rights_on_the_history_writes_it_and_cannot_forge_it(
     control: Engine, control_url: str, row: int
 ) -> None:
@@ -350,7 +371,8 @@ def test_an_editor_without_rights_on_the_history_writes_it_and_cannot_forge_it(
         connection.execute(text(f"GRANT SELECT, UPDATE ON control.table_control TO {name}"))
         connection.execute(text(f"GRANT SELECT ON ALL TABLES IN SCHEMA control TO {name}"))
     address = make_url(control_url).set(username=name, password="editor")
-    engine = create_engine(address.render_as_string(hide_password=False))
+    editor_url = address.render_as_string(hide_password=False)
+    engine = create_engine(editor_url)
     try:
         with transaction(engine) as connection:
             for table in ("table_control_history", "table_control_dbconfig"):
@@ -360,6 +382,15 @@ def test_an_editor_without_rights_on_the_history_writes_it_and_cannot_forge_it(
         forge = text("DELETE FROM control.table_control_history")
         with pytest.raises(ConfigurationError, match="permission denied"), transaction(engine) as connection:
             connection.execute(forge)
+        for function in OF_THE_OWNER:
+            # Its body would run with the owner's rights, on a table of the editor's own.
+            when = "TRUNCATE ON mine" if "truncation" in function else "UPDATE ON mine FOR EACH ROW"
+            steal = (
+                "CREATE TEMP TABLE mine AS TABLE control.table_control WITH NO DATA; "
+                f"CREATE TRIGGER t BEFORE {when} EXECUTE FUNCTION control.{function}()"
+            )
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match=f"for function .*{function}"):
+                run_at(editor_url, steal)
         assert [recorded.changed_by for recorded in history(control)] == [name]
     finally:
         engine.dispose()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from airflow_dataloader.control.errors import OWN_FUNCTIONS, refuses_row
@@ -23,6 +23,11 @@ def refused(control: Engine, statement: str) -> ConfigurationError:
     with pytest.raises(ConfigurationError) as caught, transaction(control) as connection:
         connection.exec_driver_sql(statement)
     return caught.value
+
+
+def test_a_text_that_no_statement_can_carry_is_refused(control: Engine) -> None:
+    with pytest.raises(ConfigurationError, match="cannot contain NUL"), transaction(control) as connection:
+        connection.execute(text("SELECT CAST(:value AS text)"), {"value": "a\0b"})
 
 
 def test_every_constraint_of_ours_names_its_column(control: Engine) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from sqlalchemy import Engine
+from sqlalchemy.exc import IntegrityError
 
 from airflow_dataloader.control.claim import claim, insert_initial_metadata
 from airflow_dataloader.control.reap import reap
@@ -43,6 +44,44 @@ def frozen(control: Engine, body: str) -> None:
         "CREATE TRIGGER frozen BEFORE UPDATE ON control.table_control FOR EACH ROW "
         "WHEN (OLD.owner = 'x') EXECUTE FUNCTION frozen_row()",
     )
+
+
+def normalised(control: Engine) -> None:
+    """Have a trigger, named as people name them, write tables' names and priorities its own way."""
+    sql(
+        control,
+        """
+        CREATE FUNCTION normalised() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            NEW.destination_table_name := replace(NEW.destination_table_name, '-', '_');
+            NEW.priority := CASE WHEN NEW.owner = 'x' THEN 9 ELSE NEW.priority END;
+            RETURN NEW;
+        END $$""",
+    )
+    sql(
+        control,
+        "CREATE TRIGGER trg_normalise BEFORE INSERT OR UPDATE ON control.table_control "
+        "FOR EACH ROW EXECUTE FUNCTION normalised()",
+    )
+
+
+def test_a_destination_that_a_trigger_writes_is_one_row_s_too(control: Engine) -> None:
+    normalised(control)
+    first = due_row(control, destination_table_name="or-ders")
+    assert row(control, first)["resolved_destination"] == "`bronze`.`shop`.`or_ders`"
+    with pytest.raises(IntegrityError, match=f"active config_id {first} .* already loads"):
+        due_row(control, destination_table_name="or_ders")
+    other = due_row(control, destination_table_name="others")
+    with pytest.raises(ConfigurationError, match=f"active config_id {first} .* already loads"):
+        edited(control, other, destination_table_name="or-ders")
+
+
+def test_an_edit_that_a_trigger_makes_is_recorded(control: Engine) -> None:
+    edited_by_it = due_row(control, priority=1)
+    normalised(control)
+    edited(control, edited_by_it, owner="x")
+    assert (row(control, edited_by_it)["priority"], row(control, edited_by_it)["row_version"]) == (9, 2)
+    recorded = sql(control, "SELECT changed_fields FROM control.table_control_history ORDER BY history_id")
+    assert sorted(recorded[-1][0]) == ["owner", "priority"]
 
 
 @pytest.mark.parametrize("body", [RAISES, SAYS_NOTHING, USES_WHAT_IS_MISSING, *MISTAKES])

@@ -13,12 +13,8 @@ from airflow_dataloader.core.commit import HIGHEST_GIVEN_EPOCH
 from airflow_dataloader.core.status import RowStatus
 from airflow_dataloader.exceptions import ConfigurationError, Fenced
 from tests.factories import add_row, add_source
-from tests.integration.control.drive import claim_now, load, repair, row, sql, start_now
+from tests.integration.control.drive import WAITING, claim_now, load, repair, row, sql, start_now
 from tests.waiting import until
-
-#: Sessions of this database that wait for a lock.
-WAITING = """
-SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"""
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from airflow_dataloader.control.tables import METADATA, SCHEMA, VERSION, VERSION
 from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.exceptions import ConfigurationError, ControlUnavailable, DataloaderError, NotMigrated
 from tests.factories import add_row, add_source
+from tests.integration.control.drive import run_at
 
 UP_TO_DATE = MigrationStatus(current=VERSION, head=VERSION, pending=())
 EMPTY = MigrationStatus(current=None, head=VERSION, pending=("0001", "0002"))
@@ -44,12 +45,6 @@ OBJECTS = """
 
 def quiet(_: str) -> None:
     """Take a report and say nothing."""
-
-
-def run(url: str, statement: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url) as connection:
-        cursor = connection.execute(statement.encode())
-        return cursor.fetchall() if cursor.description else []
 
 
 def test_an_empty_database(empty_url: str) -> None:
@@ -99,22 +94,22 @@ def test_the_tables_in_python_are_those_of_the_migrations(control: Engine) -> No
 
 
 def test_the_comparison_sees_a_difference(control_url: str, control: Engine) -> None:
-    run(control_url, "ALTER TABLE control.table_control DROP COLUMN owner, ADD COLUMN boss TEXT")
+    run_at(control_url, "ALTER TABLE control.table_control DROP COLUMN owner, ADD COLUMN boss TEXT")
     with pytest.raises(AssertionError):
         test_the_tables_in_python_are_those_of_the_migrations(control)
 
 
 def test_no_extension_is_needed(control_url: str) -> None:
-    assert run(control_url, "SELECT extname FROM pg_extension") == [("plpgsql",)]
+    assert run_at(control_url, "SELECT extname FROM pg_extension") == [("plpgsql",)]
 
 
 def test_one_installation_with_an_id_of_its_own(control_url: str, empty_url: str) -> None:
-    ((first,),) = run(control_url, "SELECT id FROM control.installation WHERE id ~ '^[0-9a-f]{32}$'")
+    ((first,),) = run_at(control_url, "SELECT id FROM control.installation WHERE id ~ '^[0-9a-f]{32}$'")
     migrate.upgrade(empty_url, report=quiet)
-    ((second,),) = run(empty_url, "SELECT id FROM control.installation")
+    ((second,),) = run_at(empty_url, "SELECT id FROM control.installation")
     assert first != second
     with pytest.raises(psycopg.errors.UniqueViolation):
-        run(control_url, "INSERT INTO control.installation DEFAULT VALUES")
+        run_at(control_url, "INSERT INTO control.installation DEFAULT VALUES")
 
 
 def test_eight_at_once(empty_url: str) -> None:
@@ -131,50 +126,50 @@ def test_eight_at_once(empty_url: str) -> None:
         [f"Control database: version {VERSION}, was empty."]
         + [f"Control database: version {VERSION}, nothing to do."] * 7
     )
-    assert run(empty_url, "SELECT count(*) FROM control.installation") == [(1,)]
+    assert run_at(empty_url, "SELECT count(*) FROM control.installation") == [(1,)]
 
 
 def test_down_and_up_again_is_the_same(empty_url: str) -> None:
     migrate.upgrade(empty_url, report=quiet)
-    first = sorted(run(empty_url, OBJECTS))
+    first = sorted(run_at(empty_url, OBJECTS))
     migrate.downgrade(empty_url, "0001")
     assert migrate.status(empty_url) == MigrationStatus(current="0001", head=VERSION, pending=("0002",))
     migrate.upgrade(empty_url, report=quiet)
-    assert sorted(run(empty_url, OBJECTS)) == first
+    assert sorted(run_at(empty_url, OBJECTS)) == first
     migrate.downgrade(empty_url, "base")
     assert migrate.status(empty_url) == EMPTY
-    assert run(empty_url, "SELECT relname FROM pg_class WHERE relnamespace = 'control'::regnamespace") in (
+    assert run_at(empty_url, "SELECT relname FROM pg_class WHERE relnamespace = 'control'::regnamespace") in (
         [],
         [("dataloader_version",), ("dataloader_version_pkc",)],
     )
     migrate.upgrade(empty_url, report=quiet)
-    assert sorted(run(empty_url, OBJECTS)) == first
+    assert sorted(run_at(empty_url, OBJECTS)) == first
 
 
 def test_settings_of_somebody_s_own_for_vacuum_stay(empty_url: str) -> None:
     migrate.upgrade(empty_url, report=quiet)
     migrate.downgrade(empty_url, "0001")
     options = "SELECT reloptions FROM pg_class WHERE oid = 'control.table_control'::regclass"
-    assert run(empty_url, options) == [(None,)]
-    run(empty_url, "ALTER TABLE control.table_control SET (autovacuum_vacuum_scale_factor = 0.05)")
+    assert run_at(empty_url, options) == [(None,)]
+    run_at(empty_url, "ALTER TABLE control.table_control SET (autovacuum_vacuum_scale_factor = 0.05)")
     migrate.upgrade(empty_url, report=quiet)
-    assert run(empty_url, options) == [(["autovacuum_vacuum_scale_factor=0.05", "fillfactor=70"],)]
+    assert run_at(empty_url, options) == [(["autovacuum_vacuum_scale_factor=0.05", "fillfactor=70"],)]
     migrate.downgrade(empty_url, "0001")
-    assert run(empty_url, options) == [(["autovacuum_vacuum_scale_factor=0.05"],)]
+    assert run_at(empty_url, options) == [(["autovacuum_vacuum_scale_factor=0.05"],)]
 
 
 def test_a_downgrade_that_would_lose_a_load_is_refused(control_url: str, control: Engine) -> None:
     add_source(control)
     row = add_row(control)
-    run(control_url, "UPDATE control.table_control SET last_status = 'Queued'")
+    run_at(control_url, "UPDATE control.table_control SET last_status = 'Queued'")
     with pytest.raises(ConfigurationError, match="1 loads are Queued or In Progress"):
         migrate.downgrade(control_url, "0001")
     assert migrate.status(control_url) == UP_TO_DATE
-    run(control_url, "UPDATE control.table_control SET last_status = 'Failed'")
+    run_at(control_url, "UPDATE control.table_control SET last_status = 'Failed'")
     migrate.downgrade(control_url, "0001")
-    assert run(control_url, "SELECT config_id, last_status, last_dagster_run FROM control.table_control") == [
-        (row, "Failed", None)
-    ]
+    assert run_at(
+        control_url, "SELECT config_id, last_status, last_dagster_run FROM control.table_control"
+    ) == [(row, "Failed", None)]
 
 
 def test_a_downgrade_waits_for_a_claim_under_way_and_counts_it(control_url: str, control: Engine) -> None:
@@ -221,7 +216,7 @@ def test_an_unknown_revision_to_go_back_to(control_url: str) -> None:
 
 
 def test_a_database_of_a_newer_package(control_url: str) -> None:
-    run(control_url, "UPDATE control.dataloader_version SET version_num = '0099'")
+    run_at(control_url, "UPDATE control.dataloader_version SET version_num = '0099'")
     for call in (migrate.upgrade, lambda url: migrate.downgrade(url, "0001")):
         with pytest.raises(NotMigrated, match="version 0099, which this package does not know"):
             call(control_url)
@@ -242,12 +237,12 @@ class Role:
         self._admin = url
 
     def __enter__(self) -> Role:
-        run(self._admin, f"CREATE ROLE {self.name} LOGIN PASSWORD 'secret'")
+        run_at(self._admin, f"CREATE ROLE {self.name} LOGIN PASSWORD 'secret'")
         return self
 
     def __exit__(self, *_: object) -> None:
-        run(self._admin, f"DROP OWNED BY {self.name} CASCADE")
-        run(self._admin, f"DROP ROLE {self.name}")
+        run_at(self._admin, f"DROP OWNED BY {self.name} CASCADE")
+        run_at(self._admin, f"DROP ROLE {self.name}")
 
 
 def test_a_role_that_may_create_nothing_but_its_schema_was_made_for_it(empty_url: str) -> None:
@@ -255,7 +250,7 @@ def test_a_role_that_may_create_nothing_but_its_schema_was_made_for_it(empty_url
         with pytest.raises(ConfigurationError, match="permission denied") as caught:
             migrate.upgrade(role.url, report=quiet)
         assert "owns the schema" in str(caught.value.fix)
-        run(empty_url, f"CREATE SCHEMA control AUTHORIZATION {role.name}")
+        run_at(empty_url, f"CREATE SCHEMA control AUTHORIZATION {role.name}")
         migrate.upgrade(role.url, report=quiet)
         assert migrate.status(role.url) == UP_TO_DATE
         engine = create_engine(role.url)
@@ -291,7 +286,7 @@ def test_errors_never_show_the_password(empty_url: str) -> None:
 
 
 def test_two_versions_at_once_are_none(control_url: str) -> None:
-    run(control_url, "INSERT INTO control.dataloader_version VALUES ('0001')")
+    run_at(control_url, "INSERT INTO control.dataloader_version VALUES ('0001')")
     for command in (
         lambda: migrate.status(control_url),
         lambda: migrate.upgrade(control_url, report=quiet),
@@ -303,7 +298,7 @@ def test_two_versions_at_once_are_none(control_url: str) -> None:
 
 
 def test_a_status_that_may_not_be_read_is_no_migration(control_url: str) -> None:
-    run(control_url, "DROP ROLE IF EXISTS stranger; CREATE ROLE stranger LOGIN PASSWORD 'pw'")
+    run_at(control_url, "DROP ROLE IF EXISTS stranger; CREATE ROLE stranger LOGIN PASSWORD 'pw'")
     url = make_url(control_url).set(username="stranger", password="pw").render_as_string(hide_password=False)
     with pytest.raises(ConfigurationError, match="permission denied for schema control") as caught:
         migrate.status(url)
@@ -312,7 +307,7 @@ def test_a_status_that_may_not_be_read_is_no_migration(control_url: str) -> None
 
 
 def test_a_lost_installation_is_named(control_url: str) -> None:
-    run(control_url, "DELETE FROM control.installation")
+    run_at(control_url, "DELETE FROM control.installation")
     with pytest.raises(ConfigurationError, match=r"control\.installation is empty"):
         migrate.downgrade(control_url, "0001")
     engine = create_engine(control_url)
@@ -326,22 +321,22 @@ def test_a_lost_installation_is_named(control_url: str) -> None:
 
 
 def test_rights_at_sequences_that_loads_draw_their_numbers_from_are_missed(control_url: str) -> None:
-    run(control_url, "DROP ROLE IF EXISTS hand; CREATE ROLE hand; GRANT USAGE ON SCHEMA control TO hand")
-    run(control_url, "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA control TO hand")
+    run_at(control_url, "DROP ROLE IF EXISTS hand; CREATE ROLE hand; GRANT USAGE ON SCHEMA control TO hand")
+    run_at(control_url, "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA control TO hand")
     theirs = f"{control_url}?options=-crole%3Dhand"
     loads, backfills = (f"control.{table}_id_seq" for table in ("historical_metadata", "backfill"))
     try:
         assert migrate.missing_rights(theirs) == [f"USAGE on {loads}", f"USAGE on {backfills}"]
-        run(control_url, f"GRANT USAGE ON SEQUENCE {loads} TO hand")
-        run(control_url, f"GRANT UPDATE ON SEQUENCE {backfills} TO hand")
+        run_at(control_url, f"GRANT USAGE ON SEQUENCE {loads} TO hand")
+        run_at(control_url, f"GRANT UPDATE ON SEQUENCE {backfills} TO hand")
         assert migrate.missing_rights(theirs) == []
-        run(control_url, f"REVOKE ALL ON SEQUENCE {loads} FROM hand")
-        run(control_url, "ALTER TABLE control.historical_metadata ALTER id DROP DEFAULT")
-        run(control_url, f"DROP SEQUENCE {loads}")
-        run(
+        run_at(control_url, f"REVOKE ALL ON SEQUENCE {loads} FROM hand")
+        run_at(control_url, "ALTER TABLE control.historical_metadata ALTER id DROP DEFAULT")
+        run_at(control_url, f"DROP SEQUENCE {loads}")
+        run_at(
             control_url,
             "ALTER TABLE control.historical_metadata ALTER id ADD GENERATED BY DEFAULT AS IDENTITY",
         )
         assert migrate.missing_rights(theirs) == [], "an identity asks for no right"
     finally:
-        run(control_url, "DROP OWNED BY hand; DROP ROLE hand")
+        run_at(control_url, "DROP OWNED BY hand; DROP ROLE hand")

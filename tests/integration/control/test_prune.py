@@ -182,6 +182,43 @@ def test_loads_of_a_deleted_row_go_by_age_alone(control: Engine, row: int) -> No
     assert left(control) == [young]
 
 
+def test_a_deleted_row_that_is_put_back_goes_on_from_its_highest_epoch(control: Engine, row: int) -> None:
+    last = [load(control, row) for _ in range(3)][-1]
+    with transaction(control) as connection:
+        connection.execute(text("UPDATE control.table_control SET load_epoch = 5000000"))
+        highest = load(control, row, epoch=5_000_000)
+        connection.execute(text("DELETE FROM control.table_control"))
+    assert last < highest
+    prune(control, STRICT)
+    assert left(control) == [highest]
+    with transaction(control) as connection:
+        connection.execute(text("INSERT INTO control.table_control (config_id) VALUES (:id)"), {"id": row})
+        put_back = text("SELECT load_epoch FROM control.table_control")
+        assert connection.execute(put_back).scalar_one() == 5_000_000
+
+
+def test_records_of_a_clock_that_was_ahead_keep_no_older_ones(
+    control: Engine, row: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_STEP", 3)
+    ahead = [load(control, row, days=-400) for _ in range(4)]
+    for _ in range(4):
+        load(control, row)
+    newest = load(control, row)
+    assert prune(control, STRICT).loads == 4
+    assert left(control) == [*ahead, newest]
+
+
+def test_edits_without_a_row_belong_to_their_key(control: Engine) -> None:
+    statement = text(
+        "INSERT INTO control.table_control_history (control_key, change_type, changed_at) "
+        "SELECT key, 'UPDATE', now() - interval '9 years' FROM unnest(ARRAY['a', 'b', 'a']::bytea[]) key"
+    )
+    with transaction(control) as connection:
+        connection.execute(statement)
+    assert prune(control, Retention(edits_days=30)).edits == 1
+
+
 def test_old_records_without_a_row_belong_to_their_key(control: Engine, row: int) -> None:
     load(control, None, "In Progress", control_key=b"a", start_nonce=None)
     newest = load(control, None, "Succeeded", control_key=b"a", start_nonce=None)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from airflow_dataloader.control import settle
 from airflow_dataloader.control.claim import claim
@@ -11,7 +15,18 @@ from airflow_dataloader.control.intervene import advance_epoch, cancel
 from airflow_dataloader.control.retry import Reset, mark_for_review, reset_for_retry
 from airflow_dataloader.core.receipt import Receipt
 from tests.factories import add_source
-from tests.integration.control.drive import claim_now, due_row, edit, load, new_run, row, sql, start_now
+from tests.integration.control.drive import (
+    WAITING,
+    claim_now,
+    due_row,
+    edit,
+    load,
+    new_run,
+    row,
+    sql,
+    start_now,
+)
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -107,6 +122,30 @@ def test_a_verdict_is_about_one_load(control: Engine, config_id: int) -> None:
     assert not mark_for_review(control, other, "password", metadata_id=second), "a load of another row"
     assert mark_for_review(control, config_id, "password", metadata_id=second)
     assert reset_for_retry(control, config_id, "network", metadata_id=second) is Reset.RETRY
+
+
+@pytest.mark.parametrize("verdict", [reset_for_retry, mark_for_review])
+def test_a_verdict_that_meets_a_later_load_just_failing_is_not_about_it(
+    control: Engine, config_id: int, verdict: Callable[..., Any]
+) -> None:
+    first = fail(control, config_id)
+    with ThreadPoolExecutor(1) as pool, control.begin() as failing:
+        for status in ("Queued", "Failed"):
+            failing.execute(
+                text("UPDATE control.table_control SET last_status = :s WHERE config_id = :id"),
+                {"s": status, "id": config_id},
+            )
+        told = pool.submit(verdict, control, config_id, "network", metadata_id=first)
+        until(lambda: sql(control, WAITING))
+        failing.execute(
+            text(
+                "INSERT INTO control.historical_metadata (control_key, config_id, epoch, load_status) "
+                "SELECT control_key, config_id, load_epoch + 1, 'Failed' FROM control.table_control"
+            )
+        )
+        failing.commit()
+        assert told.result() in {Reset.UNCHANGED, False}
+    assert (row(control, config_id)["last_status"], row(control, config_id)["retry_count"]) == ("Failed", 0)
 
 
 @pytest.mark.parametrize("named", [True, False])

@@ -115,9 +115,13 @@ def test_a_move_stamps_its_time_unless_the_statement_does(control: Engine, row: 
 
 def test_an_unknown_status_of_an_adopted_row_can_be_left(control_url: str, control: Engine, row: int) -> None:
     with psycopg.connect(control_url) as connection:
-        connection.execute("ALTER TABLE control.table_control DISABLE TRIGGER table_control_10_status_moved")
+        connection.execute(
+            "ALTER TABLE control.table_control DISABLE TRIGGER zz_table_control_10_status_moved"
+        )
         connection.execute("UPDATE control.table_control SET last_status = 'Running'")
-        connection.execute("ALTER TABLE control.table_control ENABLE TRIGGER table_control_10_status_moved")
+        connection.execute(
+            "ALTER TABLE control.table_control ENABLE TRIGGER zz_table_control_10_status_moved"
+        )
     with pytest.raises(ConfigurationError):
         put(control, row, "Succeeded")
     put(control, row, "Queued")

@@ -133,7 +133,7 @@ def test_a_target_ahead_of_a_restored_control_database_is_refused_until_a_person
     before = bench.target_rows()
     run(bench, "DELETE FROM control.historical_metadata WHERE config_id = :id", id=row)
     # No edit turns an epoch back; a backup that is restored does.
-    turn = "ALTER TABLE control.table_control {} TRIGGER table_control_05_epoch_edited"
+    turn = "ALTER TABLE control.table_control {} TRIGGER zz_table_control_05_epoch_edited"
     run(bench, turn.format("DISABLE"))
     run(bench, "UPDATE control.table_control SET load_epoch = 1 WHERE config_id = :id", id=row)
     run(bench, turn.format("ENABLE"))

@@ -156,6 +156,23 @@ def test_what_people_write_is_read(cron: str) -> None:
     assert next_slot(cron, "UTC", after) > after
 
 
+@pytest.mark.parametrize(
+    ("ranges", "values"),
+    [
+        ("0 0 1-1 * *", "0 0 1 * *"),
+        ("00-0 20-20 * * *", "0 20 * * *"),
+        ("5-5/2,7 * * * *", "5,7 * * * *"),
+        ("0 0 * Mar-3 Mon-MON", "0 0 * 3 1"),
+    ],
+)
+def test_a_range_of_one_value_is_that_value(ranges: str, values: str) -> None:
+    instant = datetime(2026, 1, 1, tzinfo=UTC)
+    for _ in range(50):
+        slot = next_slot(ranges, "UTC", instant)
+        assert slot == next_slot(values, "UTC", instant)
+        instant = slot
+
+
 def test_an_error_names_the_column_that_the_cron_is_from() -> None:
     with pytest.raises(ConfigurationError, match=r"^delete_cron .sometimes.") as caught:
         next_slot("sometimes", "UTC", datetime.now(UTC), field="delete_cron")

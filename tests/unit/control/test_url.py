@@ -177,6 +177,8 @@ def test_a_port_of_lakebase_that_is_none() -> None:
         "postgresql://anna:pa/ss-canary@db.example.org/dataloader",
         "postgresql://anna:ss-canary@db.example.org:port/dataloader",
         "postgresql://anna:%zzss-canary@db.example.org/dataloader",
+        "postgresql://anna:%e9ss-canary@db.example.org/dataloader",
+        "postgresql://anna:ss-canary@db.example.org/%ff",
         "postgresql://anna:ss-canary@db.example.org/dataloader?nonsense=ss-canary",
         "mysql://anna:ss-canary@db.example.org/dataloader",
         "password=ss-canary host",
@@ -189,6 +191,14 @@ def test_what_cannot_be_read_is_not_repeated(url: str) -> None:
     assert "canary" not in f"{caught.value!s} {caught.value!r} {caught.value.__cause__}"
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
     assert "%XX" in str(caught.value.fix)
+
+
+def test_a_variable_of_libpq_that_is_not_utf8_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGHOST", b"caf\xe9".decode(errors="surrogateescape"))
+    with pytest.raises(ConfigurationError, match="PGHOST holds bytes that are not UTF-8") as caught:
+        read_url("dbname=d")
+    assert caught.value.field == "PGHOST"
+    assert str(read_url(REMOTE).place) == "dataloader at db.example.org:6432"
 
 
 def test_the_url_comes_before_lakebase() -> None:

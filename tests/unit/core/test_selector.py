@@ -46,6 +46,7 @@ def test_reads(text: str, expected: list[tuple[str, tuple[str, ...]]]) -> None:
         ('name:""', "has no value"),
         ('name:"a', "a quote is not closed"),
         (b"name:caf\xe9".decode(errors="surrogateescape"), "bytes that are not UTF-8"),
+        ("name:a\0b", "it holds NUL"),
     ],
 )
 def test_refuses_and_says_how_to_write_it(text: str, reason: str) -> None:

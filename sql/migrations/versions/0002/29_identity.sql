@@ -43,17 +43,19 @@ BEGIN
 END
 $$;
 
-CREATE TRIGGER table_control_05_epoch_given
+-- PostgreSQL fires triggers in the order of their names. Ours come last, so that they see the row as triggers of
+-- somebody's own have left it, and in the order of their numbers.
+CREATE TRIGGER zz_table_control_05_epoch_given
     BEFORE INSERT ON control.table_control
     FOR EACH ROW EXECUTE FUNCTION control.check_epoch();
 
 -- Not for a claim, which counts by one.
-CREATE TRIGGER table_control_05_epoch_edited
+CREATE TRIGGER zz_table_control_05_epoch_edited
     BEFORE UPDATE ON control.table_control
     FOR EACH ROW WHEN (NEW.load_epoch < OLD.load_epoch OR NEW.load_epoch > OLD.load_epoch + 1)
     EXECUTE FUNCTION control.check_epoch();
 
-CREATE TRIGGER table_control_05_identity
+CREATE TRIGGER zz_table_control_05_identity
     BEFORE UPDATE ON control.table_control
     FOR EACH ROW WHEN (NEW.config_id <> OLD.config_id)
     EXECUTE FUNCTION control.refuse_another_id();

@@ -40,7 +40,7 @@ BEGIN
 END
 $$;
 
-CREATE TRIGGER table_control_22_arm_delete_scan
+CREATE TRIGGER zz_table_control_22_arm_delete_scan
     BEFORE UPDATE ON control.table_control
     FOR EACH ROW WHEN (
         (NEW.is_active AND NOT OLD.is_active)
@@ -51,7 +51,7 @@ CREATE TRIGGER table_control_22_arm_delete_scan
 
 -- A row whose cron could not be read waits for ever, until its cron is mended. An editor that writes all columns back
 -- repeats the slot with it, and means nothing by that, also where the same save activates the row.
-CREATE TRIGGER table_control_20_slot_given
+CREATE TRIGGER zz_table_control_20_slot_given
     BEFORE UPDATE OF next_load_date_time ON control.table_control
     FOR EACH ROW WHEN (
         CASE WHEN NEW.load_cron IS DISTINCT FROM OLD.load_cron
@@ -60,7 +60,7 @@ CREATE TRIGGER table_control_20_slot_given
             ELSE NEW.is_active AND NOT OLD.is_active END)
     EXECUTE FUNCTION control.note_given_slot();
 
-CREATE TRIGGER table_control_21_arm
+CREATE TRIGGER zz_table_control_21_arm
     BEFORE UPDATE ON control.table_control
     FOR EACH ROW WHEN (
         (NEW.is_active AND NOT OLD.is_active)

@@ -61,14 +61,21 @@ BEGIN
 END
 $$;
 
-CREATE TRIGGER table_control_30_destination_created
+CREATE TRIGGER zz_table_control_30_destination_created
     BEFORE INSERT ON control.table_control
     FOR EACH ROW EXECUTE FUNCTION control.resolve_destination();
 
-CREATE TRIGGER table_control_30_destination_changed
-    BEFORE UPDATE OF is_active, db_config_key, destination_table_catalog, destination_table_schema,
-        destination_table_name, resolved_destination ON control.table_control
-    FOR EACH ROW EXECUTE FUNCTION control.resolve_destination();
+-- Not UPDATE OF these columns: that does not see what a trigger of somebody's own has changed before.
+CREATE TRIGGER zz_table_control_30_destination_changed
+    BEFORE UPDATE ON control.table_control
+    FOR EACH ROW WHEN (
+        NEW.is_active <> OLD.is_active
+        OR NEW.db_config_key IS DISTINCT FROM OLD.db_config_key
+        OR NEW.destination_table_catalog IS DISTINCT FROM OLD.destination_table_catalog
+        OR NEW.destination_table_schema IS DISTINCT FROM OLD.destination_table_schema
+        OR NEW.destination_table_name IS DISTINCT FROM OLD.destination_table_name
+        OR NEW.resolved_destination IS DISTINCT FROM OLD.resolved_destination)
+    EXECUTE FUNCTION control.resolve_destination();
 
 -- The column is the triggers' own: writing it makes the row's trigger compute it again. Rows that were committed
 -- since a snapshot was taken are not in it, so one that outlives its statement would leave some as they were.
@@ -91,7 +98,7 @@ BEGIN
 END
 $$;
 
-CREATE TRIGGER table_control_dbconfig_30_default_changed
+CREATE TRIGGER zz_table_control_dbconfig_30_default_changed
     AFTER UPDATE ON control.table_control_dbconfig
     FOR EACH ROW WHEN (OLD.default_target_schema IS DISTINCT FROM NEW.default_target_schema)
     EXECUTE FUNCTION control.resolve_destinations_of_source();

@@ -92,7 +92,7 @@ BEGIN
 END
 $$;
 
-CREATE TRIGGER table_control_40_edit
+CREATE TRIGGER zz_table_control_40_edit
     BEFORE UPDATE ON control.table_control
     FOR EACH ROW EXECUTE FUNCTION control.count_edit();
 
@@ -108,7 +108,7 @@ BEGIN
 END
 $$;
 
-CREATE TRIGGER table_control_40_creation
+CREATE TRIGGER zz_table_control_40_creation
     BEFORE INSERT ON control.table_control
     FOR EACH ROW EXECUTE FUNCTION control.count_creation();
 
@@ -169,13 +169,13 @@ BEGIN
 END
 $$;
 
-CREATE TRIGGER table_control_50_history
+CREATE TRIGGER zz_table_control_50_history
     AFTER INSERT OR DELETE ON control.table_control
     FOR EACH ROW EXECUTE FUNCTION control.record_change();
 
 -- An edit, and of the other moves those that control.is_moved_by_hand() calls so, in plain comparisons as in
 -- 30_status_moves.sql. The function leaves out what is neither.
-CREATE TRIGGER table_control_50_history_of_edits
+CREATE TRIGGER zz_table_control_50_history_of_edits
     AFTER UPDATE ON control.table_control
     FOR EACH ROW WHEN (OLD.row_version <> NEW.row_version
         OR (OLD.last_status IS DISTINCT FROM NEW.last_status AND (
@@ -203,7 +203,7 @@ BEGIN
 END
 $$;
 
-CREATE TRIGGER table_control_50_history_of_truncation
+CREATE TRIGGER zz_table_control_50_history_of_truncation
     BEFORE TRUNCATE ON control.table_control
     FOR EACH STATEMENT EXECUTE FUNCTION control.record_truncation();
 
@@ -220,7 +220,12 @@ BEGIN
 END
 $$;
 
-CREATE TRIGGER table_control_dbconfig_40_edit
+CREATE TRIGGER zz_table_control_dbconfig_40_edit
     BEFORE UPDATE ON control.table_control_dbconfig
     FOR EACH ROW WHEN (OLD.* OPERATOR(pg_catalog.*<>) NEW.*)
     EXECUTE FUNCTION control.count_source_edit();
+
+-- A trigger fires whatever its writer may execute, but who creates one must have the right to its function: on a
+-- table of somebody's own, these would write the history, lock rows and look sources up with the rights of our owner.
+REVOKE EXECUTE ON FUNCTION control.check_epoch(), control.resolve_destination(),
+    control.resolve_destinations_of_source(), control.record_change(), control.record_truncation() FROM PUBLIC;

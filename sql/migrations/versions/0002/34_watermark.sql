@@ -12,7 +12,7 @@ BEGIN
 END
 $$;
 
-CREATE TRIGGER table_control_35_watermark
-    BEFORE UPDATE OF incremental_value ON control.table_control
+CREATE TRIGGER zz_table_control_35_watermark
+    BEFORE UPDATE ON control.table_control
     FOR EACH ROW WHEN (NEW.incremental_value IS DISTINCT FROM OLD.incremental_value)
     EXECUTE FUNCTION control.own_watermark();

@@ -1,23 +1,23 @@
 -- Back to the documents' columns. The view is gone already.
 
-DROP TRIGGER table_control_05_epoch_given ON control.table_control;
-DROP TRIGGER table_control_05_epoch_edited ON control.table_control;
-DROP TRIGGER table_control_05_identity ON control.table_control;
-DROP TRIGGER table_control_10_status_created ON control.table_control;
-DROP TRIGGER table_control_10_status_moved ON control.table_control;
-DROP TRIGGER table_control_20_slot_given ON control.table_control;
-DROP TRIGGER table_control_21_arm ON control.table_control;
-DROP TRIGGER table_control_22_arm_delete_scan ON control.table_control;
-DROP TRIGGER table_control_30_destination_created ON control.table_control;
-DROP TRIGGER table_control_30_destination_changed ON control.table_control;
-DROP TRIGGER table_control_35_watermark ON control.table_control;
-DROP TRIGGER table_control_40_edit ON control.table_control;
-DROP TRIGGER table_control_40_creation ON control.table_control;
-DROP TRIGGER table_control_50_history ON control.table_control;
-DROP TRIGGER table_control_50_history_of_edits ON control.table_control;
-DROP TRIGGER table_control_50_history_of_truncation ON control.table_control;
-DROP TRIGGER table_control_dbconfig_30_default_changed ON control.table_control_dbconfig;
-DROP TRIGGER table_control_dbconfig_40_edit ON control.table_control_dbconfig;
+DROP TRIGGER zz_table_control_05_epoch_given ON control.table_control;
+DROP TRIGGER zz_table_control_05_epoch_edited ON control.table_control;
+DROP TRIGGER zz_table_control_05_identity ON control.table_control;
+DROP TRIGGER zz_table_control_10_status_created ON control.table_control;
+DROP TRIGGER zz_table_control_10_status_moved ON control.table_control;
+DROP TRIGGER zz_table_control_20_slot_given ON control.table_control;
+DROP TRIGGER zz_table_control_21_arm ON control.table_control;
+DROP TRIGGER zz_table_control_22_arm_delete_scan ON control.table_control;
+DROP TRIGGER zz_table_control_30_destination_created ON control.table_control;
+DROP TRIGGER zz_table_control_30_destination_changed ON control.table_control;
+DROP TRIGGER zz_table_control_35_watermark ON control.table_control;
+DROP TRIGGER zz_table_control_40_edit ON control.table_control;
+DROP TRIGGER zz_table_control_40_creation ON control.table_control;
+DROP TRIGGER zz_table_control_50_history ON control.table_control;
+DROP TRIGGER zz_table_control_50_history_of_edits ON control.table_control;
+DROP TRIGGER zz_table_control_50_history_of_truncation ON control.table_control;
+DROP TRIGGER zz_table_control_dbconfig_30_default_changed ON control.table_control_dbconfig;
+DROP TRIGGER zz_table_control_dbconfig_40_edit ON control.table_control_dbconfig;
 
 DROP INDEX control.table_control_ready, control.table_control_ready_by_source,
     control.table_control_ready_in_order, control.table_control_unarmed,
