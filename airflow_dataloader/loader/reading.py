@@ -84,6 +84,12 @@ def open_snapshot(reader: Reader) -> None:
         reader.snapshot = replace(reader.snapshot, kind=SnapshotKind.NONE, id=None)
     reader.journal.note(snapshot=reader.snapshot.kind)
     config = reader.config
+    unlike = reader.dialect.unlike_styles(reader.session.query, config.source, config.query)
+    if unlike is not None:
+        reader.journal.remark(
+            f"The source has {unlike}, and loads have not: texts that its views and queries make of dates or "
+            "floats may be others than there."
+        )
     splits = (config.num_partitions or 1) > 1 or (elsewhere and config.partition_column is not None)
     if reader.snapshot.id is None and splits:
         what = "foreign tables" if elsewhere else "the source"

@@ -55,6 +55,12 @@ class Dialect(Protocol):
         None where they do not: a query of the row's own may ask for the time.
         """
 
+    def unlike_styles(self, ask: Ask, source: SourceTable, query: str | None) -> str | None:
+        """Return settings of the source by which texts are written there, but not for a load's view or query.
+
+        None where there are none, and for tables, whose values are kept as such.
+        """
+
     def reads_foreign_tables(self, ask: Ask, relation: str) -> bool:
         """Return whether rows of the relation come from a place that the source's snapshots do not reach."""
 

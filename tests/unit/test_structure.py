@@ -40,6 +40,8 @@ TESTED_BY = {
     "loader/engines/spark/rows.py": "integration/loader/engines/spark/test_inspect.py",
     "loader/engines/spark/tables.py": "integration/loader/engines/spark/test_inspect.py",
     "loader/engines/spark/jvm.py": "integration/cli/test_local_engine.py",
+    "sources/postgresql/intervals.py": "integration/sources/test_styles.py",
+    "sources/postgresql/styles.py": "integration/sources/test_styles.py",
     "loader/fenced_attempt.py": "faults/test_zombies.py",
     "loader/sessions/postgresql.py": "integration/sources/test_sessions.py",
     "loader/sessions/postgresql_watch.py": "integration/sources/test_watch.py",

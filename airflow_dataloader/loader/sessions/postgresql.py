@@ -16,7 +16,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from airflow_dataloader.core.plan import Endpoint
-from airflow_dataloader.exceptions import DataloaderError, SourceRefused
+from airflow_dataloader.exceptions import DataloaderError, SourceRefused, SourceUnavailable
 from airflow_dataloader.loader.sessions.postgresql_watch import PostgresqlWatch, as_login, shut
 from airflow_dataloader.loader.sessions.protocol import Activity, Snapshot, SnapshotKind
 from airflow_dataloader.sources.model import Dependencies, DescribedColumn, ErrorContext
@@ -29,9 +29,8 @@ from airflow_dataloader.sources.postgresql.describe import (
     described,
     types_sql,
 )
-from airflow_dataloader.sources.postgresql.error_codes import code_of, is_translated
+from airflow_dataloader.sources.postgresql.error_codes import NO_CONNECTION_LEFT, code_of, is_translated
 from airflow_dataloader.sources.postgresql.errors import explain, undecodable
-from airflow_dataloader.sources.postgresql.intervals import refuse_one_sign
 
 log = logging.getLogger(__name__)
 
@@ -88,13 +87,11 @@ class PostgresqlSession:
             self._asking = True
             try:
                 self._holding.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY")
-                ask = partial(_rows, self._holding)
-                refuse_one_sign(ask, relation)
                 own = row_security(self.endpoint)
                 for statement in transaction.settings(own, lock_timeout=transaction.HOLD_TIMEOUT):
                     self._holding.execute(statement)
                 self._holding.execute(describe_sql(relation), binary=True)
-                return dependencies(ask, relation)
+                return dependencies(partial(_rows, self._holding), relation)
             finally:
                 self._asking = False
 
@@ -145,8 +142,14 @@ class PostgresqlSession:
 
     def activity(self) -> Activity | None:
         """Return what the load's connections do; its own one counts while it waits for an answer."""
-        with self._explained():
-            return self._watch.look(self._pid, asking=self._asking)
+        try:
+            with self._explained():
+                return self._watch.look(self._pid, asking=self._asking)
+        except SourceUnavailable as error:
+            if error.sqlstate != NO_CONNECTION_LEFT:
+                raise
+            # The server answers: whether the load's own connections move, is not to be seen.
+            return None
 
     def abandon(self) -> None:
         """Shut the sockets down under whoever waits for them."""
@@ -184,8 +187,8 @@ class PostgresqlSession:
         # A pooler between invents a number of its own when it is connected to.
         row = self._connection.execute(transaction.OWN).fetchone()
         assert row is not None, "functions have a value"
-        self._pid, style, path = row
-        return {**own, "DateStyle": style, "search_path": path}
+        self._pid, *kept = row
+        return {**own, **dict(zip(transaction.KEPT, kept, strict=True))}
 
     def _replayed(self) -> datetime | None:
         try:

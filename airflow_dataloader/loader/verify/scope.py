@@ -76,7 +76,8 @@ def _up_to_the_watermark(view: SourceView, keys: tuple[str, ...]) -> Scope:
         view.journal.remark(
             "The row was edited since its watermark was reached: its next load reads everything."
         )
-    later = f"NOT ({within})"
+    # A row without a cursor is of neither side of the watermark where the policy leaves it out.
+    later = f"({within}) IS NOT TRUE"
     if not keys:
         return Scope(keys=keys, where=within, held=_held_up_to(cursor, watermark), later=later)
     named = [

@@ -77,6 +77,16 @@ _DEFINITIONS = f"""
 """
 
 
+#: With the source's styles where a part's text depends on them; a value that is no part of another is kept
+#: without them.
+_STYLED = """
+    CASE WHEN parts.names && ARRAY['interval', 'bytea']
+        THEN concat_ws(' ', current_setting('IntervalStyle'), current_setting('bytea_output'),
+            coalesce(definitions.definition, ':'))
+        ELSE coalesce(definitions.definition, '') END
+"""
+
+
 def types_sql(columns: Sequence[ResultColumn]) -> str:
     """Return the query that names the columns' types and what those are made of, a row a column, in order."""
     pairs = ", ".join(
@@ -94,7 +104,7 @@ def types_sql(columns: Sequence[ResultColumn]) -> str:
         "FROM made JOIN pg_type AS t ON t.oid = made.type JOIN pg_namespace AS n ON n.oid = t.typnamespace "
         f"WHERE made.type <> made.whole GROUP BY made.whole), definitions AS ({_DEFINITIONS}) "
         "SELECT t.typname::text, n.nspname = 'pg_catalog', t.typcategory = 'A' AND NOT parts.nested, "
-        "format_type(c.type, c.modifier), coalesce(parts.names, '{}'), coalesce(definitions.definition, '') "
+        f"format_type(c.type, c.modifier), coalesce(parts.names, '{{}}'), {_STYLED} "
         "FROM c JOIN pg_type AS t ON t.oid = c.type JOIN pg_namespace AS n ON n.oid = t.typnamespace "
         "LEFT JOIN parts ON parts.whole = c.type "
         "LEFT JOIN definitions ON definitions.whole = c.type ORDER BY c.number"

@@ -19,6 +19,7 @@ from airflow_dataloader.sources.postgresql import (
     quoting,
     relation,
     row_width,
+    styles,
     transaction,
     window,
 )
@@ -29,6 +30,7 @@ class PostgresqlDialect:
 
     quote = staticmethod(quoting.quote)
     fixed_sql = staticmethod(relation.fixed_sql)
+    unlike_styles = staticmethod(styles.unlike_styles)
     relation = staticmethod(relation.relation)
     reads_foreign_tables = staticmethod(dependencies.reads_foreign_tables)
     dependencies = staticmethod(dependencies.dependencies)

@@ -20,6 +20,9 @@ RELATION = "relation"
 #: SQLSTATE of a text that is not of the encoding that it has to be sent in, which is UTF-8.
 NOT_UTF_8 = "22021"
 
+#: SQLSTATE of a server that has no connection left, for the login or at all.
+NO_CONNECTION_LEFT = "53300"
+
 #: SQLSTATE of a lock that was waited for in vain.
 LOCKED = "55P03"
 
@@ -137,7 +140,7 @@ _MEANINGS: dict[str, Meaning] = {
         field="source_table_catalog",
         fix="leave source_table_catalog empty, or name the database that the source connects to",
     ),
-    "53300": Meaning(
+    NO_CONNECTION_LEFT: Meaning(
         kind=SourceUnavailable,
         what="The source has no connection left",
         fix="lower max_concurrent_loads or num_partitions, or raise max_connections at the source",

@@ -1,51 +1,28 @@
-"""Texts of intervals in a query that the source may read otherwise than a load does."""
+"""Intervals, as ISO 8601 writes them: ``P1Y2DT3H``, whatever the source's own style."""
 
 from __future__ import annotations
 
-import re
+from airflow_dataloader.sources.postgresql.type_rule import TypeRule
 
-from airflow_dataloader.exceptions import ConfigurationError
-from airflow_dataloader.sources.dialect import Ask
-from airflow_dataloader.sources.postgresql.opaque import opaque_parts
-
-#: Where it is ``sql_standard``, one minus before an interval is that of all its fields. Loads have another
-#: style, by which values are written.
-_ONE_SIGN = "sql_standard"
-
-#: The first field and its minus, behind what PostgreSQL passes over; and each later field, with its sign.
-_FIRST = re.compile(r"[^\w+\-.]*-\s*[.\d][\d:.\-/]*")
-_OTHER = re.compile(r"([+-]?)\s*[.\d][\d:.\-/]*")
+_DATE = {"year": "Y", "month": "M", "day": "D"}
+_TIME = {"hour": "H", "minute": "M"}
 
 
-def first_with_one_sign(relation: str) -> str | None:
-    """Return the first text, as the query quotes it, with several fields and one minus before all; or None.
+def interval(x: str) -> TypeRule:
+    """Keep an ``interval`` as the text that PostgreSQL itself writes by ``IntervalStyle`` iso_8601.
 
-    Only where the relation speaks of intervals at all.
+    Not by that setting: by it, a view or query that makes texts of intervals has others than at the source.
     """
-    if not re.search(r"\binterval\b", relation, re.IGNORECASE):
-        return None
-    for part in opaque_parts(relation):
-        if part.string is not None and _has_one_sign(part.string):
-            return relation[part.start : part.end]
-    return None
+    date = ", ".join(_field(x, name, unit) for name, unit in _DATE.items())
+    time = ", ".join(_field(x, name, unit) for name, unit in _TIME.items())
+    second = f"rtrim(rtrim(round(extract(second FROM {x})::numeric, 6)::text, '0'), '.')"
+    time = f"nullif(concat('T', {time}, nullif({second}, '0') || 'S'), 'T')"
+    text = f"coalesce(nullif(concat('P', {date}, {time}), 'P'), 'PT0S')"
+    # Infinite ones have no fields, and the same text by every style.
+    return TypeRule(
+        value=f"CASE WHEN isfinite({x}) THEN {text} ELSE {x}::text END", sql_type="text", type="string"
+    )
 
 
-def refuse_one_sign(ask: Ask, relation: str) -> None:
-    """Raise ConfigurationError where a text has one sign that is all fields' at the source.
-
-    To be asked before the style of loads is set.
-    """
-    text = first_with_one_sign(relation)
-    if text is not None and ask("SELECT current_setting('IntervalStyle')") == [(_ONE_SIGN,)]:
-        raise ConfigurationError(
-            f"The source's IntervalStyle is {_ONE_SIGN}, by which the minus of {text} is that of all its "
-            "fields; a load would take it for the first one's.",
-            field="query",
-            fix="give each field of the interval its own sign, as in '-1 day -2 hours'",
-        )
-
-
-def _has_one_sign(text: str) -> bool:
-    first = _FIRST.match(text)
-    others = [] if first is None else _OTHER.findall(text, first.end())
-    return bool(others) and not any(others)
+def _field(x: str, name: str, unit: str) -> str:
+    return f"nullif(extract({name} FROM {x}), 0)::int8 || '{unit}'"

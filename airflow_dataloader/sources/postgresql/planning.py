@@ -53,6 +53,8 @@ def plan_columns(
         planned = _planned(column, rule, text, policy)
         if policy is ValuePolicy.NULL and rule.kept is not None:
             replaced.append(f"({x} IS NOT NULL AND NOT ({rule.kept}))::int4")
+        if planned.name.casefold() in partitions and planned.type == "binary":
+            raise _no_partition(column)
         if planned.name.casefold() in partitions and planned.type == "string":
             lost = f"coalesce({_is_lost(planned.select)}, false)"
             if policy is ValuePolicy.NULL:
@@ -60,6 +62,16 @@ def plan_columns(
             planned = _of_partitions(planned, rule, lost, policy)
         columns.append(planned)
     return ColumnPlan(columns=tuple(columns), replaced=" + ".join(replaced) or None)
+
+
+def _no_partition(column: DescribedColumn) -> ConfigurationError:
+    return ConfigurationError(
+        f"The target is partitioned by column {column.name!r}, which is {column.declared} at the source: "
+        "Delta keeps the values of a partition as texts, and not every value is one.",
+        field="destination_table_name",
+        fix=f"select encode({quote(column.name)}, 'hex') in query, or have the target partitioned by another "
+        "column",
+    )
 
 
 def column_policy(

@@ -7,25 +7,26 @@ from datetime import datetime
 
 from airflow_dataloader.sources.postgresql.quoting import literal
 
-#: Settings that decide how values are written as text, and how a query's own texts are read. Of dates, ISO
-#: says how they are written; in which order a view or query takes day, month and year stays the source's,
-#: which is asked for (:data:`OWN`).
+#: Settings that decide how values are written as text, and how a query's own texts are read. As few as can
+#: be: a view or query is evaluated by them, too. Of dates, ISO says how they are written; in which order a
+#: view or query takes day, month and year stays the source's, which is asked for (:data:`OWN`).
 STYLES = {
     "TimeZone": "UTC",
     "DateStyle": "ISO",
-    "IntervalStyle": "iso_8601",
     "extra_float_digits": "3",
-    "bytea_output": "hex",
     "xmloption": "content",
     "standard_conforming_strings": "on",
     # Not of values, but the catalogue's own texts of types' names are gone by, too.
     "quote_all_identifiers": "off",
 }
 
-#: The session's number, and what it has by now for a style of dates and for the schemas in which names are
-#: looked up. The JVM's driver says ISO where it connects, by which the order that the role or the database
-#: has is lost; and the role may be given other schemas between two connections.
-OWN = "SELECT pg_backend_pid(), current_setting('DateStyle'), current_setting('search_path')"
+#: Settings that stay the source's own, and are the same for all connections of a load: the role may be given
+#: others between two of them. The JVM's driver says ISO where it connects, by which the order of dates that
+#: the role or the database has is lost.
+KEPT = ("DateStyle", "IntervalStyle", "bytea_output", "search_path")
+
+#: The session's number, and what it has by now for :data:`KEPT`.
+OWN = f"SELECT pg_backend_pid(), {', '.join(f'current_setting({literal(name)})' for name in KEPT)}"
 
 #: The language that errors are recognised in, and whether the login may choose it. An engine passes a
 #: server's words on, and no code.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from airflow_dataloader.sources.model import DescribedColumn
-from airflow_dataloader.sources.postgresql import datetimes, numbers
+from airflow_dataloader.sources.postgresql import datetimes, intervals, numbers
 from airflow_dataloader.sources.postgresql.type_rule import TypeRule
 
 #: Types that driver, engine and target agree on: SQL type and Delta type.
@@ -31,6 +31,7 @@ _RULES: dict[str, Callable[[str], TypeRule]] = {
     "timestamp": datetimes.timestamp,
     "timestamptz": datetimes.timestamptz,
     "money": numbers.money,
+    "interval": intervals.interval,
     "oid": lambda x: TypeRule(value=f"{x}::int8", sql_type="int8", type="bigint"),
     # The cast to text would add /32 to a single address.
     "inet": lambda x: TypeRule(value=f"abbrev({x})", sql_type="text", type="string"),

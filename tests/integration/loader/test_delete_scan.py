@@ -14,7 +14,6 @@ from airflow_dataloader.loader.settlement import Result
 from tests.bench import Bench
 from tests.faults.accident import Interfering
 from tests.integration.loader.breaking import break_off, die_unsettled
-from tests.integration.loader.test_watermark import spark_sql
 
 SCANNED = {
     "load_strategy": "incremental",
@@ -253,8 +252,8 @@ def test_rows_without_a_key_are_left_alone_and_counted(bench: Bench) -> None:
     row = bench.row(**SCANNED)
     bench.succeed(row)
     bench.source.execute("DELETE FROM items WHERE id = 1")
-    by_hand = "INSERT INTO {} VALUES (NULL, 21, 'no key')"
-    bench.observer = Interfering(Moment.PUBLISHED, lambda: spark_sql(bench, by_hand))
+    by_hand = "INSERT INTO {t} VALUES (NULL, 21, 'no key')"
+    bench.observer = Interfering(Moment.PUBLISHED, lambda: bench.spark_sql(by_hand))
     result = scan(bench, row)
     assert "1 rows with NULL in the key were left alone." in result.message
     assert bench.target_rows() == bench.source_rows()
@@ -343,7 +342,7 @@ def test_a_scan_after_a_window_without_rows_does_not_hide_that_the_target_was_re
     row = make(bench, null_cursor_policy="exclude", empty_source_policy="allow")
     bench.source.execute("UPDATE items SET name = 'changed', at = at + 100 WHERE id <= 5")
     bench.succeed(row)
-    spark_sql(bench, f"RESTORE TABLE {{}} TO VERSION AS OF {bench.history(row)[0].target_version}")
+    bench.spark_sql(f"RESTORE TABLE {{t}} TO VERSION AS OF {bench.history(row)[0].target_version}")
     cursors = dict(bench.source.execute("SELECT id, at FROM items").fetchall())
     bench.source.execute("DELETE FROM items WHERE id = 40")
     bench.source.execute("UPDATE items SET at = NULL")

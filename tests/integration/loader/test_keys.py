@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from tests.bench import Bench
-from tests.integration.loader.test_watermark import spark_sql
 
 ITEMS = """
     CREATE TABLE items (id integer, code numeric(10,2), at timestamptz);
@@ -34,7 +33,7 @@ def test_rows_that_came_before_a_column_of_the_key_are_not_doubled(bench: Bench,
     assert "have NULL in the key (tenant, id)" in refused.message
     assert "load_full" in refused.message
     assert bench.target_rows().total() == 4
-    spark_sql(bench, "UPDATE {} SET tenant = 1")
+    bench.spark_sql("UPDATE {t} SET tenant = 1")
     bench.succeed(row)
     assert bench.target_rows() == bench.source_rows()
 
@@ -45,7 +44,7 @@ def test_rows_that_get_their_key_later_are_not_doubled(bench: Bench) -> None:
     bench.succeed(row)
     bench.set(row, load_strategy="incremental", primary_key_cols="id")
     assert "1 rows of bronze" in bench.fail(row).message
-    spark_sql(bench, "DELETE FROM {} WHERE id IS NULL")
+    bench.spark_sql("DELETE FROM {t} WHERE id IS NULL")
     assert bench.succeed(row).receipt.null_keys == 1
     bench.source.execute("UPDATE items SET id = 5, at = '2026-01-03' WHERE id IS NULL")
     bench.succeed(row)

@@ -8,7 +8,6 @@ import pytest
 
 from airflow_dataloader.loader.verify.rows import verify_rows
 from tests.bench import Bench
-from tests.integration.loader.test_watermark import spark_sql
 
 ITEMS = """
     CREATE TABLE items (id integer, region text, at integer);
@@ -18,7 +17,7 @@ ITEMS = """
 def make(bench: Bench, columns: str, **overrides: Any) -> int:
     """Add a row for two items, and a target of a person's own."""
     bench.source.execute(ITEMS)
-    spark_sql(bench, f"CREATE TABLE {{}} {columns}")
+    bench.spark_sql(f"CREATE TABLE {{t}} {columns}")
     values = {"load_strategy": "incremental", "primary_key_cols": "region,id", "incremental_column": "at"}
     return bench.row(**(values | overrides))
 
@@ -61,6 +60,17 @@ def test_an_empty_text_becomes_null_where_the_row_wants_that_and_is_counted(benc
     assert verified.equal, verified
 
 
+@pytest.mark.parametrize("strategy", ["incremental", "full"])
+def test_bytes_are_refused_where_the_target_s_partitions_would_make_texts_of_them(
+    bench: Bench, strategy: str
+) -> None:
+    row = make(bench, PARTITIONED.replace("STRING", "BINARY"), load_strategy=strategy)
+    bench.source.execute("ALTER TABLE items ALTER region TYPE bytea USING convert_to(region, 'UTF8')")
+    refused = bench.fail(row)
+    assert "The target is partitioned by column 'region', which is bytea at the source" in refused.message
+    assert bench.target_rows().total() == 0
+
+
 @pytest.mark.parametrize("padded", ["bpchar", "char(3)"])
 def test_blanks_are_no_empty_text(bench: Bench, padded: str) -> None:
     row = make(bench, PARTITIONED, primary_key_cols="id")
@@ -74,7 +84,7 @@ def test_blanks_are_no_empty_text(bench: Bench, padded: str) -> None:
 
 def test_a_text_that_would_be_padded_is_refused_by_its_column(bench: Bench) -> None:
     row = make(bench, "(id INT, region CHAR(5), at INT) USING delta", primary_key_cols="id")
-    spark_sql(bench, "INSERT INTO {} VALUES (9, 'x', 9)")
+    bench.spark_sql("INSERT INTO {t} VALUES (9, 'x', 9)")
     refused = bench.fail(row)
     assert "region" in refused.message
     assert "char(5)" in refused.message

@@ -11,8 +11,7 @@ from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.core.names import TargetName
 from tests.bench import Bench
 from tests.integration.loader.breaking import die_unsettled
-from tests.integration.loader.test_delete_scan import due, make
-from tests.integration.loader.test_watermark import spark_sql
+from tests.integration.loader.test_delete_scan import make
 
 
 def fill(bench: Bench, first: int, last: int) -> None:
@@ -58,10 +57,10 @@ def test_a_scan_does_not_hide_that_all_was_read_again(
     row = make(bench, 100, lookback="0", shrink_guard_percent=90)
     bench.source.execute("UPDATE items SET name = 'x' WHERE id = 100")
     bench.succeed(row)
-    spark_sql(bench, "RESTORE TABLE {} TO VERSION AS OF 0")
+    bench.spark_sql("RESTORE TABLE {t} TO VERSION AS OF 0")
     bench.source.execute("DELETE FROM items")
     fill(bench, 1, 50)
-    due(bench, row)
+    bench.make_scan_due(row)
     end(bench, row)
     fill(bench, 51, 120)
     bench.succeed(row)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +13,6 @@ import psycopg
 import pytest
 
 from airflow_dataloader.exceptions import (
-    ConfigurationError,
     SourceRefused,
     SourceUnavailable,
 )
@@ -157,25 +155,6 @@ def test_errors_come_in_english_where_the_login_may_choose(
                 engine.execute(POSTGRESQL.session_init(snapshot.id, own=snapshot.settings))
     finally:
         source_db.execute(f"DROP OWNED BY {taken}; DROP ROLE {taken}")
-
-
-@pytest.mark.parametrize("text", ["-1 2:00:00", "-1 day 2 hours", "-1-2 3 4:05:06"])
-def test_an_interval_that_the_source_reads_otherwise_is_refused(
-    source_db: psycopg.Connection, open_source: Callable[..., SourceSession], text: str
-) -> None:
-    each = re.sub(r" (?=\d)", " -", text)
-    relation = f"(SELECT interval '{text}' = interval '{each}' AS same) AS q"
-    with closing(open_source()) as plain:
-        plain.hold(relation)
-        plain.open_snapshot()
-        assert plain.query(f"SELECT same FROM {relation}") == [(False,)]
-    source_db.execute(f"ALTER DATABASE {source_db.info.dbname} SET IntervalStyle = sql_standard")
-    with connect_beside(source_db) as there:
-        assert there.execute(f"SELECT same FROM {relation}").fetchone() == (True,)
-    with pytest.raises(ConfigurationError, match="sql_standard") as refusal:
-        open_source().hold(relation)
-    assert (refusal.value.field, text in refusal.value.message) == ("query", True)
-    open_source().hold("(SELECT interval '-1 day -2:00:00' AS a) AS q")
 
 
 @pytest.mark.parametrize("relation", ["t", "p", "(SELECT * FROM v) AS q"])
@@ -373,11 +352,6 @@ def test_cancelling_when_nothing_runs_does_no_harm(
     session.open_snapshot()
     session.cancel_reads()
     assert session.query("SELECT 1") == [(1,)]
-
-
-def test_other_types_have_no_session(source_db: psycopg.Connection) -> None:
-    with pytest.raises(ConfigurationError, match="'oracle' cannot be loaded"):
-        open_session(endpoint_of(source_db, db_type="oracle"))
 
 
 @pytest.mark.parametrize(

@@ -228,7 +228,8 @@ def test_texts_do_not_depend_on_the_role_s_own_settings(
     with closing(open_session(endpoint_of(source_db))) as changed:
         changed.open_snapshot()
         assert read(changed, plan(changed, "t")) == [
-            ("12:00:00+00", "P1D", "[0.1]", "[2026-01-02,)", 1767225600000000, '["\\\\x00"]')
+            # Bytes inside of something else are written as the source writes them.
+            ("12:00:00+00", "P1D", "[0.1]", "[2026-01-02,)", 1767225600000000, '["\\\\000"]')
         ]
         # Day before month is the source's own order, and its view means that.
         ((day,),) = read(changed, plan(changed, "days"))

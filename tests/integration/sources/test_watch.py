@@ -14,6 +14,7 @@ from dataclasses import asdict
 import psycopg
 import pytest
 
+from airflow_dataloader.core.plan import Endpoint
 from airflow_dataloader.exceptions import DataloaderError, SourceUnavailable
 from airflow_dataloader.loader.sessions.postgresql import PostgresqlSession
 from tests.source_configs import endpoint_of
@@ -71,6 +72,18 @@ def test_closing_waits_for_no_look_and_ends_it(source_db: psycopg.Connection) ->
         os.kill(pid, signal.SIGCONT)
     assert [type(error) for error in seen] == [SourceUnavailable]
     eventually("the end of its connection", lambda: watching(source_db, session) == [])
+
+
+def test_a_server_without_a_connection_left_for_the_watch_has_answered(
+    source_db: psycopg.Connection, login: Endpoint
+) -> None:
+    with closing(PostgresqlSession(login)) as session:
+        session.open_snapshot()
+        source_db.execute(f"ALTER ROLE {login.user} CONNECTION LIMIT 1")
+        assert session.activity() is None
+        source_db.execute(f"ALTER ROLE {login.user} NOLOGIN")
+        with pytest.raises(DataloaderError):
+            session.activity()
 
 
 def test_a_closed_session_is_not_connected_to_again(source_db: psycopg.Connection) -> None:

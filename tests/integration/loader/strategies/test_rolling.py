@@ -12,7 +12,6 @@ from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.strategies import rolling as rolling_module
 from tests.bench import Bench
 from tests.integration.loader.breaking import break_off, die_unsettled
-from tests.integration.loader.test_watermark import spark_sql
 
 #: SQL type to a value that lies a number of days before today, in the middle of the day.
 TYPES = {
@@ -84,7 +83,7 @@ def test_a_table_that_was_replaced_on_demand_is_not_replaced_again(
     # What decides neither which rows are the source's nor whose the days are changes nothing about that.
     bench.set(row, schema_policy="freeze")
     # Such a day as it leaves behind when the next load comes later.
-    spark_sql(bench, "INSERT INTO {} VALUES (8, 'kept', DATE '2020-01-01')")
+    bench.spark_sql("INSERT INTO {t} VALUES (8, 'kept', DATE '2020-01-01')")
     break_off(bench, row, Moment.PUBLISHING)
     assert bench.state(row).load_full is None
     assert (8, "kept") in ids(bench)
@@ -108,7 +107,7 @@ def test_it_is_not_replaced_again_by_a_load_that_failed_after_its_commit(
     bench.fail(row)
     monkeypatch.undo()
     assert bench.state(row).load_full is None
-    spark_sql(bench, "INSERT INTO {} VALUES (8, 'kept', DATE '2020-01-01')")
+    bench.spark_sql("INSERT INTO {t} VALUES (8, 'kept', DATE '2020-01-01')")
     bench.succeed(row)
     assert (8, "kept") in ids(bench)
 
@@ -127,7 +126,7 @@ def test_kept_rows_without_a_day_in_another_column_are_not_doubled(bench: Bench,
     assert "9 rows of" in message
     assert "no value in 'booked'; the last load went by 'at'" in message
     if filled:
-        spark_sql(bench, "UPDATE {} SET booked = at")
+        bench.spark_sql("UPDATE {t} SET booked = at")
     else:
         bench.set(row, rolling_column="at")
     bench.succeed(row)
@@ -149,8 +148,8 @@ def test_rows_that_came_by_no_day_are_not_doubled(bench: Bench, kept_before: boo
     bench.set(row, **by_days, rolling_column="booked")
     message = bench.fail(row).message
     assert "have no value in 'booked'; the last load went by no such column" in message
-    spark_sql(bench, "UPDATE {} SET booked = at")
-    spark_sql(bench, "DELETE FROM {} WHERE booked IS NULL")
+    bench.spark_sql("UPDATE {t} SET booked = at")
+    bench.spark_sql("DELETE FROM {t} WHERE booked IS NULL")
     bench.succeed(row)
     assert [number for number, _ in ids(bench)] == list(range(10))
 
@@ -161,7 +160,7 @@ def restored(bench: Bench) -> int:
     row = rolling(bench, rolling_retention="keep")
     version = bench.succeed(row).receipt.target_version
     bench.succeed(row)
-    spark_sql(bench, f"RESTORE TABLE {{}} TO VERSION AS OF {version}")
+    bench.spark_sql(f"RESTORE TABLE {{t}} TO VERSION AS OF {version}")
     return row
 
 

@@ -45,6 +45,18 @@ def test_what_lies_beyond_the_watermark_is_counted_and_no_difference(bench: Benc
     assert said(verified) == ["  id = 50: different in v", "  id = 60: only at the target"]
 
 
+def test_a_row_that_has_lost_its_cursor_is_compared_on_neither_side(bench: Bench) -> None:
+    bench.source.execute("CREATE TABLE items AS SELECT n AS id, n AS at, 1 AS v FROM generate_series(1, 9) n")
+    row = bench.row(
+        load_strategy="incremental", primary_key_cols="id", null_cursor_policy="exclude", **CURSOR
+    )
+    bench.succeed(row)
+    bench.source.execute("UPDATE items SET at = NULL WHERE id = 1")
+    bench.succeed(row)
+    verified = verify(bench, row)
+    assert (verified.outcome, verified.source_rows, verified.later_rows) == ("equal", 8, 1)
+
+
 def test_rows_without_key_are_compared_up_to_the_watermark(bench: Bench) -> None:
     bench.source.execute("""
         CREATE TABLE items AS
