@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from types import FrameType
@@ -173,3 +174,15 @@ def interrupt_when_asleep(bench: Bench) -> None:
     """Interrupt this process when its load sleeps at the source."""
     until(lambda: sleeping(bench.source))
     os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_view_makes_its_own_texts_and_says_where_the_source_would_make_others(bench: Bench) -> None:
+    bench.source.execute("""
+        CREATE VIEW items AS SELECT id, took::text AS took
+        FROM (VALUES (1, interval '2:30'), (2, interval '3 days 2:30')) jobs(id, took)
+        WHERE took::text NOT LIKE 'PT%'""")
+    row = bench.row()
+    assert bench.succeed(row).message == ""
+    assert bench.target_rows() == Counter([(1, "02:30:00"), (2, "3 days 02:30:00")])
+    bench.source.execute(f"ALTER DATABASE {bench.source.info.dbname} SET DateStyle = 'German, DMY'")
+    assert "The source has DateStyle = German, DMY, and loads have not" in bench.succeed(row).message

@@ -124,3 +124,20 @@ def test_styles_that_loads_cannot_have_are_told_of_views_and_queries(
     assert unlike_styles(session.query, view, None) == said
     assert unlike_styles(session.query, table, "SELECT 1") == said
     assert unlike_styles(session.query, table, None) is None
+
+
+@pytest.mark.parametrize("kind", ["interval[]", "bytea[]", "jobs"])
+def test_texts_inside_of_others_are_told_apart_by_the_style_that_they_had(
+    source_db: psycopg.Connection, open_source: Callable[..., SourceSession], kind: str
+) -> None:
+    source_db.execute(f"CREATE TYPE jobs AS (took interval); CREATE TABLE t (x {kind}, plain interval)")
+    spellings = []
+    for style, output in (("postgres", "hex"), ("postgres", "hex"), ("sql_standard", "escape")):
+        source_db.execute(f"ALTER DATABASE {source_db.info.dbname} SET IntervalStyle = {style}")
+        source_db.execute(f"ALTER DATABASE {source_db.info.dbname} SET bytea_output = {output}")
+        session = open_source()
+        session.open_snapshot()
+        spellings.append([POSTGRESQL.key_spelling(one, whole=True) for one in session.describe("t")])
+    first, second, other = spellings
+    assert [POSTGRESQL.keeps_texts(*pair) for pair in zip(first, second, strict=True)] == [True, True]
+    assert [POSTGRESQL.keeps_texts(*pair) for pair in zip(first, other, strict=True)] == [False, True]
