@@ -144,13 +144,8 @@ def code_of(loaded: Sequence[Loaded]) -> ExitCode:
     """Return 0 if all succeeded, 4 if nothing is wrong but that others hold a row, else 1."""
     if all(load.status is LoadStatus.SUCCEEDED for load in loaded):
         return ExitCode.DONE
-    held = all(load.status is LoadStatus.SUCCEEDED or _is_held(load) for load in loaded)
+    held = all(load.status is LoadStatus.SUCCEEDED or not (load.claimed or load.refused) for load in loaded)
     return ExitCode.CONFLICT if held else ExitCode.FAILED
-
-
-def _is_held(load: Loaded) -> bool:
-    """Return whether others have the row: they had it at its claim, or took it over since."""
-    return load.taken_over or not (load.claimed or load.refused)
 
 
 def outcome(load: Loaded) -> str:
@@ -159,8 +154,6 @@ def outcome(load: Loaded) -> str:
         return load.status
     if load.refused:
         return "refused"
-    if load.taken_over:
-        return "taken over"
     return "not settled here" if load.claimed else "not claimed"
 
 

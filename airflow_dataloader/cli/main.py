@@ -43,8 +43,8 @@ Exit codes:
   0    done
   1    at least one load failed, or a check did not hold
   2    the command cannot be understood, or selects nothing
-  4    a row was not loaded: another load holds it or its target, or took it over, or its source
-       is paused or at its limit
+  4    a row was not loaded: another load holds it or its target, or its source is paused or at
+       its limit
   5    the control database cannot be reached, or is not migrated
   130  interrupted
 """

@@ -20,7 +20,10 @@ from airflow_dataloader.exceptions import ConfigurationError, DataloaderError
 _NOT_A_TIME = re.compile(r"(?<![a-z])[hr](?![a-z])", re.IGNORECASE)
 
 #: A range, with or without a step, as one item of a field.
-_RANGE = re.compile(r"(?<![^\s,])(\w+)-(\w+)(?:/0*[1-9]\d*)?(?![^\s,])")
+_RANGE = re.compile(r"(?<![^\s,])(\w+)-(\w+)(?:/0*[1-9]\d*)?(?=[\s,#]|$)")
+
+#: Place of the field of weekdays.
+_WEEKDAY = 4
 
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec"
 _WEEKDAYS = "sun mon tue wed thu fri sat"
@@ -68,7 +71,9 @@ class Cron:
 def _one_value(found: re.Match[str]) -> str:
     """Return a range with one value in it as that value: croniter takes it for the whole field."""
     low, high = (_NAMES.get(end.lower(), end.lstrip("0") or "0") for end in found.group(1, 2))
-    return found[1] if low == high else found[0]
+    # Sunday, twice; from 0 to 7 is the whole week.
+    sunday = found.string[: found.start()].count(" ") == _WEEKDAY and (low, high) == ("7", "0")
+    return found[1] if low == high or sunday else found[0]
 
 
 def next_slot(cron: str, load_timezone: str, after: datetime, *, field: str = "load_cron") -> datetime:

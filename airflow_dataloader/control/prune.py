@@ -38,10 +38,12 @@ beyond AS (
             WHERE n.control_key = o.control_key AND n.config_id IS NULL AND n.id > o.id
             OFFSET :newest - 1)
         -- Of a deleted row, the one with its highest epoch stays: put back, the row goes on from there.
-        WHEN NOT o.has_row THEN EXISTS (
-            SELECT FROM control.historical_metadata n
-            WHERE n.config_id = o.config_id
-                AND (coalesce(n.epoch, 0), n.id) > (coalesce(o.epoch, 0), o.id))
+        WHEN NOT o.has_row THEN coalesce(
+            o.epoch < (
+                SELECT max(n.epoch) FROM control.historical_metadata n WHERE n.config_id = o.config_id),
+            EXISTS (
+                SELECT FROM control.historical_metadata n
+                WHERE n.config_id = o.config_id AND (n.epoch IS NOT NULL OR n.id > o.id)))
         ELSE EXISTS (
             SELECT FROM control.historical_metadata n
             WHERE n.config_id = o.config_id AND n.id > o.id

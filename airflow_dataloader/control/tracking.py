@@ -32,11 +32,16 @@ load AS (
     WHERE h.id = :metadata_id AND h.epoch = :epoch AND h.load_status IN ('Queued', 'In Progress')
         AND h.config_id = held.config_id
     RETURNING h.config_id
+),
+moved AS (
+    UPDATE control.table_control t SET
+        last_airflow_run = coalesce(:airflow_url, t.last_airflow_run),
+        last_databricks_run = coalesce(:databricks_url, t.last_databricks_run)
+    FROM load WHERE t.config_id = load.config_id
+        AND (t.last_airflow_run IS DISTINCT FROM coalesce(:airflow_url, t.last_airflow_run)
+            OR t.last_databricks_run IS DISTINCT FROM coalesce(:databricks_url, t.last_databricks_run))
 )
-UPDATE control.table_control t SET
-    last_airflow_run = coalesce(:airflow_url, t.last_airflow_run),
-    last_databricks_run = coalesce(:databricks_url, t.last_databricks_run)
-FROM load WHERE t.config_id = load.config_id""")
+SELECT FROM load""")
 
 _COUNT = text("""
 UPDATE control.historical_metadata h SET

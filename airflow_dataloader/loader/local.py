@@ -47,8 +47,6 @@ class Loaded:
     metadata_id: int | None = None
     #: The control database refuses to have the row queued; the message says why.
     refused: bool = False
-    #: Somebody else took it over after its claim.
-    taken_over: bool = False
 
     @property
     def claimed(self) -> bool:
@@ -163,7 +161,6 @@ def _load(control: ControlEngine, open_context: Callable[[], LoaderContext], cla
         message=result.message,
         receipt=result.receipt,
         metadata_id=claimed.metadata_id,
-        taken_over=result.taken_over,
     )
 
 

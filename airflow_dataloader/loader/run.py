@@ -13,7 +13,6 @@ from airflow_dataloader.control import lease
 from airflow_dataloader.control.lease import Started
 from airflow_dataloader.core.receipt import Receipt
 from airflow_dataloader.core.status import LoadStatus
-from airflow_dataloader.exceptions import Fenced
 from airflow_dataloader.loader import interrupt
 from airflow_dataloader.loader.context import LoaderContext
 from airflow_dataloader.loader.control_retry import START_PATIENCE, retry_while_away
@@ -65,13 +64,7 @@ def run_load(context: LoaderContext, ids: LoadIds) -> Result:
     except Exception as error:  # noqa: BLE001  the batch's other loads must get their turn
         # Nothing has begun: whoever owns the row by now, or reap, decides about it.
         log_bug(error, all_secrets(os.environ) | context.secrets.given)
-        return Result(
-            metadata_id=ids.metadata_id,
-            status=None,
-            message=str(error),
-            receipt=Receipt(),
-            taken_over=isinstance(error, Fenced),
-        )
+        return Result(metadata_id=ids.metadata_id, status=None, message=str(error), receipt=Receipt())
     return _run_started(context, started)
 
 

@@ -16,7 +16,7 @@ from airflow_dataloader.core.failure import Failure, Phase
 from airflow_dataloader.core.receipt import Receipt
 from airflow_dataloader.core.scrub import scrub
 from airflow_dataloader.core.status import LoadStatus
-from airflow_dataloader.exceptions import DataloaderError, Fenced
+from airflow_dataloader.exceptions import DataloaderError
 from airflow_dataloader.loader.context import LoaderContext
 from airflow_dataloader.loader.error_line import log_bug
 from airflow_dataloader.loader.journal import Journal
@@ -33,14 +33,12 @@ _WRITING = frozenset({Phase.FENCE, Phase.PUBLISH})
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """How a load ended. ``status`` is None where that could not be written: whoever has the row decides."""
+    """How a load ended. ``status`` is None where somebody else took the row and decides."""
 
     metadata_id: int
     status: LoadStatus | None
     message: str
     receipt: Receipt
-    #: Somebody else took the row over. False without a status: the control database is away.
-    taken_over: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +70,7 @@ class Settlement:
         except (DataloaderError, DBAPIError) as error:
             # The commit stands and names this load; the row's next load finds and adopts it.
             self._log_unsettled(error)
-            return self._unsettled(error, str(error))
+            return self._result(None, str(error))
         except BaseException:
             # Interrupted while it waited. Once more without waiting: the commit stands, and the next load
             # would have to repair what is not settled.
@@ -108,7 +106,7 @@ class Settlement:
             self.keeper.patiently(call)
         except (DataloaderError, DBAPIError) as unsettled:
             log.warning("Load %s was not settled by its loader: %s", self.started.metadata_id, unsettled)
-            return self._unsettled(unsettled, f"{unsettled} Before that: {message}")
+            return self._result(None, f"{unsettled} Before that: {message}")
         return self._result(LoadStatus.CANCELLED if cancelled else LoadStatus.FAILED, message)
 
     def _besides(self) -> str | None:
@@ -122,9 +120,6 @@ class Settlement:
 
     def _log_unsettled(self, error: Exception) -> None:
         log.error("Load %s published but was not settled: %s", self.started.metadata_id, error)
-
-    def _unsettled(self, error: Exception, message: str) -> Result:
-        return replace(self._result(None, message), taken_over=isinstance(error, Fenced))
 
     def _result(self, status: LoadStatus | None, message: str) -> Result:
         return Result(

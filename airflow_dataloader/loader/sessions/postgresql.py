@@ -148,7 +148,8 @@ class PostgresqlSession:
         except SourceUnavailable as error:
             if error.sqlstate != NO_CONNECTION_LEFT:
                 raise
-            # The server answers: whether the load's own connections move, is not to be seen.
+            # The server answers, and whether the load's own connections move is not to be seen.
+            log.warning("What the source does cannot be seen: %s", error)
             return None
 
     def abandon(self) -> None:

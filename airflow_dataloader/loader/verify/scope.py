@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from airflow_dataloader.core.names import quoted
 from airflow_dataloader.core.plan import PlannedColumn
-from airflow_dataloader.core.strategy import IN_PIECES, NEEDS_CURSOR, CursorType
+from airflow_dataloader.core.strategy import IN_PIECES, NEEDS_CURSOR, CursorType, NullCursorPolicy
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.loader.days import LITERALS, freeze_days, slice_predicate
 from airflow_dataloader.loader.engines.protocol import Deduplication
@@ -26,8 +26,8 @@ class Scope:
     where: str | None = None
     #: Predicate of the target's rows, in the engine's SQL; None: all.
     held: str | None = None
-    #: Predicate of the source's rows that a later load brings, so that the target may hold their keys as they
-    #: were before; None: there are none.
+    #: Predicate of the source's rows that a later load brings, or that loads pass over, so that the target
+    #: may hold their keys as they were before; None: there are none.
     later: str | None = None
     #: How loads choose among rows of one key; None: they do not.
     dedup: Deduplication | None = None
@@ -76,13 +76,15 @@ def _up_to_the_watermark(view: SourceView, keys: tuple[str, ...]) -> Scope:
         view.journal.remark(
             "The row was edited since its watermark was reached: its next load reads everything."
         )
-    # A row without a cursor is of neither side of the watermark where the policy leaves it out.
-    later = f"({within}) IS NOT TRUE"
+    later = f"NOT ({within})"
     if not keys:
         return Scope(keys=keys, where=within, held=_held_up_to(cursor, watermark), later=later)
     named = [
         view.dialect.find_column(view.columns, name, field="primary_key_cols") for name in config.primary_key
     ]
+    if config.null_cursor_policy is not NullCursorPolicy.INCLUDE:
+        # Loads pass a row without a cursor over, and one that has lost its own may be at the target yet.
+        later = f"({later} OR {dialect.quote(cursor.column.source_name)} IS NULL)"
     present = " AND ".join(f"{dialect.quote(column.source_name)} IS NOT NULL" for column in named)
     return Scope(
         keys=keys,

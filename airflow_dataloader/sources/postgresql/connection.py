@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -117,6 +118,10 @@ def _defaults() -> dict[str, str]:
 
 _NOT_FROM_ENVIRONMENT = _defaults()
 
+#: Variables of the environment whose settings libpq has every server begin with, over the source's own. No
+#: argument of a connection keeps it from that, so that this process forgets them.
+_SENT_BY_LIBPQ = ("PGDATESTYLE", "PGTZ", "PGGEQO")
+
 
 def jdbc(endpoint: Endpoint) -> JdbcOptions:
     """Return URL and properties for the JVM's driver.
@@ -147,7 +152,9 @@ def jdbc(endpoint: Endpoint) -> JdbcOptions:
 
 
 def psycopg_kwargs(endpoint: Endpoint) -> dict[str, Any]:
-    """Return the arguments of ``psycopg.connect``."""
+    """Return the arguments of ``psycopg.connect``; see :data:`_SENT_BY_LIBPQ`, too."""
+    for variable in _SENT_BY_LIBPQ:
+        os.environ.pop(variable, None)
     kwargs: dict[str, Any] = {
         **_NOT_FROM_ENVIRONMENT,
         "host": endpoint.host,

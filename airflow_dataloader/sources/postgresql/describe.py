@@ -77,13 +77,13 @@ _DEFINITIONS = f"""
 """
 
 
-#: With the source's styles where a part's text depends on them; a value that is no part of another is kept
-#: without them.
+#: With the source's style where a part's text depends on it; a value that is no part of another is kept
+#: without.
 _STYLED = """
-    CASE WHEN parts.names && ARRAY['interval', 'bytea']
-        THEN concat_ws(' ', current_setting('IntervalStyle'), current_setting('bytea_output'),
-            coalesce(definitions.definition, ':'))
-        ELSE coalesce(definitions.definition, '') END
+    concat(CASE WHEN 'interval' = ANY(parts.names) THEN current_setting('IntervalStyle') || ' ' END,
+        CASE WHEN 'bytea' = ANY(parts.names) THEN current_setting('bytea_output') || ' ' END,
+        coalesce(definitions.definition,
+            CASE WHEN parts.names && ARRAY['interval', 'bytea'] THEN ':' END))
 """
 
 

@@ -76,8 +76,8 @@ def width_sql(
 def _bytes(column: DescribedColumn) -> str:
     x = quote(column.name)
     if not column.array and column.base == "bytea":
-        # It travels in hexadecimal digits.
-        return f"2 * octet_length({x})"
+        # It travels as text: two digits for a byte, or up to four characters.
+        return f"CASE current_setting('bytea_output') WHEN 'hex' THEN 2 ELSE 4 END * octet_length({x})"
     if not column.array and column.base in _TEXTS:
         return f"octet_length({x})"
     return f"octet_length(CAST({x} AS text))"

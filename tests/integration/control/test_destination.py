@@ -127,6 +127,18 @@ def test_a_changed_default_moves_the_rows_that_rely_on_it(control: Engine, shop:
     assert resolved(control, relying) is None
 
 
+def test_a_source_that_is_given_its_first_default_gives_its_rows_their_destinations(
+    control: Engine, shop: str
+) -> None:
+    run(control, "UPDATE control.table_control_dbconfig SET default_target_schema = NULL")
+    first = insert(control, "a", "orders")
+    assert resolved(control, first) is None
+    run(control, "UPDATE control.table_control_dbconfig SET default_target_schema = 'crm'")
+    assert resolved(control, first) == "`bronze`.`crm`.`orders`"
+    with pytest.raises(ConfigurationError, match=f"active config_id {first} "):
+        insert(control, "b", "orders", schema="crm")
+
+
 def test_a_default_that_would_double_a_destination_is_refused(control: Engine, shop: str) -> None:
     relying = insert(control, "a", "orders")
     other = insert(control, "b", "orders", schema="crm")

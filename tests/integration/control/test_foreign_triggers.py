@@ -6,13 +6,26 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
+from airflow_dataloader.control import settle
 from airflow_dataloader.control.claim import claim, insert_initial_metadata
 from airflow_dataloader.control.reap import reap
+from airflow_dataloader.control.tracking import update_run_tracking
 from airflow_dataloader.control.transaction import round_trips
 from airflow_dataloader.core.reaping import ReapLimits
+from airflow_dataloader.core.receipt import Receipt
 from airflow_dataloader.exceptions import ConfigurationError, NotMigrated, RowRefused
 from tests.factories import add_source
-from tests.integration.control.drive import ago, claim_now, due_row, edited, load, loads_of, row, sql
+from tests.integration.control.drive import (
+    ago,
+    claim_now,
+    due_row,
+    edited,
+    load,
+    loads_of,
+    row,
+    sql,
+    start_now,
+)
 
 RAISES = "RAISE EXCEPTION 'tables of team X are frozen'; RETURN NEW;"
 SAYS_NOTHING = "RETURN NULL;"
@@ -82,6 +95,38 @@ def test_an_edit_that_a_trigger_makes_is_recorded(control: Engine) -> None:
     assert (row(control, edited_by_it)["priority"], row(control, edited_by_it)["row_version"]) == (9, 2)
     recorded = sql(control, "SELECT changed_fields FROM control.table_control_history ORDER BY history_id")
     assert sorted(recorded[-1][0]) == ["owner", "priority"]
+
+
+def test_a_time_that_a_trigger_notes_is_an_edit_of_nobody_s(control: Engine) -> None:
+    config_id = due_row(control)
+    sql(
+        control,
+        "ALTER TABLE control.table_control ADD COLUMN touched timestamptz, ADD COLUMN cost_centre text",
+    )
+    sql(
+        control,
+        """
+        CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            NEW.touched := clock_timestamp(); RETURN NEW; END $$""",
+    )
+    sql(
+        control,
+        "CREATE TRIGGER trg_touch BEFORE UPDATE ON control.table_control "
+        "FOR EACH ROW EXECUTE FUNCTION touch()",
+    )
+    before = row(control, config_id)
+    started = start_now(control, config_id)
+    update_run_tracking(control, started.metadata_id, started.epoch, databricks_run="7")
+    settle.succeed(control, started, receipt=Receipt(), watermark="5")
+    after = row(control, config_id)
+    assert after["touched"] is not None
+    assert [after[name] for name in ("row_version", "last_modified_at")] == [1, before["last_modified_at"]]
+    edited(control, config_id, cost_centre="42")
+    assert row(control, config_id)["row_version"] == 2
+    recorded = sql(
+        control, "SELECT changed_fields FROM control.table_control_history WHERE change_type = 'UPDATE'"
+    )
+    assert [sorted(fields) for (fields,) in recorded] == [["cost_centre", "touched"]]
 
 
 @pytest.mark.parametrize("body", [RAISES, SAYS_NOTHING, USES_WHAT_IS_MISSING, *MISTAKES])

@@ -126,18 +126,41 @@ def test_styles_that_loads_cannot_have_are_told_of_views_and_queries(
     assert unlike_styles(session.query, table, None) is None
 
 
-@pytest.mark.parametrize("kind", ["interval[]", "bytea[]", "jobs"])
+@pytest.mark.parametrize(
+    ("kind", "setting"),
+    [
+        ("interval[]", "IntervalStyle = sql_standard"),
+        ("jobs", "IntervalStyle = sql_standard"),
+        ("bytea[]", "bytea_output = escape"),
+    ],
+)
 def test_texts_inside_of_others_are_told_apart_by_the_style_that_they_had(
-    source_db: psycopg.Connection, open_source: Callable[..., SourceSession], kind: str
+    source_db: psycopg.Connection, open_source: Callable[..., SourceSession], kind: str, setting: str
 ) -> None:
-    source_db.execute(f"CREATE TYPE jobs AS (took interval); CREATE TABLE t (x {kind}, plain interval)")
-    spellings = []
-    for style, output in (("postgres", "hex"), ("postgres", "hex"), ("sql_standard", "escape")):
-        source_db.execute(f"ALTER DATABASE {source_db.info.dbname} SET IntervalStyle = {style}")
-        source_db.execute(f"ALTER DATABASE {source_db.info.dbname} SET bytea_output = {output}")
+    source_db.execute(f"""
+        CREATE TYPE jobs AS (took interval);
+        CREATE TABLE t (x {kind}, plain interval, raw bytea, numbers integer[]);
+        CREATE TABLE others (a interval[], b bytea[])""")
+
+    def spellings() -> list[str]:
         session = open_source()
         session.open_snapshot()
-        spellings.append([POSTGRESQL.key_spelling(one, whole=True) for one in session.describe("t")])
-    first, second, other = spellings
-    assert [POSTGRESQL.keeps_texts(*pair) for pair in zip(first, second, strict=True)] == [True, True]
-    assert [POSTGRESQL.keeps_texts(*pair) for pair in zip(first, other, strict=True)] == [False, True]
+        described = (*session.describe("t"), *session.describe("others"))
+        return [POSTGRESQL.key_spelling(one, whole=True) for one in described]
+
+    before, same = spellings(), spellings()
+    source_db.execute(f"ALTER DATABASE {source_db.info.dbname} SET {setting}")
+    assert all(map(POSTGRESQL.keeps_texts, before, same))
+    of_intervals = "Interval" in setting
+    assert list(map(POSTGRESQL.keeps_texts, before, spellings())) == [
+        False, True, True, True, not of_intervals, of_intervals,
+    ]  # fmt: skip
+
+
+def test_the_source_s_order_of_dates_is_not_that_of_the_loader_s_environment(
+    source_db: psycopg.Connection, open_source: Callable[..., SourceSession], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGDATESTYLE", "German")
+    session = open_source()
+    assert session.open_snapshot().settings["DateStyle"] == "ISO, MDY"
+    assert unlike_styles(session.query, SourceTable(catalog=None, schema=None, name=None), "SELECT 1") is None

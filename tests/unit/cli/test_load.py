@@ -18,7 +18,6 @@ def ended(status: LoadStatus | None, **how: Any) -> Loaded:
 
 
 SUCCEEDED = ended(LoadStatus.SUCCEEDED, metadata_id=1)
-TAKEN_OVER = ended(None, metadata_id=1, taken_over=True)
 NOT_CLAIMED = ended(None)
 
 
@@ -26,7 +25,6 @@ NOT_CLAIMED = ended(None)
     ("load", "word", "code"),
     [
         (SUCCEEDED, "Succeeded", ExitCode.DONE),
-        (TAKEN_OVER, "taken over", ExitCode.CONFLICT),
         (NOT_CLAIMED, "not claimed", ExitCode.CONFLICT),
         (ended(LoadStatus.FAILED, metadata_id=1), "Failed", ExitCode.FAILED),
         (ended(None, metadata_id=1), "not settled here", ExitCode.FAILED),
@@ -38,5 +36,5 @@ def test_an_end_has_a_word_and_a_code(load: Loaded, word: str, code: ExitCode) -
 
 
 def test_nothing_but_what_others_have_is_a_conflict() -> None:
-    assert code_of([TAKEN_OVER, NOT_CLAIMED, SUCCEEDED]) is ExitCode.CONFLICT
-    assert code_of([TAKEN_OVER, ended(LoadStatus.CANCELLED, metadata_id=1)]) is ExitCode.FAILED
+    assert code_of([NOT_CLAIMED, SUCCEEDED]) is ExitCode.CONFLICT
+    assert code_of([NOT_CLAIMED, ended(LoadStatus.CANCELLED, metadata_id=1)]) is ExitCode.FAILED

@@ -163,6 +163,9 @@ def test_what_people_write_is_read(cron: str) -> None:
         ("00-0 20-20 * * *", "0 20 * * *"),
         ("5-5/2,7 * * * *", "5,7 * * * *"),
         ("0 0 * Mar-3 Mon-MON", "0 0 * 3 1"),
+        ("0 0 * * 7-sun", "0 0 * * 0"),
+        ("0 0 * * mon-mon#1", "0 0 * * mon#1"),
+        ("0 0 * * 0-7", "0 0 * * *"),
     ],
 )
 def test_a_range_of_one_value_is_that_value(ranges: str, values: str) -> None:

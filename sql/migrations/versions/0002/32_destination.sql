@@ -77,8 +77,8 @@ CREATE TRIGGER zz_table_control_30_destination_changed
         OR NEW.resolved_destination IS DISTINCT FROM OLD.resolved_destination)
     EXECUTE FUNCTION control.resolve_destination();
 
--- The column is the triggers' own: writing it makes the row's trigger compute it again. Rows that were committed
--- since a snapshot was taken are not in it, so one that outlives its statement would leave some as they were.
+-- The column is the triggers' own: changing it, to whatever, makes the row's trigger compute it again. Rows that were
+-- committed since a snapshot was taken are not in it, so one that outlives its statement would leave some as they were.
 CREATE FUNCTION control.resolve_destinations_of_source()
 RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, control, pg_temp
@@ -91,7 +91,7 @@ BEGIN
                 CONSTRAINT = 'table_control_one_active_row_per_destination',
                 HINT = 'Change it in a transaction of its own: BEGIN ISOLATION LEVEL READ COMMITTED; UPDATE ...; COMMIT;';
     END IF;
-    UPDATE table_control SET resolved_destination = NULL
+    UPDATE table_control SET resolved_destination = CASE WHEN resolved_destination IS NULL THEN '' END
     WHERE db_config_key = NEW.db_config_key
         AND control.given(destination_table_schema) IS NULL;
     RETURN NULL;

@@ -38,6 +38,26 @@ RETURNS boolean
 LANGUAGE sql STABLE
 AS $$ SELECT coalesce(old_status = 'In Progress' AND control.change_source() = 'loader', false) $$;
 
+-- Whether a statement writes what claims and loads write, and of the configuration nothing but columns of somebody's
+-- own, as a trigger of theirs does that notes the time of each change: that is nobody's edit.
+CREATE FUNCTION control.is_of_a_load(
+    old_row control.table_control, new_row control.table_control, before jsonb, after jsonb)
+RETURNS boolean
+LANGUAGE sql STABLE
+AS $$
+    SELECT (old_row.last_status, old_row.load_epoch, old_row.last_airflow_run, old_row.last_databricks_run,
+            old_row.last_status_message, old_row.retry_count, old_row.staging_model_processed,
+            old_row.incremental_value, old_row.watermark_of)
+        IS DISTINCT FROM (new_row.last_status, new_row.load_epoch, new_row.last_airflow_run,
+            new_row.last_databricks_run, new_row.last_status_message, new_row.retry_count,
+            new_row.staging_model_processed, new_row.incremental_value, new_row.watermark_of)
+        AND NOT EXISTS (
+            SELECT FROM jsonb_each(after) AS column_of
+            JOIN pg_catalog.pg_attribute a ON CAST(a.attname AS text) = column_of.key
+                AND a.attrelid = to_regclass('control.load_configuration')
+            WHERE column_of.value IS DISTINCT FROM before -> column_of.key)
+$$;
+
 -- row_version, last_modified_at and last_modified_user move with the configuration and with nothing else.
 -- A loader that moves the watermark edits nothing: that is its work, and historical_metadata tells of it. A
 -- strategy or a load_full that it changes is an edit like any other.
@@ -81,7 +101,7 @@ BEGIN
         before := before - 'incremental_value';
         after := after - 'incremental_value';
     END IF;
-    IF before <> after THEN
+    IF before <> after AND NOT is_of_a_load(OLD, NEW, before, after) THEN
         NEW.row_version := OLD.row_version + 1;
         NEW.last_modified_at := clock_timestamp();
         IF NEW.last_modified_user IS NOT DISTINCT FROM OLD.last_modified_user THEN

@@ -36,6 +36,7 @@ DROP FUNCTION control.check_epoch(), control.refuse_another_id(), control.check_
     control.destination_key(text), control.own_watermark(),
     control.record_change(), control.count_edit(), control.count_creation(),
     control.count_source_edit(), control.record_truncation(),
+    control.is_of_a_load(control.table_control, control.table_control, jsonb, jsonb),
     control.is_moved_by_hand(text, text), control.is_loader(text), control.change_source(), control.changed_by(),
     control.given(text), control.configuration(control.table_control), control.require_version(text),
     control.target_key(control.historical_metadata), control.has_fenced(control.historical_metadata),
