@@ -88,7 +88,7 @@ def like(pattern: str) -> str:
 
 def _readable(part: str, text: str) -> str:
     if not can_be_kept(part):
-        raise _wrong(text, "it holds NUL, or bytes that are not UTF-8")
+        raise _wrong(text, "it holds NUL" if "\0" in part else "it holds bytes that are not UTF-8")
     return part
 
 

@@ -46,6 +46,10 @@ class Unshared:
     def open_snapshot(self) -> Snapshot:
         return Snapshot(kind=SnapshotKind.NONE, id=None)
 
+    def query(self, sql: str) -> list[tuple[str | None]]:
+        """Have the styles that loads have."""
+        return [(None,)]
+
 
 @pytest.mark.parametrize(("wanted", "said"), [(4, 1), (1, 0), (None, 0)])
 def test_parts_that_were_asked_for_and_cannot_be_had_are_told(wanted: int | None, said: int) -> None:
