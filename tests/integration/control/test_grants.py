@@ -11,6 +11,7 @@ WHERE relname IN ('table_control', 'table_control_history_vw')
 UNION ALL
 SELECT attrelid::regclass::text, attname, acl::text FROM pg_attribute, unnest(attacl) acl
 WHERE attrelid IN ('control.table_control'::regclass, 'control.table_control_history_vw'::regclass)
+    AND NOT attisdropped
 ORDER BY 1, 2, 3"""
 
 
