@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Engine, text
 
 from airflow_dataloader.control.ending import Ending, SettledBy, end
+from airflow_dataloader.control.row_lock import HOLD_ROW
 from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.core.commit import HIGHEST_GIVEN_EPOCH
 from airflow_dataloader.core.failure import Failure, Phase
@@ -18,13 +19,6 @@ JOIN control.table_control t ON t.config_id = h.config_id AND t.load_epoch = h.e
 WHERE h.load_status IN ('Queued', 'In Progress') AND h.epoch IS NOT NULL
     AND (h.id = :metadata_id OR t.config_id = :config_id)
     AND (CAST(:airflow_task AS text) IS NULL OR h.airflow_task = :airflow_task)""")
-
-#: With the row locked, the next look sees whichever load a claim had just given it, and which try of a task
-#: had just taken that over.
-_HOLD = text("""
-SELECT FROM control.table_control
-WHERE config_id = coalesce(
-    :config_id, (SELECT config_id FROM control.historical_metadata WHERE id = :metadata_id)) FOR UPDATE""")
 
 _SAY = text("""
 UPDATE control.table_control t SET last_status = :status, last_status_message = :message
@@ -53,7 +47,7 @@ def cancel(
     values = {"metadata_id": metadata_id, "config_id": None, "airflow_task": airflow_task}
     with transaction(engine) as connection:
         if airflow_task is not None:
-            connection.execute(_HOLD, values)
+            connection.execute(HOLD_ROW, values)
         live = connection.execute(_LIVE_LOAD, values).one_or_none()
         if live is None:
             return False
@@ -80,7 +74,7 @@ def update_control_status(
     allowed = [RowStatus.FAILED, *sorted(LIVE)] if status else [RowStatus.FAILED, RowStatus.SUCCEEDED]
     with transaction(engine, change_source="status_reset", changed_by=changed_by) as connection:
         one = {"config_id": config_id, "metadata_id": None, "airflow_task": None}
-        connection.execute(_HOLD, one)
+        connection.execute(HOLD_ROW, one)
         live = connection.execute(_LIVE_LOAD, one).one_or_none()
         if live is not None:
             end(connection, [_cancellation(live.id, live.epoch, message, SettledBy.CANCEL)])

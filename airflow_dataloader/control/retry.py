@@ -7,6 +7,7 @@ from enum import StrEnum
 from sqlalchemy import Engine, text
 
 from airflow_dataloader.control.ending import MAX_RETRIES, REVIEW
+from airflow_dataloader.control.row_lock import HOLD_ROW
 from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.core.texts import kept_text
 
@@ -64,10 +65,6 @@ _REVIEW = text(
 )
 
 
-#: With the row locked, the next statement sees whichever load a claim had just given it.
-_HOLD = text("SELECT FROM control.table_control WHERE config_id = :config_id FOR UPDATE")
-
-
 class Reset(StrEnum):
     """What became of a failed row."""
 
@@ -102,7 +99,7 @@ def reset_for_retry(
         "mark": f"{REVIEW} Retries exhausted.",
     }
     with transaction(engine, change_source="status_reset", changed_by=changed_by) as connection:
-        connection.execute(_HOLD, values)
+        connection.execute(HOLD_ROW, values)
         row = connection.execute(_RESET, values, execution_options=LAST).one_or_none()
     if row is None:
         return Reset.UNCHANGED
@@ -117,5 +114,5 @@ def mark_for_review(engine: Engine, config_id: int, reason: str, *, metadata_id:
     """
     values = {"config_id": config_id, "metadata_id": metadata_id, "reason": kept_text(reason), "mark": REVIEW}
     with transaction(engine) as connection:
-        connection.execute(_HOLD, values)
+        connection.execute(HOLD_ROW, values)
         return connection.execute(_REVIEW, values, execution_options=LAST).rowcount == 1

@@ -1,4 +1,4 @@
-"""The lock that a running load's statements take first: that of its row, while the row is still its own."""
+"""The lock of a row, which statements take first: a running load's, and those of whoever decides about it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ WITH held AS MATERIALIZED (
     WHERE t.config_id = :config_id AND t.load_epoch = :epoch AND t.last_status = 'In Progress'
     FOR UPDATE
 )"""
+
+#: Locks row ``config_id``, or where that is NULL the one of load ``metadata_id``. The next statement sees
+#: whichever load a claim had just given it, and which try of a task had just taken that over.
+HOLD_ROW = text("""
+SELECT FROM control.table_control
+WHERE config_id = coalesce(
+    :config_id, (SELECT config_id FROM control.historical_metadata WHERE id = :metadata_id)) FOR UPDATE""")
 
 
 def with_row_lock(statement: str) -> TextClause:

@@ -21,7 +21,11 @@ from airflow_dataloader.loader.sessions.postgresql_watch import PostgresqlWatch,
 from airflow_dataloader.loader.sessions.protocol import Activity, Snapshot, SnapshotKind
 from airflow_dataloader.sources.model import Dependencies, DescribedColumn, ErrorContext
 from airflow_dataloader.sources.postgresql import transaction
-from airflow_dataloader.sources.postgresql.connection import psycopg_kwargs, row_security
+from airflow_dataloader.sources.postgresql.connection import (
+    forget_settings_of_libpq,
+    psycopg_kwargs,
+    row_security,
+)
 from airflow_dataloader.sources.postgresql.dependencies import dependencies
 from airflow_dataloader.sources.postgresql.describe import (
     ResultColumn,
@@ -60,6 +64,7 @@ class PostgresqlSession:
         self._context = ErrorContext(endpoint=endpoint)
         self._asking = False
         self._holding: psycopg.Connection[Any] | None = None
+        forget_settings_of_libpq()
         with self._explained():
             self._connection = self._connected()
             self._pid = self._connection.info.backend_pid

@@ -118,8 +118,7 @@ def _defaults() -> dict[str, str]:
 
 _NOT_FROM_ENVIRONMENT = _defaults()
 
-#: Variables of the environment whose settings libpq has every server begin with, over the source's own. No
-#: argument of a connection keeps it from that, so that this process forgets them.
+#: Variables of the environment whose settings libpq has every server begin with, over the source's own.
 _SENT_BY_LIBPQ = ("PGDATESTYLE", "PGTZ", "PGGEQO")
 
 
@@ -151,10 +150,17 @@ def jdbc(endpoint: Endpoint) -> JdbcOptions:
     )
 
 
-def psycopg_kwargs(endpoint: Endpoint) -> dict[str, Any]:
-    """Return the arguments of ``psycopg.connect``; see :data:`_SENT_BY_LIBPQ`, too."""
+def forget_settings_of_libpq() -> None:
+    """Take out of this process's environment what would go before the source's own settings.
+
+    No argument of a connection keeps libpq from sending them.
+    """
     for variable in _SENT_BY_LIBPQ:
         os.environ.pop(variable, None)
+
+
+def psycopg_kwargs(endpoint: Endpoint) -> dict[str, Any]:
+    """Return the arguments of ``psycopg.connect``."""
     kwargs: dict[str, Any] = {
         **_NOT_FROM_ENVIRONMENT,
         "host": endpoint.host,

@@ -26,7 +26,7 @@ from airflow_dataloader.sources.postgresql import (
 
 
 class PostgresqlDialect:
-    """PostgreSQL, tested with 15 and 18. Stateless."""
+    """PostgreSQL, tested with 15 to 18. Stateless."""
 
     quote = staticmethod(quoting.quote)
     fixed_sql = staticmethod(relation.fixed_sql)

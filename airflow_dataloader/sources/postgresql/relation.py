@@ -127,7 +127,10 @@ def _first_line(error: SqlglotError) -> str:
 
 def fixed_sql(source: SourceTable, query: str | None) -> str | None:
     """Return the query whether the relation is a table, or one that is filled from elsewhere, not a view."""
-    if query is not None:
-        return None
+    return None if query is not None else f"SELECT {kind_sql(source)} IN ('r', 'p', 'm')"
+
+
+def kind_sql(source: SourceTable) -> str:
+    """Return the expression of the named relation's kind, as ``pg_class.relkind`` says it."""
     name = literal(relation(source, None))
-    return f"SELECT relkind IN ('r', 'p', 'm') FROM pg_class WHERE oid = CAST({name} AS regclass)"
+    return f"(SELECT relkind FROM pg_class WHERE oid = CAST({name} AS regclass))"

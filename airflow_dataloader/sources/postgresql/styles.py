@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from airflow_dataloader.core.config import SourceTable
 from airflow_dataloader.sources.dialect import Ask
-from airflow_dataloader.sources.postgresql.quoting import literal
-from airflow_dataloader.sources.postgresql.relation import relation
+from airflow_dataloader.sources.postgresql.relation import kind_sql
 
 #: What a new connection of the login begins with, where that writes dates or floats otherwise than loads.
 _UNLIKE = """
@@ -18,7 +17,6 @@ def unlike_styles(ask: Ask, source: SourceTable, query: str | None) -> str | Non
     """Return the source's styles that its view, or the query, is not evaluated by; None: there are none."""
     asked = _UNLIKE
     if query is None:
-        name = literal(relation(source, None))
-        asked += f" AND (SELECT relkind = 'v' FROM pg_class WHERE oid = CAST({name} AS regclass))"
+        asked += f" AND {kind_sql(source)} = 'v'"
     ((found,),) = ask(asked)
     return None if found is None else str(found)
