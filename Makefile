@@ -18,8 +18,9 @@ demo: env ## Load a shop's database through Airflow and compare; EXIT=1 stops at
 	@$(BIN)/dataloader demo $(if $(EXIT),--exit) $(if $(PORT),--port $(PORT))
 
 test: env ## Run every test but the long fault matrix
-	@# As files lie: what starts much comes first, and quick unit tests last, by which no worker waits for another.
-	$(BIN)/python -m pytest -m "not faults" --durations 25 -n $(JOBS) $(if $(filter-out 0,$(JOBS)),--dist loadfile --no-loadscope-reorder)
+	@# Files in their folders' order: sorted by how many tests they hold, those of one long test would come last.
+	$(BIN)/python -m pytest -m "not faults" --durations 25 -n $(JOBS) \
+		$(if $(filter-out 0,$(JOBS)),--dist loadfile --no-loadscope-reorder)
 
 faults: env ## Run the long fault matrix, and the engine's suite in Spark's classic mode; ONLY=path for a part
 	@# Named first, so that what collects the matrix is there from the beginning, whoever runs the tests.
