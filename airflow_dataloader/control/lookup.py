@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Engine, select, text
 
+from airflow_dataloader.control.queries import query
 from airflow_dataloader.control.selection import condition
 from airflow_dataloader.control.tables import dbconfig, table_control
 from airflow_dataloader.control.transaction import LAST, transaction
@@ -14,18 +15,6 @@ from airflow_dataloader.core.row_label import row_label
 from airflow_dataloader.core.selector import Selector
 from airflow_dataloader.core.wording import listed
 from airflow_dataloader.exceptions import ConfigurationError
-
-#: The documents' query, literally. It is ``sql/queries/ready_tables.sql`` once more, because that folder lies
-#: beside the package and does not travel to a cluster with it.
-_READY = text("""
-SELECT *
-FROM control.table_control
-WHERE is_active = true
-  AND next_load_date_time <= CURRENT_TIMESTAMP
-  AND (last_status IS NULL OR last_status NOT IN ('Queued', 'In Progress'))
-ORDER BY next_load_date_time
-LIMIT :limit""")
-
 
 #: Rows that a message names.
 _NAMED = 3
@@ -41,8 +30,9 @@ class SelectedRow:
 
 def get_control_tables(engine: Engine, *, limit: int = 10) -> list[dict[str, Any]]:
     """Return rows that are due, by the documents' own query; for looking only, a claim does more."""
+    ready = text(query("ready_tables").sql.replace("LIMIT 10", "LIMIT :limit"))
     with transaction(engine, readonly=True) as connection:
-        found = connection.execute(_READY, {"limit": limit}, execution_options=LAST)
+        found = connection.execute(ready, {"limit": limit}, execution_options=LAST)
         return [dict(row) for row in found.mappings()]
 
 

@@ -12,8 +12,8 @@ from typing import Any
 from airflow_dataloader.control.arm import NEVER
 from airflow_dataloader.control.cron import UnreadableCron, next_slot
 from airflow_dataloader.control.due import TakenRow
+from airflow_dataloader.core.config_snapshot import text
 from airflow_dataloader.core.problems import Problem, problems
-from airflow_dataloader.core.snapshot import text
 from airflow_dataloader.core.strategy import DeletePolicy
 from airflow_dataloader.exceptions import DataloaderError
 

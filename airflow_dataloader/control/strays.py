@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, TextClause, text
 
-from airflow_dataloader.control.ending import SettledBy
+from airflow_dataloader.control.ending import SettledBy, recorded
 from airflow_dataloader.control.transaction import LAST
 from airflow_dataloader.core.failure import Failure, Phase
 from airflow_dataloader.core.texts import kept_json
@@ -132,7 +132,7 @@ def end_strays(connection: Connection, strays: Sequence[Stray], *, expiry: float
         values = {
             "ids": loads,
             "message": failure.message,
-            "failure": kept_json(failure.as_json() | {"settled_by": SettledBy.REAP}),
+            "failure": kept_json(recorded(failure, SettledBy.REAP)),
         }
         for row in connection.execute(_END_LOADS, values):
             ended[Stray(metadata_id=row.id, config_id=row.config_id)] = row.ended

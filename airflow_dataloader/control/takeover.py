@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Engine, text
 
-from airflow_dataloader.control.ending import SettledBy
+from airflow_dataloader.control.ending import SettledBy, recorded
 from airflow_dataloader.control.live import ObservedLoad
 from airflow_dataloader.control.row_lock import with_row_lock
 from airflow_dataloader.control.transaction import LAST, transaction
@@ -57,7 +57,7 @@ def fence(
         "config_id": seen.config_id,
         "epoch": seen.epoch,
         "seconds": seconds,
-        "failure": kept_json(failure.as_json() | {"settled_by": SettledBy.REAP}),
+        "failure": kept_json(recorded(failure, SettledBy.REAP)),
         "message": kept_text(failure.sentence),
         "lease_until": seen.lease_until if reason is EndReason.LEASE_EXPIRED else None,
         "progress_at": seen.progress_at if reason is EndReason.NO_PROGRESS else None,

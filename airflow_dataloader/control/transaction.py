@@ -30,8 +30,10 @@ from airflow_dataloader.control.errors import translated
 from airflow_dataloader.control.tables import VERSION
 from airflow_dataloader.core.texts import kept_text
 
+_LAST = "dataloader_last"
+
 #: Execution options of the statement that ends its transaction: COMMIT goes with it.
-LAST: Mapping[str, Any] = {"dataloader_last": True}
+LAST: Mapping[str, Any] = {_LAST: True}
 
 #: Limits of every transaction here, as PostgreSQL's settings.
 LIMITS = {
@@ -48,12 +50,12 @@ _FORMS = {"DateStyle": "ISO"}
 #: from before its wait for the lock does not show.
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 
-_TURN = "dataloader_turn"
+_STATE = "dataloader_transaction"
 _CHECKED = "dataloader_version_checked"
 
 
 @dataclass
-class _Turn:
+class _TransactionState:
     """What one transaction still has to send, and how often it has waited for the server."""
 
     settings: dict[str, str]
@@ -95,17 +97,17 @@ def transaction(
         chosen["dataloader.change_source"] = change_source
     if changed_by is not None:
         chosen["dataloader.changed_by"] = kept_text(changed_by)
-    turn = _Turn(settings=chosen, lock=lock)
+    state = _TransactionState(settings=chosen, lock=lock)
     try:
         with engine.connect() as connection:
-            connection.execution_options(**{_TURN: turn})
+            connection.execution_options(**{_STATE: state})
             try:
                 yield connection
                 connection.commit()
             finally:
                 # COMMIT or ROLLBACK of their own, where the last statement did not take it along.
-                turn.round_trips += turn.begun and not turn.ended
-                _round_trips[engine] = _round_trips.get(engine, 0) + turn.round_trips
+                state.round_trips += state.begun and not state.ended
+                _round_trips[engine] = _round_trips.get(engine, 0) + state.round_trips
     except (DBAPIError, PoolTimeout) as error:
         # Hosts in a list have their ports in one, too, which an address of SQLAlchemy cannot hold.
         port = "" if engine.url.port is None else f":{engine.url.port}"
@@ -166,31 +168,31 @@ def _send(
     cursor: DBAPICursor, context: ExecutionContext | None, send: Callable[[psycopg.Cursor[Any]], object]
 ) -> bool:
     """Send one statement with what has to travel with it. True: it is done, SQLAlchemy need not."""
-    turn = context.execution_options.get(_TURN) if context is not None else None
-    if context is None or not isinstance(turn, _Turn):
+    state = context.execution_options.get(_STATE) if context is not None else None
+    if context is None or not isinstance(state, _TransactionState):
         return False
-    if turn.ended:
+    if state.ended:
         raise RuntimeError("a statement follows the one that was marked as the transaction's last")
     assert isinstance(cursor, psycopg.Cursor), "the control database is opened with psycopg"
-    last = bool(context.execution_options.get("dataloader_last"))
-    turn.round_trips += 1
-    if turn.begun and not last:
+    last = bool(context.execution_options.get(_LAST))
+    state.round_trips += 1
+    if state.begun and not last:
         return False
     connection, info = cursor.connection, context.root_connection.info
-    if not turn.begun:
+    if not state.begun:
         # psycopg's own BEGIN waits for its answer; ours need not. Undone by _return.
         connection.autocommit = True
     with _pipeline(connection):
-        if not turn.begun:
-            turn.begun = True
+        if not state.begun:
+            state.begun = True
             connection.execute(_BEGIN)
-            _send_settings(connection, turn, check_version=not info.get(_CHECKED))
+            _send_settings(connection, state, check_version=not info.get(_CHECKED))
         send(cursor)
         if last:
             connection.execute("COMMIT")
     # Known once a connection, and only after an answer.
     info[_CHECKED] = True
-    turn.ended = last
+    state.ended = last
     return True
 
 
@@ -214,17 +216,19 @@ def _pipeline(connection: psycopg.Connection[Any]) -> Iterator[None]:
         raise failed
 
 
-def _send_settings(connection: psycopg.Connection[Any], turn: _Turn, *, check_version: bool) -> None:
-    calls = ["set_config(%s, %s, true)"] * len(turn.settings)
-    values: list[str | int] = [part for pair in turn.settings.items() for part in pair]
+def _send_settings(
+    connection: psycopg.Connection[Any], state: _TransactionState, *, check_version: bool
+) -> None:
+    calls = ["set_config(%s, %s, true)"] * len(state.settings)
+    values: list[str | int] = [part for pair in state.settings.items() for part in pair]
     if check_version:
         # A schema that this package cannot work with refuses the whole transaction.
         calls.append("control.require_version(%s)")
         values.append(VERSION)
-    if turn.lock is not None:
+    if state.lock is not None:
         # After lock_timeout is set, and in a statement of its own, so that the next has a later snapshot.
         calls.append("pg_advisory_xact_lock(%s)")
-        values.append(turn.lock)
+        values.append(state.lock)
     connection.execute(f"SELECT {', '.join(calls)}", values)
 
 

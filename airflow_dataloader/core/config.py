@@ -9,11 +9,11 @@ from typing import Any
 
 from airflow_dataloader.core.chunk_size import parse_chunk_size
 from airflow_dataloader.core.config_hash import content_hash, watermark_hash
+from airflow_dataloader.core.config_snapshot import choice, flag, secret_scope, split_columns, text
 from airflow_dataloader.core.distance import parse_distance
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.problems import problems
 from airflow_dataloader.core.row_label import row_label
-from airflow_dataloader.core.snapshot import choice, flag, secret_scope, split_columns, text
 from airflow_dataloader.core.strategy import (
     REPLACES,
     CursorType,

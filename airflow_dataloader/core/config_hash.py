@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_dataloader.core.snapshot import secret_scope, split_columns, text
+from airflow_dataloader.core.config_snapshot import secret_scope, split_columns, text
 from airflow_dataloader.core.strategy import Strategy
 
 #: Snapshot fields that say what is read.

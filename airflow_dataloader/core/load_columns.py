@@ -18,7 +18,7 @@ LOAD_ID, LOADED_AT = "_adl_load_id", "_adl_loaded_at"
 #: Since when the source does not have the row any more; NULL: it has it.
 DELETED_AT = "_adl_deleted_at"
 
-#: Delta type by name: the first two, and all of ours.
+#: Delta type by name: of the columns of load_columns_policy, and of all that are ours.
 LOAD_COLUMNS: Mapping[str, str] = {LOAD_ID: "bigint", LOADED_AT: "timestamp"}
 OWN_COLUMNS: Mapping[str, str] = {**LOAD_COLUMNS, DELETED_AT: "timestamp"}
 

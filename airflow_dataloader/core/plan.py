@@ -76,9 +76,9 @@ class ReadPlan:
     relation: str
     #: Predicate of the window over the relation, or None for everything.
     where: str | None = None
-    #: Predicate of rows that are among them whenever and over whatever connection one looks in the snapshot;
-    #: None: nobody knows any.
-    certain: str | None = None
+    #: Predicate of the rows that hold the window's newest cursor, which every look in the same snapshot must
+    #: find again; None: there are none, or none that must be there.
+    newest_rows: str | None = None
     #: Predicates, one a partition; empty for a single partition.
     partitions: tuple[str, ...] = ()
     #: What the relation was made of when they were planned

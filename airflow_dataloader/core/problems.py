@@ -9,8 +9,8 @@ from typing import Any
 
 from airflow_dataloader.core.chunk_size import parse_chunk_size
 from airflow_dataloader.core.clustering import MOST_CLUSTERED
+from airflow_dataloader.core.config_snapshot import choices, is_flag, split_columns, text
 from airflow_dataloader.core.distance import parse_distance
-from airflow_dataloader.core.snapshot import choices, is_flag, split_columns, text
 from airflow_dataloader.core.strategy import (
     KEEPS_GONE_ROWS,
     NEEDS_CURSOR,

@@ -39,7 +39,7 @@ class Receipt:
     #: target's rows ``held`` (not marked), ``gone``, ``keyless`` (left alone), ``returned`` (unmarked now);
     #: ``missing``: keys that the target lacks, at least, but for rows that null_cursor_policy leaves out.
     delete_scan: dict[str, int] | None = None
-    #: ``exported`` (all partitions in one snapshot), ``single`` (one statement) or ``none``.
+    #: ``exported`` (all partitions in one snapshot) or ``none``.
     snapshot: str | None = None
     partitions: int | None = None
     target_version: int | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_dataloader.core.snapshot import text
+from airflow_dataloader.core.config_snapshot import text
 
 
 def row_label(snapshot: Mapping[str, Any]) -> str:

@@ -96,7 +96,7 @@ def _begin_plan(load: ActiveLoad) -> BackfillState:
     if mode == STAGED:
         refuse_empty_source(load)
     window = freeze_window(load, None)
-    refuse_moving(load, window.end)
+    refuse_moving(load, window.newest_rows)
     low, chunks = None, []
     if window.high is not None:
         with load.journal.during(Phase.PLAN):

@@ -11,15 +11,15 @@ from airflow_dataloader.loader.reading import ask_beside, moving_cursor
 from airflow_dataloader.loader.sessions.protocol import SnapshotKind
 
 
-def refuse_moving(load: ActiveLoad, certain: str | None) -> None:
+def refuse_moving(load: ActiveLoad, newest_rows: str | None) -> None:
     """Raise ConfigurationError if rows that were just there are not there for the connections that read.
 
-    For reads in several parts, of which none is held against all ``certain`` rows; see :func:`read_where`.
+    For reads in several parts, of which none is held against all of ``newest_rows``; see :func:`read_where`.
     """
-    if certain is None or load.snapshot.id is None or _is_fixed(load):
+    if newest_rows is None or load.snapshot.id is None or _is_fixed(load):
         return
     with load.journal.during(Phase.PLAN):
-        ((found,),) = ask_beside(load, load.dialect.probe_sql(load.relation, certain))
+        ((found,),) = ask_beside(load, load.dialect.probe_sql(load.relation, newest_rows))
     if not found:
         raise moving_cursor(load)
 
@@ -28,7 +28,7 @@ def compare_with_source(load: ActiveLoad, arrived: int, plan: ReadPlan) -> None:
     """Raise EngineFailed if other rows arrived than the source counted in the same snapshot.
 
     ``plan``: what was read, as the source counted it. A query or view that counts other rows over another
-    connection is given a remark instead; ConfigurationError is raised where the certain ones are not there,
+    connection is given a remark instead; ConfigurationError is raised where the newest ones are not there,
     and SourceUnavailable where the relation was made of other tables for some of the connections.
     """
     _refuse_other_tables(load, plan)
@@ -88,5 +88,5 @@ def _is_fixed(load: ActiveLoad) -> bool:
 
 def _counted_again(load: ActiveLoad, plan: ReadPlan) -> tuple[int, ...]:
     """Have the source count once more in the snapshot."""
-    (counts,) = ask_beside(load, load.dialect.count_sql(load.relation, plan.where, plan.certain))
+    (counts,) = ask_beside(load, load.dialect.count_sql(load.relation, plan.where, plan.newest_rows))
     return tuple(int(rows) for rows in counts)

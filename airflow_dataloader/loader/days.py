@@ -7,20 +7,14 @@ from datetime import UTC, datetime, timedelta
 from airflow_dataloader.core.facts import Facts
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.names import quoted
-from airflow_dataloader.core.strategy import BY_DAYS, CursorType
+from airflow_dataloader.core.strategy import BY_DAYS
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.loader.active_load import ActiveLoad
 from airflow_dataloader.loader.continuity import why_discontinuous
 from airflow_dataloader.loader.engines.protocol import Target
+from airflow_dataloader.loader.engines.target_sql import literal
 from airflow_dataloader.loader.reading import Reader
 from airflow_dataloader.sources.model import Days
-
-#: How a target's SQL spells a value that the source has frozen as text, styles as a session sets them.
-LITERALS = {
-    CursorType.DATE: "DATE '{}'",
-    CursorType.TIMESTAMP: "TIMESTAMP '{}'",
-    CursorType.TIMESTAMP_NTZ: "TIMESTAMP_NTZ '{}'",
-}
 
 
 def freeze_days(reader: Reader) -> Days:
@@ -36,7 +30,7 @@ def freeze_days(reader: Reader) -> Days:
 
 def slice_predicate(days: Days) -> str:
     """Return the predicate of the same window over the target's columns."""
-    return f"{quoted(days.column.name)} >= {LITERALS[days.type].format(days.first)}"
+    return f"{quoted(days.column.name)} >= {literal(days.first, days.type, days.column.type)}"
 
 
 def refuse_other_day(load: ActiveLoad, name: str) -> None:

@@ -93,7 +93,7 @@ def _active_load(
                 observer=context.observer,
             )
         except BaseException as error:
-            stop_reads(context, session.cancel_reads, error)
+            stop_reads(context.engine, session, error)
             reported = to_report(error, keeper.ended_by, journal.phase)
             if reported is not error:
                 raise reported from error

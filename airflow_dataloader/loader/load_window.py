@@ -76,7 +76,7 @@ def load_frozen(load: ActiveLoad, window: Window, verb: Verb) -> Outcome:
         refuse_empty_source(load)
     # The window ends with the source's newest row, so it holds the newest of every key that it holds.
     dedup = Deduplication(keys=key_columns(load), cursor=window.cursor.column.name, newest=not window.behind)
-    with stage_rows(load, read_where(load, window.where, certain=window.end), dedup) as stage:
+    with stage_rows(load, read_where(load, window.where, newest_rows=window.newest_rows), dedup) as stage:
         note_null_keys(load, stage, dedup)
         remark_on_keys(load)
         if stage.rows == 0 and not load.starts_over:

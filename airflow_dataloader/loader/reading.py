@@ -79,12 +79,12 @@ def open_snapshot(reader: Reader) -> None:
     made = reader.session.hold(reader.relation)
     reader.snapshot = replace(reader.session.open_snapshot(), made=made)
     shared = reader.snapshot.id is not None
-    elsewhere = shared and reader.dialect.reads_foreign_tables(reader.session.query, reader.relation)
+    elsewhere = shared and reader.dialect.reads_beyond_snapshot(reader.session.query, reader.relation)
     if elsewhere:
         reader.snapshot = replace(reader.snapshot, kind=SnapshotKind.NONE, id=None)
     reader.journal.note(snapshot=reader.snapshot.kind)
     config = reader.config
-    unlike = reader.dialect.unlike_styles(reader.session.query, config.source, config.query)
+    unlike = reader.dialect.differing_text_settings(reader.session.query, config.source, config.query)
     if unlike is not None:
         reader.journal.remark(
             f"The source has {unlike}, and loads have not: texts that its views and queries make of dates or "
@@ -107,19 +107,20 @@ def read_where(
     where: str | None,
     columns: tuple[PlannedColumn, ...] | None = None,
     *,
-    certain: str | None = None,
+    newest_rows: str | None = None,
 ) -> ReadPlan:
     """Plan a read of the rows that satisfy ``where``, and have the source count them in the same snapshot.
 
-    ``where`` None: all rows; ``columns`` None: all that are loaded. ``certain``: predicate of rows at the
-    window's end that were there before; raises ConfigurationError if they are not any more.
+    ``where`` None: all rows; ``columns`` None: all that are loaded. ``newest_rows``: predicate of the
+    rows that hold the window's newest cursor; raises ConfigurationError if none is there any more.
     """
     with reader.journal.during(Phase.PLAN):
-        ((rows, *others),) = reader.session.query(reader.dialect.count_sql(reader.relation, where, certain))
+        count = reader.dialect.count_sql(reader.relation, where, newest_rows)
+        ((rows, *others),) = reader.session.query(count)
         if others == [0] and reader.snapshot.id is not None:
             raise moving_cursor(reader)
         reader.journal.note(source_rows=int(rows))
-        return replace(_plan(reader, where, columns, rows=int(rows)), certain=certain)
+        return replace(_plan(reader, where, columns, rows=int(rows)), newest_rows=newest_rows)
 
 
 def moving_cursor(reader: Reader) -> ConfigurationError:

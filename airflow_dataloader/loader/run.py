@@ -23,6 +23,7 @@ from airflow_dataloader.loader.keeper import LeaseKeeper
 from airflow_dataloader.loader.own_secrets import all_secrets
 from airflow_dataloader.loader.settlement import Result, Settlement
 from airflow_dataloader.loader.stage_sweep import sweep_after
+from airflow_dataloader.loader.stop_reads import stop_waiting
 from airflow_dataloader.loader.watchdog import Watchdog
 
 
@@ -82,7 +83,7 @@ def _run_started(context: LoaderContext, started: Started) -> Result:
     keeper = LeaseKeeper(
         lambda progressed: beat(progressed=progressed),
         progressed=watchdog.moved,
-        on_lost=lambda: _stop(context, watchdog),
+        on_lost=lambda: stop_waiting(context.engine, watchdog),
         times=context.times,
     )
     settlement = Settlement(context=context, started=started, keeper=keeper, journal=journal)
@@ -95,9 +96,3 @@ def _run_started(context: LoaderContext, started: Started) -> Result:
             settlement.failed(error)
             raise
         return replace(settlement, started=repaired).succeeded(outcome)
-
-
-def _stop(context: LoaderContext, watchdog: Watchdog) -> None:
-    """End whatever the load waits for, in the engine or at the source."""
-    watchdog.abandon()
-    context.engine.interrupt()

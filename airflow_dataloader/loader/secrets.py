@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.loader.databricks_runtime import on_databricks
 from airflow_dataloader.loader.rest_secrets import RestSecrets
 
 
@@ -59,9 +60,9 @@ class DatabricksSecrets:
             ) from None
 
     @classmethod
-    def of_runtime(cls) -> DatabricksSecrets | None:
+    def of_runtime(cls, environ: Mapping[str, str]) -> DatabricksSecrets | None:
         """Return the runtime's store, or None outside Databricks."""
-        if "DATABRICKS_RUNTIME_VERSION" not in os.environ:
+        if not on_databricks(environ):
             return None
         from databricks.sdk.runtime import dbutils  # type: ignore[import-not-found,unused-ignore]
 
@@ -108,7 +109,7 @@ def default_secrets(environ: Mapping[str, str] | None = None) -> SecretChain:
     ``DATABRICKS_HOST`` and ``DATABRICKS_TOKEN`` name, if they do.
     """
     environ = os.environ if environ is None else environ
-    runtime = DatabricksSecrets.of_runtime()
+    runtime = DatabricksSecrets.of_runtime(environ)
     if runtime is not None:
         return SecretChain(runtime, EnvironmentSecrets(environ))
     workspace = RestSecrets.of(environ)

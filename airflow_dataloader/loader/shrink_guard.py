@@ -16,7 +16,7 @@ def is_guarded(load: ActiveLoad) -> bool:
 def refuse_shrinking(load: ActiveLoad, rows: int, predicate: str | None = None) -> None:
     """Raise ShrinkRefused if ``rows`` are far fewer than those whose place they would take.
 
-    These are all of the target's, or those that satisfy ``predicate`` (Spark SQL over target columns). Rows
+    These are all of the target's, or those that satisfy ``predicate`` (SQL over target columns). Rows
     that are marked as deleted are lost already.
     """
     percent = load.config.shrink_guard_percent

@@ -31,7 +31,7 @@ class Window:
     #: Predicate over the relation, in the source's SQL.
     where: str
     #: Predicate of the rows at the upper end; None: there are none, or they may lie below the lower end.
-    end: str | None
+    newest_rows: str | None
 
     def facts(self) -> Facts:
         """Return what a later load needs to adopt this window's commit, and to follow it."""
@@ -86,8 +86,15 @@ def freeze_window(load: ActiveLoad, low: str | None) -> Window:
         behind=frozen.behind,
         watermark=frozen.watermark,
         where=where,
-        end=None if frozen.high is None or frozen.behind else load.dialect.end_predicate(cursor, frozen.high),
+        newest_rows=_newest_rows(load, cursor, frozen),
     )
+
+
+def _newest_rows(load: ActiveLoad, cursor: CursorPlan, frozen: Frozen) -> str | None:
+    """Return the predicate of the rows at the upper end; None: there are none, or they are in no window."""
+    if frozen.high is None or frozen.behind:
+        return None
+    return load.dialect.newest_rows_predicate(cursor, frozen.high)
 
 
 def lower_watermark(load: ActiveLoad, window: Window) -> Window:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.databricks.exceptions import DatabricksApiError
@@ -77,7 +78,6 @@ class TaskTry:
     def trigger(self) -> LoadTrigger:
         """Return what waits for the load's end."""
         assert self._attached is not None, "it has begun"
-        at = TaskAddress.of(self._task)
         return LoadTrigger(
             metadata_id=self._attached.metadata_id,
             claimed_at=self._attached.claimed_at,
@@ -87,10 +87,7 @@ class TaskTry:
             poll_seconds=self._settings.poll_seconds,
             hold_seconds=hold_seconds(),
             airflow_task=self._name(),
-            dag_id=at.dag_id,
-            airflow_run=at.airflow_run,
-            task_name=at.task_id,
-            map_index=at.map_index,
+            task_address=asdict(TaskAddress.of(self._task)),
         )
 
     @contextmanager

@@ -55,13 +55,13 @@ class Dialect(Protocol):
         None where they do not: a query of the row's own may ask for the time.
         """
 
-    def unlike_styles(self, ask: Ask, source: SourceTable, query: str | None) -> str | None:
+    def differing_text_settings(self, ask: Ask, source: SourceTable, query: str | None) -> str | None:
         """Return settings of the source by which texts are written there, but not for a load's view or query.
 
         None where there are none, and for tables, whose values are kept as such.
         """
 
-    def reads_foreign_tables(self, ask: Ask, relation: str) -> bool:
+    def reads_beyond_snapshot(self, ask: Ask, relation: str) -> bool:
         """Return whether rows of the relation come from a place that the source's snapshots do not reach."""
 
     def dependencies(self, ask: Ask, relation: str) -> Dependencies:
@@ -135,7 +135,7 @@ class Dialect(Protocol):
         With ``high`` None only rows without a cursor are left.
         """
 
-    def end_predicate(self, cursor: CursorPlan, high: str) -> str:
+    def newest_rows_predicate(self, cursor: CursorPlan, high: str) -> str:
         """Return the predicate of the rows at the upper end of a window, of which there is at least one."""
 
     def fingerprint(
@@ -198,10 +198,10 @@ class Dialect(Protocol):
         Raises ConfigurationError where rolling_column does not fit, or the source does not know the zone.
         """
 
-    def count_sql(self, relation: str, where: str | None, among: str | None = None) -> str:
+    def count_sql(self, relation: str, where: str | None, also: str | None = None) -> str:
         """Return a query for the number of rows: one row, one integer.
 
-        With ``among`` another one: how many of these rows satisfy that, too.
+        With ``also`` another one: how many of these rows satisfy that, too.
         """
 
     def probe_sql(self, relation: str, where: str | None) -> str:

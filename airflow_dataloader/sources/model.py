@@ -136,8 +136,6 @@ class JdbcOptions:
     url: str
     driver: str
     properties: Mapping[str, str] = field(repr=False)
-    #: Group of the driver's jar in the manifest.
-    jar: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,6 +44,7 @@ class LoadTrigger(BaseTrigger):
     :param poll_seconds: between two looks.
     :param hold_seconds: the event is held back until the trigger is this old.
     :param airflow_task: the try that answers for the load; a later one takes it over.
+    :param task_address: :class:`.task_state.TaskAddress` of the task that waits in it, as a dictionary.
     """
 
     def __init__(
@@ -57,10 +58,7 @@ class LoadTrigger(BaseTrigger):
         poll_seconds: float,
         hold_seconds: float,
         airflow_task: str,
-        dag_id: str,
-        airflow_run: str,
-        task_name: str,
-        map_index: int,
+        task_address: dict[str, Any],
     ) -> None:
         super().__init__()
         self.metadata_id = metadata_id
@@ -71,11 +69,7 @@ class LoadTrigger(BaseTrigger):
         self.poll_seconds = poll_seconds
         self.hold_seconds = hold_seconds
         self.airflow_task = airflow_task
-        self.dag_id = dag_id
-        self.airflow_run = airflow_run
-        # Airflow sets an attribute task_id of its own.
-        self.task_name = task_name
-        self.map_index = map_index
+        self.task_address = task_address
         self._run_is_missing = False
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -89,10 +83,7 @@ class LoadTrigger(BaseTrigger):
             "poll_seconds",
             "hold_seconds",
             "airflow_task",
-            "dag_id",
-            "airflow_run",
-            "task_name",
-            "map_index",
+            "task_address",
         )
         return f"{__name__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
 
@@ -206,12 +197,7 @@ class LoadTrigger(BaseTrigger):
         self.log.info("Run %s is cancelled, too.", self.run_id)
 
     async def _task_is_over(self) -> bool:
-        task = TaskAddress(
-            dag_id=self.dag_id,
-            airflow_run=self.airflow_run,
-            task_id=self.task_name,
-            map_index=self.map_index,
-        )
+        task = TaskAddress(**self.task_address)
         try:
             states = await states_of(task)
         except Exception as error:

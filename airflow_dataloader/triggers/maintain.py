@@ -40,13 +40,13 @@ class MaintainTrigger(DatabricksExecutionTrigger):
     """The Databricks provider's own, which goes on with the run where it only moves to another triggerer.
 
     :param hold_seconds: the event is held back until the trigger is this old.
-    :param waiting: :class:`.kill.TaskAddress` of the task that waits in it, as a dictionary.
+    :param task_address: :class:`.task_state.TaskAddress` of the task that waits in it, as a dictionary.
     """
 
-    def __init__(self, *, hold_seconds: float, waiting: dict[str, Any], **kwargs: Any) -> None:
+    def __init__(self, *, hold_seconds: float, task_address: dict[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.hold_seconds = hold_seconds
-        self.waiting = waiting
+        self.task_address = task_address
         self.hook: _NotingHook = _NotingHook(
             self.databricks_conn_id,
             retry_limit=self.retry_limit,
@@ -56,16 +56,16 @@ class MaintainTrigger(DatabricksExecutionTrigger):
         )
 
     @classmethod
-    def of(cls, trigger: DatabricksExecutionTrigger, hold_seconds: float, waiting: TaskAddress) -> Self:
+    def of(cls, trigger: DatabricksExecutionTrigger, hold_seconds: float, task: TaskAddress) -> Self:
         """Return what waits for the same run."""
-        return cls(hold_seconds=hold_seconds, waiting=asdict(waiting), **trigger.serialize()[1])
+        return cls(hold_seconds=hold_seconds, task_address=asdict(task), **trigger.serialize()[1])
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class and what makes an equal trigger elsewhere."""
         return f"{__name__}.{type(self).__name__}", {
             **super().serialize()[1],
             "hold_seconds": self.hold_seconds,
-            "waiting": self.waiting,
+            "task_address": self.task_address,
         }
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -92,7 +92,7 @@ class MaintainTrigger(DatabricksExecutionTrigger):
 
     async def on_kill(self) -> None:
         """End the run, unless its task waits for it on, or nobody can say."""
-        task = TaskAddress(**self.waiting)
+        task = TaskAddress(**self.task_address)
         try:
             states, newest = await states_of(task), await newest_run_of(task)
         except Exception as error:

@@ -31,6 +31,7 @@ MOST_SUPPRESSIONS = {"airflow_dataloader": 25, "elsewhere": 26}
 #: Modules whose test has another name than theirs, because it tests a behaviour that several of them make
 #: together. The test must exist.
 TESTED_BY = {
+    "loader/databricks_runtime.py": "unit/loader/engines/spark/test_remote.py",
     "loader/engines/spark/context.py": "integration/loader/engines/spark/test_inspect.py",
     "loader/engines/spark/fence.py": "integration/loader/engines/spark/test_write.py",
     "loader/engines/spark/frames.py": "integration/loader/engines/spark/test_overwrite.py",

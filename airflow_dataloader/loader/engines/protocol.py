@@ -127,12 +127,12 @@ class KeyComparison:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Held:
+class TargetRows:
     """A target's rows at one version, as far as they are compared."""
 
     target: TargetName
     version: int
-    #: Predicate (Spark SQL over target columns), or None for all rows.
+    #: Predicate (:mod:`.target_sql`), or None for all rows.
     where: str | None = None
 
 
@@ -249,7 +249,7 @@ class Engine(Protocol):
     def replace_slice(
         self, target: TargetName, data: Rows | Stage, predicate: str, commit: Commit
     ) -> Written:
-        """Replace exactly the target's rows that satisfy ``predicate`` (Spark SQL over target columns)."""
+        """Replace exactly the target's rows that satisfy ``predicate`` (:mod:`.target_sql`)."""
 
     def fence(
         self,
@@ -265,11 +265,11 @@ class Engine(Protocol):
         """
 
     def count(self, target: TargetName, predicate: str | None = None) -> int:
-        """Return how many rows the target holds, or how many that satisfy ``predicate`` (Spark SQL)."""
+        """Return how many rows the target holds, or how many that satisfy ``predicate`` (the same SQL)."""
 
     def digests(
         self,
-        side: Rows | Held,
+        side: Rows | TargetRows,
         compared: Compared,
         *,
         dedup: Deduplication | None = None,
@@ -283,7 +283,7 @@ class Engine(Protocol):
     def differences(
         self,
         rows: Rows,
-        held: Held,
+        held: TargetRows,
         compared: Compared,
         numbers: Collection[int],
         *,

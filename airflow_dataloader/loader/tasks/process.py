@@ -20,7 +20,7 @@ from airflow_dataloader.loader import interrupt
 from airflow_dataloader.loader.control_retry import START_PATIENCE, retry_while_away
 from airflow_dataloader.loader.control_url import find_control_url
 from airflow_dataloader.loader.engines.protocol import Engine
-from airflow_dataloader.loader.engines.spark.session import open_engine
+from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine
 from airflow_dataloader.loader.error_line import error_line
 from airflow_dataloader.loader.secrets import SecretChain, default_secrets
 from airflow_dataloader.settings import Settings
@@ -51,7 +51,7 @@ def connections(installation: str | None = None) -> Iterator[Connections]:
             check = partial(check_installation, control, installation)
             retry_while_away(check, until=time.monotonic() + START_PATIENCE)
         settings = Settings.from_environment(os.environ)
-        engine = stack.enter_context(closing(open_engine(settings)))
+        engine = stack.enter_context(closing(open_engine(EngineSettings.of(settings, os.environ))))
         yield Connections(settings=settings, secrets=secrets, control=control, engine=engine)
 
 

@@ -10,7 +10,7 @@ from airflow_dataloader.core.encoding import ORDERED, family
 from airflow_dataloader.core.load_columns import unmarked
 from airflow_dataloader.core.plan import PlannedColumn, ReadPlan
 from airflow_dataloader.exceptions import SchemaRefused
-from airflow_dataloader.loader.engines.protocol import Held, Rows, Target
+from airflow_dataloader.loader.engines.protocol import Rows, Target, TargetRows
 from airflow_dataloader.loader.reading import read_everything, read_where, source_errors, take_columns
 from airflow_dataloader.loader.schema import needed_columns, refuse_ignored
 from airflow_dataloader.loader.verify.columns import Match, match
@@ -30,7 +30,7 @@ class _Sides:
     view: SourceView
     scope: Scope
     compared: Compared
-    held: Held
+    held: TargetRows
     #: The keys that a later load brings, to be left out on both sides; None: there are none.
     later: Rows | None
 
@@ -56,7 +56,7 @@ def compare(view: SourceView, target: Target) -> Verified:
         view=view,
         scope=scope,
         compared=compared,
-        held=Held(target=config.target, version=target.version, where=" AND ".join(predicates) or None),
+        held=TargetRows(target=config.target, version=target.version, where=" AND ".join(predicates) or None),
         later=_keys(view, scope) if later and scope.keys else None,
     )
     found, target_rows = _differences(sides)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from airflow_dataloader.core.names import quoted
-from airflow_dataloader.core.plan import PlannedColumn
-from airflow_dataloader.core.strategy import IN_PIECES, NEEDS_CURSOR, CursorType, NullCursorPolicy
+from airflow_dataloader.core.strategy import IN_PIECES, NEEDS_CURSOR, NullCursorPolicy
 from airflow_dataloader.exceptions import ConfigurationError
-from airflow_dataloader.loader.days import LITERALS, freeze_days, slice_predicate
+from airflow_dataloader.loader.days import freeze_days, slice_predicate
 from airflow_dataloader.loader.engines.protocol import Deduplication
+from airflow_dataloader.loader.engines.target_sql import literal
 from airflow_dataloader.loader.keys import key_columns
 from airflow_dataloader.loader.schema import needed_columns
 from airflow_dataloader.loader.verify.source_view import SourceView
@@ -99,16 +99,7 @@ def _held_up_to(cursor: CursorPlan, watermark: str | None) -> str:
     name = quoted(cursor.column.name)
     if watermark is None:
         return f"{name} IS NULL"
-    bound = _literal(watermark, cursor.type, cursor.column)
+    bound = literal(watermark, cursor.type, cursor.column.type)
     # The target holds the blanks, and compares them.
     within = f"RTRIM({name}) <= RTRIM({bound})" if cursor.padded else f"{name} <= {bound}"
     return f"{within} OR {name} IS NULL"
-
-
-def _literal(text: str, kind: CursorType, column: PlannedColumn) -> str:
-    if kind in LITERALS:
-        return LITERALS[kind].format(text)
-    if kind is CursorType.STRING:
-        # No character has to be escaped in its digits.
-        return f"CAST(X'{text.encode().hex()}' AS STRING)"
-    return f"CAST('{text}' AS {column.type})"

@@ -17,7 +17,7 @@ from airflow_dataloader.loader.keeper import LeaseKeeper
 from airflow_dataloader.loader.reading import open_snapshot, plan_columns
 from airflow_dataloader.loader.sessions.protocol import Snapshot, SnapshotKind, SourceSession
 from airflow_dataloader.loader.sessions.registry import open_session
-from airflow_dataloader.loader.stop_reads import stop_reads
+from airflow_dataloader.loader.stop_reads import stop_reads, stop_waiting
 from airflow_dataloader.loader.watchdog import Watchdog
 from airflow_dataloader.sources.dialect import Dialect
 from airflow_dataloader.sources.model import DescribedColumn
@@ -64,7 +64,7 @@ def open_source_view(context: LoaderContext, config: LoadConfig) -> Iterator[Sou
                 plan_columns(view)
                 yield view
         except BaseException as error:
-            stop_reads(context, session.cancel_reads, error)
+            stop_reads(context.engine, session, error)
             if keeper.ended_by is not None:
                 raise keeper.ended_by from error
             raise
@@ -72,9 +72,9 @@ def open_source_view(context: LoaderContext, config: LoadConfig) -> Iterator[Sou
 
 def _keeper(context: LoaderContext, watchdog: Watchdog) -> LeaseKeeper:
     """Return what ends a view of a source that has fallen silent, as it ends a load; a view has no lease."""
-
-    def stop() -> None:
-        watchdog.abandon()
-        context.engine.interrupt()
-
-    return LeaseKeeper(lambda _: None, progressed=watchdog.moved, on_lost=stop, times=context.times)
+    return LeaseKeeper(
+        lambda _: None,
+        progressed=watchdog.moved,
+        on_lost=lambda: stop_waiting(context.engine, watchdog),
+        times=context.times,
+    )

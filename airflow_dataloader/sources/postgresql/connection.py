@@ -146,7 +146,6 @@ def jdbc(endpoint: Endpoint) -> JdbcOptions:
         url=f"jdbc:postgresql://{place}?{urlencode(options, quote_via=percent)}",
         driver=DRIVER,
         properties={"user": endpoint.user, "password": endpoint.password},
-        jar="postgresql",
     )
 
 

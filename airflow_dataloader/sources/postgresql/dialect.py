@@ -30,9 +30,9 @@ class PostgresqlDialect:
 
     quote = staticmethod(quoting.quote)
     fixed_sql = staticmethod(relation.fixed_sql)
-    unlike_styles = staticmethod(styles.unlike_styles)
+    differing_text_settings = staticmethod(styles.unlike_styles)
     relation = staticmethod(relation.relation)
-    reads_foreign_tables = staticmethod(dependencies.reads_foreign_tables)
+    reads_beyond_snapshot = staticmethod(dependencies.reads_foreign_tables)
     dependencies = staticmethod(dependencies.dependencies)
     plan_columns = staticmethod(planning.plan_columns)
     refuse_ambiguous_keys = staticmethod(keys.refuse_ambiguous_keys)
@@ -44,7 +44,7 @@ class PostgresqlDialect:
     freeze = staticmethod(window.freeze)
     is_from_future = staticmethod(window.is_from_future)
     window_predicate = staticmethod(window.window_predicate)
-    end_predicate = staticmethod(window.end_predicate)
+    newest_rows_predicate = staticmethod(window.newest_rows_predicate)
     cuts = staticmethod(chunks.cuts)
     chunk_rows = staticmethod(chunks.chunk_rows)
     chunk_predicate = staticmethod(chunks.chunk_predicate)
@@ -63,9 +63,9 @@ class PostgresqlDialect:
     diagnose = staticmethod(planning.diagnose)
 
     @staticmethod
-    def count_sql(relation: str, where: str | None, among: str | None = None) -> str:
+    def count_sql(relation: str, where: str | None, also: str | None = None) -> str:
         """Return the query for the number of rows, and of those among them."""
-        second = f", count(*) FILTER (WHERE {among})" if among else ""
+        second = f", count(*) FILTER (WHERE {also})" if also else ""
         return f"SELECT count(*){second} FROM {relation}{_where(where)}"
 
     @staticmethod

@@ -130,7 +130,7 @@ def window_predicate(
     return " OR ".join(parts) or "false"
 
 
-def end_predicate(cursor: CursorPlan, high: str) -> str:
+def newest_rows_predicate(cursor: CursorPlan, high: str) -> str:
     """Return the predicate of the last rows; see :class:`airflow_dataloader.sources.dialect.Dialect`."""
     return f"{cursor.quoted} = CAST({literal(high)} AS {cursor.cast})"
 

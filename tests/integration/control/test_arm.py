@@ -12,7 +12,7 @@ from airflow_dataloader.control.arm import arm
 from airflow_dataloader.control.claim import claim
 from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.control.transaction import transaction
-from airflow_dataloader.core.snapshot import text
+from airflow_dataloader.core.config_snapshot import text
 from tests.factories import add_row, add_source
 from tests.integration.control.drive import LONG_AGO, claim_now, edit, row, sql
 

@@ -64,7 +64,7 @@ def test_whatever_holds_a_foreign_table_is_elsewhere(
     remote: psycopg.Connection, session: SourceSession, relation: str, elsewhere: bool
 ) -> None:
     session.open_snapshot()
-    assert POSTGRESQL.reads_foreign_tables(session.query, relation) is elsewhere
+    assert POSTGRESQL.reads_beyond_snapshot(session.query, relation) is elsewhere
 
 
 def test_no_snapshot_reaches_a_foreign_table(remote: psycopg.Connection, session: SourceSession) -> None:
@@ -108,4 +108,4 @@ def test_foreign_tables_are_read_by_one_connection(
 def test_where_no_foreign_table_is_no_plan_is_asked_for(
     source_db: psycopg.Connection, session: SourceSession
 ) -> None:
-    assert not POSTGRESQL.reads_foreign_tables(session.query, "what is not there")
+    assert not POSTGRESQL.reads_beyond_snapshot(session.query, "what is not there")

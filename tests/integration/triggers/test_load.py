@@ -46,10 +46,12 @@ def trigger(control: Engine, claimed: Claimed, run_id: int | None, **overrides: 
         "poll_seconds": 0.2,
         "hold_seconds": 0,
         "airflow_task": "ti/1",
-        "dag_id": "dataloader_load",
-        "airflow_run": "run",
-        "task_name": "load",
-        "map_index": 0,
+        "task_address": {
+            "dag_id": "dataloader_load",
+            "airflow_run": "run",
+            "task_id": "load",
+            "map_index": 0,
+        },
     }
     return LoadTrigger(**(values | overrides))
 

@@ -5,15 +5,8 @@ from __future__ import annotations
 import pytest
 
 from airflow_dataloader.core.clustering import WITH_STATISTICS, clustering
-from airflow_dataloader.core.plan import PlannedColumn, Wire
 from airflow_dataloader.exceptions import ConfigurationError
-
-
-def column(name: str, kind: str = "int") -> PlannedColumn:
-    target = name.replace(" ", "_")
-    return PlannedColumn(
-        source_name=name, name=target, select=name, wire=Wire.NATIVE, type=kind, source_type=kind
-    )
+from tests.planned import column
 
 
 def test_the_key_s_names_at_the_target_in_the_key_s_order() -> None:

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from airflow_dataloader.core.comparison import Parts
-from airflow_dataloader.core.plan import PlannedColumn, Wire
-
-
-def column(kind: str) -> PlannedColumn:
-    return PlannedColumn(
-        source_name="at", name="at", select='"at"', wire=Wire.NATIVE, type=kind, source_type=kind
-    )
+from tests.planned import column
 
 
 def test_ranges_are_named_by_where_they_begin_and_end() -> None:
-    parts = Parts(count=3, column=column("date"), cuts=("0", "365"))
+    parts = Parts(count=3, column=column("at", "date"), cuts=("0", "365"))
     assert [parts.name(number) for number in range(3)] == [
         "at to below 1970-01-01",
         "at from 1970-01-01 to below 1971-01-01",

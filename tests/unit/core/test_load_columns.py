@@ -19,17 +19,11 @@ from airflow_dataloader.core.load_columns import (
     stamp_for,
     unmarked,
 )
-from airflow_dataloader.core.plan import PlannedColumn, Wire
 from airflow_dataloader.core.strategy import DeletePolicy, LoadColumnsPolicy
 from airflow_dataloader.exceptions import ConfigurationError, SchemaRefused
+from tests.planned import column
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def column(name: str) -> PlannedColumn:
-    return PlannedColumn(
-        source_name=name, name=name, select="x", wire=Wire.NATIVE, type="int", source_type="integer"
-    )
 
 
 def stamp(policy: str, held: dict[str, str]) -> Stamp:

@@ -15,8 +15,3 @@ def test_the_log_names_row_and_moment(caplog: pytest.LogCaptureFixture) -> None:
         LogObserver().reached(active_load().config, Moment.STAGED)
     assert "config_id 7" in caplog.text
     assert "staged" in caplog.text
-
-
-def test_moments_stand_in_their_order() -> None:
-    moments = list(Moment)
-    assert moments.index(Moment.STAGED) < moments.index(Moment.PUBLISHING) < moments.index(Moment.PUBLISHED)

@@ -8,7 +8,8 @@ from typing import cast
 
 import pytest
 
-from airflow_dataloader.loader.context import LoaderContext
+from airflow_dataloader.loader.engines.protocol import Engine
+from airflow_dataloader.loader.sessions.protocol import SourceSession
 from airflow_dataloader.loader.stop_reads import stop_reads
 
 
@@ -23,9 +24,10 @@ def test_the_source_is_stopped_also_where_the_engine_cannot_be(
     def interrupt() -> None:
         raise OSError("the engine is gone")
 
-    context = cast("LoaderContext", SimpleNamespace(engine=SimpleNamespace(interrupt=interrupt)))
+    engine = cast("Engine", SimpleNamespace(interrupt=interrupt))
+    session = cast("SourceSession", SimpleNamespace(cancel_reads=lambda: stopped.append("source")))
     with caplog.at_level(logging.INFO):
-        stop_reads(context, lambda: stopped.append("source"), cause)
+        stop_reads(engine, session, cause)
     assert stopped == ["source"]
     assert [(record.levelno, "the engine is gone" in record.message) for record in caplog.records] == [
         (level, True)

@@ -4,37 +4,28 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_dataloader.core.plan import PlannedColumn, Wire
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.sources.columns import find_column, refuse_collisions
-
-
-def planned(*names: str) -> list[PlannedColumn]:
-    return [
-        PlannedColumn(
-            source_name=name, name=name, select="1", wire=Wire.NATIVE, type="int", source_type="integer"
-        )
-        for name in names
-    ]
+from tests.planned import column
 
 
 def test_the_exact_name_wins_over_another_case() -> None:
-    assert find_column(planned("ID", "id"), "id", field="f").source_name == "id"
+    assert find_column([column("ID"), column("id")], "id", field="f").source_name == "id"
 
 
 def test_another_case_is_found_if_it_is_the_only_one() -> None:
-    assert find_column(planned("Order ID", "note"), "order id", field="f").source_name == "Order ID"
+    assert find_column([column("Order ID"), column("note")], "order id", field="f").source_name == "Order ID"
 
 
 def test_two_columns_that_differ_by_case_are_not_chosen_between() -> None:
     with pytest.raises(ConfigurationError, match="'ID' and 'id'") as refusal:
-        find_column(planned("ID", "id"), "Id", field="primary_key_cols")
+        find_column([column("ID"), column("id")], "Id", field="primary_key_cols")
     assert refusal.value.field == "primary_key_cols"
 
 
 def test_a_missing_column_is_named_with_similar_ones() -> None:
     with pytest.raises(ConfigurationError, match="'changed_on', which the source does not have") as refusal:
-        find_column(planned("id", "changed_at"), "changed_on", field="incremental_column")
+        find_column([column("id"), column("changed_at")], "changed_on", field="incremental_column")
     assert refusal.value.field == "incremental_column"
     assert "'changed_at'" in (refusal.value.fix or "")
 

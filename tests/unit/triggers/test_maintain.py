@@ -32,7 +32,7 @@ def stock() -> DatabricksExecutionTrigger:
 def test_it_comes_back_equal_from_primitives() -> None:
     path, stored = MaintainTrigger.of(stock(), 10, MONDAY).serialize()
     assert path == "airflow_dataloader.triggers.maintain.MaintainTrigger"
-    assert stored == {**stock().serialize()[1], "hold_seconds": 10, "waiting": asdict(MONDAY)}
+    assert stored == {**stock().serialize()[1], "hold_seconds": 10, "task_address": asdict(MONDAY)}
     again = BaseSerialization.deserialize(json.loads(json.dumps(BaseSerialization.serialize(stored))))
     assert MaintainTrigger(**again).serialize() == (path, stored)
 

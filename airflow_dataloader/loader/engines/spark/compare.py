@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from airflow_dataloader.core.comparison import Compared, Difference, PartDifferences, PartDigest
 from airflow_dataloader.core.encoding import unframed
 from airflow_dataloader.core.names import quoted
-from airflow_dataloader.loader.engines.protocol import Deduplication, Held, Rows
+from airflow_dataloader.loader.engines.protocol import Deduplication, Rows, TargetRows
 from airflow_dataloader.loader.engines.spark import encoding, tables
 from airflow_dataloader.loader.engines.spark.context import Context
 from airflow_dataloader.loader.engines.spark.frames import deduplicated, frame_of
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 
 def digests(
-    context: Context, side: Rows | Held, compared: Compared, dedup: Deduplication | None, without: Rows | None
+    context: Context,
+    side: Rows | TargetRows,
+    compared: Compared,
+    dedup: Deduplication | None,
+    without: Rows | None,
 ) -> dict[int, PartDigest]:
     """Return the digest of every part that has rows."""
     rows = _encoded(context, side, compared, dedup, without).selectExpr("p", "1 AS n", "a", "b")
@@ -35,7 +39,7 @@ def digests(
 def differences(
     context: Context,
     rows: Rows,
-    held: Held,
+    held: TargetRows,
     compared: Compared,
     numbers: Collection[int],
     *,
@@ -76,14 +80,18 @@ def differences(
 
 
 def _encoded(
-    context: Context, side: Rows | Held, compared: Compared, dedup: Deduplication | None, without: Rows | None
+    context: Context,
+    side: Rows | TargetRows,
+    compared: Compared,
+    dedup: Deduplication | None,
+    without: Rows | None,
 ) -> DataFrame:
     """Return part, key and the two hashes of every row, and a number for each of its columns.
 
     Rows whose key is among those of ``without`` are left out, and so are other rows than the best of their
     key where ``dedup`` says so.
     """
-    if isinstance(side, Held):
+    if isinstance(side, TargetRows):
         location = context.names.locate(side.target)
         at_version = select("*", f"{location.sql} VERSION AS OF {int(side.version)}", side.where or "")
         frame = context.spark.sql(at_version)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from airflow_dataloader.core.comparison import Parts
 from airflow_dataloader.core.encoding import DIGITS, NULL, Family, family
+from airflow_dataloader.loader.engines.target_sql import text_literal
 
 #: What carries date and times as the integers that they are ordered by.
 _INTEGERS = {
@@ -71,8 +72,7 @@ def _search(x: str, begins: Sequence[str], number: int) -> str:
 def _value(text: str, type_name: str) -> str:
     kind = family(type_name)
     if kind is Family.TEXT:
-        # No character has to be escaped in its digits.
-        return f"CAST(X'{text.encode().hex()}' AS STRING)"
+        return text_literal(text)
     if kind is Family.NUMBER and type_name.startswith("decimal"):
         return f"CAST('{text}' AS {type_name})"
     return f"CAST('{text}' AS BIGINT)"

@@ -17,13 +17,13 @@ from airflow_dataloader.exceptions import DataloaderError
 from airflow_dataloader.loader.engines.protocol import (
     STAGE_PREFIX,
     Deduplication,
-    Held,
     HistoryEntry,
     KeyComparison,
     Optimized,
     Rows,
     Stage,
     Target,
+    TargetRows,
     Vacuumed,
     Written,
 )
@@ -197,7 +197,7 @@ class SparkEngine:
 
     def digests(
         self,
-        side: Rows | Held,
+        side: Rows | TargetRows,
         compared: Compared,
         *,
         dedup: Deduplication | None = None,
@@ -210,7 +210,7 @@ class SparkEngine:
     def differences(
         self,
         rows: Rows,
-        held: Held,
+        held: TargetRows,
         compared: Compared,
         numbers: Collection[int],
         *,

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from airflow_dataloader.core.scrub import scrub
 from airflow_dataloader.exceptions import ConfigurationError, DataloaderError, EngineFailed
+from airflow_dataloader.loader.databricks_runtime import on_databricks
 from airflow_dataloader.loader.engines.spark import errors
 
 SPARK_REMOTE = "SPARK_REMOTE"
@@ -31,11 +32,6 @@ _HIGHEST_PORT = 65_535
 _STATUS = re.compile(r"StatusCode\.(\w+)")
 _DETAILS = re.compile(r'details = "(.*?)"$', re.MULTILINE)
 _REFUSED = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED"})
-
-
-def on_databricks(environ: Mapping[str, str]) -> bool:
-    """Return whether the process runs on Databricks, where Spark and its session are the runtime's."""
-    return "DATABRICKS_RUNTIME_VERSION" in environ
 
 
 def remote_of(environ: Mapping[str, str]) -> str | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self, cast
 
 from airflow_dataloader.exceptions import DataloaderError, EngineFailed
 from airflow_dataloader.loader import interrupt
+from airflow_dataloader.loader.databricks_runtime import on_databricks
 from airflow_dataloader.loader.engines.spark import errors, jars
 from airflow_dataloader.loader.engines.spark.confs import SESSION, insist, local_confs
 from airflow_dataloader.loader.engines.spark.context import Context
@@ -25,7 +26,6 @@ from airflow_dataloader.loader.engines.spark.pyspark_home import pyspark_folder
 from airflow_dataloader.loader.engines.spark.remote import (
     SPARK_REMOTE,
     check_remote,
-    on_databricks,
     remote_of,
     unusable,
 )
@@ -68,10 +68,8 @@ class EngineSettings:
         )
 
 
-def open_engine(settings: Settings | EngineSettings) -> SparkEngine:
+def open_engine(settings: EngineSettings) -> SparkEngine:
     """Return an engine with a session of its own; the caller closes it."""
-    if isinstance(settings, Settings):
-        settings = EngineSettings.of(settings, os.environ)
     _silence()
     spark, end = _open(settings)
     _set_up(spark, end)

@@ -1,5 +1,5 @@
 -- What a text says without the white space around it; NULL where that is all there is. White space is what
--- Python's str.strip() takes away, character by character, because core/snapshot.py reads the same columns; a
+-- Python's str.strip() takes away, character by character, because core/config_snapshot.py reads the same columns; a
 -- test compares the two.
 CREATE FUNCTION control.given(said text)
 RETURNS text

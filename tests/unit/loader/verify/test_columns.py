@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from airflow_dataloader.core.plan import PlannedColumn, Wire
 from airflow_dataloader.core.strategy import SchemaPolicy
 from airflow_dataloader.loader.verify.columns import match
-
-
-def column(name: str, kind: str) -> PlannedColumn:
-    return PlannedColumn(
-        source_name=name, name=name, select=f'"{name}"', wire=Wire.NATIVE, type=kind, source_type="numeric"
-    )
+from tests.planned import column
 
 
 def test_columns_are_compared_whatever_the_width_of_their_type() -> None:
@@ -25,7 +19,9 @@ def test_columns_are_compared_whatever_the_width_of_their_type() -> None:
 
 def test_a_column_that_holds_another_kind_of_values_is_a_difference() -> None:
     found = match(
-        [column("a", "int"), column("b", "int")], {"a": "string", "b": "array<int>"}, SchemaPolicy.EVOLVE
+        [column("a", source_type="numeric"), column("b", source_type="numeric")],
+        {"a": "string", "b": "array<int>"},
+        SchemaPolicy.EVOLVE,
     )
     assert found.columns == ()
     assert found.differences == (

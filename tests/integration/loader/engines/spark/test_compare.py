@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_dataloader.core.comparison import Compared, Parts
-from airflow_dataloader.loader.engines.protocol import Deduplication, Held
+from airflow_dataloader.loader.engines.protocol import Deduplication, TargetRows
 from tests.integration.loader.engines.spark.workshop import Workshop, column
 
 COLUMNS = {"id": "int", "name": "string", "price": "decimal(10,2)"}
@@ -21,9 +21,9 @@ def compared(*keys: str, cuts: Sequence[str] = (), count: int = 4) -> Compared:
     return Compared(columns=columns, keys=tuple(each for each in columns if each.name in keys), parts=parts)
 
 
-def held(workshop: Workshop, rows: list[tuple[Any, ...]], where: str | None = None) -> Held:
+def held(workshop: Workshop, rows: list[tuple[Any, ...]], where: str | None = None) -> TargetRows:
     workshop.fill(workshop.table(), COLUMNS, rows)
-    return Held(target=workshop.table(), version=workshop.version(workshop.table()), where=where)
+    return TargetRows(target=workshop.table(), version=workshop.version(workshop.table()), where=where)
 
 
 def test_equal_rows_have_equal_digests_in_any_order(workshop: Workshop) -> None:
@@ -91,7 +91,7 @@ def test_a_target_is_compared_as_it_was_at_its_version(workshop: Workshop) -> No
     workshop.sql("DELETE FROM {t} WHERE id = 1", t=workshop.table())
     rows = engine.read(workshop.plan(COLUMNS, ROWS))
     assert engine.digests(before, compared()) == engine.digests(rows, compared())
-    now = Held(target=workshop.table(), version=before.version + 1, where="id IS NOT NULL")
+    now = TargetRows(target=workshop.table(), version=before.version + 1, where="id IS NOT NULL")
     assert sum(digest.rows for digest in engine.digests(now, compared()).values()) == 3
 
 
@@ -99,7 +99,7 @@ def test_a_target_is_compared_as_it_was_at_its_version(workshop: Workshop) -> No
 def test_a_wider_type_holds_the_same_values(workshop: Workshop, wider: dict[str, str]) -> None:
     engine = workshop.engine
     workshop.fill(workshop.table(), wider, ROWS)
-    target = Held(target=workshop.table(), version=workshop.version(workshop.table()))
+    target = TargetRows(target=workshop.table(), version=workshop.version(workshop.table()))
     rows = engine.read(workshop.plan(COLUMNS, ROWS))
     what = compared("id", cuts=["2"])
     assert engine.digests(rows, what) == engine.digests(target, what)

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from airflow_dataloader.core.plan import PlannedColumn, Wire
 from airflow_dataloader.loader.engines.protocol import Deduplication
 from airflow_dataloader.loader.engines.spark.dedup import chosen, rank, rank_column
-
-
-def column(name: str, kind: str = "int") -> PlannedColumn:
-    return PlannedColumn(
-        source_name=name, name=name, select=name, wire=Wire.NATIVE, type=kind, source_type="x"
-    )
+from tests.planned import column
 
 
 def test_the_newest_cursor_comes_first_and_every_column_breaks_ties() -> None:

@@ -8,8 +8,8 @@ from contextlib import closing
 import pytest
 
 from airflow_dataloader.core.comparison import Parts
-from airflow_dataloader.core.plan import PlannedColumn, Wire
 from airflow_dataloader.loader.engines.spark.encoding import canonical, range_number
+from tests.planned import column
 
 
 @pytest.mark.parametrize(
@@ -28,15 +28,9 @@ def test_a_type_s_text(kind: str, expected: str) -> None:
     assert canonical("x", kind) == expected
 
 
-def column(kind: str) -> PlannedColumn:
-    return PlannedColumn(
-        source_name="x", name="x", select='"x"', wire=Wire.NATIVE, type=kind, source_type=kind
-    )
-
-
 @pytest.mark.parametrize("cuts", [[10], [10, 20], [-5, 0, 7, 8, 100, 101, 102]])
 def test_every_value_is_in_the_range_that_begins_below_it(cuts: list[int]) -> None:
-    parts = Parts(count=len(cuts) + 1, column=column("bigint"), cuts=tuple(map(str, cuts)))
+    parts = Parts(count=len(cuts) + 1, column=column("x", "bigint"), cuts=tuple(map(str, cuts)))
     query = f"SELECT {range_number('x', parts)} FROM (SELECT ? AS x)"
     # Any database understands these expressions.
     with closing(sqlite3.connect(":memory:")) as database:
@@ -46,5 +40,5 @@ def test_every_value_is_in_the_range_that_begins_below_it(cuts: list[int]) -> No
 
 
 def test_texts_are_given_by_their_bytes() -> None:
-    parts = Parts(count=2, column=column("string"), cuts=("a'Ä",))
+    parts = Parts(count=2, column=column("x", "string"), cuts=("a'Ä",))
     assert "x < CAST(X'6127c384' AS STRING)" in range_number("x", parts)

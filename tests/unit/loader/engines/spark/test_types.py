@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_dataloader.core.plan import PlannedColumn, Wire
 from airflow_dataloader.exceptions import SchemaRefused
 from airflow_dataloader.loader.engines.spark.types import fit, identity
-
-
-def column(name: str, kind: str) -> PlannedColumn:
-    return PlannedColumn(
-        source_name=name, name=name, select=name, wire=Wire.NATIVE, type=kind, source_type="theirs"
-    )
+from tests.planned import column
 
 
 def test_columns_meet_without_case_and_are_cast_to_the_target_s_type() -> None:
@@ -30,7 +24,7 @@ def test_a_wider_type_widens_the_target_s() -> None:
 
 def test_a_refusal_names_column_types_and_fix() -> None:
     with pytest.raises(SchemaRefused) as refused:
-        fit((column("x", "string"),), {"X": "int"})
+        fit((column("x", "string", source_type="theirs"),), {"X": "int"})
     assert refused.value.field == "x"
     assert refused.value.fix is not None
     assert "load_full" in refused.value.fix

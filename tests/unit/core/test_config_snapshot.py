@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_dataloader.core.config import LoadConfig
-from airflow_dataloader.core.snapshot import split_columns
+from airflow_dataloader.core.config_snapshot import split_columns
 from tests.unit.core.snapshots import snapshot
 
 

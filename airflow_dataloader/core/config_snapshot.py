@@ -14,7 +14,7 @@ _Choice = TypeVar("_Choice", bound=StrEnum)
 def text(snapshot: Mapping[str, Any], name: str) -> str | None:
     """Return a column's text, or None where it is missing, blank, or no text.
 
-    ``control.given()`` is the same rule in the database.
+    ``control.given()`` decides alike in the database what counts as given, and trims it, too.
     """
     value = snapshot.get(name)
     return value if isinstance(value, str) and value.strip() else None
