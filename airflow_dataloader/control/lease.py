@@ -62,6 +62,15 @@ fenced AS (
     WHERE control.target_key(h) = s.target_key AND h.id < s.id AND control.has_fenced(h)
     ORDER BY h.id DESC LIMIT 1
 ),
+published AS (
+    SELECT coalesce(h.writer_epoch, h.epoch) AS epoch,
+        h.load_status <> 'Succeeded' AND h.adopted_by IS NULL AS failed
+    FROM control.historical_metadata h CROSS JOIN started s
+    WHERE control.target_key(h) = s.target_key
+        AND h.config_id = s.config_id AND h.id < s.id AND h.target_version IS NOT NULL
+        AND h.receipt ->> 'committed_by' IS NULL
+    ORDER BY h.id DESC LIMIT 1
+),
 last AS (
     SELECT h.receipt, control.target_key(h) AS target_key
     FROM control.historical_metadata h CROSS JOIN started s
@@ -80,11 +89,8 @@ SELECT s.id, s.config_id, s.epoch, s.config_snapshot, s.load_start_time,
             AND control.is_uncertain(h) AND h.adopted_by IS NULL) AS unsettled,
     (SELECT receipt FROM last) AS last_receipt,
     coalesce((SELECT target_key = s.target_key FROM last), false) AS last_was_here,
-    (SELECT coalesce(h.writer_epoch, h.epoch) FROM control.historical_metadata h
-        WHERE control.target_key(h) = s.target_key
-            AND h.config_id = s.config_id AND h.id < s.id AND h.target_version IS NOT NULL
-            AND h.receipt ->> 'committed_by' IS NULL
-        ORDER BY h.id DESC LIMIT 1) AS published_epoch
+    (SELECT epoch FROM published) AS published_epoch,
+    coalesce((SELECT failed FROM published), false) AS published_failed
 FROM started s JOIN moved ON moved.config_id = s.config_id""")
 
 _HEARTBEAT = text("""
@@ -136,6 +142,8 @@ class Started:
     last_was_here: bool
     #: What the row's last load on record that published to this target wrote with; None: none is on record.
     published_epoch: int | None
+    #: Whether that load failed after it had published.
+    published_failed: bool
 
 
 def start(
@@ -194,6 +202,7 @@ def _started(row: Row[Any], nonce: str) -> Started:
         last_receipt=row.last_receipt,
         last_was_here=row.last_was_here,
         published_epoch=row.published_epoch,
+        published_failed=row.published_failed,
     )
 
 

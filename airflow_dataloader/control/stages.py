@@ -23,7 +23,8 @@ ORDER BY 1, 2""")
 #: A load's stage, once the load is over: at once where its own loader ended it and knows what it wrote. Where
 #: somebody else gave the load up, a server may still run the write that reads the stage, until a later load
 #: has fenced or published to the same target, or until longer than any write of it may last. A load that is
-#: not on record was pruned, if later ones are; else a restored database does not know of it yet.
+#: not on record was pruned, if later ones are that are a day old. Else a restored database does not know of
+#: it yet; or a copy does not, whose numbers go on further up while the load runs where the copy was made.
 #:
 #: A backfill's stage, once its plan has ended, or is gone with its row: the load that ends a plan has fenced
 #: whatever an earlier one wrote.
@@ -38,7 +39,9 @@ WHERE CASE
     WHEN s.backfill AND b.id IS NULL THEN
         s.id <= pg_sequence_last_value(CAST(pg_get_serial_sequence('control.backfill', 'id') AS regclass))
     WHEN s.backfill THEN b.status <> 'open'
-    WHEN h.id IS NULL THEN s.id < (SELECT max(id) FROM control.historical_metadata)
+    WHEN h.id IS NULL THEN s.id < (
+        SELECT max(id) FROM control.historical_metadata
+        WHERE load_queued_time < clock_timestamp() - interval '1 day')
     -- A loader's of the same load in a copy of this database, or in the one that this is a copy of. Here the
     -- load may never have started.
     WHEN s.loader IS NOT NULL AND s.loader IS DISTINCT FROM

@@ -16,7 +16,7 @@ def refuse_moving(load: ActiveLoad, newest_rows: str | None) -> None:
 
     For reads in several parts, of which none is held against all of ``newest_rows``; see :func:`read_where`.
     """
-    if newest_rows is None or load.snapshot.id is None or _is_fixed(load):
+    if newest_rows is None or load.snapshot.id is None or is_fixed(load):
         return
     with load.journal.during(Phase.PLAN):
         ((found,),) = ask_beside(load, load.dialect.probe_sql(load.relation, newest_rows))
@@ -36,7 +36,8 @@ def compare_with_source(load: ActiveLoad, arrived: int, plan: ReadPlan) -> None:
     if expected is None or load.journal.receipt.snapshot != SnapshotKind.EXPORTED or expected == arrived:
         return
     found = f"The source counts {expected} rows in the window, {arrived} arrived from the same snapshot"
-    if not _is_fixed(load):
+    fixed = is_fixed(load)
+    if not fixed:
         again, *others = _counted_again(load, plan)
         if others == [0]:
             raise moving_cursor(load)
@@ -44,9 +45,10 @@ def compare_with_source(load: ActiveLoad, arrived: int, plan: ReadPlan) -> None:
             # What a query or view selects may depend on more than the snapshot, now() above all.
             load.journal.remark(f"{found}: the query or view selects by the time, or by chance.")
             return
-    raise EngineFailed(
-        f"{found}.", fix="load again; if it happens again, look for a proxy or driver that cuts results"
-    )
+    look = "look for a proxy or driver that cuts results"
+    if plan.partitions and not fixed:
+        look = "see whether partition_column depends on the time, which is another one for each connection"
+    raise EngineFailed(f"{found}.", fix=f"load again; if it happens again, {look}")
 
 
 def _refuse_other_tables(load: ActiveLoad, plan: ReadPlan) -> None:
@@ -66,10 +68,11 @@ def _refuse_other_tables(load: ActiveLoad, plan: ReadPlan) -> None:
         return
     number_of = {(schema, table): number for schema, table, number in now}
     other = {(schema, table) for schema, table, _ in plan.tables ^ now} if plan.partitions else set()
+    # One that is not there any more is hidden by another of its name in an earlier schema, or detached.
     other |= {
         (schema, table)
         for schema, table, number in load.snapshot.made.tables
-        if number_of.get((schema, table), number) != number
+        if number_of.get((schema, table)) != number
     }
     if other:
         tables = listed(sorted(".".join(name) for name in other), most=3)
@@ -80,7 +83,7 @@ def _refuse_other_tables(load: ActiveLoad, plan: ReadPlan) -> None:
         )
 
 
-def _is_fixed(load: ActiveLoad) -> bool:
+def is_fixed(load: ActiveLoad) -> bool:
     """Return whether what is read is a table, whose rows the snapshot alone decides."""
     fixed = load.dialect.fixed_sql(load.config.source, load.config.query)
     return fixed is not None and bool(load.session.query(fixed)[0][0])

@@ -55,10 +55,14 @@ def beginning_of_append(load: ActiveLoad) -> str | None:
 def _came_otherwise(load: ActiveLoad, low: str | None) -> bool:
     """Return whether what the target holds may have come by another key, or by a strategy that asks for none.
 
-    A watermark that a person has set says nothing about keys, and is not asked.
+    A watermark that a person has set says nothing about keys, and is not asked. The last scan for deleted
+    rows may have met rows without a key, which others have put there.
     """
     if load.starts_over:
         return False
+    scan = (load.started.last_receipt or {}).get("delete_scan") or {}
+    if load.started.last_was_here and scan.get("keyless"):
+        return True
     newest = load.target.newest_published if load.target else None
     facts = Facts() if newest is None else newest.commit.facts
     alike = {load.config.strategy, *NEEDS_KEY}

@@ -9,7 +9,7 @@ from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.facts import Facts
 from airflow_dataloader.core.plan import ReadPlan
 from airflow_dataloader.loader.active_load import ActiveLoad
-from airflow_dataloader.loader.completeness import compare_with_source
+from airflow_dataloader.loader.completeness import compare_with_source, is_fixed
 from airflow_dataloader.loader.empty_guard import must_keep_rows, refuse_empty_window, refuse_nothing_read
 from airflow_dataloader.loader.engines.protocol import Rows, Stage, Written
 from airflow_dataloader.loader.publish import publish
@@ -29,14 +29,13 @@ def publish_read(
     in_place_of: str | None = None,
     published: Callable[[], None] = lambda: None,
 ) -> None:
-    """Publish what ``plan`` reads by ``write``, straight from the read: nothing is staged.
+    """Publish what ``plan`` reads by ``write``, straight from the read where that may be: nothing is staged.
 
-    Unless the connection that reads shares no snapshot with the one that the guards of a filled target have
-    asked: then it is staged, and they look at that. ``in_place_of``: predicate of the target's rows whose
-    place it takes; None: all. ``published`` is called once the commit stands, before anything else can fail.
+    ``in_place_of``: predicate of the target's rows whose place it takes; None: all. ``published`` is called
+    once the commit stands, before anything else can fail.
     Raises EmptySource, ShrinkRefused, and what :func:`compare_with_source` raises.
     """
-    if load.snapshot.id is None and (must_keep_rows(load) or is_guarded(load)):
+    if in_place_of is not None or not _may_be_published_unseen(load, plan):
         _publish_staged(load, plan, facts, write, in_place_of=in_place_of, published=published)
         return
     rows = load.engine.read(plan)
@@ -45,6 +44,18 @@ def publish_read(
     published()
     load.journal.note(rows_read=written.rows_in, values_replaced=written.values_replaced)
     compare_with_source(load, written.rows_in, plan)
+
+
+def _may_be_published_unseen(load: ActiveLoad, plan: ReadPlan) -> bool:
+    """Return whether a read may take the place of the whole target before it is known to be complete.
+
+    The next load mends it, since it takes the place of the whole table, too. That is no help where the next
+    one would read the same; and the guards of a filled target must have asked a connection that shares the
+    snapshot. What takes the place of a slice may never be read again.
+    """
+    if load.snapshot.id is None:
+        return not (must_keep_rows(load) or is_guarded(load))
+    return not plan.partitions or is_fixed(load)
 
 
 def _publish_staged(

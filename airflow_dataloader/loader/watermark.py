@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from airflow_dataloader.control.lease import Started
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.facts import Facts
 from airflow_dataloader.core.strategy import GOES_ON_FROM, ValuePolicy
@@ -20,25 +21,42 @@ def valid_watermark(load: ActiveLoad) -> str | None:
     if config.incremental_value is None or target is None or not target.filled:
         # Somebody emptied or dropped it, or a fence created it: rows below the watermark are not there.
         return None
-    why = _why_not(config, target, load.started.published_epoch)
+    why = _why_not(load.started, target)
     if why is None:
         return config.incremental_value
     load.journal.remark(f"{why} everything was read again.")
     return None
 
 
-def _why_not(config: LoadConfig, target: Target, published_epoch: int | None) -> str | None:
+def _why_not(started: Started, target: Target) -> str | None:
+    config = started.config
     newest = target.newest_published
     facts = Facts() if newest is None else newest.commit.facts
     if facts.chunk is not None and not facts.final:
         return "The target holds an unfinished backfill;"
     if config.watermark_of is None:
         return None
-    if why := why_discontinuous(target, published_epoch):
+    if why := why_discontinuous(target, started.published_epoch):
         return why
     if _saw_no_cursor(target):
         return "No row had a cursor when the source was last read;"
+    if _is_incomplete(started, target):
+        return "The load that replaced the target last failed, and may not have read all;"
     return _why_another(config, facts) or _why_another_watermark(config, target)
+
+
+def _is_incomplete(started: Started, target: Target) -> bool:
+    """Return whether the newest rows came by a load that goes by no window and failed after it had published.
+
+    A window is read again by the next load; all that lies below the watermark is not.
+    """
+    newest = next((entry.commit for entry in target.published if entry.commit.brings_rows), None)
+    return (
+        started.published_failed
+        and newest is not None
+        and newest.epoch == started.published_epoch
+        and newest.facts.window is None
+    )
 
 
 def _saw_no_cursor(target: Target) -> bool:

@@ -30,7 +30,7 @@ class Records:
             self.installation = str(found.scalar_one())
 
     def load(self, status: str = "Failed", *, hours: float = 1, **columns: Any) -> int:
-        """Record a load that ended some hours ago."""
+        """Record a load that began and ended some hours ago."""
         values = {
             "control_key": b"x",
             "config_id": self.row,
@@ -46,8 +46,9 @@ class Records:
             number = int(connection.execute(statement).scalar_one())
             connection.execute(
                 text(
-                    "UPDATE control.historical_metadata SET load_end_time = now() - make_interval(secs => :s)"
-                    " WHERE id = :id AND load_status NOT IN ('Queued', 'In Progress')"
+                    "UPDATE control.historical_metadata h SET load_queued_time = long_ago, load_end_time = "
+                    "CASE WHEN load_status NOT IN ('Queued', 'In Progress') THEN long_ago END "
+                    "FROM (SELECT now() - make_interval(secs => :s) AS long_ago) WHERE h.id = :id"
                 ),
                 {"s": hours * 3600, "id": number},
             )
@@ -133,9 +134,20 @@ def test_a_pruned_load_is_over_and_one_that_nobody_gave_out_yet_is_not(records: 
     pruned = records.load("Succeeded")
     with records.control.begin() as connection:
         connection.execute(text("DELETE FROM control.historical_metadata"))
-    newest = records.load("Succeeded")
+    newest = records.load("Succeeded", hours=25)
     assert records.over(pruned)
     assert not records.over(newest + 1)
+
+
+def test_a_number_that_was_left_out_may_run_in_the_database_that_this_is_a_copy_of(records: Records) -> None:
+    """A server that is restored goes on with later numbers than it had given out."""
+    last = records.load("Succeeded", hours=25)
+    with records.control.begin() as connection:
+        connection.execute(text("SELECT setval('control.historical_metadata_id_seq', :n)"), {"n": last + 32})
+    records.load("Succeeded", hours=23)
+    assert not records.over(last + 1)
+    records.load("Succeeded", hours=24.1)
+    assert records.over(last + 1)
 
 
 def test_a_backfill_s_stage_is_needed_while_its_plan_is_open(records: Records) -> None:

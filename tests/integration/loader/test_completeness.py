@@ -44,6 +44,47 @@ def test_a_view_that_selects_the_same_rows_each_time_loses_none_in_silence(
     assert bench.target_rows() == bench.source_rows()
 
 
+def test_a_slice_is_replaced_by_nothing_that_is_not_whole(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a window of days has lost, no later one may reach any more."""
+    bench.source.execute("CREATE TABLE items AS SELECT i AS id, now() AS at FROM generate_series(1, 6) i")
+    row = bench.row(load_strategy="rolling", rolling_column="at", rolling_days=2, rolling_retention="keep")
+    bench.succeed(row)
+    before = bench.target_rows()
+    read = bench.engine.read
+
+    def losing(plan: ReadPlan) -> Rows:
+        return read(replace(plan, where=f"({plan.where or 'true'}) AND id <> 5"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.engine, "read", losing)
+        failed = bench.fail(row)
+    assert "The source counts 6 rows in the window, 5 arrived" in failed.message
+    assert failed.receipt.target_version is None
+    assert bench.target_rows() == before
+    receipt = bench.succeed(row).receipt
+    assert (receipt.rows_read, receipt.rows_deleted, receipt.rows_inserted) == (6, 6, 6)
+
+
+def test_parts_of_a_view_by_a_column_that_depends_on_the_time(bench: Bench) -> None:
+    """Each connection has a time of its own: a row that passes a part's end meanwhile is in two of them."""
+    bench.source.execute("CREATE TABLE base AS SELECT i AS id FROM generate_series(1, 100000) i")
+    # Ten rows pass an end each millisecond.
+    bench.source.execute(
+        "CREATE VIEW items AS SELECT id, "
+        "(id * 100 + extract(epoch FROM now() - timestamptz '2026-01-01') * 1000000)::bigint AS age FROM base"
+    )
+    row = bench.row(load_strategy="full", partition_column="age", num_partitions=8)
+    failed = bench.fail(row)
+    assert "The source counts 100000 rows in the window" in failed.message
+    assert "partition_column depends on the time" in failed.message
+    assert failed.receipt.target_version is None
+    bench.set(row, partition_column="id")
+    assert bench.succeed(row).receipt.partitions == 8
+    assert bench.engine.count(bench.target("items")) == 100_000
+
+
 def test_a_view_that_selects_by_the_time_is_told_from_that(bench: Bench) -> None:
     # One row goes every ten milliseconds, so that no two connections see as many; they last for ten minutes.
     bench.source.execute(

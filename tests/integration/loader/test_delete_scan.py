@@ -259,6 +259,12 @@ def test_rows_without_a_key_are_left_alone_and_counted(bench: Bench) -> None:
     assert bench.target_rows() == bench.source_rows()
     assert result.receipt.delete_scan is not None
     assert (result.receipt.delete_scan["null_keys"], result.receipt.delete_scan["keyless"]) == (1, 1)
+    # As soon as it has a key at the source, it would come a second time.
+    bench.source.execute("UPDATE items SET id = 21, at = 22 WHERE id IS NULL")
+    assert "have NULL in the key" in bench.fail(row).message
+    bench.spark_sql("DELETE FROM {t} WHERE id IS NULL")
+    bench.succeed(row)
+    assert bench.target_rows() == bench.source_rows()
 
 
 def test_a_source_that_has_our_column_is_refused(bench: Bench) -> None:

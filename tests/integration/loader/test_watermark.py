@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -223,6 +224,23 @@ def test_a_table_that_was_replaced_by_a_load_that_failed_is_read_from_the_beginn
     assert "up to another watermark than the row's; everything was read again" in bench.succeed(row).message
     assert bench.target_rows() == bench.source_rows()
     assert bench.succeed(row).receipt.low == "2025-01-01 11:00:00+00"
+
+
+def test_a_full_load_that_failed_after_it_had_published_is_nothing_to_go_on_from(
+    bench: Bench, row: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.succeed(row)
+    bench.set(row, load_strategy="full", shrink_guard_percent=90)
+    read = bench.engine.read
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.engine, "read", lambda plan: read(replace(plan, where="id <> 2")))
+        failed = bench.fail(row)
+    assert " arrived from the same snapshot" in failed.message
+    assert failed.receipt.target_version is not None
+    bench.set(row, load_strategy="incremental")
+    assert "failed, and may not have read all; everything was read again" in bench.succeed(row).message
+    assert bench.target_rows() == bench.source_rows()
+    assert bench.succeed(row).receipt.low == FIRST
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,23 @@ def test_a_name_that_means_another_table_by_now_is_read_again(
         compare_with_source(active_load, 10, plan)
 
 
+@pytest.mark.parametrize("query", [None, "SELECT id FROM items"])
+def test_a_table_of_the_same_name_in_an_earlier_schema_is_read_again(
+    source_db: psycopg.Connection, open_source: Callable[..., SourceSession], query: str | None
+) -> None:
+    """No lock on a table keeps others from putting one before it."""
+    source_db.execute("CREATE SCHEMA app")
+    source_db.execute(f"ALTER DATABASE {source_db.info.dbname} SET search_path = app, public")
+    source_db.execute("CREATE TABLE public.items AS SELECT generate_series(1, 10) AS id")
+    found = look(source_db, open_source(), source_table_schema=None, source_table_name="items", query=query)
+    plan = read_everything(found)
+    active_load = cast("ActiveLoad", found)
+    compare_with_source(active_load, 10, plan)
+    source_db.execute("CREATE TABLE app.items (id int)")
+    with pytest.raises(SourceUnavailable, match=r"public\.items .*is the name of another table by now"):
+        compare_with_source(active_load, 10, plan)
+
+
 def test_a_partition_that_one_connection_does_not_see_is_no_matter(
     source_db: psycopg.Connection, session: SourceSession
 ) -> None:

@@ -87,6 +87,7 @@ def active_load(
         last_receipt=None,
         last_was_here=False,
         published_epoch=None,
+        published_failed=False,
     )
     endpoint = Endpoint(db_type="postgresql", host="h", port=5432, database="d", user="u", password="hunter2")
     return ActiveLoad(
