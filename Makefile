@@ -5,6 +5,9 @@ BIN := .venv/bin
 # this one.
 JOBS := 0
 
+# Many a container sets it: then every process of Airflow compiles what it imports, which takes longer than its work.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help env demo test faults check lint bench clean
 
