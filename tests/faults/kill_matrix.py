@@ -36,8 +36,9 @@ MOMENTS = (
 _NEVER = {(strategy, Moment.CHUNKED) for strategy in STRATEGIES[:-1]} | {
     ("full", Moment.STAGED),
     ("rolling", Moment.STAGED),
-    ("rolling keep", Moment.STAGED),
 }
+#: A first load takes the place of the whole table, and stages nothing either.
+_NOT_FIRST = {("rolling keep", Moment.STAGED)}
 
 
 class Kill(NamedTuple):
@@ -76,6 +77,7 @@ KILLS = tuple(
     for strategy in STRATEGIES
     for moment in reached(strategy)
     for first in (True, False)
+    if not first or (strategy, moment) not in _NOT_FIRST
 )
 
 _HEAD = """# Kill matrix

@@ -20,7 +20,9 @@ def run(load: ActiveLoad) -> Outcome:
     """Overwrite the target with the whole source."""
     # Counting costs the source as much as reading. The guard needs the number before the write; and parts of
     # what is no table may hold a row twice, or not at all, where their column depends on the time.
-    counted = is_guarded(load) or (load.config.partition_column is not None and not is_fixed(load))
+    config = load.config
+    in_parts = config.partition_column is not None and config.num_partitions != 1
+    counted = is_guarded(load) or (in_parts and not is_fixed(load))
     plan = read_where(load, None) if counted else read_everything(load)
     refuse_empty_source(load)
     refuse_shrinking(load, load.journal.receipt.source_rows or 0)
