@@ -16,8 +16,8 @@ from airflow_dataloader.control.claim import MAX_CONCURRENT, claim
 from airflow_dataloader.control.load_view import claim_time
 from airflow_dataloader.control.tracking import update_run_tracking
 from airflow_dataloader.control.transaction import LAST, transaction
-from airflow_dataloader.control.waiting import WaitReason, waiting
-from airflow_dataloader.core.status import LIVE, OVER, LoadStatus
+from airflow_dataloader.control.unclaimed import why_unclaimed
+from airflow_dataloader.core.status import OVER, LoadStatus
 from airflow_dataloader.core.strategy import Trigger
 from airflow_dataloader.core.submission import submit_token
 from airflow_dataloader.exceptions import Fenced
@@ -38,26 +38,6 @@ WHERE h.config_id = :config_id AND (
     OR (h.id > :metadata_id AND h.airflow_base_url IS NOT DISTINCT FROM :airflow_base_url
         AND starts_with(h.airflow_run, :prefix)))
 ORDER BY h.id DESC LIMIT 1""")
-
-_ROW = text("""
-SELECT t.is_active, t.last_status, t.db_config_key, h.id, h.airflow_run
-FROM control.table_control t
-LEFT JOIN control.historical_metadata h ON h.config_id = t.config_id AND h.epoch = t.load_epoch
-WHERE t.config_id = :config_id""")
-
-#: Why a cleared task has no load of its own, and what to do about it.
-_WAITS = {
-    WaitReason.FULL: ("the {most} loads that may live at the same time do", "clear the task after one's end"),
-    WaitReason.PAUSED: ("source {source} is paused", "clear the task when it is not paused any more"),
-    WaitReason.AT_LIMIT: (
-        "as many loads of source {source} live as its max_concurrent_loads",
-        "clear the task after one's end",
-    ),
-    WaitReason.HELD: (
-        "another session held the row, or another load its target",
-        "clear the task again",
-    ),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +135,7 @@ def attach(
         )
         renewed = _newest(engine, mapped, task)
         if renewed.metadata_id == found.metadata_id:
-            raise _held(engine, mapped, max_concurrent)
+            raise _not_claimed(engine, mapped, max_concurrent)
         found = renewed
     if found.over or found.being_reaped:
         return found
@@ -231,21 +211,7 @@ def _number(airflow_task: str | None) -> int:
     return int(number) if number.isdecimal() else 0
 
 
-def _held(engine: Engine, mapped: MappedLoad, max_concurrent: int) -> Fenced:
+def _not_claimed(engine: Engine, mapped: MappedLoad, max_concurrent: int) -> Fenced:
     """Return why the row could not be claimed anew."""
-    name = f"config_id {mapped.config_id}"
-    with transaction(engine, readonly=True) as connection:
-        values = {"config_id": mapped.config_id}
-        row = connection.execute(_ROW, values, execution_options=LAST).one_or_none()
-    if row is None:
-        return Fenced(f"{name} was deleted.")
-    if row.last_status in LIVE:
-        holder = f"load {row.id} of Airflow run {row.airflow_run}" if row.id else "nobody who is on record"
-        return Fenced(f"{name} is {row.last_status} and held by {holder}.", fix="wait for its end")
-    if not row.is_active:
-        return Fenced(f"{name} is not active.", fix="set is_active")
-    waits = waiting(engine, max_concurrent=max_concurrent, only=[mapped.config_id])
-    why, fix = _WAITS[waits[0].reason if waits else WaitReason.HELD]
-    return Fenced(
-        f"{name} cannot be claimed now: {why.format(source=row.db_config_key, most=max_concurrent)}.", fix=fix
-    )
+    found = why_unclaimed(engine, mapped.config_id, max_concurrent=max_concurrent)
+    return Fenced(found.why, fix=found.fix or (f"clear the task {found.again}" if found.again else None))

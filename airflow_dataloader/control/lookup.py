@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Engine, select, text
 
 from airflow_dataloader.control.queries import query
-from airflow_dataloader.control.selection import condition
+from airflow_dataloader.control.selection import condition, target_names
 from airflow_dataloader.control.tables import dbconfig, table_control
 from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.core.row_label import row_label
@@ -44,16 +44,16 @@ def get_table_details(
     Raises ConfigurationError when several rows have that control key: only ``config_id`` is unique.
     """
     source = [column for column in dbconfig.c if column.name not in table_control.c]
-    query = select(table_control, *source).outerjoin_from(
+    statement = select(table_control, *source).outerjoin_from(
         table_control, dbconfig, dbconfig.c.db_config_key == table_control.c.db_config_key
     )
     if config_id is not None:
-        query = query.where(table_control.c.config_id == config_id)
+        statement = statement.where(table_control.c.config_id == config_id)
     else:
         key = _bytes(control_key) if isinstance(control_key, str) else control_key
-        query = query.where(table_control.c.control_key == key)
+        statement = statement.where(table_control.c.control_key == key)
     with transaction(engine, readonly=True) as connection:
-        found = connection.execute(query, execution_options=LAST).mappings().all()
+        found = connection.execute(statement, execution_options=LAST).mappings().all()
     if len(found) > 1:
         raise ConfigurationError(
             f"{len(found)} rows have this control_key: {', '.join(str(row['config_id']) for row in found)}.",
@@ -77,32 +77,23 @@ def _bytes(control_key: str) -> bytes:
 def select_rows(engine: Engine, selector: Selector, *, active: bool = True) -> list[SelectedRow]:
     """Return the active rows that ``selector`` matches, or the inactive ones, in the order of a claim."""
     columns = table_control.c
-    query = (
+    catalog, schema, table = target_names()
+    statement = (
         select(
             columns.config_id,
             columns.source_table_catalog,
             columns.source_table_schema,
             columns.source_table_name,
-            columns.destination_table_catalog.label("target_catalog"),
-            columns.destination_table_schema,
-            dbconfig.c.default_target_schema,
-            columns.destination_table_name.label("target_table"),
+            catalog.label("target_catalog"),
+            schema.label("target_schema"),
+            table.label("target_table"),
         )
-        .outerjoin_from(table_control, dbconfig, dbconfig.c.db_config_key == columns.db_config_key)
         .where(columns.is_active.is_(active), condition(selector))
         .order_by(columns.priority.desc(), columns.next_load_date_time, columns.config_id)
     )
     with transaction(engine, readonly=True) as connection:
-        found = connection.execute(query, execution_options=LAST).mappings().all()
-    return [
-        SelectedRow(
-            config_id=row["config_id"],
-            label=row_label(
-                {**row, "target_schema": row["destination_table_schema"] or row["default_target_schema"]}
-            ),
-        )
-        for row in found
-    ]
+        found = connection.execute(statement, execution_options=LAST).mappings().all()
+    return [SelectedRow(config_id=row["config_id"], label=row_label(dict(row))) for row in found]
 
 
 def no_match(selector: Selector, *, of: str = "row") -> ConfigurationError:

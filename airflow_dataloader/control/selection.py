@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from sqlalchemy import ColumnElement, and_, func, literal, or_, select
 
 from airflow_dataloader.control.tables import dbconfig, table_control
 from airflow_dataloader.core.selector import NO_STATUS, Field, Selector, Term, like
 
 _COLUMNS = table_control.c
+
+_Name: TypeAlias = ColumnElement[str | None]
 
 
 def condition(selector: Selector) -> ColumnElement[bool]:
@@ -36,27 +40,36 @@ def _matches(field: Field, pattern: str) -> ColumnElement[bool]:
             return _like(_COLUMNS.owner, pattern)
 
 
-def _name(pattern: str) -> ColumnElement[bool]:
-    """Match the table's name at its target or its source, alone or dotted."""
+def target_names() -> tuple[_Name, _Name, _Name]:
+    """Return catalog, schema and table of a row's target as a load will have them; NULL where not given."""
     default = (
-        select(dbconfig.c.default_target_schema)
+        select(_given(dbconfig.c.default_target_schema))
         .where(dbconfig.c.db_config_key == _COLUMNS.db_config_key)
         .correlate(table_control)
         .scalar_subquery()
     )
-    target = (
-        _COLUMNS.destination_table_catalog,
-        func.coalesce(_COLUMNS.destination_table_schema, default),
-        _COLUMNS.destination_table_name,
+    return (
+        _given(_COLUMNS.destination_table_catalog),
+        func.coalesce(_given(_COLUMNS.destination_table_schema), default),
+        _given(_COLUMNS.destination_table_name),
     )
-    source = (_COLUMNS.source_table_catalog, _COLUMNS.source_table_schema, _COLUMNS.source_table_name)
-    names = [name for parts in (target, source) for name in _dotted(*parts)]
+
+
+def _given(name: _Name) -> _Name:
+    """Return a name as a load gets it: without spaces around it, NULL if nothing is left."""
+    return func.control.given(name)
+
+
+def _name(pattern: str) -> ColumnElement[bool]:
+    """Match the table's name at its target or its source, alone or dotted."""
+    catalog, schema, table = map(
+        _given, (_COLUMNS.source_table_catalog, _COLUMNS.source_table_schema, _COLUMNS.source_table_name)
+    )
+    names = [*_dotted(*target_names()), *_dotted(catalog, schema, table)]
     return or_(*(_like(name, pattern) for name in names))
 
 
-def _dotted(
-    catalog: ColumnElement[str | None], schema: ColumnElement[str | None], table: ColumnElement[str | None]
-) -> list[ColumnElement[str | None]]:
+def _dotted(catalog: _Name, schema: _Name, table: _Name) -> list[_Name]:
     """Return the name alone, with its schema, and with its catalog too; NULL where a part is missing."""
     with_schema = schema + literal(".") + table
     return [table, with_schema, catalog + literal(".") + with_schema]

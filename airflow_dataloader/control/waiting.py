@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 
 from airflow_dataloader.control.transaction import LAST, transaction
 
-#: The condition of a claim, sql/migrations/versions/0002/45_claim.sql, without its limits.
+#: Every row that a claim wants, sql/migrations/versions/0002/45_claim.sql, and what stops it first.
 _WAITING = text("""
 WITH live AS (
     SELECT db_config_key, count(*) AS loads FROM control.table_control
@@ -31,7 +31,7 @@ waiting AS (
 )
 SELECT reason, count(*) AS rows,
     coalesce(array_agg(DISTINCT db_config_key) FILTER (WHERE db_config_key IS NOT NULL), '{}') AS sources
-FROM waiting GROUP BY reason ORDER BY array_position(ARRAY['full', 'paused', 'at_limit', 'held'], reason)""")
+FROM waiting GROUP BY reason ORDER BY array_position(:reasons, reason)""")
 
 
 class WaitReason(StrEnum):
@@ -63,7 +63,11 @@ def waiting(engine: Engine, *, max_concurrent: int, only: Sequence[int] | None =
     ``only`` are ids to ask about instead, whatever their slot, where they are active and not live.
     Looks at all rows that are due, so it is for people to ask and not for a claim.
     """
-    values = {"max_concurrent": max_concurrent, "only": None if only is None else list(only)}
+    values = {
+        "max_concurrent": max_concurrent,
+        "only": None if only is None else list(only),
+        "reasons": list(WaitReason),
+    }
     with transaction(engine, readonly=True) as connection:
         found = connection.execute(_WAITING, values, execution_options=LAST).all()
     return [

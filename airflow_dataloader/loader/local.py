@@ -17,6 +17,7 @@ from airflow_dataloader.control.claim import MAX_CONCURRENT, Claimed, claim
 from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.control.lookup import SelectedRow, no_active_match, select_rows
 from airflow_dataloader.control.reap import reap
+from airflow_dataloader.control.unclaimed import why_unclaimed
 from airflow_dataloader.core.reaping import ReapLimits
 from airflow_dataloader.core.receipt import Receipt
 from airflow_dataloader.core.scrub import scrub
@@ -99,7 +100,8 @@ def _claims(
         raise no_active_match(control, selector)
     for row in rows:
         one = partial(limited, airflow_run=f"{run}-{row.config_id}", only=[row.config_id])
-        yield from _claimed(partial(one, trigger=Trigger.MANUAL)) or [_busy(row)]
+        claimed = _claimed(partial(one, trigger=Trigger.MANUAL))
+        yield from claimed or [_not_claimed(control, row, max_concurrent)]
 
 
 def _claims_of_due(claim_one: Callable[..., list[Claimed]], run: str) -> Iterator[Claimed | Loaded]:
@@ -126,8 +128,10 @@ def _patiently(call: Callable[[], _Answer]) -> _Answer:
     return retry_while_away(call, until=time.monotonic() + START_PATIENCE)
 
 
-def _busy(row: SelectedRow) -> Loaded:
-    message = "Not claimed: a load holds the row or its target, or its source is paused or at its limit."
+def _not_claimed(control: ControlEngine, row: SelectedRow, max_concurrent: int) -> Loaded:
+    found = _patiently(partial(why_unclaimed, control, row.config_id, max_concurrent=max_concurrent))
+    fix = found.fix or (f"load it {found.again}" if found.again else None)
+    message = f"Not claimed: {found.why}" + (f" Fix: {fix}." if fix else "")
     return Loaded(config_id=row.config_id, label=row.label, status=None, message=message, receipt=Receipt())
 
 

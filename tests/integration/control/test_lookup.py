@@ -9,7 +9,7 @@ from airflow_dataloader.control.lookup import get_control_tables, get_table_deta
 from airflow_dataloader.core.selector import parse
 from airflow_dataloader.exceptions import ConfigurationError
 from tests.factories import add_row, add_source
-from tests.integration.control.drive import due_row, row
+from tests.integration.control.drive import due_row, edit, row
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +63,9 @@ def test_selected_rows_are_active_and_in_the_order_of_a_claim(control: Engine) -
     add_row(control, is_active=False)
     found = select_rows(control, parse("source:shop"))
     assert [row.config_id for row in found] == [first, second]
+    # What is not given but by a space, the source gives, to the name as to the load.
+    edit(control, first, destination_table_schema=" ", destination_table_name=" a ")
+    (found[0],) = select_rows(control, parse("name:landing.a"))
     assert found[0].label == f"config_id {first} (public.a → bronze.landing.a)"
     assert select_rows(control, parse("name:nothing")) == []
 

@@ -21,8 +21,9 @@ def names(control: Engine) -> dict[int, str]:
             control,
             db_config_key="Shop",
             source_table_name="Order_Lines",
-            destination_table_name="lines",
-            destination_table_schema=None,
+            destination_table_name=" lines",
+            # As good as none: the source's own schema counts.
+            destination_table_schema=" ",
             tags=["month end", "Daily"],
             owner="Anna B",
         ): "lines",

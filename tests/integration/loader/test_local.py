@@ -112,10 +112,11 @@ def test_rows_that_the_database_refuses_to_queue_stop_no_other(
 def test_a_row_that_another_load_holds_is_named_and_left_alone(bench: Bench) -> None:
     fill(bench, "a")
     row = bench.row("a")
-    bench.claim(row)
+    held = bench.claim(row).metadata_id
     (ended,) = load_locally(bench.control, lambda: bench.context, selector=parse("name:a"))
     assert ended.status is None
-    assert "Not claimed" in ended.message
+    assert f"Not claimed: config_id {row} is Queued and held by load {held} of " in ended.message
+    assert ended.message.endswith(" Fix: wait for its end.")
     assert bench.history(row)[-1].load_status == LoadStatus.QUEUED
 
 
