@@ -15,7 +15,7 @@ parses a message::
           NotMigrated           the control database's schema is not the one this package needs
           RowRefused            the control database refuses to write a row
         SourceRefused           the source answered, and refused (login, missing table, bad SQL)
-        ValueRefused            a value cannot be kept exactly, and value_policy says fail
+        ValueRefused            a value of the source cannot be loaded as it is
         SchemaRefused           source and target columns do not fit together
         EmptySource             an empty source would empty a filled target
         ShrinkRefused           the target would lose more of its rows than its row allows
@@ -118,7 +118,7 @@ class SourceRefused(TerminalError):
 
 
 class ValueRefused(TerminalError):
-    """A value cannot be kept exactly, and the row's value_policy says fail."""
+    """A value of the source cannot be loaded as it is: not exactly, or by its target's own rules."""
 
 
 class SchemaRefused(TerminalError):

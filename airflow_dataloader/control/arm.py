@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from airflow_dataloader.control.cron import next_slot
-from airflow_dataloader.control.errors import row_refused
+from airflow_dataloader.control.errors import refusal_of
 from airflow_dataloader.control.transaction import savepoint
 from airflow_dataloader.exceptions import DataloaderError
 
@@ -43,18 +43,23 @@ FROM jsonb_to_recordset(CAST(:items AS jsonb)) AS i(config_id bigint, slot times
 WHERE t.config_id = i.config_id""")
 
 
-def arm(connection: Connection, *, at_once: int = ARMED_AT_ONCE, each: bool = False) -> int:
+def arm(connection: Connection, *, at_once: int = ARMED_AT_ONCE) -> int:
     """Give up to ``at_once`` active rows their next slot; return how many.
 
-    A row whose cron or zone cannot be read is made due instead, so that the claim takes it and says why. With
-    ``each``, one that the database refuses to write is left out and logged, and takes nobody's place; that
-    ends after a second, for others wait for the claim meanwhile.
+    A row whose cron or zone cannot be read is made due instead, so that the claim takes it and says why.
     """
-    if not each:
-        items = _unarmed(connection, at_once)
-        if items:
-            _write(connection, items)
-        return len(items)
+    items = _unarmed(connection, at_once)
+    if items:
+        _write(connection, items)
+    return len(items)
+
+
+def arm_each(connection: Connection, *, at_once: int = ARMED_AT_ONCE) -> int:
+    """Arm as :func:`arm` does, but each row by itself.
+
+    One that the database refuses to write is left out and logged, and takes nobody's place. Ends after a
+    second, for others wait for the claim meanwhile.
+    """
     armed, after, until = 0, _BEFORE_ALL, time.monotonic() + _MOST_SECONDS
     while armed < at_once and time.monotonic() < until:
         items = _unarmed(connection, min(_PAGE, at_once - armed), after=after)
@@ -83,7 +88,7 @@ def _armed(connection: Connection, item: dict[str, Any]) -> bool:
         with savepoint(connection):
             _write(connection, [item])
     except DBAPIError as error:
-        refusal = row_refused(error, item["config_id"], f"config_id {item['config_id']}")
+        refusal = refusal_of(error, item["config_id"], f"config_id {item['config_id']}")
         if refusal is None:
             raise
         log.error("Left without a slot: %s", refusal)

@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, text
 from sqlalchemy.exc import DBAPIError
 
-from airflow_dataloader.control.arm import arm
+from airflow_dataloader.control.arm import arm, arm_each
 from airflow_dataloader.control.due import Taken, TakenRow, Wanted, locked_by_others, take, taken_from
 from airflow_dataloader.control.ending import Ending, SettledBy, end
-from airflow_dataloader.control.errors import refuses_row, row_left_out
+from airflow_dataloader.control.errors import is_about_row, silent_refusal
 from airflow_dataloader.control.next_load import NextLoad, next_load
 from airflow_dataloader.control.queueing import Claimant, Entry, queue, queue_each
 from airflow_dataloader.control.transaction import transaction
@@ -121,7 +121,7 @@ def claim(
     try:
         return attempt(each=False)
     except (ConfigurationError, DBAPIError) as error:
-        if not refuses_row(error):
+        if not is_about_row(error):
             raise
         log.info("A row cannot be queued; queueing each by itself: %s", error)
     # Rather the whole claim again than a savepoint in every one.
@@ -187,7 +187,7 @@ class _Claiming:
         if begun and begun[0].metadata_id is not None:
             return [_again(row) for row in begun]
         if begun and begun[0].unarmed:
-            arm(self._connection, each=self._each)
+            (arm_each if self._each else arm)(self._connection)
         if wanted.left_out or (begun and begun[0].unarmed):
             self._fill(take(self._connection, wanted, handled=wanted.left_out))
         else:
@@ -263,7 +263,7 @@ class _Claiming:
         said = {refusal.config_id for refusal in self._refusals}
         for config_id, load in loads.items():
             if config_id not in ids and config_id not in said:
-                refusal = row_left_out(config_id, row_label(load.snapshot))
+                refusal = silent_refusal(config_id, row_label(load.snapshot))
                 log.error("Left out: %s", refusal)
                 self._refusals.append(refusal)
 

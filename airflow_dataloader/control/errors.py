@@ -109,19 +109,21 @@ def translated(error: Exception, place: str) -> DataloaderError | None:
     if lost or _is_away(cause):
         return _unavailable(cause, place)
     unsendable = not state and isinstance(cause, psycopg.DataError)
-    if unsendable or state == _FORBIDDEN or _refuses_row(cause):
-        return _refused(cause)
+    if unsendable or state == _FORBIDDEN or _is_about_what_is_written(cause):
+        return _configuration_error(cause)
     return None
 
 
-def refuses_row(error: ConfigurationError | DBAPIError) -> bool:
+def is_about_row(error: ConfigurationError | DBAPIError) -> bool:
     """Return whether the database refused what is written, which another row may not meet."""
     raised = error if isinstance(error, DBAPIError) else error.__cause__
     cause = raised.orig if isinstance(raised, DBAPIError) else None
-    return isinstance(error, RowRefused) or (isinstance(cause, psycopg.Error) and _refuses_row(cause))
+    return isinstance(error, RowRefused) or (
+        isinstance(cause, psycopg.Error) and _is_about_what_is_written(cause)
+    )
 
 
-def _refuses_row(cause: psycopg.Error) -> bool:
+def _is_about_what_is_written(cause: psycopg.Error) -> bool:
     """Return whether the error is about what is written: of a constraint, a value, or a foreign function."""
     state = cause.sqlstate or ""
     if not state or state == _VERSION or _is_away(cause):
@@ -153,10 +155,10 @@ def _is_own(function: re.Match[str]) -> bool:
     return function[1] == SCHEMA or (function[1] is None and function[2] in OWN_FUNCTIONS)
 
 
-def row_refused(error: DBAPIError, config_id: int, label: str) -> RowRefused | None:
+def refusal_of(error: DBAPIError, config_id: int, label: str) -> RowRefused | None:
     """Return why the database refused to write one row, or None where it refused no row."""
     cause = error.orig
-    if not isinstance(cause, psycopg.Error) or not refuses_row(error):
+    if not isinstance(cause, psycopg.Error) or not is_about_row(error):
         return None
     return RowRefused(
         f"{label} cannot be written; the control database refused: {_said(cause)}.",
@@ -168,8 +170,8 @@ def row_refused(error: DBAPIError, config_id: int, label: str) -> RowRefused | N
     )
 
 
-def row_left_out(config_id: int, label: str) -> RowRefused:
-    """Return what is said of a row that the database did not write, without an error."""
+def silent_refusal(config_id: int, label: str) -> RowRefused:
+    """Return the refusal of a row that the database skipped without an error of its own."""
     return RowRefused(
         f"{label} cannot be written; the control database left it out and did not say why.",
         config_id=config_id,
@@ -223,7 +225,7 @@ def _not_migrated(cause: psycopg.Error, place: str) -> NotMigrated:
     return NotMigrated(f"The control database {place}: {said}.", fix=fix, sqlstate=cause.sqlstate)
 
 
-def _refused(cause: psycopg.Error) -> ConfigurationError:
+def _configuration_error(cause: psycopg.Error) -> ConfigurationError:
     of_a_table = cause.diag.table_name and cause.diag.constraint_name
     if cause.sqlstate == _CHECK and of_a_table and not cause.diag.message_hint:
         return _not_allowed(cause)

@@ -24,7 +24,7 @@ LEASE_SECONDS = 60
 #: The load and its row move together. ``held`` locks the row first, as every statement here does. A second
 #: start with the same nonce finds the load In Progress and changes nothing but the lease.
 #:
-#: ``unsettled``: earlier loads of the target, this row's or another's, that started and whose writes nobody
+#: ``uncertain``: earlier loads of the target, this row's or another's, that started and whose writes nobody
 #: knows for certain, as far back as the last load that fenced this target or published to it; see
 #: docs/adr/0004 and 0010.
 _START = text("""
@@ -86,7 +86,7 @@ SELECT s.id, s.config_id, s.epoch, s.config_snapshot, s.load_start_time,
         FROM control.historical_metadata h
         WHERE control.target_key(h) = s.target_key
             AND h.id < s.id AND h.id >= coalesce((SELECT id FROM fenced), 0)
-            AND control.is_uncertain(h) AND h.adopted_by IS NULL) AS unsettled,
+            AND control.is_uncertain(h) AND h.adopted_by IS NULL) AS uncertain,
     (SELECT receipt FROM last) AS last_receipt,
     coalesce((SELECT target_key = s.target_key FROM last), false) AS last_was_here,
     (SELECT epoch FROM published) AS published_epoch,
@@ -133,7 +133,7 @@ class Started:
     #: As the claim froze it, ``incremental_value`` with it; an adopted commit moves that on.
     config: LoadConfig
     #: Oldest first; empty: the target needs no fence.
-    unsettled: tuple[Attempt, ...]
+    uncertain: tuple[Attempt, ...]
     #: What this loader made up for itself, so that its later writes are known as its own.
     nonce: str
     #: Receipt of the row's last load that succeeded.
@@ -187,7 +187,7 @@ def _started(row: Row[Any], nonce: str) -> Started:
         started_at=row.load_start_time,
         installation=row.installation,
         config=LoadConfig.from_snapshot(row.config_snapshot),
-        unsettled=tuple(
+        uncertain=tuple(
             Attempt(
                 metadata_id=attempt["metadata_id"],
                 config_id=attempt["config_id"],
@@ -196,7 +196,7 @@ def _started(row: Row[Any], nonce: str) -> Started:
                 low=attempt["low"],
                 content_hash=content_hash(attempt["snapshot"] or {}),
             )
-            for attempt in row.unsettled or ()
+            for attempt in row.uncertain or ()
         ),
         nonce=nonce,
         last_receipt=row.last_receipt,

@@ -1,4 +1,4 @@
-"""Loads that live, as somebody sees them who has to decide whether they still should."""
+"""Live loads, as a reap sees them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A load as somebody sees it who waits for its end."""
+"""A load as a waiting task or trigger sees it."""
 
 from __future__ import annotations
 

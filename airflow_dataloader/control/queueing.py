@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from airflow_dataloader.control.errors import row_refused
+from airflow_dataloader.control.errors import refusal_of
 from airflow_dataloader.control.transaction import LAST, savepoint
 from airflow_dataloader.core.row_label import row_label
 from airflow_dataloader.core.strategy import Trigger
@@ -95,7 +95,7 @@ def queue_each(
                 settle(queued)
             ids |= queued
         except DBAPIError as error:
-            refusal = row_refused(error, entry.config_id, row_label(json.loads(entry.snapshot)))
+            refusal = refusal_of(error, entry.config_id, row_label(json.loads(entry.snapshot)))
             if refusal is None:
                 raise
             log.error("Left out: %s", refusal)

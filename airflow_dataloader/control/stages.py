@@ -1,4 +1,4 @@
-"""Which of the tables that loads keep rows in before they publish nobody needs any more."""
+"""Which stages are no longer needed."""
 
 from __future__ import annotations
 

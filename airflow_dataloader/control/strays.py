@@ -10,6 +10,7 @@ from sqlalchemy import Connection, TextClause, text
 from airflow_dataloader.control.ending import SettledBy, recorded
 from airflow_dataloader.control.transaction import LAST
 from airflow_dataloader.core.failure import Failure, Phase
+from airflow_dataloader.core.reaping import EndReason
 from airflow_dataloader.core.texts import kept_json
 
 _LOST_ROW = "Its row was deleted, or moved on by hand, while it ran."
@@ -128,7 +129,7 @@ def end_strays(connection: Connection, strays: Sequence[Stray], *, expiry: float
     rows = [stray.config_id for stray in strays if stray.metadata_id is None]
     ended: dict[Stray, bool] = {}
     if loads:
-        failure = Failure(phase=Phase.RUN, error="RowLost", message=_LOST_ROW, transient=False)
+        failure = Failure(phase=Phase.RUN, error=EndReason.ROW_LOST, message=_LOST_ROW, transient=False)
         values = {
             "ids": loads,
             "message": failure.message,

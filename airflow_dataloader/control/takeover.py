@@ -1,4 +1,4 @@
-"""Taking a load away from its loader, so that it can be ended in peace."""
+"""Taking a load away from its loader, so that it can write no more."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ FORMAT = 1
 
 
 def loader_mark(nonce: str) -> str:
-    """Return what tells a loader from another one, from what it made up for itself: 8 hexadecimal digits.
+    """Return the first 8 hexadecimal digits of the SHA-256 of a loader's nonce, which tell it from others.
 
     ``control/stages.py`` computes the same of a nonce on record.
     """

@@ -71,6 +71,8 @@ class EndReason(StrEnum):
     NO_PROGRESS = "NoProgress"
     TIMED_OUT = "TimedOut"
     EXPIRED = "Expired"
+    NOT_SUBMITTED = "NotSubmitted"
+    ROW_LOST = "RowLost"
 
     @property
     def status(self) -> LoadStatus:
@@ -86,7 +88,7 @@ class EndReason(StrEnum):
     @property
     def transient(self) -> bool:
         """Whether the same load may succeed later without anybody changing anything."""
-        return self is not EndReason.TIMED_OUT
+        return self not in {EndReason.TIMED_OUT, EndReason.ROW_LOST}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -87,7 +87,7 @@ class ActiveLoad:
 
     @property
     def key_spellings(self) -> dict[str, str]:
-        """What the texts that rows are told apart by depend on, by the column's name without case.
+        """How each text column that identifies a row is spelled, by the column's name without case.
 
         These are the key's, or all without one: whole rows may be compared, if not by this load, then by one
         of another strategy. Other types are the same however they are spelled.
@@ -105,7 +105,7 @@ class ActiveLoad:
         }
 
     def respelled(self, table: Target | None) -> dict[str, str]:
-        """Return those of these columns whose values had other texts when the table was last written to: how.
+        """Return the columns whose values had other texts at the table's last write, and their spelling then.
 
         A column that its newest commit does not name was not there, or was no text. Where there is no key and
         whole rows are not compared either, texts may become others.

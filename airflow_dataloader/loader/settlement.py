@@ -69,7 +69,7 @@ class Settlement:
             settled = self.keeper.patiently(call)
         except (DataloaderError, DBAPIError) as error:
             # The commit stands and names this load; the row's next load finds and adopts it.
-            self._log_unsettled(error)
+            self._log_not_settled(error)
             return self._result(None, str(error))
         except BaseException:
             # Interrupted while it waited. Once more without waiting: the commit stands, and the next load
@@ -77,7 +77,7 @@ class Settlement:
             try:
                 call()
             except (DataloaderError, DBAPIError) as error:
-                self._log_unsettled(error)
+                self._log_not_settled(error)
             raise
         self.context.observer.reached(self.started.config, Moment.SETTLED)
         return self._result(LoadStatus.SUCCEEDED, settled.message)
@@ -104,9 +104,9 @@ class Settlement:
         )
         try:
             self.keeper.patiently(call)
-        except (DataloaderError, DBAPIError) as unsettled:
-            log.warning("Load %s was not settled by its loader: %s", self.started.metadata_id, unsettled)
-            return self._result(None, f"{unsettled} Before that: {message}")
+        except (DataloaderError, DBAPIError) as fault:
+            log.warning("Load %s was not settled by its loader: %s", self.started.metadata_id, fault)
+            return self._result(None, f"{fault} Before that: {message}")
         return self._result(LoadStatus.CANCELLED if cancelled else LoadStatus.FAILED, message)
 
     def _besides(self) -> str | None:
@@ -118,7 +118,7 @@ class Settlement:
         published = [] if version is None else [f"Version {version} of the target stands."]
         return " ".join((*published, *receipt.notes))
 
-    def _log_unsettled(self, error: Exception) -> None:
+    def _log_not_settled(self, error: Exception) -> None:
         log.error("Load %s published but was not settled: %s", self.started.metadata_id, error)
 
     def _result(self, status: LoadStatus | None, message: str) -> Result:

@@ -29,12 +29,12 @@ def take_target(load: ActiveLoad) -> None:
     Leaves ``load.target`` as it stands afterwards. Raises TargetAhead if the target has seen a later epoch
     than the control database ever gave out.
     """
-    unsettled, own = load.started.unsettled, _own(load)
+    uncertain, own = load.started.uncertain, _own(load)
     with load.journal.during(Phase.FENCE):
         load.target = _inspect(load, seen=load.started.epoch - 1)
-        if not unsettled:
+        if not uncertain:
             return
-        for attempt in unsettled:
+        for attempt in uncertain:
             if attempt not in own:
                 load.keeper.check()
                 # Refused where that row's own later attempt holds the target: the same end is reached.
@@ -46,7 +46,7 @@ def take_target(load: ActiveLoad) -> None:
         load.target = _inspect(load, seen=load.started.epoch)
         for attempt in own:
             _repair(load, attempt)
-        for attempt in unsettled:
+        for attempt in uncertain:
             clean_up_attempt(load, attempt)
         # Only now: a receipt that names the fence tells later loads that nothing is left to adopt.
         load.journal.note(fence_version=version)
@@ -57,8 +57,8 @@ def _fence(load: ActiveLoad, commit: Commit) -> int:
 
 
 def _own(load: ActiveLoad) -> list[Attempt]:
-    """Return the row's own unsettled attempts, oldest first; the others' rows had the same target then."""
-    return [attempt for attempt in load.started.unsettled if attempt.config_id == load.started.config_id]
+    """Return the row's own uncertain attempts, oldest first; the others' rows had the same target then."""
+    return [attempt for attempt in load.started.uncertain if attempt.config_id == load.started.config_id]
 
 
 def _closing(load: ActiveLoad, attempt: Attempt) -> Commit:

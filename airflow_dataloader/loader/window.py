@@ -98,7 +98,7 @@ def _newest_rows(load: ActiveLoad, cursor: CursorPlan, frozen: Frozen) -> str | 
 
 
 def lower_watermark(load: ActiveLoad, window: Window) -> Window:
-    """Return a window that has rows without a cursor, and sets the watermark back where the source has.
+    """Return the window, whose rows have no cursor; where the source has gone back, its watermark does, too.
 
     A merge takes such rows for newer than what the target holds. From a copy that lags they may be older:
     with the cursor that they have got meanwhile, they must be in a window again.

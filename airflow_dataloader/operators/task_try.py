@@ -15,11 +15,11 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from sqlalchemy import Engine
 
 from airflow_dataloader.control.attach import Attached, MappedLoad, Try, attach, try_name
+from airflow_dataloader.control.end_without_loader import end_unsubmitted
 from airflow_dataloader.control.ending import SettledBy
 from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.control.load_view import view_load
 from airflow_dataloader.control.tracking import LONGEST_URL, update_run_tracking
-from airflow_dataloader.control.unsettled import end_unsubmitted
 from airflow_dataloader.core.submission import LOADER_PATH, Submission
 from airflow_dataloader.exceptions import DataloaderError, TransientError
 from airflow_dataloader.hooks.control import ControlHook

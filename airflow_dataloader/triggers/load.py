@@ -11,10 +11,10 @@ from airflow.providers.databricks.exceptions import DatabricksApiError
 from airflow.providers.databricks.hooks.databricks import DatabricksHook
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_dataloader.control.end_without_loader import end_with_run
 from airflow_dataloader.control.ending import SettledBy
 from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.control.load_view import LoadView, view_load
-from airflow_dataloader.control.unsettled import end_with_run
 from airflow_dataloader.core.run_api import Run, RunState
 from airflow_dataloader.hooks.run_api import DatabricksRunApi
 from airflow_dataloader.hooks.runs import is_missing, read_run

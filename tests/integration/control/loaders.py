@@ -32,7 +32,7 @@ def start(engine: Engine, load: ModelLoad, data: Draw) -> None:
             lease.start(*ids, nonce=nonce)
         return
     started = lease.start(*ids, nonce=nonce)
-    assert [attempt.metadata_id for attempt in started.unsettled] == load.owed()
+    assert [attempt.metadata_id for attempt in started.uncertain] == load.owed()
     assert started.config.incremental_value == load.snapshot["incremental_value"]
     load.nonce, load.started, load.status, load.row.status = nonce, started, "In Progress", "In Progress"
     load.aged.discard("lease_until")
@@ -137,9 +137,9 @@ def fail(engine: Engine, load: ModelLoad, data: Draw) -> None:
 
 def adopt(engine: Engine, load: ModelLoad, data: Draw) -> None:
     """Find the commit of an earlier attempt at the target, and record it."""
-    if load.started is None or not load.started.unsettled:
+    if load.started is None or not load.started.uncertain:
         return
-    attempt, watermark = data.draw(st.sampled_from(load.started.unsettled)), data.draw(WATERMARKS)
+    attempt, watermark = data.draw(st.sampled_from(load.started.uncertain)), data.draw(WATERMARKS)
     facts: dict[str, Any] = {"found": Receipt(target_version=5), "watermark": watermark}
     if not load.alive:
         with pytest.raises(Fenced):

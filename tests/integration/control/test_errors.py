@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from airflow_dataloader.control.errors import OWN_FUNCTIONS, refuses_row
+from airflow_dataloader.control.errors import OWN_FUNCTIONS, is_about_row
 from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.exceptions import ConfigurationError
 from tests.factories import add_row, add_source
@@ -91,4 +91,4 @@ def test_an_error_in_a_function_of_ours_is_nobody_else_s(control: Engine, config
     )
     with pytest.raises(DBAPIError, match="an index is broken") as caught, transaction(control) as connection:
         connection.exec_driver_sql("UPDATE control.table_control SET owner = 'anna'")
-    assert not refuses_row(caught.value)
+    assert not is_about_row(caught.value)

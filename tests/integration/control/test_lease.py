@@ -81,7 +81,7 @@ def test_start_moves_row_and_load_together(control: Engine, config_id: int) -> N
     assert (record["lease_until"] - record["progress_at"]).total_seconds() == pytest.approx(60, abs=1)
     assert (started.metadata_id, started.config_id, started.epoch) == (claimed.metadata_id, config_id, 1)
     assert started.config.strategy is Strategy.INCREMENTAL
-    assert (started.config.incremental_value, started.last_receipt, started.unsettled) == ("5", None, ())
+    assert (started.config.incremental_value, started.last_receipt, started.uncertain) == ("5", None, ())
     assert sql(control, "SELECT id FROM control.installation") == [(started.installation,)]
 
 
@@ -191,21 +191,21 @@ def test_a_heartbeat_of_a_lost_load_is_refused(control: Engine, config_id: int, 
     assert sentences[lost] in str(refused.value)
 
 
-def unsettled(engine: Engine, config_id: int) -> list[int]:
-    return [attempt.metadata_id for attempt in start_now(engine, config_id).unsettled]
+def uncertain(engine: Engine, config_id: int) -> list[int]:
+    return [attempt.metadata_id for attempt in start_now(engine, config_id).uncertain]
 
 
 def test_loads_that_ended_by_their_own_loader_owe_nothing(control: Engine, config_id: int) -> None:
     succeed(control, config_id, target_version=3)
     fail(control, config_id)
     fail(control, config_id, Receipt(rows_read=5))
-    assert unsettled(control, config_id) == []
+    assert uncertain(control, config_id) == []
 
 
 def test_a_load_that_never_started_owes_nothing(control: Engine, config_id: int) -> None:
     claimed = claim_now(control, config_id)
     cancel(control, claimed.metadata_id, "never mind")
-    assert unsettled(control, config_id) == []
+    assert uncertain(control, config_id) == []
 
 
 def test_a_load_that_somebody_else_ended_is_owed_until_a_later_one_fences_or_publishes(
@@ -216,21 +216,21 @@ def test_a_load_that_somebody_else_ended_is_owed_until_a_later_one_fences_or_pub
     fail(control, config_id)
     also = kill(control, config_id)
     third = start_now(control, config_id)
-    assert [attempt.metadata_id for attempt in third.unsettled] == [killed, also]
+    assert [attempt.metadata_id for attempt in third.uncertain] == [killed, also]
     settle.fail(control, third, failure=failed(), receipt=Receipt(fence_version=0))
-    assert unsettled(control, config_id) == []
+    assert uncertain(control, config_id) == []
 
 
 def test_a_load_that_read_nothing_pays_no_debt(control: Engine, config_id: int) -> None:
     killed = kill(control, config_id)
     succeed(control, config_id, rows_read=0)
-    assert unsettled(control, config_id) == [killed]
+    assert uncertain(control, config_id) == [killed]
 
 
 def test_who_fenced_and_was_killed_owes_for_itself_only(control: Engine, config_id: int) -> None:
     kill(control, config_id)
     unknown = fail(control, config_id, Receipt(fence_version=4), outcome_unknown=True)
-    assert unsettled(control, config_id) == [unknown]
+    assert uncertain(control, config_id) == [unknown]
 
 
 def test_an_attempt_says_what_it_began_with(control: Engine, config_id: int) -> None:
@@ -239,7 +239,7 @@ def test_an_attempt_says_what_it_began_with(control: Engine, config_id: int) -> 
     kill(control, config_id)
     edit(control, config_id, query="SELECT 1")
     started = start_now(control, config_id)
-    first, second = started.unsettled
+    first, second = started.uncertain
     assert (first.low, first.epoch, second.low, second.epoch) == ("5", 1, "7", 2)
     assert first.content_hash == second.content_hash != started.config.content_hash
     assert first.content_hash == content_hash(load(control, first.metadata_id)["config_snapshot"])
@@ -297,22 +297,22 @@ def test_the_epoch_of_the_last_load_that_published_is_told(control: Engine, conf
 def test_a_debt_at_another_target_is_not_paid_here(control: Engine, config_id: int) -> None:
     killed = kill(control, config_id)
     edit(control, config_id, destination_table_name="elsewhere")
-    assert unsettled(control, config_id) == [], "nothing of it can land at this target"
+    assert uncertain(control, config_id) == [], "nothing of it can land at this target"
     cancel_live(control, config_id)
     succeed(control, config_id, target_version=3)
     edit(control, config_id, destination_table_name=row(control, config_id)["source_table_name"].upper())
-    assert unsettled(control, config_id) == [killed]
+    assert uncertain(control, config_id) == [killed]
 
 
 def test_a_debt_of_another_row_at_the_same_target_is_owed_too(control: Engine, config_id: int) -> None:
     killed = kill(control, config_id)
     edit(control, config_id, is_active=False)
     heir = due_row(control, destination_table_name=row(control, config_id)["destination_table_name"])
-    (attempt,) = start_now(control, heir).unsettled
+    (attempt,) = start_now(control, heir).uncertain
     assert (attempt.metadata_id, attempt.config_id) == (killed, config_id)
     cancel_live(control, heir)
     succeed(control, heir, target_version=3)
-    assert unsettled(control, heir) == []
+    assert uncertain(control, heir) == []
 
 
 def test_the_debts_of_a_target_are_found_by_their_indexes(control: Engine, config_id: int) -> None:

@@ -312,7 +312,7 @@ def needed_by_the_next_load(rows: list[Row[Any]]) -> dict[str, Any]:
     succeeded = [one.id for one in rows if one.load_status == "Succeeded" and one.receipt is not None]
     return {
         "paid": since,
-        "unsettled": [one.id for one in rows if one.id >= since and uncertain(one)],
+        "uncertain": [one.id for one in rows if one.id >= since and uncertain(one)],
         "last_receipt": succeeded[-1:],
         "published_epoch": published[-1:],
         "newest": rows[-1].id,

@@ -194,7 +194,7 @@ def test_a_loader_that_is_past_help_is_fenced_then_cancelled_then_ended(
     assert (record["failure"]["settled_by"], record["reaping_until"]) == ("reap", None)
     later = start_now(control, config_id)
     assert later.epoch == started.epoch + 2
-    assert [attempt.metadata_id for attempt in later.unsettled] == [started.metadata_id]
+    assert [attempt.metadata_id for attempt in later.uncertain] == [started.metadata_id]
 
 
 def test_a_run_that_does_not_end_is_not_waited_for_for_ever(control: Engine, config_id: int) -> None:
@@ -449,7 +449,7 @@ def test_an_end_that_the_database_refuses_keeps_no_other(control: Engine, config
 def test_a_reaped_attempt_is_known_by_the_epoch_that_it_wrote_with(control: Engine, config_id: int) -> None:
     zombie = begin(control, config_id, lease_until=301)
     assert len(gone(control)) == 1
-    (attempt,) = start_now(control, config_id).unsettled
+    (attempt,) = start_now(control, config_id).uncertain
     assert (attempt.metadata_id, attempt.epoch) == (zombie.metadata_id, zombie.epoch)
 
 

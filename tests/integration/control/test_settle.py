@@ -239,7 +239,7 @@ def killed_then_started(engine: Engine, config_id: int) -> Started:
 def adopt(engine: Engine, started: Started, **overrides: Any) -> settle.Adopted:
     found = Receipt(target_version=8, rows_inserted=3, rows_updated=1)
     values: dict[str, Any] = {"found": found, "watermark": "9"}
-    return settle.adopt(engine, started, started.unsettled[0], **(values | overrides))
+    return settle.adopt(engine, started, started.uncertain[0], **(values | overrides))
 
 
 def test_an_adopted_commit_repairs_the_watermark_and_the_record(control: Engine, config_id: int) -> None:
@@ -247,7 +247,7 @@ def test_an_adopted_commit_repairs_the_watermark_and_the_record(control: Engine,
     adopted = adopt(control, started)
     assert adopted.moved
     assert adopted.started.config.incremental_value == "9"
-    record = load(control, started.unsettled[0].metadata_id)
+    record = load(control, started.uncertain[0].metadata_id)
     assert (record["load_status"], record["adopted_by"]) == ("Cancelled", started.metadata_id)
     assert (record["target_version"], record["watermark_high"], record["rows_processed"]) == (8, "9", 4)
     own = load(control, started.metadata_id)
@@ -264,7 +264,7 @@ def test_an_edited_watermark_is_not_repaired(control: Engine, config_id: int) ->
     adopted = adopt(control, started)
     assert (adopted.moved, adopted.started) == (False, started)
     assert row(control, config_id)["incremental_value"] == "1"
-    assert load(control, started.unsettled[0].metadata_id)["target_version"] == 8
+    assert load(control, started.uncertain[0].metadata_id)["target_version"] == 8
     assert succeed(control, started, watermark="12").kept_edits == ("incremental_value",)
 
 
@@ -272,7 +272,7 @@ def test_a_commit_that_says_nothing_of_the_watermark_is_recorded(control: Engine
     started = killed_then_started(control, config_id)
     assert not adopt(control, started, watermark=None).moved
     assert row(control, config_id)["incremental_value"] == "5"
-    assert load(control, started.unsettled[0].metadata_id)["adopted_by"] == started.metadata_id
+    assert load(control, started.uncertain[0].metadata_id)["adopted_by"] == started.metadata_id
 
 
 def test_a_fenced_load_adopts_nothing(control: Engine, config_id: int) -> None:
@@ -281,7 +281,7 @@ def test_a_fenced_load_adopts_nothing(control: Engine, config_id: int) -> None:
     with pytest.raises(Fenced):
         adopt(control, started)
     assert row(control, config_id)["incremental_value"] == "5"
-    assert load(control, started.unsettled[0].metadata_id)["adopted_by"] is None
+    assert load(control, started.uncertain[0].metadata_id)["adopted_by"] is None
 
 
 #: Characters that PostgreSQL has not, and what is kept in their place.

@@ -252,7 +252,10 @@ def test_limits_cancel_and_accidents_fail() -> None:
         EndReason.EXPIRED,
         EndReason.RUN_CANCELLED,
     }
-    assert {reason for reason in EndReason if not reason.transient} == {EndReason.TIMED_OUT}
+    assert {reason for reason in EndReason if not reason.transient} == {
+        EndReason.TIMED_OUT,
+        EndReason.ROW_LOST,
+    }
 
 
 SECONDS = st.floats(-1_000, 100_000)

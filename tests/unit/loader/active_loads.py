@@ -82,7 +82,7 @@ def active_load(
         started_at=datetime(2026, 1, 1, tzinfo=UTC),
         installation="f" * 32,
         config=config,
-        unsettled=(),
+        uncertain=(),
         nonce="n",
         last_receipt=None,
         last_was_here=False,

@@ -32,7 +32,7 @@ def test_a_load_that_was_overtaken_fences_nothing(config_id: int) -> None:
     engine = NoTable()
     load = active_load(engine=engine, lost=True)
     attempt = Attempt(metadata_id=40, config_id=config_id, epoch=2, nonce="n", low=None, content_hash="")
-    load.started = replace(load.started, unsettled=(attempt,))
+    load.started = replace(load.started, uncertain=(attempt,))
     with pytest.raises(LeaseLost):
         take_target(load)
     assert engine.fences == []

@@ -7,9 +7,9 @@ from sqlalchemy import Engine
 
 from airflow_dataloader.control import lease, settle
 from airflow_dataloader.control.claim import Claimed
+from airflow_dataloader.control.end_without_loader import end_unsubmitted, end_with_run
 from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.control.load_view import view_load
-from airflow_dataloader.control.unsettled import end_unsubmitted, end_with_run
 from airflow_dataloader.core.receipt import Receipt
 from airflow_dataloader.core.run_api import Run, RunState
 from airflow_dataloader.exceptions import Fenced

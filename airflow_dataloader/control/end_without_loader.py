@@ -46,7 +46,7 @@ def end_with_run(engine: Engine, metadata_id: int, claimed_at: str, run: Run) ->
 
 def end_unsubmitted(engine: Engine, metadata_id: int, epoch: int, message: str) -> bool:
     """End a load that could not be submitted; its loader's start is refused should a run exist after all."""
-    failure = Failure(phase=Phase.START, error="NotSubmitted", message=message, transient=True)
+    failure = Failure(phase=Phase.START, error=EndReason.NOT_SUBMITTED, message=message, transient=True)
     ending = Ending(
         metadata_id=metadata_id,
         epoch=epoch,
