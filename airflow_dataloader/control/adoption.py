@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, DateTime, Integer, LargeBinary, String, text
+from sqlalchemy import BigInteger, Boolean, Connection, DateTime, Integer, LargeBinary, String, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
@@ -37,15 +37,19 @@ _TIMES = {
     "table_control_history": ("changed_at",),
 }
 
-#: Types of a column that can stand for ours, as information_schema calls them.
+#: Types of a column that can stand for ours, as information_schema calls them. A narrower number is none:
+#: what a function returns or a load counts would not fit; nor is a text that is filled up with spaces.
 _KINDS = {
     Boolean: {"boolean"},
-    Integer: {"smallint", "integer", "bigint"},
+    BigInteger: {"bigint"},
+    Integer: {"integer", "bigint"},
     DateTime: {"timestamp with time zone"},
     LargeBinary: {"bytea"},
     postgresql.JSONB: {"jsonb"},
-    String: {"character varying", "text", "character"},
+    String: {"character varying", "text"},
 }
+
+_NUMBERS = {"smallint", "integer"}
 
 #: What is odd about old rows, and what becomes of them: a sentence, and the query of its number.
 _ODDITIES = {
@@ -134,8 +138,10 @@ def _refuse_other_columns(bind: Connection) -> None:
                 changes.append(f"ALTER TABLE {SCHEMA}.{table.name} ADD COLUMN {column.name} {wanted}")
             elif kinds is not None and there.data_type not in kinds:
                 wrong.append(f"{table.name}.{column.name} is {there.data_type}")
+                # A number that is widened keeps its default, the next of a sequence say.
+                drop = "" if there.data_type in _NUMBERS else f"ALTER COLUMN {column.name} DROP DEFAULT, "
                 changes.append(
-                    f"ALTER TABLE {SCHEMA}.{table.name} ALTER COLUMN {column.name} DROP DEFAULT, "
+                    f"ALTER TABLE {SCHEMA}.{table.name} {drop}"
                     f"ALTER COLUMN {column.name} TYPE {wanted} USING {column.name}::{wanted}"
                 )
             elif _is_shorter(there.character_maximum_length, column.type):

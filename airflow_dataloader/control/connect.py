@@ -13,6 +13,7 @@ from sqlalchemy import URL, Engine, ExceptionContext, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, PoolResetState
 
+from airflow_dataloader.control.bounded_wait import ANSWER_SECONDS, BoundedConnection
 from airflow_dataloader.control.times import read_times
 from airflow_dataloader.control.transaction import listen
 from airflow_dataloader.control.url import ControlUrl, Place, read_url
@@ -41,11 +42,12 @@ _ENDED = ("08", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04")
 _LAY_IDLE = "dataloader_lay_idle"
 
 
-def create_engine(url: str) -> Engine:
+def create_engine(url: str, *, answer_seconds: float | None = ANSWER_SECONDS) -> Engine:
     """Return an engine for the control database; nothing is connected yet.
 
-    ``url`` is in libpq's or SQLAlchemy's form. Neither the engine nor its errors show the password. Raises
-    ConfigurationError where the URL cannot be read, or would go without TLS to another machine.
+    ``url`` is in libpq's or SQLAlchemy's form; ``answer_seconds`` is how long an answer is waited for, None:
+    without end. Neither the engine nor its errors show the password. Raises ConfigurationError where the URL
+    cannot be read, or would go without TLS to another machine.
     """
     read = read_url(url)
     shown = URL.create(
@@ -56,7 +58,7 @@ def create_engine(url: str) -> Engine:
     )
     engine = sqlalchemy.create_engine(
         shown,
-        creator=lambda: _connect(read),
+        creator=lambda: _connect(read, answer_seconds),
         pool_recycle=_RECYCLE,
         pool_reset_on_return=None,
         hide_parameters=True,
@@ -71,11 +73,11 @@ def create_engine(url: str) -> Engine:
 
 
 def open_connection(url: str) -> psycopg.Connection[Any]:
-    """Open a connection of the caller's own, with the limits of ours, and reading times as ours do.
+    """Open a connection of the caller's own, for statements of any length, that reads times as ours do.
 
     Raises ConfigurationError as :func:`create_engine` does, and the driver's error where nobody answers.
     """
-    return _connect(read_url(url))
+    return _connect(read_url(url), None)
 
 
 def place_of(url: str) -> Place:
@@ -83,13 +85,14 @@ def place_of(url: str) -> Place:
     return read_url(url).place
 
 
-def _connect(read: ControlUrl) -> psycopg.Connection[Any]:
+def _connect(read: ControlUrl, answer_seconds: float | None) -> psycopg.Connection[Any]:
     parameters = {**_DEFAULTS, **read.parameters, **_ENCODING}
     # Prepared statements would live in a session that a transaction pooler gives to somebody else.
     try:
-        connection = psycopg.connect(**parameters, prepare_threshold=None)  # type: ignore[arg-type]
+        connection = BoundedConnection.connect(**parameters, prepare_threshold=None)  # type: ignore[arg-type]
     except psycopg.ProgrammingError as error:
         raise _unusable(error, read.parameters) from error
+    connection.answer_seconds = answer_seconds
     # For migrations, whose BEGIN is the driver's; the other one is in transaction.py.
     connection.isolation_level = IsolationLevel.READ_COMMITTED
     return read_times(connection)

@@ -69,7 +69,7 @@ _VERSION = "DL001"
 _AWAY_CLASSES = frozenset({"08", "28", "3D", "53", "57", "58"})
 #: Those of them that a function may meet which reaches for another server, another database or a file.
 _ELSEWHERE = frozenset({"08", "28", "3D", "58"})
-_BUSY = frozenset({"25P03", "40001", "40P01", "55P03", "57014"})
+_BUSY = frozenset({"25P03", "25P04", "40001", "40P01", "55P03", "57014"})
 _READ_ONLY = "25006"
 _FORBIDDEN = "42501"
 _CHECK = "23514"

@@ -14,10 +14,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, column, select, table, text
 from sqlalchemy.exc import DBAPIError
 
+from airflow_dataloader.control.bounded_wait import ANSWER_SECONDS
 from airflow_dataloader.control.connect import create_engine, place_of
 from airflow_dataloader.control.errors import translated
 from airflow_dataloader.control.tables import SCHEMA, VERSION_TABLE
-from airflow_dataloader.control.transaction import LAST, transaction
+from airflow_dataloader.control.transaction import LAST, NO_TRANSACTION_TIMEOUT, transaction
 from airflow_dataloader.exceptions import ConfigurationError, ControlUnavailable, NotMigrated
 from airflow_dataloader.resources import sql_folder
 
@@ -136,9 +137,14 @@ def downgrade(url: str, revision: str) -> None:
 
 
 @contextmanager
-def _connected(url: str, meaning: Callable[[DBAPIError | psycopg.Error], Exception]) -> Iterator[Connection]:
+def _connected(
+    url: str,
+    meaning: Callable[[DBAPIError | psycopg.Error], Exception],
+    *,
+    answer_seconds: float | None = ANSWER_SECONDS,
+) -> Iterator[Connection]:
     """Yield a connection in a transaction of its own; errors leave it as ``meaning`` has them."""
-    engine = create_engine(url)
+    engine = create_engine(url, answer_seconds=answer_seconds)
     try:
         with engine.begin() as connection:
             yield connection
@@ -151,9 +157,10 @@ def _connected(url: str, meaning: Callable[[DBAPIError | psycopg.Error], Excepti
 @contextmanager
 def _migrating(url: str) -> Iterator[Connection]:
     """Yield a connection in a transaction that holds the migrators' lock until its end."""
-    with _connected(url, lambda error: _explained(error, url)) as connection:
+    with _connected(url, lambda error: _explained(error, url), answer_seconds=None) as connection:
         connection.execute(text(f"SET LOCAL lock_timeout = '{_TURN}'"))
         connection.execute(text("SET LOCAL statement_timeout = 0"))
+        connection.execute(text(NO_TRANSACTION_TIMEOUT))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         connection.execute(text(f"SET LOCAL lock_timeout = '{_TABLE_LOCK}'"))
         yield connection

@@ -42,6 +42,12 @@ LIMITS = {
     "idle_in_transaction_session_timeout": "30s",
 }
 
+#: Lifts a limit of the transaction as a whole, which servers before 17 do not know.
+NO_TRANSACTION_TIMEOUT = (
+    "SELECT set_config(name, '0', true) FROM pg_settings WHERE name = 'transaction_timeout'"
+)
+_KNOWS_TRANSACTION_TIMEOUT = 170_000
+
 #: How times are written as text, whatever the database, the role or the environment says. The driver does not
 #: hear of it, as the setting is gone when the server reports; see :mod:`airflow_dataloader.control.times`.
 _FORMS = {"DateStyle": "ISO"}
@@ -219,8 +225,11 @@ def _pipeline(connection: psycopg.Connection[Any]) -> Iterator[None]:
 def _send_settings(
     connection: psycopg.Connection[Any], state: _TransactionState, *, check_version: bool
 ) -> None:
-    calls = ["set_config(%s, %s, true)"] * len(state.settings)
-    values: list[str | int] = [part for pair in state.settings.items() for part in pair]
+    settings = dict(state.settings)
+    if connection.info.server_version >= _KNOWS_TRANSACTION_TIMEOUT:
+        settings["transaction_timeout"] = "0"
+    calls = ["set_config(%s, %s, true)"] * len(settings)
+    values: list[str | int] = [part for pair in settings.items() for part in pair]
     if check_version:
         # A schema that this package cannot work with refuses the whole transaction.
         calls.append("control.require_version(%s)")

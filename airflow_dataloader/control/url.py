@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -27,6 +28,9 @@ _WITH_TLS = frozenset({"require", "verify-ca", "verify-full"})
 
 #: What decides where a connection goes, and whether with TLS; libpq takes each from the environment, too.
 _WHERE = ("host", "hostaddr", "port", "sslmode")
+
+#: How a URL begins.
+_SCHEME = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 _FORM = "write postgresql://user:password@host:5432/database, with %XX for special characters in a part"
 
@@ -146,7 +150,8 @@ def _parameters(url: str, *, setting: str) -> dict[str, str]:
     unreadable = ConfigurationError("The control database's URL cannot be read.", field=setting, fix=_FORM)
     if not _is_text(url):
         raise unreadable
-    scheme, mark, rest = url.strip().partition("://")
+    # Anywhere else, it is a part of libpq's other form: a password may have it.
+    scheme, mark, rest = url.strip().partition("://") if _SCHEME.match(url) else (url, "", "")
     if mark:
         # An unescaped @ or / in a password would make a part of it look like a host or a database.
         authority = rest.split("?", 1)[0]

@@ -305,12 +305,16 @@ def test_given_back_it_holds_what_it_held(old_url: str) -> None:
             "table_control.last_status_message holds 60 characters",
         ),
         ("ALTER COLUMN query TYPE VARCHAR(4000)", "table_control.query holds 4000 characters"),
+        ("ALTER COLUMN id TYPE INTEGER", "historical_metadata.id is integer"),
+        ("ALTER COLUMN load_status TYPE CHAR(255)", "historical_metadata.load_status is character"),
+        ("ALTER COLUMN total_duration TYPE SMALLINT", "historical_metadata.total_duration is smallint"),
     ],
 )
 def test_a_shape_that_no_load_could_work_with_is_refused_with_what_mends_it(
     old_url: str, change: str, wrong: str
 ) -> None:
-    run_at(old_url, f"ALTER TABLE control.table_control {change}")
+    run_at(old_url, "DROP VIEW control.table_control_history_vw")
+    run_at(old_url, f"ALTER TABLE control.{wrong.partition('.')[0]} {change}")
     before = run_at(old_url, OBJECTS)
     with pytest.raises(ConfigurationError, match=wrong) as caught:
         adopt(old_url)
@@ -318,3 +322,7 @@ def test_a_shape_that_no_load_could_work_with_is_refused_with_what_mends_it(
     run_at(old_url, str(caught.value.fix).removesuffix("; then migrate again"))
     adopt(old_url)
     assert migrate.status(old_url) == UP_TO_DATE
+    engine = create_engine(old_url)
+    add_source(engine, "usual")
+    assert claim(engine, airflow_run="run", only=[add_row(engine, db_config_key="usual")])
+    engine.dispose()

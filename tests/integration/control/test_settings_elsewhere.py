@@ -15,6 +15,7 @@ from airflow_dataloader.control.claim import claim
 from airflow_dataloader.control.connect import create_engine
 from airflow_dataloader.control.tables import dbconfig, table_control
 from airflow_dataloader.control.transaction import LAST, transaction
+from airflow_dataloader.exceptions import ControlUnavailable
 from tests.factories import add_row, add_source
 from tests.waiting import until
 
@@ -55,6 +56,28 @@ def test_who_waited_for_the_lock_sees_what_its_holder_committed(
     waiter.join()
     engine.dispose()
     assert seen == [1]
+
+
+def test_no_limit_of_the_server_s_own_ends_a_transaction(
+    control: Engine, setting: Callable[[str, str], Engine]
+) -> None:
+    with control.connect() as connection:
+        if connection.execute(text("SHOW server_version_num")).scalar_one() < "170000":
+            pytest.skip("there is no such limit before PostgreSQL 17")
+    engine = setting("transaction_timeout", "200ms")
+    with transaction(engine) as connection:
+        for _ in range(3):
+            connection.execute(text("SELECT pg_sleep(0.1)"))
+    # Where somebody sets it all the same, what it ends is said as what it is.
+    with pytest.raises(ControlUnavailable, match="is busy"):
+        cut_off(engine)
+    engine.dispose()
+
+
+def cut_off(engine: Engine) -> None:
+    with transaction(engine) as connection:
+        connection.execute(text("SET LOCAL transaction_timeout = '50ms'"))
+        connection.execute(text("SELECT pg_sleep(5)"))
 
 
 STYLES = ["German", "SQL, DMY", "SQL, MDY", "Postgres, DMY"]

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, make_url, text
 
+from airflow_dataloader.control.connect import create_engine
 from airflow_dataloader.exceptions import ConfigurationError, ControlUnavailable, DataloaderError
+from airflow_dataloader.triggers import control as pool
 from airflow_dataloader.triggers.control import ask
 from tests.airflow_db import Connections
+from tests.conftest import Server
+from tests.faults.proxy import Fault, Plan, Proxy
 
 
 def database(engine: Engine) -> str:
@@ -30,6 +35,30 @@ def test_many_questions_share_a_few_connections(
         return set(await asyncio.gather(*(ask("shared", database) for _ in range(50))))
 
     assert asyncio.run(all_of_them()) == {control_url.rsplit("/", 1)[1]}
+
+
+def test_questions_that_nobody_answers_do_not_keep_the_threads(
+    control_url: str,
+    connections: Connections,
+    airflow_db: str,
+    postgres: Server,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pool, "create_engine", partial(create_engine, answer_seconds=1.0))
+    with Proxy(postgres.port) as proxy:
+        connections.control(
+            make_url(control_url).set(port=proxy.port).render_as_string(hide_password=False), "far"
+        )
+
+        async def more_than_threads() -> list[str | BaseException]:
+            asked = (ask("far", database) for _ in range(6))
+            return await asyncio.gather(*asked, return_exceptions=True)
+
+        proxy.plan = Plan(fault=Fault.STALL, asked=b"current_database")
+        unanswered = asyncio.run(more_than_threads())
+        assert all("no answer for 1 s" in str(error) for error in unanswered), unanswered
+        proxy.plan = Plan()
+        assert asyncio.run(more_than_threads()) == [control_url.rsplit("/", 1)[1]] * 6
 
 
 def test_after_an_error_the_connection_is_looked_up_again(

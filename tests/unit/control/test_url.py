@@ -39,6 +39,13 @@ def test_every_form_is_read(url: str) -> None:
     assert CANARY not in repr(read)
 
 
+@pytest.mark.parametrize("password", ["pa://ss", "://", "x=y ://z", "postgresql://h/d"])
+def test_a_password_in_the_other_form_may_look_like_a_url(password: str) -> None:
+    read = read_url(f"host=db.example.org dbname=dataloader user=anna password='{password}'")
+    assert read.parameters["password"] == password
+    assert str(read.place) == "dataloader at db.example.org:5432"
+
+
 @pytest.mark.parametrize("mode", ["disable", "allow", "prefer"])
 @pytest.mark.parametrize(
     "host", ["db.example.org", "10.0.0.1", "localhost,db.example.org", "localhost.evil.org"]
