@@ -202,17 +202,17 @@ def _lower_watermark(load: ActiveLoad, state: BackfillState) -> BackfillState | 
     with load.journal.during(Phase.PLAN):
         cursor = load.dialect.cursor(load.described, load.columns, load.config)
         frozen = load.dialect.freeze(load.session.query, load.relation, cursor, plan.watermark)
-    if frozen.high is None:
+    if frozen.newest is None:
         load.journal.remark("No row has a cursor any more; the backfill begins anew.")
         return None
     if not frozen.behind:
         return state
     load.journal.remark(
-        f"The newest {cursor.column.source_name!r} at the source is {frozen.high}, and the backfill was "
+        f"The newest {cursor.column.source_name!r} at the source is {frozen.newest}, and the backfill was "
         f"planned up to {plan.watermark}; it goes no further than the source, nor does the watermark."
     )
-    load.keeper.patiently(partial(plans.lower_watermark, load.control, load.started, frozen.high))
-    return replace(state, plan=replace(plan, watermark=frozen.high))
+    load.keeper.patiently(partial(plans.lower_watermark, load.control, load.started, frozen.newest))
+    return replace(state, plan=replace(plan, watermark=frozen.newest))
 
 
 def _inspect_or_drop_stage(load: ActiveLoad, state: BackfillState) -> Target | None:

@@ -98,12 +98,12 @@ def _facts(load: ActiveLoad, outcome: Outcome) -> Facts:
     with load.journal.during(Phase.PLAN):
         cursor = load.dialect.cursor(load.described, load.columns, load.config)
         frozen = load.dialect.freeze(load.session.query, load.relation, cursor, reached)
-    if frozen.high is None:
+    if frozen.newest is None:
         # No cursor is left to go back to.
         return replace(facts, watermark_void=True)
     if not frozen.behind:
         return facts
-    return replace(facts, window=Bounds(low=low, high=frozen.high, watermark=frozen.high))
+    return replace(facts, window=Bounds(low=low, high=frozen.newest, watermark=frozen.newest))
 
 
 def _lower_watermark(load: ActiveLoad, outcome: Outcome, window: Bounds) -> Outcome:

@@ -39,7 +39,7 @@ def _why_not(started: Started, target: Target) -> str | None:
     if why := why_discontinuous(target, started.published_epoch):
         return why
     if _saw_no_cursor(target):
-        return "No row had a cursor when the source was last read;"
+        return "No row had a cursor to go on from when the source was last read;"
     if _is_incomplete(started, target):
         return "The load that replaced the target last failed, and may not have read all;"
     return _why_another(config, facts) or _why_another_watermark(config, target)

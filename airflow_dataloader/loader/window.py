@@ -24,6 +24,8 @@ class Window:
     low: str | None
     #: Upper end, included; None: no row has a cursor value.
     high: str | None
+    #: How far the source itself has come, rows of the future apart.
+    newest: str | None
     #: The source has gone back behind ``low``: it was filled anew, or is a copy that lags behind.
     behind: bool
     #: The row's next ``incremental_value``; None leaves it.
@@ -40,7 +42,7 @@ class Window:
         return Facts(
             window=Bounds(low=self.low, high=self.high, watermark=self.watermark),
             watermark_void=none_left,
-            goes_back=self.behind and self.high is not None and self.watermark == self.high,
+            goes_back=self.behind and self.high is not None and self.watermark == self.newest,
         )
 
 
@@ -55,7 +57,7 @@ def freeze_window(load: ActiveLoad, low: str | None) -> Window:
         frozen = load.dialect.freeze(load.session.query, load.relation, cursor, low)
         if frozen.behind and _has_been_replaced_since(load):
             load.journal.remark(
-                f"The newest {cursor.column.source_name!r} at the source is {frozen.high}, below the "
+                f"The newest {cursor.column.source_name!r} at the source is {frozen.newest}, below the "
                 f"watermark {low} from before the target was last replaced; everything was read again."
             )
             low = None
@@ -83,6 +85,7 @@ def freeze_window(load: ActiveLoad, low: str | None) -> Window:
         cursor=cursor,
         low=low,
         high=frozen.high,
+        newest=frozen.newest,
         behind=frozen.behind,
         watermark=frozen.watermark,
         where=where,
@@ -107,9 +110,9 @@ def lower_watermark(load: ActiveLoad, window: Window) -> Window:
         return window
     load.journal.remark(
         f"Rows without a {window.cursor.column.source_name!r} may be older than the target's; the watermark "
-        f"goes back to {window.high}, so that they are read again if they have one."
+        f"goes back to {window.newest}, so that they are read again if they have one."
     )
-    return replace(window, watermark=window.high)
+    return replace(window, watermark=window.newest)
 
 
 def gone_back(load: ActiveLoad) -> Bounds | None:
@@ -132,15 +135,15 @@ def gone_back(load: ActiveLoad) -> Bounds | None:
             refuse_unkept(frozen.high, "The newest cursor")
         except (ConfigurationError, ValueRefused):
             return Bounds()
-    if frozen.high is None:
+    if frozen.newest is None:
         return Bounds()
     if not frozen.behind:
         return None
     load.journal.remark(
-        f"The newest {cursor.column.source_name!r} at the source is {frozen.high}, below the watermark "
+        f"The newest {cursor.column.source_name!r} at the source is {frozen.newest}, below the watermark "
         f"{low}; the watermark goes back to it, so that what comes next is read."
     )
-    return Bounds(high=frozen.high, watermark=frozen.high)
+    return Bounds(high=frozen.newest, watermark=frozen.newest)
 
 
 def _has_been_replaced_since(load: ActiveLoad) -> bool:
@@ -164,12 +167,14 @@ def _remark_on(load: ActiveLoad, cursor: CursorPlan, low: str | None, frozen: Fr
         load.journal.remark(
             f"No row at the source has a {cursor.column.source_name!r}; the watermark is still {low}. {anew}"
         )
-    newest = f"The newest {cursor.column.source_name!r} at the source is {frozen.high}"
+    newest = f"The newest {cursor.column.source_name!r} at the source"
     if frozen.ahead:
         clock = "" if cursor.type is CursorType.TIMESTAMP else f" by the clock of {load.config.load_timezone}"
-        load.journal.remark(f"{newest}, in the future{clock}; the watermark is {frozen.watermark}.")
+        come_to = "stays unset" if frozen.watermark is None else f"is {frozen.watermark}"
+        load.journal.remark(f"{newest} is {frozen.high}, in the future{clock}; the watermark {come_to}.")
     if frozen.behind:
-        load.journal.remark(f"{newest}, below the watermark {low}. {anew}")
+        newest += " that is not" if frozen.ahead else ""
+        load.journal.remark(f"{newest} is {frozen.newest}, below the watermark {low}. {anew}")
 
 
 def refuse_null_cursors(load: ActiveLoad, cursor: CursorPlan) -> None:

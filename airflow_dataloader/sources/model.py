@@ -69,12 +69,15 @@ class Frozen:
 
     #: Largest value in the source, or None if it has none.
     high: str | None
-    #: What the row's watermark becomes: the larger of the lower end and ``high``, and no more than the clock
-    #: may still show, or rows to come would lie below it.
+    #: How far the source itself has come: the largest value that is none of the future, where there is one.
+    newest: str | None
+    #: What the row's watermark becomes: the larger of the lower end and the largest value that the clock will
+    #: not show again, or rows to come would lie below it. Never the clock's own time, since a source that
+    #: lags may still get rows of before. None: there is neither.
     watermark: str | None
     #: ``high`` lies beyond the source's clock.
     ahead: bool = False
-    #: ``high`` lies below the lower end.
+    #: ``newest`` lies below the lower end.
     behind: bool = False
     #: The lower end lies beyond the source's clock, which was set back if a load has reached that.
     from_future: bool = False

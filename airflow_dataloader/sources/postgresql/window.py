@@ -34,7 +34,7 @@ class Clock:
 
     #: The highest that it has shown.
     latest: str
-    #: How far a load has come that reads everything: see :func:`airflow_dataloader.core.wall_clock.reach`.
+    #: How far a load can have come that reads everything: :func:`airflow_dataloader.core.wall_clock.reach`.
     reach: str
     #: Stands in for ``reach`` where a row lies beyond ``latest``: it is one of the future, or the zone is not
     #: that of the column's writers, and theirs may be any that is further east.
@@ -50,9 +50,10 @@ def freeze(ask: Ask, relation: str, cursor: CursorPlan, low: str | None) -> Froz
     if low is not None:
         _refuse_no_watermark(ask, cursor, low)
     bounds = freeze_sql(relation, cursor, low, _clock(ask, cursor))
-    ((high, watermark, ahead, behind, from_future),) = ask(bounds)
+    ((high, newest, watermark, ahead, behind, from_future),) = ask(bounds)
     return Frozen(
         high=high,
+        newest=newest,
         watermark=watermark,
         ahead=bool(ahead),
         behind=bool(behind),
@@ -87,22 +88,34 @@ def _clock(ask: Ask, cursor: CursorPlan) -> Clock:
 
 
 def freeze_sql(relation: str, cursor: CursorPlan, low: str | None, clock: Clock) -> str:
-    """Return the query that :func:`freeze` asks.
+    """Return the query that :func:`freeze` asks; its columns are :class:`Frozen`'s.
 
-    Its columns: the largest cursor, the next watermark, whether the largest cursor lies beyond the clock,
-    or below ``low``, and whether ``low`` lies beyond the clock.
     Sorting instead of ``max`` works for every type that can be compared, and uses an index the same way.
+    Where nothing lies beyond the clock, the source looks for its largest cursor alone.
     """
-    usable = f"{cursor.quoted} IS NOT NULL" + (f" AND {cursor.kept}" if cursor.kept else "")
-    highest = f"SELECT {cursor.quoted} FROM {relation} WHERE {usable} ORDER BY {cursor.quoted} DESC LIMIT 1"
     bound = "NULL" if low is None else literal(low)
-    reached = "CASE WHEN hi > latest THEN doubtful WHEN hi > reach THEN reach ELSE hi END"
-    return (
-        f"SELECT CAST(hi AS text), CAST(greatest(lo, {reached}) AS text), hi > latest, hi < lo, lo > latest "
-        f"FROM (SELECT ({highest}) AS hi, CAST({bound} AS {cursor.cast}) AS lo, "
-        f"CAST({clock.latest} AS {cursor.cast}) AS latest, CAST({clock.reach} AS {cursor.cast}) AS reach, "
-        f"CAST({clock.doubtful} AS {cursor.cast}) AS doubtful) AS bounds"
+    latest, reach = (f"CAST({end} AS {cursor.cast})" for end in (clock.latest, clock.reach))
+    of_doubt, of_reach, of_latest = (
+        _highest(relation, cursor, until=end) for end in (clock.doubtful, clock.reach, clock.latest)
     )
+    come_to = f"CASE WHEN hi > latest THEN ({of_doubt}) WHEN hi > reach THEN ({of_reach}) ELSE hi END"
+    seen = f"CASE WHEN hi > latest THEN ({of_latest}) ELSE hi END"
+    return (
+        "SELECT CAST(hi AS text), CAST(coalesce(come_to, seen, hi) AS text), "
+        "CAST(greatest(lo, come_to) AS text), "
+        "hi > latest, hi < lo OR (seen < lo AND lo <= latest), lo > latest "
+        f"FROM (SELECT hi, lo, latest, {come_to} AS come_to, {seen} AS seen "
+        f"FROM (SELECT ({_highest(relation, cursor)}) AS hi, CAST({bound} AS {cursor.cast}) AS lo, "
+        f"{latest} AS latest, {reach} AS reach) AS bounds) AS reached"
+    )
+
+
+def _highest(relation: str, cursor: CursorPlan, *, until: str | None = None) -> str:
+    """Return the query of the largest cursor; ``until``: of those that are not beyond that."""
+    usable = f"{cursor.quoted} IS NOT NULL" + (f" AND {cursor.kept}" if cursor.kept else "")
+    if until is not None:
+        usable += f" AND {cursor.quoted} <= CAST({until} AS {cursor.cast})"
+    return f"SELECT {cursor.quoted} FROM {relation} WHERE {usable} ORDER BY {cursor.quoted} DESC LIMIT 1"
 
 
 def window_predicate(

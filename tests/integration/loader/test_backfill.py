@@ -10,9 +10,15 @@ from tests.integration.loader.breaking import break_off
 from tests.integration.loader.strategies.backfills import CHUNKED, make
 
 
+@pytest.mark.parametrize("future", [False, True])
 @pytest.mark.parametrize("loads", [1, pytest.param(2, marks=pytest.mark.faults)])
-def test_a_backfill_that_goes_on_at_a_lagging_copy_is_caught_up_with_later(bench: Bench, loads: int) -> None:
+def test_a_backfill_that_goes_on_at_a_lagging_copy_is_caught_up_with_later(
+    bench: Bench, loads: int, *, future: bool
+) -> None:
     make(bench)
+    if future:
+        # It does not hide how far the copy has come.
+        bench.source.execute("INSERT INTO items VALUES (0, 'of the future', '2999-01-01')")
     row = bench.row(**CHUNKED, lookback="0 seconds")
     break_off(bench, row, Moment.CHUNKED, 2)
     bench.source.execute("CREATE TABLE newest AS SELECT * FROM items WHERE id > 302")

@@ -392,6 +392,18 @@ def test_rows_that_a_lagging_copy_does_not_have_come_back_with_it(
         assert marked(bench) == []
 
 
+def test_a_row_of_the_future_does_not_hide_that_a_copy_lags(bench: Bench) -> None:
+    query = "SELECT id, timestamptz '2026-01-01' + at * interval '1 minute' AS at, name FROM items"
+    row = make(bench, query=query, lookback="0 seconds")
+    bench.source.execute("INSERT INTO items VALUES (0, 500000000, 'of the future')")
+    bench.succeed(row)
+    lag(bench)
+    assert "the watermark goes back to 2026-01-01 00:37:00+00" in scan(bench, row).message
+    catch_up(bench)
+    bench.succeed(row)
+    assert bench.target_rows() == bench.source_rows(query)
+
+
 def test_newest_rows_that_are_really_gone_go_once(bench: Bench) -> None:
     row = make(bench)
     lag(bench)

@@ -106,34 +106,86 @@ def test_a_window_reads_from_the_overlap_to_the_frozen_end(
     assert reached == list(range(first, len(values)))
 
 
-EARLIEST = "now() AT TIME ZONE 'UTC' - interval '12 hours'"
+#: A cursor's type, a value of the future, the newest that is none, and one that the clocks of those who write
+#: without a zone may not have shown yet.
+FUTURES = [
+    ("timestamptz", "now() + interval '1 hour'", "now() - interval '4 hours'", "now() - interval '4 hours'"),
+    ("timestamp", "wall + interval '5 minutes'", "wall - interval '13 hours'", "wall - interval '1 hour'"),
+    ("timestamp", "wall + interval '20 hours'", "wall - interval '12 hours'", "wall"),
+    ("date", "wall + interval '1 day'", "wall - interval '2 days'", "wall - interval '2 days'"),
+    ("date", "wall + interval '3 days'", "wall - interval '9 days'", "wall - interval '9 days'"),
+]
 
 
-@pytest.mark.parametrize(
-    ("sql_type", "future", "reach"),
-    [
-        ("timestamptz", "now() + interval '1 hour'", "now()"),
-        ("timestamp", "now() AT TIME ZONE 'UTC' + interval '5 minutes'", EARLIEST),
-        ("timestamp", "now() AT TIME ZONE 'UTC' + interval '20 hours'", EARLIEST),
-        ("date", "now() AT TIME ZONE 'UTC' + interval '1 day'", EARLIEST),
-        ("date", "now() AT TIME ZONE 'UTC' + interval '3 days'", EARLIEST),
-    ],
-)
-def test_a_watermark_goes_no_further_than_the_source_s_clock(
-    source_db: psycopg.Connection, session: SourceSession, sql_type: str, future: str, reach: str
+def fill_to_the_future(
+    source_db: psycopg.Connection, sql_type: str, future: str, newest: str, newer: str
 ) -> None:
+    """Give ``t`` rows 0 to 3: an old one, and these from the newest on."""
+    source_db.execute("SET TimeZone = 'UTC'")
     source_db.execute(f"CREATE TABLE t (id int, at {sql_type})")
-    source_db.execute(f"INSERT INTO t SELECT 1, CAST({future} AS {sql_type})")
+    values = ("wall - interval '30 days'", newest, newer, future)
+    rows = ", ".join(f"({number}, CAST({value} AS {sql_type}))" for number, value in enumerate(values))
+    walls = "(SELECT now() AT TIME ZONE 'UTC' AS wall) AS w"
+    source_db.execute(f"INSERT INTO t SELECT v.* FROM {walls}, LATERAL (VALUES {rows}) AS v")
+
+
+def cursor_in_row(session: SourceSession, number: int) -> str:
+    ((value,),) = session.query(f"SELECT CAST(at AS text) FROM t WHERE id = {number}")
+    return str(value)
+
+
+@pytest.mark.parametrize(("sql_type", "future", "newest", "newer"), FUTURES)
+def test_a_watermark_is_the_newest_cursor_that_is_none_of_the_future(
+    source_db: psycopg.Connection,
+    session: SourceSession,
+    sql_type: str,
+    future: str,
+    newest: str,
+    newer: str,
+) -> None:
+    fill_to_the_future(source_db, sql_type, future, newest, newer)
+    session.open_snapshot()
+    cursor = cursor_of(session, lookback="0")
+    frozen = POSTGRESQL.freeze(session.query, "t", cursor, None)
+    assert (frozen.ahead, frozen.behind) == (True, False)
+    assert (frozen.watermark, frozen.high) == (cursor_in_row(session, 1), cursor_in_row(session, 3))
+    assert window(session, cursor, None, frozen, NullCursorPolicy.EXCLUDE) == [0, 1, 2, 3], "all are read"
+    again = POSTGRESQL.freeze(session.query, "t", cursor, frozen.watermark)
+    assert (again.watermark, again.behind) == (frozen.watermark, False)
+    assert window(session, cursor, frozen.watermark, again, NullCursorPolicy.EXCLUDE) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("sql_type", "future", "newest", "newer"), FUTURES)
+def test_a_row_of_the_future_does_not_hide_that_a_source_has_gone_back(
+    source_db: psycopg.Connection,
+    session: SourceSession,
+    sql_type: str,
+    future: str,
+    newest: str,
+    newer: str,
+) -> None:
+    fill_to_the_future(source_db, sql_type, future, newest, newer)
+    cursor = cursor_of(session, lookback="0")
+    low = POSTGRESQL.freeze(session.query, "t", cursor, None).watermark
+    source_db.execute("DELETE FROM t WHERE id IN (1, 2)")
+    frozen = POSTGRESQL.freeze(session.query, "t", cursor, low)
+    assert (frozen.ahead, frozen.behind, frozen.watermark) == (True, True, low)
+    assert frozen.newest == cursor_in_row(session, 0)
+
+
+@pytest.mark.parametrize("sql_type", ["timestamptz", "timestamp", "date"])
+def test_where_all_rows_are_of_the_future_there_is_no_watermark_to_go_on_from(
+    source_db: psycopg.Connection, session: SourceSession, sql_type: str
+) -> None:
+    fill(source_db, sql_type, ["2999-01-01"])
     session.open_snapshot()
     cursor = cursor_of(session)
     frozen = POSTGRESQL.freeze(session.query, "t", cursor, None)
-    assert frozen.ahead
-    ((equal,),) = session.query(
-        f"SELECT CAST('{frozen.watermark}' AS {sql_type}) = CAST({reach} AS {sql_type})"
-    )
-    assert equal
-    assert window(session, cursor, None, frozen, NullCursorPolicy.EXCLUDE) == [1], "it is read all the same"
-    assert window(session, cursor, frozen.watermark, frozen, NullCursorPolicy.EXCLUDE) == [1]
+    assert (frozen.ahead, frozen.watermark, frozen.newest) == (True, None, frozen.high)
+    assert window(session, cursor, None, frozen) == [0]
+    later = POSTGRESQL.freeze(session.query, "t", cursor, "2026-01-01")
+    assert (later.watermark or "").startswith("2026-01-01")
+    assert not later.behind
 
 
 @pytest.mark.parametrize(
@@ -224,12 +276,13 @@ def test_a_row_of_the_last_moment_is_none_of_the_future(
     source_db.execute("CREATE TABLE t (id int, at timestamp)")
     cursor = cursor_of(session)
     before = datetime.now(UTC)
-    source_db.execute("INSERT INTO t VALUES (1, clock_timestamp() AT TIME ZONE 'UTC')")
+    source_db.execute("INSERT INTO t VALUES (0, '2026-01-01'), (1, clock_timestamp() AT TIME ZONE 'UTC')")
     # The snapshot was taken a moment after its transaction began.
     after = datetime.now(UTC) + timedelta(seconds=1)
     frozen = freeze(lambda sql: [(before, after)] if sql == CLOCKS else session.query(sql), "t", cursor, None)
     assert not frozen.ahead
-    assert datetime.fromisoformat(frozen.watermark or "") == before.replace(tzinfo=None)
+    assert frozen.newest != frozen.high, "the clock may show it once more"
+    assert (frozen.newest, frozen.watermark) == ("2026-01-01 00:00:00", "2026-01-01 00:00:00")
 
 
 def test_a_zone_that_is_none_is_refused(source_db: psycopg.Connection, session: SourceSession) -> None:

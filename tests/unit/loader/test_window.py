@@ -30,7 +30,7 @@ def over(*bounds: str | bool | None, usable: bool = True) -> ActiveLoad:
 def test_a_source_that_has_lost_its_newest_rows_is_remarked_on(
     high: str | None, watermark: str, *, behind: bool | None
 ) -> None:
-    load = over(high, watermark, None, behind, None)
+    load = over(high, high, watermark, None, behind, None)
     window = freeze_window(load, REACHED)
     assert (window.high, window.watermark) == (high, REACHED)
     (said,) = load.journal.receipt.notes
@@ -39,6 +39,6 @@ def test_a_source_that_has_lost_its_newest_rows_is_remarked_on(
 
 
 def test_a_source_that_never_had_a_cursor_is_not() -> None:
-    load = over(None, None, None, None, None, usable=False)
+    load = over(None, None, None, None, None, None, usable=False)
     assert freeze_window(load, None).watermark is None
     assert not load.journal.receipt.notes
