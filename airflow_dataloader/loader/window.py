@@ -14,6 +14,8 @@ from airflow_dataloader.loader.active_load import ActiveLoad
 from airflow_dataloader.loader.reading import ask_beside
 from airflow_dataloader.sources.model import CursorPlan, Frozen
 
+_ANEW = "If the source was filled anew, set load_full = 'true'."
+
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
@@ -160,12 +162,17 @@ def _has_been_replaced_since(load: ActiveLoad) -> bool:
 
 
 def _remark_on(load: ActiveLoad, cursor: CursorPlan, low: str | None, frozen: Frozen) -> None:
-    """Add a remark on what is wrong with a cursor that does not grow with time."""
-    anew = "If the source was filled anew, set load_full = 'true'."
+    """Add a remark on what is wrong with a cursor that does not grow with time, or with another source."""
+    if low is not None and _is_another_relation(load):
+        load.journal.remark(
+            "The source's table or view is another one of this name than at the last load: dropped and made "
+            "again, swapped, restored or defined anew. What it holds below the watermark was not read. "
+            f"{_ANEW}"
+        )
     if frozen.high is None and low is not None:
         # Emptied, maybe: what it gets from now on may lie below the watermark.
         load.journal.remark(
-            f"No row at the source has a {cursor.column.source_name!r}; the watermark is still {low}. {anew}"
+            f"No row at the source has a {cursor.column.source_name!r}; the watermark is still {low}. {_ANEW}"
         )
     newest = f"The newest {cursor.column.source_name!r} at the source"
     if frozen.ahead:
@@ -174,7 +181,14 @@ def _remark_on(load: ActiveLoad, cursor: CursorPlan, low: str | None, frozen: Fr
         load.journal.remark(f"{newest} is {frozen.high}, in the future{clock}; the watermark {come_to}.")
     if frozen.behind:
         newest += " that is not" if frozen.ahead else ""
-        load.journal.remark(f"{newest} is {frozen.newest}, below the watermark {low}. {anew}")
+        load.journal.remark(f"{newest} is {frozen.newest}, below the watermark {low}. {_ANEW}")
+
+
+def _is_another_relation(load: ActiveLoad) -> bool:
+    """Return whether the last load to publish has read another table or view under the same name."""
+    newest = load.target.newest_published if load.target else None
+    before = None if newest is None else newest.commit.facts.relation
+    return None not in (before, load.identity) and before != load.identity
 
 
 def refuse_null_cursors(load: ActiveLoad, cursor: CursorPlan) -> None:

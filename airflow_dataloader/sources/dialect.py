@@ -67,6 +67,12 @@ class Dialect(Protocol):
     def dependencies(self, ask: Ask, relation: str) -> Dependencies:
         """Return what the relation is made of by now, which may not be what it was in the snapshot."""
 
+    def relation_identity(self, ask: Ask, relation: str) -> str | None:
+        """Return what tells a table or view from another one of its name: one made since, or defined anew.
+
+        None where nobody can say: of a query, or of a relation that is not there.
+        """
+
     def plan_columns(
         self,
         described: Sequence[DescribedColumn],

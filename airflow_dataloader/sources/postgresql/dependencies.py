@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -39,6 +40,22 @@ def dependencies(ask: Ask, relation: str) -> Dependencies:
         tables=frozenset((*name, number) for name, number in zip(names, _numbers(ask, names), strict=True)),
         nondeterministic=any(step["Node Type"] in _BY_CHANCE for step in steps),
     )
+
+
+def relation_identity(ask: Ask, relation: str) -> str | None:
+    """Return what tells the table or view from another of its name; see the protocol's method.
+
+    A table's number goes with it when it is renamed, and stays when it is rewritten. A view's stays also when
+    it is defined anew.
+    """
+    if relation.startswith("("):
+        return None
+    rows = ask(
+        "SELECT oid::bigint, CASE WHEN relkind IN ('v', 'm') THEN pg_get_viewdef(oid) ELSE '' END "
+        f"FROM pg_class WHERE oid = to_regclass({literal(relation)})"
+    )
+    # None is there any more that the snapshot shows: the read will say so.
+    return hashlib.sha256(repr(tuple(rows[0])).encode()).hexdigest()[:16] if rows else None
 
 
 def _numbers(ask: Ask, names: Sequence[tuple[str, str]]) -> list[int]:

@@ -33,6 +33,7 @@ class PostgresqlDialect:
     differing_text_settings = staticmethod(styles.unlike_styles)
     relation = staticmethod(relation.relation)
     reads_beyond_snapshot = staticmethod(dependencies.reads_foreign_tables)
+    relation_identity = staticmethod(dependencies.relation_identity)
     dependencies = staticmethod(dependencies.dependencies)
     plan_columns = staticmethod(planning.plan_columns)
     refuse_ambiguous_keys = staticmethod(keys.refuse_ambiguous_keys)

@@ -344,6 +344,29 @@ def test_a_wall_clock_that_is_ahead_hides_nothing(bench: Bench, kind: str, futur
     assert bench.target_rows("walls") == bench.source_rows("SELECT * FROM walls")
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("ALTER TABLE items RENAME TO old; CREATE TABLE items (LIKE old); INSERT INTO items TABLE old", True),
+        ("CREATE OR REPLACE VIEW shown AS SELECT * FROM items WHERE id < 9", True),
+        ("ALTER TABLE items ADD COLUMN more text DEFAULT 'x'; VACUUM FULL items", False),
+    ],
+)
+def test_a_source_that_is_another_one_of_its_name_is_said_once(
+    bench: Bench, row: int, change: str, *, said: bool
+) -> None:
+    bench.source.execute("CREATE VIEW shown AS SELECT * FROM items")
+    if "VIEW" in change:
+        bench.set(row, source_table_name="shown")
+    bench.succeed(row)
+    assert "another one of this name" not in bench.succeed(row).message
+    for statement in change.split("; "):
+        bench.source.execute(statement)
+    change_one(bench)
+    assert ("another one of this name" in bench.succeed(row).message) is said
+    assert "another one of this name" not in bench.succeed(row).message
+
+
 def test_a_source_whose_newest_cursor_went_back_is_remarked_on(bench: Bench, row: int) -> None:
     bench.succeed(row)
     bench.source.execute("UPDATE items SET updated_at = '2025-01-01'")
