@@ -1,4 +1,4 @@
-"""The states of a table row and of a load, and the moves between them."""
+"""The states of a table row and of a load; the database's trigger knows the moves between them."""
 
 from __future__ import annotations
 
@@ -34,17 +34,3 @@ LIVE = frozenset({RowStatus.QUEUED, RowStatus.IN_PROGRESS})
 
 #: Statuses of a load in which nothing will change any more.
 OVER = frozenset({LoadStatus.SUCCEEDED, LoadStatus.FAILED, LoadStatus.CANCELLED})
-
-#: Legal moves of ``table_control.last_status``; the database's trigger refuses every other.
-MOVES: dict[RowStatus | None, frozenset[RowStatus | None]] = {
-    None: frozenset({RowStatus.QUEUED}),
-    RowStatus.QUEUED: frozenset({RowStatus.IN_PROGRESS, RowStatus.FAILED}),
-    RowStatus.IN_PROGRESS: frozenset({RowStatus.SUCCEEDED, RowStatus.FAILED}),
-    RowStatus.SUCCEEDED: frozenset({RowStatus.QUEUED, None}),
-    RowStatus.FAILED: frozenset({RowStatus.QUEUED, RowStatus.FAILED, None}),
-}
-
-
-def may_move(old: RowStatus | None, new: RowStatus | None) -> bool:
-    """Return whether a row may go from ``old`` to ``new``; staying as it is always may."""
-    return old == new or new in MOVES[old]

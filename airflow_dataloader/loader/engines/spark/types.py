@@ -32,13 +32,13 @@ class Fit:
     #: Planned names whose type at the target becomes the wider, planned one.
     widened: frozenset[str] = frozenset()
 
-    def select(self, column: PlannedColumn, qualifier: str = "") -> str:
+    def select(self, column: PlannedColumn) -> str:
         """Return the select item that brings a planned column to the type it has at the target."""
         name = quoted(column.name)
         wanted = self.types[column.name]
         if wanted == column.type:
-            return f"{qualifier}{name}"
-        return f"CAST({qualifier}{name} AS {wanted}) AS {name}"
+            return name
+        return f"CAST({name} AS {wanted}) AS {name}"
 
     def held(self, name: str, qualifier: str = "") -> str:
         """Return the expression of the target's own column in the type that it has in the end."""
