@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from airflow_dataloader.control.ending import Ending, SettledBy, end
 from airflow_dataloader.control.row_lock import HOLD_ROW
-from airflow_dataloader.control.transaction import LAST, transaction
+from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.core.commit import HIGHEST_GIVEN_EPOCH
 from airflow_dataloader.core.failure import Failure, Phase
 from airflow_dataloader.core.status import LIVE, LoadStatus, RowStatus
@@ -23,6 +23,8 @@ WHERE h.load_status IN ('Queued', 'In Progress') AND h.epoch IS NOT NULL
 _SAY = text("""
 UPDATE control.table_control t SET last_status = :status, last_status_message = :message
 WHERE t.config_id = :config_id AND t.last_status = ANY (:allowed)""")
+
+_STATUS = text("SELECT last_status FROM control.table_control WHERE config_id = :config_id")
 
 _ADVANCE = text("""
 UPDATE control.table_control t SET load_epoch = greatest(t.load_epoch, :epoch)
@@ -80,11 +82,7 @@ def update_control_status(
             end(connection, [_cancellation(live.id, live.epoch, message, SettledBy.CANCEL)])
         values = {"config_id": config_id, "status": status, "message": kept_text(message), "allowed": allowed}
         if connection.execute(_SAY, values).rowcount == 0:
-            raise ConfigurationError(
-                f"config_id {config_id} does not exist, or cannot go to {status or 'NULL'} from where it is.",
-                field="last_status",
-                fix="look at the row",
-            )
+            raise _not_moved(connection, config_id, f"cannot go to {status or 'NULL'} from there", "leave it")
 
 
 def advance_epoch(engine: Engine, config_id: int, epoch: int) -> int:
@@ -100,14 +98,24 @@ def advance_epoch(engine: Engine, config_id: int, epoch: int) -> int:
         )
     with transaction(engine) as connection:
         values = {"config_id": config_id, "epoch": epoch}
-        now = connection.execute(_ADVANCE, values, execution_options=LAST).scalar_one_or_none()
-    if now is None:
-        raise ConfigurationError(
-            f"config_id {config_id} does not exist, or is being loaded.",
-            field="config_id",
-            fix="look at the row; wait for its load, or cancel it",
-        )
+        now = connection.execute(_ADVANCE, values).scalar_one_or_none()
+        if now is None:
+            fix = "wait for its load, or cancel it"
+            raise _not_moved(connection, config_id, "keeps its epoch while it is being loaded", fix)
     return int(now)
+
+
+def _not_moved(connection: Connection, config_id: int, what: str, fix: str) -> ConfigurationError:
+    """Return why a row was not written: there is none, or its status does not let it."""
+    found = connection.execute(_STATUS, {"config_id": config_id}).one_or_none()
+    if found is None:
+        return ConfigurationError(
+            f"There is no config_id {config_id}.",
+            field="config_id",
+            fix="use the config_id of a row of control.table_control",
+        )
+    standing = "has no status" if found.last_status is None else f"is {found.last_status}"
+    return ConfigurationError(f"config_id {config_id} {standing}, and {what}.", field="last_status", fix=fix)
 
 
 def _cancellation(

@@ -30,11 +30,9 @@ NEEDS_CURSOR = frozenset(
 #: Strategies that merge and therefore need ``primary_key_cols``.
 NEEDS_KEY = frozenset({Strategy.INCREMENTAL, Strategy.CHECK_AND_LOAD, Strategy.CHUNKED_BACKFILL})
 
-#: Strategies by which a row stays at the target when it is gone at the source. ``rolling`` is another, where
-#: it keeps older days.
-KEEPS_GONE_ROWS = frozenset(
-    {Strategy.INCREMENTAL, Strategy.APPEND_ONLY, Strategy.CHECK_AND_LOAD, Strategy.CHUNKED_BACKFILL}
-)
+#: Strategies by which a row stays at the target when it is gone at the source: who reads no more than what is
+#: new does not see what is missing. ``rolling`` is another, where it keeps older days.
+KEEPS_GONE_ROWS = NEEDS_CURSOR
 
 #: Strategies whose every load puts a whole new table in the target's place.
 REPLACES = frozenset({Strategy.FULL, Strategy.CHUNKED_BACKFILL})
