@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
 from tests.integration.workspace.conftest import Start, Workspace
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from airflow.providers.databricks.hooks.databricks import DatabricksHook
@@ -62,10 +63,13 @@ def test_a_refusal_says_when_to_come_again(workspace: Workspace) -> None:
 
 
 def test_latency_delays_the_answer_and_not_others(workspace: Workspace) -> None:
-    order(workspace, {"kind": "latency", "seconds": 1.0, "path": "runs/list"})
-    begin = time.monotonic()
-    assert workspace.http.get("/api/2.2/jobs/runs/list").status_code == 200
-    assert time.monotonic() - begin >= 1.0
+    order(workspace, {"kind": "latency", "seconds": 8.0, "path": "runs/list"})
+    with ThreadPoolExecutor(1) as beside:
+        late = beside.submit(workspace.http.get, "/api/2.2/jobs/runs/list")
+        until(lambda: coming(workspace) == [])
+        assert workspace.http.get("/api/2.2/jobs/runs/list").status_code == 200
+        assert not late.done(), "the second answer came before the first"
+        assert late.result().status_code == 200
 
 
 @pytest.mark.parametrize(
