@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airflow_dataloader.exceptions import ConfigurationError
+from airflow_dataloader.private_file import write_private
 from airflow_dataloader.workspace.folder_lock import locked
-from airflow_dataloader.workspace.private_file import write_private
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,6 @@ It listens on 127.0.0.1 only, with scram passwords, and changes nothing outside 
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import shutil
@@ -13,7 +12,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping
-from io import BufferedRandom
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -26,6 +25,7 @@ from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.free_port import free_port
 from airflow_dataloader.workspace import postgres_binaries, unprivileged
 from airflow_dataloader.workspace.end_with_parent import ParentWatch
+from airflow_dataloader.workspace.folder_lock import locked
 from airflow_dataloader.workspace.postgres_pid_file import PidFile
 
 USER = "dataloader"
@@ -69,7 +69,7 @@ class EmbeddedPostgres:
         self._identity = identity
         self._process: subprocess.Popen[bytes] | None = None
         self._watch: ParentWatch | None = None
-        self._lock: BufferedRandom | None = None
+        self._lock = ExitStack()
 
     @property
     def running(self) -> bool:
@@ -128,9 +128,7 @@ class EmbeddedPostgres:
         if self._process is not None:
             _end(self._process)
             self._process = None
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        self._lock.close()
 
     def restart(self) -> None:
         """Stop and start, on the same port."""
@@ -177,17 +175,13 @@ class EmbeddedPostgres:
 
     def _take_folder(self) -> None:
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = (self.data_dir / "lock").open("a+b")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            lock.close()
-            raise ConfigurationError(
-                f"Another process runs a PostgreSQL server in {self.data_dir}.",
-                field="DATALOADER_HOME",
+        self._lock.enter_context(
+            locked(
+                self.data_dir,
+                taken=f"Another process runs a PostgreSQL server in {self.data_dir}.",
                 fix="end that process, or use another DATALOADER_HOME",
-            ) from error
-        self._lock = lock
+            )
+        )
 
     def _initialise(self, identity: unprivileged.Identity) -> None:
         binaries = self._binaries or postgres_binaries.find()

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from airflow_dataloader.exceptions import ConfigurationError
-from airflow_dataloader.workspace.private_file import write_private
+from airflow_dataloader.private_file import write_private
 
 #: Bytes that a secret may have, as on Databricks.
 LONGEST = 128 * 1024

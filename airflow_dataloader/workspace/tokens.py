@@ -8,7 +8,7 @@ import secrets
 from pathlib import Path
 
 from airflow_dataloader.exceptions import ConfigurationError
-from airflow_dataloader.workspace.private_file import write_private
+from airflow_dataloader.private_file import write_private
 
 #: As Databricks' personal access tokens begin, so that whatever hides those hides these.
 _PREFIX = "dapi"

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from airflow_dataloader.exceptions import TransientError
+from airflow_dataloader.private_file import write_private
 from airflow_dataloader.settings import without_settings
 from airflow_dataloader.workspace.demo.part import PartSpec, ProcessPart
 from airflow_dataloader.workspace.no_proxy import bypass_proxies
-from airflow_dataloader.workspace.private_file import write_private
 
 USER = "admin"
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from airflow_dataloader.private_file import open_private_log
 from airflow_dataloader.workspace.demo.marked_processes import Mark
-from airflow_dataloader.workspace.private_file import open_private_log
 
 
 class Part(Protocol):

@@ -6,8 +6,8 @@ import re
 import shlex
 from pathlib import Path
 
+from airflow_dataloader.private_file import write_private
 from airflow_dataloader.workspace.postgres import EmbeddedPostgres
-from airflow_dataloader.workspace.private_file import write_private
 
 
 def _password_line(server: EmbeddedPostgres) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from airflow_dataloader.workspace.private_file import open_private_log
+from airflow_dataloader.private_file import open_private_log
 from airflow_dataloader.workspace.process_start import start_mark
 
 # Reads one word before it begins: we write it when the process is on record. If we die before that, the end

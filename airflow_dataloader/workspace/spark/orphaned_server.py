@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from airflow_dataloader.workspace.private_file import write_private
+from airflow_dataloader.private_file import write_private
 from airflow_dataloader.workspace.process_start import start_mark
 
 _WORD = "SparkConnectServer"

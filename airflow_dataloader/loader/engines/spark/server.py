@@ -29,6 +29,7 @@ from airflow_dataloader.loader.engines.spark.cores import usable_cores
 from airflow_dataloader.loader.engines.spark.java import java_home
 from airflow_dataloader.loader.engines.spark.pyspark_home import pyspark_folder
 from airflow_dataloader.loader.engines.spark.remote import SPARK_REMOTE
+from airflow_dataloader.private_file import open_private_log
 from airflow_dataloader.settings import Settings
 
 _CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
@@ -120,7 +121,8 @@ class ConnectServer:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         scratch = self._scratch = _new_scratch(self._scratches)
         try:
-            with _open_log(self.log) as log:
+            # It says what runs say, and may show what they read.
+            with open_private_log(self.log) as log:
                 process = self._process = _spawn(self.settings, log, scratch)
         except BaseException:
             shutil.rmtree(scratch, ignore_errors=True)
@@ -172,15 +174,6 @@ def server_settings(
         cores=cores or usable_cores(),
         memory=memory,
     )
-
-
-def _open_log(path: Path) -> IO[bytes]:
-    """Open a log that only its owner may read: it says what runs say, and may show what they read."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    with contextlib.suppress(PermissionError):
-        # Of a file of ours, a file system without modes refuses it.
-        os.fchmod(descriptor, 0o600)
-    return os.fdopen(descriptor, "ab")
 
 
 def _new_scratch(parent: Path | None = None) -> Path:

@@ -9,8 +9,8 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from airflow_dataloader.private_file import write_private
 from airflow_dataloader.workspace.demo.row_digest import open_spark, target_digest
-from airflow_dataloader.workspace.private_file import write_private
 
 if __name__ == "__main__":
     file, *folders = sys.argv[1:]

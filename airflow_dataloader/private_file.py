@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -9,8 +10,12 @@ from typing import IO
 
 
 def open_private_log(path: Path) -> IO[bytes]:
-    """Return ``path`` open to be appended to, made with mode 0600 where it is not there."""
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+    """Return ``path`` open to be appended to, with mode 0600 also where it was there before."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with contextlib.suppress(PermissionError):
+        # Of a file of ours, a file system without modes refuses it.
+        os.fchmod(descriptor, 0o600)
+    return os.fdopen(descriptor, "ab")
 
 
 def write_private(path: Path, text: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_dataloader.workspace.private_file import open_private_log, write_private
+from airflow_dataloader.private_file import open_private_log, write_private
 
 
 @pytest.fixture
@@ -28,6 +28,7 @@ def test_only_its_owner_may_read_it_whatever_the_umask(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("_open_umask")
 def test_a_log_is_its_owner_s_and_grows(tmp_path: Path) -> None:
     path = tmp_path / "task.log"
+    path.touch(0o644)
     for line in (b"one\n", b"two\n"):
         with open_private_log(path) as log:
             log.write(line)
