@@ -16,10 +16,10 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from airflow_dataloader.control.lease import LEASE_SECONDS
+from airflow_dataloader.control.outage import retry_while_away
 from airflow_dataloader.core.reaping import GRACE_SECONDS, PROGRESS_SECONDS
 from airflow_dataloader.exceptions import Fenced, LeaseLost, SourceStalled
 from airflow_dataloader.loader import interrupt
-from airflow_dataloader.loader.control_retry import retry_while_away
 from airflow_dataloader.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -16,6 +16,7 @@ from sqlalchemy import Engine as ControlEngine
 from airflow_dataloader.control.claim import MAX_CONCURRENT, Claimed, claim
 from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.control.lookup import SelectedRow, no_active_match, select_rows
+from airflow_dataloader.control.outage import START_PATIENCE, retry_while_away
 from airflow_dataloader.control.reap import reap
 from airflow_dataloader.control.unclaimed import why_unclaimed
 from airflow_dataloader.core.reaping import ReapLimits
@@ -26,7 +27,6 @@ from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.core.strategy import Trigger
 from airflow_dataloader.exceptions import RowRefused
 from airflow_dataloader.loader.context import LoaderContext
-from airflow_dataloader.loader.control_retry import START_PATIENCE, retry_while_away
 from airflow_dataloader.loader.own_secrets import all_secrets
 from airflow_dataloader.loader.run import LoadIds, run_load
 from airflow_dataloader.loader.settlement import Result

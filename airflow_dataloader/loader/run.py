@@ -11,11 +11,11 @@ from functools import partial
 
 from airflow_dataloader.control import lease
 from airflow_dataloader.control.lease import Started
+from airflow_dataloader.control.outage import START_PATIENCE, retry_while_away
 from airflow_dataloader.core.receipt import Receipt
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.loader import interrupt
 from airflow_dataloader.loader.context import LoaderContext
-from airflow_dataloader.loader.control_retry import START_PATIENCE, retry_while_away
 from airflow_dataloader.loader.error_line import log_bug
 from airflow_dataloader.loader.execute import execute
 from airflow_dataloader.loader.journal import Journal

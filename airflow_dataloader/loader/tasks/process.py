@@ -15,9 +15,9 @@ from sqlalchemy import Engine as ControlEngine
 
 from airflow_dataloader.control.connect import create_engine
 from airflow_dataloader.control.installation import check_installation
+from airflow_dataloader.control.outage import START_PATIENCE, retry_while_away
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.loader import interrupt
-from airflow_dataloader.loader.control_retry import START_PATIENCE, retry_while_away
 from airflow_dataloader.loader.control_url import find_control_url
 from airflow_dataloader.loader.engines.protocol import Engine
 from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+from airflow_dataloader.control.outage import retry_while_away
 from airflow_dataloader.exceptions import ControlUnavailable, Fenced
-from airflow_dataloader.loader.control_retry import retry_while_away
 
 
 def failing(times: int, error: Exception) -> tuple[list[int], Callable[[], str]]:
