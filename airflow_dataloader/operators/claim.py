@@ -5,7 +5,9 @@ A DAG file imports this module, so what only a worker needs is imported when the
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, Context, conf
@@ -18,6 +20,11 @@ from airflow_dataloader.operators.links import dag_page
 if TYPE_CHECKING:
     from airflow_dataloader.control.claim import Claimed
     from airflow_dataloader.control.reap import Reaped
+
+#: Seconds for which a claim is asked again while the control database is away: it may have been committed,
+#: and no other run has its loads. A database that is away when the task begins is not waited for, as there is
+#: nothing to lose yet: the next run claims what is due then.
+_OUTAGE_PATIENCE = 120.0
 
 
 class ClaimOperator(BaseOperator):
@@ -47,6 +54,7 @@ class ClaimOperator(BaseOperator):
     def _claim(self, task: Any) -> list[Claimed]:
         from airflow_dataloader.control.attach import try_name
         from airflow_dataloader.control.claim import claim
+        from airflow_dataloader.control.outage import retry_while_away
         from airflow_dataloader.control.reap import reap
         from airflow_dataloader.core.reaping import ReapLimits
         from airflow_dataloader.hooks.control import ControlHook
@@ -62,7 +70,8 @@ class ClaimOperator(BaseOperator):
                 self.log.warning("%s", _given_up(reaped))
             for left in reaping.left:
                 self.log.warning("Not given up yet: config_id %s, %s.", left.config_id, left.why.rstrip("."))
-            return claim(
+            claiming = partial(
+                claim,
                 engine,
                 airflow_run=task.run_id,
                 batch_size=min(settings.batch_size, _longest_map()),
@@ -70,6 +79,7 @@ class ClaimOperator(BaseOperator):
                 airflow_task=try_name(str(task.id), task.try_number),
                 airflow_base_url=dag_page(task.dag_id),
             )
+            return retry_while_away(claiming, until=time.monotonic() + _OUTAGE_PATIENCE)
         finally:
             engine.dispose()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, NoReturn
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from airflow.providers.databricks.exceptions import DatabricksApiError
 from airflow.providers.databricks.hooks.databricks import DatabricksHook
@@ -18,7 +20,8 @@ from airflow_dataloader.control.attach import Attached, MappedLoad, Try, attach,
 from airflow_dataloader.control.end_without_loader import end_unsubmitted
 from airflow_dataloader.control.ending import SettledBy
 from airflow_dataloader.control.intervene import cancel
-from airflow_dataloader.control.load_view import view_load
+from airflow_dataloader.control.load_view import LoadView, view_load
+from airflow_dataloader.control.outage import retry_while_away
 from airflow_dataloader.control.tracking import LONGEST_URL, update_run_tracking
 from airflow_dataloader.core.submission import LOADER_PATH, Submission
 from airflow_dataloader.exceptions import DataloaderError, TransientError
@@ -39,8 +42,14 @@ _REFUSALS = frozenset(range(400, 500)) - {408, 409, 425, 429}
 
 _LONGEST_REFUSAL = 500
 
-#: Seconds.
+_Answer = TypeVar("_Answer")
+
+#: Seconds that a question about the run waits for its answer.
 _PATIENCE = 20
+
+#: Seconds that a try waits for a control database that is away: longer than Airflow's retries last, and below
+#: the ten minutes of a claim's lease, after which a load that nobody has submitted ends and its slot is lost.
+_OUTAGE_PATIENCE = 300.0
 
 
 class TaskTry:
@@ -62,12 +71,13 @@ class TaskTry:
         """Attach to the load and see to it that its run is there; return its facts if it is over."""
         with self._control() as engine:
             ids = {name: int(self._operator.load[name]) for name in ("metadata_id", "epoch", "config_id")}
-            attached = attach(
-                engine, MappedLoad(**ids), self._try(), max_concurrent=self._settings.max_concurrent_loads
+            most = self._settings.max_concurrent_loads
+            attached = self._patiently(
+                partial(attach, engine, MappedLoad(**ids), self._try(), max_concurrent=most)
             )
             self._attached = attached
             if attached.over:
-                watched = view_load(engine, attached.metadata_id)
+                watched = self._view(engine, attached)
                 return watched.facts() if watched else {}
             if not attached.being_reaped:
                 self._see_to_its_run(engine, attached)
@@ -97,6 +107,17 @@ class TaskTry:
             yield engine
         finally:
             engine.dispose()
+
+    def _patiently(self, call: Callable[[], _Answer]) -> _Answer:
+        """Return ``call()``, waiting out a control database that is away, unless this try is to end.
+
+        ``call`` must be repeatable: its first try may have been carried out and its answer lost.
+        """
+        until = time.monotonic() + _OUTAGE_PATIENCE
+        return retry_while_away(call, until=until, stopped=lambda: self._operator.killed)
+
+    def _view(self, engine: Engine, attached: Attached) -> LoadView | None:
+        return self._patiently(partial(view_load, engine, attached.metadata_id))
 
     def _name(self) -> str:
         return try_name(str(self._task.id), self._task.try_number)
@@ -161,15 +182,17 @@ class TaskTry:
 
     def _record(self, engine: Engine, attached: Attached, run_id: int, host: str | None) -> None:
         """Put the run on record, for reap and for the tries after this one."""
+        record = partial(
+            update_run_tracking,
+            engine,
+            attached.metadata_id,
+            attached.epoch,
+            databricks_run=str(run_id),
+            workspace_host=host,
+            airflow_url=self._log_url(),
+        )
         try:
-            update_run_tracking(
-                engine,
-                attached.metadata_id,
-                attached.epoch,
-                databricks_run=str(run_id),
-                workspace_host=host,
-                airflow_url=self._log_url(),
-            )
+            self._patiently(record)
         except DataloaderError as error:
             if isinstance(error, TransientError) and self._may_try_again:
                 raise
@@ -177,7 +200,7 @@ class TaskTry:
             self._operator.log.warning("Run %s is not on record: %s", run_id, error)
 
     def _show(self, engine: Engine, attached: Attached, run_id: int) -> None:
-        """Put the run where people look for it. The load goes on without."""
+        """Put the run where people look for it. The load goes on without, and waits for nothing here."""
         with self._log_redacted(f"The address of run {run_id} is not shown"):
             self._task.xcom_push(key="run_id", value=run_id)
             url = self._hook.get_run_page_url(run_id)
@@ -211,14 +234,18 @@ class TaskTry:
         Returns only where there was nothing to end: its loader has started, or somebody else has ended it.
         """
         message = f"The load could not be submitted to Databricks: {said[:_LONGEST_REFUSAL]}"
-        if end_unsubmitted(engine, attached.metadata_id, attached.epoch, message):
+        ids = (attached.metadata_id, attached.epoch)
+        if self._patiently(partial(end_unsubmitted, engine, *ids, message)):
             raise AirflowFailException(message) from None
         self._operator.log.warning("%s. It has been started or ended all the same.", message.rstrip("."))
-        if (watched := view_load(engine, attached.metadata_id)) is not None:
+        if (watched := self._view(engine, attached)) is not None:
             self._take(watched.databricks_run, watched.workspace_host)
 
     def _leave(self, engine: Engine, attached: Attached) -> NoReturn:
-        """End the load if a person has ended the task for good; else leave it to the next try."""
+        """End the load if a person has ended the task for good; else leave it to the next try.
+
+        A control database that is away is not waited for: Airflow ends this process within seconds.
+        """
         at = TaskAddress.of(self._task)
         if not is_over(self._task.get_task_states(**at.query), at):
             raise AirflowException(LEFT_TO_NEXT_TRY)

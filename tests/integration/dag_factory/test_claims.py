@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ import pytest
 from sqlalchemy import Engine
 
 from airflow_dataloader.control.claim import _LOCK as CLAIM_LOCK
+from airflow_dataloader.operators.claim import ClaimOperator
 from tests.airflow_db import Connections, dag, dag_of_its_own
 from tests.factories import add_source
 from tests.faults.proxy import Fault, Plan, Proxy
@@ -80,6 +82,24 @@ def test_a_workspace_that_cannot_be_reached_ends_the_load_with_the_last_try(cont
     assert "could not be submitted to Databricks" in record["log_message"]
     assert row(control, config_id)["last_status"] == "Failed"
     assert load(control, record["id"])["submit_token"].startswith("adl-")
+
+
+def test_a_claim_whose_answer_is_lost_asks_for_it_again(
+    control: Engine, control_url: str, connections: Connections
+) -> None:
+    """It was committed: no later run has these loads, and the task's tries end within half a minute."""
+    add_source(control, "shop")
+    config_id = due_row(control)
+    port = urlsplit(control_url).port
+    assert port is not None
+    task = SimpleNamespace(id="claiming", dag_id="dataloader_load", run_id="run", try_number=1)
+    with Proxy(port) as between:
+        connections.control(control_url.replace(f":{port}/", f":{between.port}/"))
+        between.plan = Plan(Fault.RESET, asked=b"control.queue_rows")
+        context: Any = {"ti": task}
+        (claimed,) = ClaimOperator(task_id="claim").execute(context)
+        assert between.met == 1
+    assert [claimed["metadata_id"]] == [one["id"] for one in loads_of(control, config_id)]
 
 
 @pytest.mark.faults

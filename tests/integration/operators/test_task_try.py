@@ -11,17 +11,19 @@ from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
 from airflow.models.dagrun import DagRun
 from airflow.providers.databricks.hooks.databricks import DatabricksHook
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 from airflow.utils.types import DagRunType
 from sqlalchemy import Engine
 
 from airflow_dataloader.control import lease, settle
 from airflow_dataloader.control.claim import Claimed, claim
+from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.control.tracking import update_run_tracking
 from airflow_dataloader.core.receipt import Receipt
 from airflow_dataloader.operators.links import dag_page
@@ -29,7 +31,8 @@ from airflow_dataloader.operators.load import LoadOperator
 from tests.airflow_db import Connections, dag
 from tests.airflow_stand import SCRIPT, NoSpark, Workspace, workspace_at
 from tests.factories import add_source
-from tests.integration.control.drive import due_row, load, row
+from tests.faults.proxy import Fault, Plan, Proxy
+from tests.integration.control.drive import due_row, load, loads_of, row
 from tests.waiting import until
 
 _days = count(1)
@@ -84,6 +87,16 @@ def submit(workspace: Workspace, tmp_path: Path) -> Callable[..., int]:
     return lambda *parameters: workspace.submit(script, *parameters)
 
 
+@pytest.fixture
+def between(control_url: str, workspace: Workspace, connections: Connections) -> Iterator[Proxy]:
+    """What stands between Airflow and its control database."""
+    port = urlsplit(control_url).port
+    assert port is not None
+    with Proxy(port) as proxy:
+        connections.control(control_url.replace(f":{port}/", f":{proxy.port}/"))
+        yield proxy
+
+
 @contextmanager
 def meanwhile(work: Callable[[], None]) -> Iterator[None]:
     """Do ``work`` in a thread beside the block."""
@@ -113,6 +126,40 @@ def outcome(day: datetime) -> tuple[str, int]:
     run: Any = dag().test(logical_date=day, run_after=day)
     (task,) = [ti for ti in run.get_task_instances() if ti.task_id == "load"]
     return str(task.state), task.try_number
+
+
+def a_try(
+    control: Engine, claimed: Claimed, *, number: int = 1, state: str = "running"
+) -> tuple[LoadOperator, Any]:
+    """Return the operator of one try of the load's task, and the context that it is executed in."""
+    run_id = load(control, claimed.metadata_id)["airflow_run"]
+    task = SimpleNamespace(
+        id=str(uuid4()),
+        dag_id="dataloader_load",
+        run_id=run_id,
+        task_id="load",
+        map_index=0,
+        try_number=number,
+        max_tries=2,
+        log_url="http://airflow.example/log",
+        xcom_push=lambda **_: None,
+        get_task_states=lambda **_: {run_id: {"load_0": state}},
+    )
+    operator = LoadOperator(task_id="load", retries=2, load={**asdict(claimed), "label": "items"})
+    return operator, {"ti": task}
+
+
+def when_submitted(monkeypatch: pytest.MonkeyPatch, operator: LoadOperator, work: Callable[[], None]) -> None:
+    """Have ``work`` done once the operator's request is answered, and before the answer is acted upon."""
+    submit = operator.submit_job
+
+    def submit_job(context: Any) -> int:
+        try:
+            return submit(context)
+        finally:
+            work()
+
+    monkeypatch.setattr(operator, "submit_job", submit_job)
 
 
 def test_a_load_that_runs_is_waited_for_and_not_submitted_again(
@@ -253,23 +300,9 @@ def test_a_try_that_a_person_ends_while_it_submits_ends_its_load_and_its_run(
     control: Engine, claimed: Claimed, workspace: Workspace, refused: bool
 ) -> None:
     """Where the API does not end the run, the load is over all the same."""
-    operator = LoadOperator(task_id="load", retries=2, load={**asdict(claimed), "label": "items"})
-    run_id = load(control, claimed.metadata_id)["airflow_run"]
-    task = SimpleNamespace(
-        id=str(uuid4()),
-        dag_id="dataloader_load",
-        run_id=run_id,
-        task_id="load",
-        map_index=0,
-        try_number=1,
-        max_tries=2,
-        log_url="http://airflow.example/log",
-        xcom_push=lambda **_: None,
-        get_task_states=lambda **_: {run_id: {"load_0": "failed"}},
-    )
+    operator, context = a_try(control, claimed, state="failed")
     if refused:
         workspace.order("status", path="runs/cancel", status=403)
-    context: Any = {"ti": task}
     operator.on_kill()
     with pytest.raises(AirflowFailException):
         operator.execute(context)
@@ -278,3 +311,92 @@ def test_a_try_that_a_person_ends_while_it_submits_ends_its_load_and_its_run(
     if not refused:
         until(lambda: workspace.run(submitted["run_id"])["state"]["life_cycle_state"] == "TERMINATED")
         assert workspace.run(submitted["run_id"])["state"]["result_state"] == "CANCELED"
+
+
+def back_after(between: Proxy, failures: int) -> Callable[[], None]:
+    """Return what brings the control database back after so many connections have found it away."""
+
+    def bring_back() -> None:
+        met = between.met
+        until(lambda: between.met >= met + failures)
+        between.plan = Plan()
+
+    return bring_back
+
+
+def take_away(between: Proxy) -> None:
+    between.plan = Plan(Fault.AWAY)
+
+
+def test_a_control_database_that_is_away_as_a_try_begins_is_waited_for(
+    control: Engine, claimed: Claimed, workspace: Workspace, between: Proxy
+) -> None:
+    operator, context = a_try(control, claimed)
+    take_away(between)
+    with meanwhile(back_after(between, 3)), pytest.raises(TaskDeferred):
+        operator.execute(context)
+    (submitted,) = workspace.runs()
+    record = load(control, claimed.metadata_id)
+    assert (record["load_status"], record["databricks_run"]) == ("Queued", str(submitted["run_id"]))
+
+
+def test_a_control_database_that_goes_away_under_a_cleared_task_s_claim_is_waited_for(
+    control: Engine, claimed: Claimed, workspace: Workspace, between: Proxy
+) -> None:
+    """Its answer is lost, and asked for again."""
+    cancel(control, claimed.metadata_id, "by a person")
+    operator, context = a_try(control, claimed, number=2)
+    context["ti"].max_tries = 3
+    between.plan = Plan(Fault.RESET, asked=b"control.queue_rows")
+    with pytest.raises(TaskDeferred):
+        operator.execute(context)
+    assert between.met == 1
+    assert [one["load_status"] for one in loads_of(control, claimed.config_id)] == ["Cancelled", "Queued"]
+
+
+def test_a_run_is_put_on_record_once_the_control_database_is_back(
+    control: Engine,
+    claimed: Claimed,
+    workspace: Workspace,
+    between: Proxy,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    operator, context = a_try(control, claimed)
+    when_submitted(monkeypatch, operator, lambda: take_away(between))
+    with meanwhile(back_after(between, 3)), pytest.raises(TaskDeferred):
+        operator.execute(context)
+    (submitted,) = workspace.runs()
+    assert load(control, claimed.metadata_id)["databricks_run"] == str(submitted["run_id"])
+
+
+def test_a_refusal_is_put_on_record_once_the_control_database_is_back(
+    control: Engine,
+    claimed: Claimed,
+    workspace: Workspace,
+    between: Proxy,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    operator, context = a_try(control, claimed)
+    workspace.order("status", path="runs/submit", status=403)
+    when_submitted(monkeypatch, operator, lambda: take_away(between))
+    with (
+        meanwhile(back_after(between, 3)),
+        pytest.raises(AirflowFailException, match="could not be submitted"),
+    ):
+        operator.execute(context)
+    assert load(control, claimed.metadata_id)["load_status"] == "Failed"
+
+
+def test_a_try_that_is_to_end_does_not_wait_for_the_control_database(
+    control: Engine, claimed: Claimed, workspace: Workspace, between: Proxy
+) -> None:
+    operator, context = a_try(control, claimed)
+    take_away(between)
+
+    def end_it() -> None:
+        until(lambda: between.met >= 2)
+        operator.on_kill()
+
+    with meanwhile(end_it), pytest.raises(AirflowException, match="cannot be reached"):
+        operator.execute(context)
+    assert workspace.runs() == []

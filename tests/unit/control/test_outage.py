@@ -41,3 +41,11 @@ def test_a_refusal_is_not_waited_out() -> None:
     with pytest.raises(Fenced):
         retry_while_away(call, until=time.monotonic() + 60)
     assert len(calls) == 1
+
+
+def test_who_does_not_wait_any_more_is_told_at_once() -> None:
+    stopping = iter([False, False])
+    calls, call = failing(99, ControlUnavailable("away"))
+    with pytest.raises(ControlUnavailable):
+        retry_while_away(call, until=time.monotonic() + 60, stopped=lambda: next(stopping, True))
+    assert len(calls) == 1
