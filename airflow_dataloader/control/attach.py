@@ -16,6 +16,7 @@ from airflow_dataloader.control.claim import MAX_CONCURRENT, claim
 from airflow_dataloader.control.load_view import claim_time
 from airflow_dataloader.control.tracking import update_run_tracking
 from airflow_dataloader.control.transaction import LAST, transaction
+from airflow_dataloader.control.tries import try_number
 from airflow_dataloader.control.unclaimed import why_unclaimed
 from airflow_dataloader.core.status import OVER, LoadStatus
 from airflow_dataloader.core.strategy import Trigger
@@ -119,8 +120,8 @@ def attach(
 ) -> Attached:
     """Return the load that ``task`` answers for; if it lives, this try and its token are on record.
 
-    Raises Fenced, naming who holds the row, where a cleared task cannot have a load of its own, and where a
-    load that waits for its run has lost its row.
+    Raises Fenced, naming who holds the row, where a cleared task cannot have a load of its own, where a load
+    that waits for its run has lost its row, and where a newer try of the task answers for the load.
     """
     found = _newest(engine, mapped, task)
     if found.over and _to_be_renewed(found, task):
@@ -149,8 +150,10 @@ def attach(
         )
     except Fenced:
         found = _newest(engine, mapped, task)
-        if not (found.over or found.being_reaped or found.submitted):
-            # Its row was deleted or moved on by hand: a loader would be refused just so.
+        overtaken = found.answered > task.number
+        if not (found.over or found.being_reaped or (found.submitted and not overtaken)):
+            # Its row was deleted or moved on by hand: a loader would be refused just so. Or this try stood
+            # still, and the load is a newer one's by now.
             raise
         # It ended, or began to be ended, since we looked; or it runs.
     return found
@@ -195,20 +198,9 @@ def _newest(engine: Engine, mapped: MappedLoad, task: Try) -> Attached:
         workspace_host=row.workspace_host,
         airflow_run=row.airflow_run,
         # Until a try of the task has attached, this is a try of the run's claim.
-        answered=_number(row.airflow_task) if row.answered else 0,
+        answered=try_number(row.airflow_task) if row.answered else 0,
         being_reaped=row.being_reaped,
     )
-
-
-def try_name(task_instance_id: str, number: int) -> str:
-    """Return what stands on a load as ``airflow_task``, for the try that answers for it."""
-    return f"{task_instance_id}/{number}"
-
-
-def _number(airflow_task: str | None) -> int:
-    """Return which try wrote its name on a load. Clearing renames a task; its tries go on being counted."""
-    number = (airflow_task or "").rpartition("/")[2]
-    return int(number) if number.isdecimal() else 0
 
 
 def _not_claimed(engine: Engine, mapped: MappedLoad, max_concurrent: int) -> Fenced:

@@ -44,8 +44,11 @@ def end_with_run(engine: Engine, metadata_id: int, claimed_at: str, run: Run) ->
         return bool(end(connection, [ending], last=True))
 
 
-def end_unsubmitted(engine: Engine, metadata_id: int, epoch: int, message: str) -> bool:
-    """End a load that could not be submitted; its loader's start is refused should a run exist after all."""
+def end_unsubmitted(engine: Engine, metadata_id: int, epoch: int, message: str, *, airflow_task: str) -> bool:
+    """End a load that could not be submitted; its loader's start is refused should a run exist after all.
+
+    False where nothing was to do: it has started or ended, or not the try ``airflow_task`` answers for it.
+    """
     failure = Failure(phase=Phase.START, error=EndReason.NOT_SUBMITTED, message=message, transient=True)
     ending = Ending(
         metadata_id=metadata_id,
@@ -54,6 +57,7 @@ def end_unsubmitted(engine: Engine, metadata_id: int, epoch: int, message: str) 
         failure=failure,
         settled_by=SettledBy.TRIGGER,
         while_in=frozenset({RowStatus.QUEUED}),
+        airflow_task=airflow_task,
     )
     with transaction(engine) as connection:
         return bool(end(connection, [ending], last=True))

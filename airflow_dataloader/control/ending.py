@@ -54,6 +54,8 @@ class Ending:
     #: The lease as PostgreSQL wrote it when the decision was made; a renewed one means that the loader lives.
     #: None: any.
     lease_until: str | None = None
+    #: The try of its task that must still answer for it; None: any.
+    airflow_task: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse an ending that is a success: only the loader's settlement writes that."""
@@ -73,6 +75,7 @@ class Ending:
             "nonce": self.nonce,
             "while_in": sorted(self.while_in),
             "lease_until": self.lease_until,
+            "airflow_task": self.airflow_task,
             **counts(receipt),
         }
 
@@ -100,8 +103,8 @@ _END = text("""
 WITH item AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset(CAST(:items AS jsonb)) AS i(
         metadata_id bigint, epoch bigint, load_status text, message text, failure jsonb, receipt jsonb,
-        nonce text, while_in text[], lease_until timestamptz, rows_processed bigint, rows_read bigint,
-        rows_inserted bigint, rows_updated bigint, rows_deleted bigint, watermark_high text,
+        nonce text, while_in text[], lease_until timestamptz, airflow_task text, rows_processed bigint,
+        rows_read bigint, rows_inserted bigint, rows_updated bigint, rows_deleted bigint, watermark_high text,
         target_version bigint)
 ),
 held AS MATERIALIZED (
@@ -133,6 +136,7 @@ ended AS (
     WHERE h.id = i.metadata_id AND h.epoch = i.epoch AND h.load_status = ANY (i.while_in)
         AND (i.nonce IS NULL OR h.start_nonce = i.nonce)
         AND (i.lease_until IS NULL OR h.lease_until = i.lease_until)
+        AND (i.airflow_task IS NULL OR h.airflow_task = i.airflow_task)
     RETURNING h.id, h.config_id, h.log_message
 ),
 moved AS (

@@ -9,12 +9,14 @@ from sqlalchemy import Engine, TextClause, text
 
 from airflow_dataloader.control.fenced import raise_fenced
 from airflow_dataloader.control.transaction import LAST, transaction
+from airflow_dataloader.control.tries import try_number
 from airflow_dataloader.exceptions import ConfigurationError
 
 #: As the documents have it.
 LONGEST_URL = 500
 
-#: ``held`` locks the row before the record, as every statement does that writes both.
+#: ``held`` locks the row before the record, as every statement does that writes both. A try that stood still
+#: takes nothing from a newer one: until a try has attached, the name on record is that of a try of the claim.
 _TRACK = text("""
 WITH held AS MATERIALIZED (
     SELECT t.config_id FROM control.table_control t
@@ -31,6 +33,8 @@ load AS (
     FROM held
     WHERE h.id = :metadata_id AND h.epoch = :epoch AND h.load_status IN ('Queued', 'In Progress')
         AND h.config_id = held.config_id
+        AND (CAST(:airflow_task AS text) IS NULL OR h.submit_token IS NULL
+            OR coalesce(CAST(substring(h.airflow_task FROM '/([0-9]+)$') AS numeric), 0) <= :number)
     RETURNING h.config_id
 ),
 moved AS (
@@ -65,9 +69,11 @@ def update_run_tracking(
     submit_token: str | None = None,
     airflow_task: str | None = None,
 ) -> None:
-    """Record where a live load runs; what is None stays.
+    """Record where a live load runs; what is None stays. Repeatable.
 
-    Raises Fenced when the load is over, ConfigurationError for a URL of more than 500 characters.
+    ``airflow_task``: the try that answers for it, :func:`~airflow_dataloader.control.tries.try_name`. Raises
+    Fenced when the load is over or a newer try of its task answers for it, and then records nothing;
+    ConfigurationError for a URL of more than 500 characters.
     """
     for name, url in {"airflow_url": airflow_url, "databricks_url": databricks_url}.items():
         if url is not None and len(url) > LONGEST_URL:
@@ -86,6 +92,7 @@ def update_run_tracking(
         "workspace_host": workspace_host,
         "submit_token": submit_token,
         "airflow_task": airflow_task,
+        "number": try_number(airflow_task),
     }
     _write_live(engine, _TRACK, metadata_id, epoch, values)
 
@@ -118,4 +125,4 @@ def _write_live(
     with transaction(engine) as connection:
         hit = connection.execute(statement, values, execution_options=LAST).rowcount
     if hit == 0:
-        raise_fenced(engine, metadata_id, epoch)
+        raise_fenced(engine, metadata_id, epoch, airflow_task=values.get("airflow_task"))

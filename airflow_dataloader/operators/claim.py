@@ -52,10 +52,10 @@ class ClaimOperator(BaseOperator):
             return mapped(self._claim(context["ti"]), _longest_map())
 
     def _claim(self, task: Any) -> list[Claimed]:
-        from airflow_dataloader.control.attach import try_name
         from airflow_dataloader.control.claim import claim
         from airflow_dataloader.control.outage import retry_while_away
         from airflow_dataloader.control.reap import reap
+        from airflow_dataloader.control.tries import try_name
         from airflow_dataloader.core.reaping import ReapLimits
         from airflow_dataloader.hooks.control import ControlHook
         from airflow_dataloader.hooks.run_api import DatabricksRunApi

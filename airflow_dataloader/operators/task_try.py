@@ -16,13 +16,14 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from sqlalchemy import Engine
 
-from airflow_dataloader.control.attach import Attached, MappedLoad, Try, attach, try_name
+from airflow_dataloader.control.attach import Attached, MappedLoad, Try, attach
 from airflow_dataloader.control.end_without_loader import end_unsubmitted
 from airflow_dataloader.control.ending import SettledBy
 from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.control.load_view import LoadView, view_load
 from airflow_dataloader.control.outage import retry_while_away
 from airflow_dataloader.control.tracking import LONGEST_URL, update_run_tracking
+from airflow_dataloader.control.tries import try_name
 from airflow_dataloader.core.submission import LOADER_PATH, Submission
 from airflow_dataloader.exceptions import DataloaderError, TransientError
 from airflow_dataloader.hooks.control import ControlHook
@@ -190,6 +191,7 @@ class TaskTry:
             databricks_run=str(run_id),
             workspace_host=host,
             airflow_url=self._log_url(),
+            airflow_task=self._name(),
         )
         try:
             self._patiently(record)
@@ -208,7 +210,9 @@ class TaskTry:
             # While it is deferred, too; Airflow itself writes links when a task ends.
             self._task.xcom_push(key=DatabricksJobRunLink().xcom_key, value=url)
             ids = (attached.metadata_id, attached.epoch)
-            update_run_tracking(engine, *ids, airflow_url=self._log_url(), databricks_url=url)
+            update_run_tracking(
+                engine, *ids, airflow_url=self._log_url(), databricks_url=url, airflow_task=self._name()
+            )
             self._operator.log.info("Databricks run %s: %s", run_id, url)
 
     def _log_redacted(self, what: str) -> LogRedacted:
@@ -231,13 +235,15 @@ class TaskTry:
     def _give_up(self, engine: Engine, attached: Attached, said: str) -> None:
         """End a load that no try will submit, so that its row need not wait for its lease to end.
 
-        Returns only where there was nothing to end: its loader has started, or somebody else has ended it.
+        Returns only where there was nothing to end: its loader has started, somebody else has ended it, or a
+        newer try of the task has submitted it.
         """
         message = f"The load could not be submitted to Databricks: {said[:_LONGEST_REFUSAL]}"
         ids = (attached.metadata_id, attached.epoch)
-        if self._patiently(partial(end_unsubmitted, engine, *ids, message)):
+        if self._patiently(partial(end_unsubmitted, engine, *ids, message, airflow_task=self._name())):
             raise AirflowFailException(message) from None
-        self._operator.log.warning("%s. It has been started or ended all the same.", message.rstrip("."))
+        said = message.rstrip(".")
+        self._operator.log.warning("%s. It has been started or ended, or is a newer try's by now.", said)
         if (watched := self._view(engine, attached)) is not None:
             self._take(watched.databricks_run, watched.workspace_host)
 

@@ -12,6 +12,7 @@ from airflow_dataloader.control import lease
 from airflow_dataloader.control.attach import Attached, MappedLoad, Try, attach
 from airflow_dataloader.control.claim import claim
 from airflow_dataloader.control.intervene import cancel
+from airflow_dataloader.control.tracking import update_run_tracking
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.exceptions import Fenced
 from tests.factories import add_row, add_source
@@ -116,6 +117,18 @@ def test_a_load_that_the_cleared_task_attached_to_is_not_loaded_again(
 ) -> None:
     attach(control, mapped, a_try(1))
     attach(control, mapped, a_try(2, first=2))
+    cancel(control, mapped.metadata_id, "by a person")
+    assert attach(control, mapped, a_try(3, first=2)).status is LoadStatus.CANCELLED
+    assert len(loads_of(control, mapped.config_id)) == 1
+
+
+def test_a_try_that_stood_still_leaves_the_load_to_the_newer_one(control: Engine, mapped: MappedLoad) -> None:
+    """The cleared task's retry reports the load; with the older try on record it would load the row again."""
+    newer = attach(control, mapped, a_try(2, first=2))
+    update_run_tracking(control, newer.metadata_id, newer.epoch, databricks_run="7")
+    with pytest.raises(Fenced, match="answered for by try 2 of its task"):
+        attach(control, mapped, a_try(1))
+    assert load(control, mapped.metadata_id)["airflow_task"] == "ti/2"
     cancel(control, mapped.metadata_id, "by a person")
     assert attach(control, mapped, a_try(3, first=2)).status is LoadStatus.CANCELLED
     assert len(loads_of(control, mapped.config_id)) == 1

@@ -10,6 +10,7 @@ from airflow_dataloader.control.claim import Claimed
 from airflow_dataloader.control.end_without_loader import end_unsubmitted, end_with_run
 from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.control.load_view import view_load
+from airflow_dataloader.control.tracking import update_run_tracking
 from airflow_dataloader.core.receipt import Receipt
 from airflow_dataloader.core.run_api import Run, RunState
 from airflow_dataloader.exceptions import Fenced
@@ -82,10 +83,22 @@ def test_what_a_reap_is_ending_keeps_the_reaps_reason(control: Engine) -> None:
     assert end_with(control, started.metadata_id, ended("CANCELED", cancelled=True))
 
 
+def given_up(control: Engine, claimed: Claimed, message: str, *, by: str = "ti/1") -> bool:
+    """End the load as a try of its task does that could not submit it."""
+    return end_unsubmitted(control, claimed.metadata_id, claimed.epoch, message, airflow_task=by)
+
+
+def answer_for(control: Engine, claimed: Claimed, airflow_task: str) -> None:
+    """Put a try of the load's task on record."""
+    ids = (claimed.metadata_id, claimed.epoch)
+    update_run_tracking(control, *ids, airflow_task=airflow_task, submit_token="adl-1-1")
+
+
 def test_a_load_that_was_never_submitted_ends_and_refuses_a_late_run(
     control: Engine, claimed: Claimed
 ) -> None:
-    assert end_unsubmitted(control, claimed.metadata_id, claimed.epoch, "No such cluster.")
+    answer_for(control, claimed, "ti/1")
+    assert given_up(control, claimed, "No such cluster.")
     record = load(control, claimed.metadata_id)
     assert (record["load_status"], record["log_message"]) == ("Failed", "No such cluster.")
     with pytest.raises(Fenced):
@@ -93,8 +106,17 @@ def test_a_load_that_was_never_submitted_ends_and_refuses_a_late_run(
 
 
 def test_a_load_that_has_started_was_submitted(control: Engine, claimed: Claimed) -> None:
+    answer_for(control, claimed, "ti/1")
     lease.start(control, claimed.metadata_id, claimed.epoch, nonce="n")
-    assert not end_unsubmitted(control, claimed.metadata_id, claimed.epoch, "The answer was lost.")
+    assert not given_up(control, claimed, "The answer was lost.")
+
+
+def test_a_load_that_another_try_answers_for_is_not_given_up(control: Engine, claimed: Claimed) -> None:
+    """It may have been submitted by that try, and wait for its cluster."""
+    answer_for(control, claimed, "ti/2")
+    assert not given_up(control, claimed, "Refused.", by="ti/1")
+    assert load(control, claimed.metadata_id)["load_status"] == "Queued"
+    assert given_up(control, claimed, "Refused.", by="ti/2")
 
 
 def test_a_cancel_by_a_task_spares_what_another_answers_for(control: Engine, claimed: Claimed) -> None:

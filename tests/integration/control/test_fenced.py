@@ -57,6 +57,13 @@ def test_a_load_that_does_not_exist(control: Engine) -> None:
     assert str(fenced(5, 1, None)) == "There is no load 5 in this control database."
 
 
+def test_a_newer_try_of_its_task_is_named() -> None:
+    queued = standing(load_status="Queued", row_status="Queued", airflow_task="renamed/4")
+    overtaken = fenced(12, 3, queued, airflow_task="task/3")
+    assert str(overtaken).endswith(" is answered for by try 4 of its task, which is newer than this one.")
+    assert str(fenced(12, 3, queued, airflow_task="task/4")).endswith(" was never started.")
+
+
 @pytest.mark.parametrize(
     ("overrides", "nonce", "status", "own"),
     [

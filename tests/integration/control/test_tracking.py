@@ -17,7 +17,8 @@ from airflow_dataloader.control.tracking import (
 )
 from airflow_dataloader.exceptions import ConfigurationError, Fenced
 from tests.factories import add_row, add_source
-from tests.integration.control.drive import claim_now, load, row, start_now
+from tests.integration.control.drive import WAITING, claim_now, load, row, sql, start_now
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -43,6 +44,49 @@ def test_runs_are_recorded_on_both_sides(control: Engine, config_id: int) -> Non
     assert (record["databricks_run"], record["workspace_host"]) == ("7", "https://w")
     assert current["last_airflow_run"] == "https://a/runs/1"
     assert current["last_databricks_run"] == "https://w/runs/7"
+
+
+@pytest.mark.parametrize("newer", ["ti/10", "renamed/10"])
+def test_a_try_takes_nothing_from_a_newer_one(control: Engine, config_id: int, newer: str) -> None:
+    claimed = claim_now(control, config_id)
+    ids = (claimed.metadata_id, claimed.epoch)
+    update_run_tracking(control, *ids, airflow_task=newer, submit_token="adl-1-1", databricks_run="7")
+    before = load(control, claimed.metadata_id), row(control, config_id)
+    with pytest.raises(Fenced, match="answered for by try 10 of its task, which is newer"):
+        update_run_tracking(control, *ids, airflow_task="ti/9", databricks_run="8", airflow_url="https://a")
+    assert (load(control, claimed.metadata_id), row(control, config_id)) == before
+    for later in ("ti/10", "renamed again/11"):
+        update_run_tracking(control, *ids, airflow_task=later)
+        assert load(control, claimed.metadata_id)["airflow_task"] == later
+
+
+@pytest.mark.parametrize("named", [None, "claiming/7", "by hand", f"by hand/{'9' * 90}"])
+def test_the_claim_s_own_try_is_none_of_the_load_s_task(
+    control: Engine, config_id: int, named: str | None
+) -> None:
+    claimed = claim_now(control, config_id, airflow_task=named)
+    update_run_tracking(control, claimed.metadata_id, 1, airflow_task="ti/1", submit_token="adl-1-1")
+    assert load(control, claimed.metadata_id)["airflow_task"] == "ti/1"
+
+
+def test_a_try_that_waits_for_the_row_is_overtaken_there(
+    control: Engine, control_url: str, config_id: int
+) -> None:
+    """It was not when it asked."""
+    claimed = claim_now(control, config_id)
+    ids = (claimed.metadata_id, claimed.epoch)
+    update_run_tracking(control, *ids, airflow_task="ti/1", submit_token="adl-1-1")
+    late = create_engine(control_url)
+    with ThreadPoolExecutor(1) as pool, control.begin() as newer:
+        newer.exec_driver_sql("SELECT FROM control.table_control FOR UPDATE")
+        waiting = pool.submit(update_run_tracking, late, *ids, airflow_task="ti/1")
+        until(lambda: sql(late, WAITING))
+        newer.exec_driver_sql("UPDATE control.historical_metadata SET airflow_task = 'ti/2'")
+        newer.commit()
+        with pytest.raises(Fenced, match="try 2 of its task"):
+            waiting.result()
+    assert load(control, claimed.metadata_id)["airflow_task"] == "ti/2"
+    late.dispose()
 
 
 def test_progress_is_recorded_while_it_lasts(control: Engine, config_id: int) -> None:

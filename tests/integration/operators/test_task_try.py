@@ -313,6 +313,31 @@ def test_a_try_that_a_person_ends_while_it_submits_ends_its_load_and_its_run(
         assert workspace.run(submitted["run_id"])["state"]["result_state"] == "CANCELED"
 
 
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_try_that_stood_still_leaves_the_load_to_the_newer_one(
+    control: Engine,
+    claimed: Claimed,
+    workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+    refused: bool,
+) -> None:
+    """Airflow has given it up for dead while its request was under way."""
+    operator, context = a_try(control, claimed)
+    ids = (claimed.metadata_id, claimed.epoch)
+    if refused:
+        workspace.order("status", path="runs/submit", status=403)
+
+    def overtake() -> None:
+        update_run_tracking(control, *ids, airflow_task="newer/2", databricks_run="7", workspace_host="other")
+
+    when_submitted(monkeypatch, operator, overtake)
+    with pytest.raises(TaskDeferred):
+        operator.execute(context)
+    record = load(control, claimed.metadata_id)
+    kept = (record["load_status"], record["airflow_task"], record["databricks_run"], record["workspace_host"])
+    assert kept == ("Queued", "newer/2", "7", "other")
+
+
 def back_after(between: Proxy, failures: int) -> Callable[[], None]:
     """Return what brings the control database back after so many connections have found it away."""
 
