@@ -55,7 +55,7 @@ class TakenRow:
     is_retry: bool
     #: Slot of the scan for deleted rows; None: it has none yet.
     next_delete_scan: datetime | None
-    #: It retries a load that was to scan.
+    #: It takes up the scan of the load before it, which never began, or failed and is asked for again.
     repeats_scan: bool
     #: ``historical_metadata.config_snapshot`` of the load to be.
     snapshot: dict[str, Any]

@@ -16,7 +16,7 @@ from airflow_dataloader.control.tracking import update_run_tracking
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.exceptions import Fenced
 from tests.factories import add_row, add_source
-from tests.integration.control.drive import due_row, edit, load, loads_of, sql
+from tests.integration.control.drive import LONG_AGO, due_row, edit, load, loads_of, sql
 
 RUN, BASE = "scheduled__1", "https://airflow.example"
 
@@ -80,6 +80,26 @@ def test_clearing_an_ended_load_claims_the_row_anew_whatever_its_slot(
     # The run's own claim goes on giving the answer that its tasks were mapped over.
     (again,) = claim(control, airflow_run=RUN, airflow_base_url=BASE)
     assert again.metadata_id == mapped.metadata_id
+
+
+def test_clearing_has_deleted_rows_looked_for_where_the_load_was_to(control: Engine) -> None:
+    add_source(control, "shop")
+    due_row(
+        control,
+        load_strategy="incremental",
+        incremental_column="at",
+        primary_key_cols="id",
+        delete_policy="scan",
+        delete_cron="0 3 * * 0",
+        next_delete_scan=LONG_AGO,
+    )
+    (found,) = claim(control, airflow_run=RUN, airflow_base_url=BASE)
+    weekly = MappedLoad(metadata_id=found.metadata_id, epoch=found.epoch, config_id=found.config_id)
+    lease.start(control, found.metadata_id, found.epoch, nonce="n")
+    cancel(control, found.metadata_id, "by a person")
+    attached = attach(control, weekly, a_try(2, first=2))
+    modes = [one["mode"] for one in loads_of(control, found.config_id)]
+    assert (attached.metadata_id > found.metadata_id, modes) == (True, ["incremental + delete_scan"] * 2)
 
 
 def test_every_try_after_a_clear_finds_that_load(control: Engine, mapped: MappedLoad) -> None:

@@ -10,16 +10,19 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import Engine
 
+from airflow_dataloader.control import lease, settle
 from airflow_dataloader.control.claim import Claimed, claim
 from airflow_dataloader.control.due import TakenRow
 from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.control.next_load import next_load
 from airflow_dataloader.control.retry import reset_for_retry
 from airflow_dataloader.core.config import LoadConfig
+from airflow_dataloader.core.receipt import Receipt
 from airflow_dataloader.core.status import LoadStatus
+from airflow_dataloader.core.strategy import Trigger
 from tests import descriptors
 from tests.factories import add_row, add_source
-from tests.integration.control.drive import LONG_AGO, edit, load, row
+from tests.integration.control.drive import LONG_AGO, claim_now, edit, load, repair, row
 
 SCANNED = {
     "load_strategy": "incremental",
@@ -40,10 +43,13 @@ def scanned(control: Engine, **columns: Any) -> int:
     return add_row(control, **(SCANNED | columns), next_load_date_time=LONG_AGO)
 
 
-def again(control: Engine, config_id: int) -> Claimed:
-    """Claim the row in its turn; its load ends at once."""
+def again(control: Engine, config_id: int, *, starts: bool = True, asked: bool = False) -> Claimed:
+    """Claim the row in its turn, or as it is asked for; its load fails, once it has started or before."""
     edit(control, config_id, next_load_date_time=LONG_AGO)
-    (claimed,) = claim(control, airflow_run=f"run {row(control, config_id)['load_epoch']}")
+    by_hand: Any = {"only": [config_id], "trigger": Trigger.MANUAL} if asked else {}
+    (claimed,) = claim(control, airflow_run=f"run {row(control, config_id)['load_epoch']}", **by_hand)
+    if starts:
+        lease.start(control, claimed.metadata_id, claimed.epoch, nonce="nonce")
     cancel(control, claimed.metadata_id, "enough", status=LoadStatus.FAILED)
     return claimed
 
@@ -82,6 +88,45 @@ def test_a_retry_scans_if_what_it_retries_was_to(control: Engine) -> None:
     assert not scans(again(control, config_id))
     reset_for_retry(control, config_id, "again")
     assert not scans(again(control, config_id)), "nor one that was not"
+
+
+def test_a_load_that_never_started_leaves_its_scan_to_the_next(control: Engine) -> None:
+    """There was no cluster for it, say: that is no reason to look a week later."""
+    config_id = scanned(control, next_delete_scan=LONG_AGO)
+    for _ in range(2):
+        assert scans(again(control, config_id, starts=False))
+    assert row(control, config_id)["next_delete_scan"] == new_year(), "nor is the slot taken away"
+    assert scans(again(control, config_id))
+    assert not scans(again(control, config_id)), "it has begun, and may be one that can never pass"
+
+
+def test_a_refused_row_scans_once_it_is_mended(control: Engine) -> None:
+    config_id = scanned(control, next_delete_scan=LONG_AGO, num_partitions=0)
+    edit(control, config_id, next_load_date_time=LONG_AGO)
+    (refused,) = claim(control, airflow_run="refused")
+    assert (refused.load_status, row(control, config_id)["next_delete_scan"]) == ("Failed", new_year())
+    edit(control, config_id, num_partitions=None)
+    assert scans(again(control, config_id))
+
+
+def test_whoever_asks_for_a_row_has_its_failed_scan_repeated(control: Engine) -> None:
+    config_id = scanned(control, next_delete_scan=LONG_AGO)
+    assert scans(again(control, config_id))
+    for _ in range(2):
+        assert scans(again(control, config_id, asked=True))
+    assert row(control, config_id)["next_delete_scan"] == new_year(), "that takes no slot away"
+    assert not scans(again(control, config_id))
+    assert not scans(again(control, config_id, asked=True)), "the load before it was to scan nothing"
+
+
+def test_a_scan_that_was_made_is_not_repeated(control: Engine) -> None:
+    config_id = scanned(control, next_delete_scan=LONG_AGO)
+    claimed = claim_now(control, config_id)
+    assert scans(claimed)
+    started = lease.start(control, claimed.metadata_id, claimed.epoch, nonce="nonce")
+    settle.succeed(control, started, receipt=Receipt(), watermark=None)
+    repair(control, config_id, last_status="Failed")
+    assert not scans(again(control, config_id, asked=True))
 
 
 def test_the_slot_is_in_the_row_s_zone(control: Engine) -> None:

@@ -200,9 +200,13 @@ BEGIN
     FROM unnest(chosen) WITH ORDINALITY AS c(config_id, place) LEFT JOIN LATERAL (
         SELECT t.load_timezone, t.next_delete_scan,
             t.last_status IS NULL AND t.retry_count > 0 AS is_retry,
-            -- Looked up for retries alone: most claims are none.
-            CASE WHEN t.last_status IS NULL AND t.retry_count > 0 THEN coalesce((
-                SELECT h.config_snapshot -> 'delete_scan' = 'true' FROM control.historical_metadata h
+            -- Looked up where there may be something to repeat, which few claims have. The scan of a load that never
+            -- started is the next one's. One that failed may be one that can never pass: a retry repeats it, and
+            -- whoever asks for the row.
+            CASE WHEN t.delete_policy IN ('scan', 'soft') AND t.last_status IS DISTINCT FROM 'Succeeded' THEN coalesce((
+                SELECT h.config_snapshot -> 'delete_scan' = 'true' AND h.load_status <> 'Succeeded'
+                    AND (h.start_nonce IS NULL OR asked IS NOT NULL OR (t.last_status IS NULL AND t.retry_count > 0))
+                FROM control.historical_metadata h
                 WHERE h.config_id = t.config_id ORDER BY h.id DESC LIMIT 1), false) ELSE false END AS repeats_scan,
             control.frozen(t, s) AS snapshot
         FROM control.table_control t
