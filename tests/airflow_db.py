@@ -13,8 +13,13 @@ import pytest
 from airflow import settings
 from airflow.dag_processing.bundles.manager import DagBundlesManager
 from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+from airflow.models.taskinstance import clear_task_instances
 from airflow.sdk import DAG
+from airflow.sdk.definitions.dag import _run_task
+from airflow.serialization.serialized_objects import DagSerialization
 from airflow.utils.db import initdb
+from airflow.utils.session import create_session
+from airflow.utils.state import DagRunState
 
 from airflow_dataloader.resources import dags_folder
 from airflow_dataloader.workspace.demo.airflow_home import BUNDLES
@@ -42,6 +47,26 @@ def dag(name: str = "dataloader_load") -> DAG:
     found = _bag().get_dag(name)
     assert isinstance(found, DAG)
     return found
+
+
+def clear(loading: DAG, run: Any, *task_ids: str) -> Any:
+    """Clear these tasks of a run and no others, as a person does, and let the run go on to its end."""
+    with create_session() as session:
+        again = session.merge(run)
+        again.dag = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(loading))
+        clear_task_instances(
+            [ti for ti in again.get_task_instances(session=session) if ti.task_id in task_ids],
+            session,
+            dag_run_state=DagRunState.RUNNING,
+        )
+        while again.state == DagRunState.RUNNING:
+            session.commit()
+            for ti in again.update_state(session=session)[0]:
+                ti.try_number += 1
+                session.commit()
+                _run_task(ti=ti, task=loading.task_dict[ti.task_id])
+            session.expire_all()
+        return again
 
 
 def dag_of_its_own(name: str, folder: Path) -> DAG:

@@ -26,11 +26,17 @@ if TYPE_CHECKING:
 #: nothing to lose yet: the next run claims what is due then.
 _OUTAGE_PATIENCE = 120.0
 
+_NOT_MAPPED_OVER = (
+    "Nothing is claimed: this task was cleared without its downstream tasks, which are over, so that Airflow "
+    "would give no load a task. Clear it with them, or leave what is due to the next run."
+)
+
 
 class ClaimOperator(BaseOperator):
     """Returns the loads that this run has claimed, as small dicts for a mapped :class:`LoadOperator`.
 
-    Asked again in the same run, it gives the same answer, unless that was that nothing is due.
+    Asked again in the same run, it gives the same answer, unless that was that nothing is due. Then it claims
+    what is due by now, if Airflow is going to make tasks of that.
 
     :param control_conn_id: connection of the control database; None: ``[dataloader] control_conn_id``.
     :param databricks_conn_id: connection of the workspace; None: ``[dataloader] databricks_conn_id``.
@@ -61,6 +67,7 @@ class ClaimOperator(BaseOperator):
         from airflow_dataloader.hooks.run_api import DatabricksRunApi
 
         settings = airflow_settings()
+        mapped_over = self._is_mapped_over(task)
         api = DatabricksRunApi(self.databricks_conn_id or settings.databricks_conn_id)
         engine = ControlHook(self.control_conn_id or settings.control_conn_id).engine()
         try:
@@ -74,14 +81,31 @@ class ClaimOperator(BaseOperator):
                 claim,
                 engine,
                 airflow_run=task.run_id,
-                batch_size=min(settings.batch_size, _longest_map()),
+                batch_size=min(settings.batch_size, _longest_map()) if mapped_over else 0,
                 max_concurrent=settings.max_concurrent_loads,
                 airflow_task=try_name(str(task.id), task.try_number),
                 airflow_base_url=dag_page(task.dag_id),
             )
-            return retry_while_away(claiming, until=time.monotonic() + _OUTAGE_PATIENCE)
+            claimed = retry_while_away(claiming, until=time.monotonic() + _OUTAGE_PATIENCE)
         finally:
             engine.dispose()
+        if not claimed and not mapped_over:
+            self.log.warning(_NOT_MAPPED_OVER)
+        return claimed
+
+    def _is_mapped_over(self, task: Any) -> bool:
+        """Return whether Airflow is going to make tasks of what this try claims.
+
+        It does not where somebody has cleared this task alone, as those behind it are over: the loads would
+        wait for tasks that never come, and their rows lose a slot.
+        """
+        from airflow_dataloader.triggers.task_state import are_to_run
+
+        behind = sorted(self.downstream_task_ids)
+        if task.try_number == 1 or not behind:
+            return True
+        states = task.get_task_states(dag_id=task.dag_id, run_ids=[task.run_id], task_ids=behind)
+        return are_to_run(states, task.run_id)
 
 
 def mapped(claimed: Sequence[Claimed], longest: int) -> list[dict[str, Any]]:

@@ -89,6 +89,17 @@ def is_over(states: Mapping[str, Any], task: TaskAddress) -> bool:
     return task.key not in of_run or str(of_run[task.key]) in _OVER
 
 
+def are_to_run(states: Mapping[str, Any], airflow_run: str) -> bool:
+    """Return whether there are tasks in the run, and none of them is over. ``states``: as above.
+
+    Airflow expands a mapped task that is to run. One that was skipped, for want of a list, stays skipped.
+    """
+    known = [str(state) for state in (states.get(airflow_run) or {}).values()]
+    # What a longer list had is left behind whatever becomes of the others.
+    there = [state for state in known if state != "removed"]
+    return bool(there) and _OVER.isdisjoint(there)
+
+
 def was_cleared(states: Mapping[str, Any], task: TaskAddress) -> bool:
     """Return whether the task was cleared while it ran, and its try still runs. ``states``: as above."""
     return str((states.get(task.airflow_run) or {}).get(task.key)) == "restarting"

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from airflow_dataloader.control.claim import _LOCK as CLAIM_LOCK
 from airflow_dataloader.operators.claim import ClaimOperator
-from tests.airflow_db import Connections, dag, dag_of_its_own
+from tests.airflow_db import Connections, clear, dag, dag_of_its_own
 from tests.factories import add_source
 from tests.faults.proxy import Fault, Plan, Proxy
 from tests.integration.control.drive import due_row, load, loads_of, row, sql
@@ -40,6 +40,22 @@ def test_nothing_due_is_a_quiet_success(control: Engine) -> None:
     run = dag().test()
     assert str(run.state) == "success"
     assert states(run) == {("claim", -1): "success", ("load", -1): "skipped"}
+
+
+def test_a_claim_that_is_cleared_alone_claims_nothing(control: Engine) -> None:
+    """Airflow would never make tasks of it."""
+    loading = dag()
+    run = loading.test()
+    add_source(control, "shop")
+    config_id = due_row(control)
+    alone = clear(loading, run, "claim")
+    assert states(alone) == {("claim", -1): "success", ("load", -1): "skipped"}
+    assert loads_of(control, config_id) == []
+    whole = clear(loading, run, "claim", "load")
+    assert states(whole) == {("claim", -1): "success", ("load", 0): "failed"}
+    assert len(loads_of(control, config_id)) == 1
+    assert states(clear(loading, run, "claim")) == states(whole), "it gives the answer that it gave before"
+    assert len(loads_of(control, config_id)) == 1
 
 
 def test_a_row_that_cannot_be_loaded_fails_its_own_task_and_submits_nothing(control: Engine) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_dataloader.triggers.task_state import TaskAddress, is_over, was_cleared
+from airflow_dataloader.triggers.task_state import TaskAddress, are_to_run, is_over, was_cleared
 
 TASK = TaskAddress(dag_id="d", airflow_run="r", task_id="load", map_index=3)
 
@@ -34,6 +34,24 @@ def test_only_a_task_that_is_over_takes_its_load_along(state: str | None, over: 
 def test_a_task_that_is_gone_takes_its_load_along() -> None:
     assert is_over({}, TASK)
     assert is_over({"r": {"load_2": "deferred"}}, TASK)
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        ({"load": None}, True),
+        ({"load_0": None, "load_1": "removed"}, True),
+        ({"load_0": "running", "load_1": None}, True),
+        ({"load": "skipped"}, False),
+        ({"load": "upstream_failed"}, False),
+        ({"load_0": None, "load_1": "success"}, False),
+        ({"load_0": "removed"}, False),
+        ({}, False),
+    ],
+)
+def test_tasks_are_to_run_where_none_is_over(states: dict[str, str | None], expected: bool) -> None:
+    assert are_to_run({"r": states}, "r") is expected
+    assert not are_to_run({"r": states}, "another")
 
 
 def test_a_task_that_is_cleared_while_it_runs_restarts() -> None:
