@@ -26,11 +26,22 @@ class BoundedConnection(psycopg.Connection[TupleRow]):
 
     #: None: without end.
     answer_seconds: float | None = None
+    #: What came by a signal while an answer was waited for: somebody's timeout, an interrupt.
+    interrupted: BaseException | None = None
 
     def wait(self, gen: Generator[Any, Any, _Answer], *args: Any, **kwargs: Any) -> _Answer:
         """Wait as psycopg does, which looks up every tenth of a second, but not for ever."""
         bounded = gen if self.answer_seconds is None else self._bounded(gen, self.answer_seconds)
-        return super().wait(bounded, *args, **kwargs)
+        try:
+            return super().wait(bounded, *args, **kwargs)
+        except psycopg.Error:
+            raise
+        except BaseException as error:
+            # Nobody reads the answer any more. What else is done with the connection fails, and must not pass
+            # for the reason.
+            self.interrupted = error
+            self.close()
+            raise
 
     def _bounded(self, gen: Generator[Any, Any, _Answer], seconds: float) -> Generator[Any, Any, _Answer]:
         until = time.monotonic() + seconds

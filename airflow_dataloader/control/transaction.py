@@ -206,18 +206,21 @@ def _send(
 def _pipeline(connection: psycopg.Connection[Any]) -> Iterator[None]:
     """Have the commands of a block travel together, and be answered together when it ends.
 
-    An error that shows before the end is raised once; psycopg's block would also log what follows from it.
+    An error that shows before the end is raised once; psycopg's block would also log what follows from it,
+    and raise that in place of what interrupts the wait for the answers.
     """
-    failed: psycopg.Error | None = None
+    failed: BaseException | None = None
     try:
         with connection.pipeline():
             try:
                 yield
             except psycopg.Error as error:
                 failed = error
-    except psycopg.Error:
-        if failed is None:
-            raise
+    except psycopg.Error as error:
+        failed = failed or error
+    interrupted = getattr(connection, "interrupted", None)
+    if interrupted is not None:
+        raise interrupted
     if failed is not None:
         raise failed
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Engine, make_url, text
+from sqlalchemy import Engine, TextClause, make_url, text
 
 from airflow_dataloader.control.connect import create_engine
 from airflow_dataloader.control.transaction import LAST, transaction
@@ -36,9 +37,9 @@ def far(proxy: Proxy, control_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
-def ask(engine: Engine) -> None:
+def ask(engine: Engine, question: TextClause = ONE) -> None:
     with transaction(engine) as connection:
-        connection.execute(ONE, execution_options=LAST)
+        connection.execute(question, execution_options=LAST)
 
 
 def test_what_is_not_answered_is_given_up_and_asked_over_a_new_connection(proxy: Proxy, far: Engine) -> None:
@@ -70,6 +71,25 @@ def test_nor_is_the_answer_to_a_commit(proxy: Proxy, far: Engine) -> None:
 
     with pytest.raises(ControlUnavailable, match="no answer for 1 s"):
         commit()
+
+
+class _Timeout(BaseException):
+    """As Airflow's, which is no Exception."""
+
+
+def test_what_interrupts_the_wait_is_not_taken_for_a_lost_database(control: Engine) -> None:
+    def time_out(*_: object) -> None:
+        raise _Timeout
+
+    before = signal.signal(signal.SIGALRM, time_out)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    try:
+        with pytest.raises(_Timeout):
+            ask(control, text("SELECT pg_sleep(20)"))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    ask(control)
 
 
 def test_a_lease_is_renewed_over_a_new_connection(proxy: Proxy, far: Engine) -> None:
