@@ -22,6 +22,10 @@ _OF_MERGE = frozenset(
 )
 #: And the conditions of its clauses, by number; the INSERT of a load has none.
 _CONDITION_OF_MERGE = re.compile(r"_(?:update|delete)_condition_\d+_")
+#: And of a MERGE that writes deletion vectors; without them it calls none so.
+_OF_DELETION_VECTORS = frozenset({"filepath", "rowindexcol", "deletionvectorid", "dvfilepath"})
+#: What Delta calls columns of its own whenever it reads a table: nobody can read one that has such a column.
+_OF_READS = frozenset({"_tmp_metadata_row_index", "__delta_internal_is_row_deleted"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +55,16 @@ def is_name_of_merge(name: str) -> bool:
     """Return whether Delta gives a column of its own that name in a MERGE, and would confuse the two."""
     folded = name.casefold()
     return folded in _OF_MERGE or _CONDITION_OF_MERGE.fullmatch(folded) is not None
+
+
+def is_name_of_deletion_vectors(name: str) -> bool:
+    """Return whether Delta gives a column of its own that name in a MERGE that writes deletion vectors."""
+    return name.casefold() in _OF_DELETION_VECTORS
+
+
+def is_name_of_reads(name: str) -> bool:
+    """Return whether Delta gives a column of its own that name where a table is read."""
+    return name.casefold() in _OF_READS
 
 
 def free_name(wanted: str, taken: Iterable[str]) -> str:

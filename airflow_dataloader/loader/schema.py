@@ -9,7 +9,7 @@ from airflow_dataloader.core.clustering import clustering
 from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.load_columns import OWN_COLUMNS, mark_for, refuse_collision, stamp_for
-from airflow_dataloader.core.names import is_name_of_merge
+from airflow_dataloader.core.names import is_name_of_merge, is_name_of_reads
 from airflow_dataloader.core.schema_change import decide, difference, new_key
 from airflow_dataloader.core.strategy import NEEDS_CURSOR, NEEDS_KEY, DeletePolicy
 from airflow_dataloader.exceptions import ConfigurationError, SchemaRefused
@@ -38,7 +38,7 @@ def decide_schema(load: ActiveLoad) -> None:
             _refuse_other_keys(load)
         if load.schema.ignored:
             _leave_out(load)
-        _refuse_names_of_merge(load)
+        _refuse_names_of_delta(load)
         _add_load_columns(load)
     if held is not None:
         note_columns(load, held)
@@ -102,19 +102,23 @@ def note_columns(load: ActiveLoad, columns: Mapping[str, str]) -> None:
     load.journal.note(columns=dict(columns), columns_changed=dict(known) != dict(columns) or None)
 
 
-def _refuse_names_of_merge(load: ActiveLoad) -> None:
-    """Refuse columns that Delta could not merge, before the first load, which merges nothing yet."""
+def _refuse_names_of_delta(load: ActiveLoad) -> None:
+    """Refuse columns that Delta could not read or merge, before the first load, which does neither yet."""
     config = load.config
-    if config.strategy not in NEEDS_KEY and config.delete_policy is DeletePolicy.IGNORE:
-        return
+    merges = config.strategy in NEEDS_KEY or config.delete_policy is not DeletePolicy.IGNORE
     for column in load.columns:
-        if is_name_of_merge(column.name):
-            raise SchemaRefused(
-                f"Column {column.source_name!r} of {config.label} has a name that Delta gives a column of "
-                "its own in a MERGE, by which this row is loaded.",
-                field="query" if config.query is not None else "source_table_name",
-                fix="select it under another name with AS in query",
-            )
+        if is_name_of_reads(column.name):
+            where = "wherever it reads a table"
+        elif merges and is_name_of_merge(column.name):
+            where = "in a MERGE, by which this row is loaded"
+        else:
+            continue
+        raise SchemaRefused(
+            f"Column {column.source_name!r} of {config.label} has a name that Delta gives a column of its "
+            f"own {where}.",
+            field="query" if config.query is not None else "source_table_name",
+            fix="select it under another name with AS in query",
+        )
 
 
 def _refuse_new_keys(load: ActiveLoad) -> None:

@@ -16,11 +16,12 @@ from airflow_dataloader.sources.postgresql.numbers import precision_and_scale
 from airflow_dataloader.sources.postgresql.quoting import quote
 from airflow_dataloader.sources.postgresql.types import keep
 
-#: Base type to cursor type and the SQL type that watermarks are cast to.
+#: Base type to cursor type and the SQL type that watermarks are cast to. Of times with its schema: by the
+#: source's ``search_path`` another ``date`` may come first.
 _TYPES = {
-    "timestamptz": (CursorType.TIMESTAMP, "timestamptz"),
+    "timestamptz": (CursorType.TIMESTAMP, "pg_catalog.timestamptz"),
     "timestamp": (CursorType.TIMESTAMP_NTZ, "timestamp"),
-    "date": (CursorType.DATE, "date"),
+    "date": (CursorType.DATE, "pg_catalog.date"),
     "int2": (CursorType.INTEGER, "int8"),
     "int4": (CursorType.INTEGER, "int8"),
     "int8": (CursorType.INTEGER, "int8"),

@@ -15,19 +15,23 @@ _FLOAT_FROM, _FLOAT_TO = "1850-01-01", "2100-01-01"
 
 
 def date(x: str) -> TypeRule:
-    """Keep a ``date`` as days since 1970-01-01; PostgreSQL counts in the proleptic Gregorian calendar."""
+    """Keep a ``date`` as days since 1970-01-01; PostgreSQL counts in the proleptic Gregorian calendar.
+
+    The type is said with its schema: by the source's ``search_path`` another ``date`` may come first, such as
+    that of an extension that is like Oracle.
+    """
     return TypeRule(
-        value=f"({x} - date '1970-01-01')",
+        value=f"({x} - pg_catalog.date '1970-01-01')",
         sql_type="int4",
         type="date",
         wire=Wire.EPOCH_DAYS,
-        kept=f"{x} >= date '0001-01-01' AND {x} <= date '9999-12-31'",
+        kept=f"{x} >= pg_catalog.date '0001-01-01' AND {x} <= pg_catalog.date '9999-12-31'",
     )
 
 
 def timestamptz(x: str) -> TypeRule:
     """Keep an instant as microseconds since 1970-01-01T00:00:00Z."""
-    return _micros(x, "timestamptz", "+00", type="timestamp", wire=Wire.EPOCH_MICROS)
+    return _micros(x, "pg_catalog.timestamptz", "+00", type="timestamp", wire=Wire.EPOCH_MICROS)
 
 
 def timestamp(x: str) -> TypeRule:

@@ -42,22 +42,22 @@ def days(
 
 def first_sql(base: str, rolling_days: int, zone: str) -> str:
     """Return the query for the window's first value, as text. The target keeps no day before the year 1."""
-    today = f"CAST(now() AT TIME ZONE {literal(zone)} AS date)"
-    day = f"{today} - least({rolling_days - 1}, {today} - date '0001-01-01')"
+    today = f"CAST(now() AT TIME ZONE {literal(zone)} AS pg_catalog.date)"
+    day = f"{today} - least({rolling_days - 1}, {today} - pg_catalog.date '0001-01-01')"
     if base != "timestamptz":
-        return f"SELECT CAST(CAST({day} AS {base}) AS text)"
+        return f"SELECT CAST(CAST({day} AS pg_catalog.{base}) AS text)"
     # Where clocks are put back at midnight, the day begins at the first of two midnights; the second is what
     # PostgreSQL makes of the bare date. The last microsecond of the day before happened only once.
     midnight = f"CAST(day AS timestamp) AT TIME ZONE {literal(zone)}"
     microsecond = "interval '1 microsecond'"
     eve = f"(day - {microsecond}) AT TIME ZONE {literal(zone)} + {microsecond}"
-    begin = f"greatest(least({midnight}, {eve}), timestamptz '0001-01-01 00:00:00+00')"
+    begin = f"greatest(least({midnight}, {eve}), pg_catalog.timestamptz '0001-01-01 00:00:00+00')"
     return f"SELECT CAST({begin} AS text) FROM (SELECT {day} AS day) AS d"
 
 
 def _days(planned: PlannedColumn, column: DescribedColumn, x: str, first: str, *, refuses: bool) -> Days:
     """Treat days that the target cannot keep as cursors are: read them all to be refused, or as no day."""
-    window = f"{x} >= CAST({literal(first)} AS {column.base})"
+    window = f"{x} >= CAST({literal(first)} AS pg_catalog.{column.base})"
     kept = keep(column, x).kept
     return Days(
         column=planned,

@@ -19,6 +19,8 @@ RELATION = "relation"
 
 #: SQLSTATE of a text that is not of the encoding that it has to be sent in, which is UTF-8.
 NOT_UTF_8 = "22021"
+#: And of a character of its encoding that UTF-8 has none for.
+NOT_IN_UTF_8 = "22P05"
 
 #: SQLSTATE of a server that has no connection left, for the login or at all.
 NO_CONNECTION_LEFT = "53300"
@@ -219,6 +221,7 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (r"cross-database references", "CATALOG"),
     (r"syntax error at", "42601"),
     (r"invalid byte sequence for encoding", NOT_UTF_8),
+    (r"has no equivalent in encoding", NOT_IN_UTF_8),
     (READ_TIMED_OUT, "SILENT"),
     (r"[Cc]onnection refused|Connection to \S+ refused|connection attempt failed", "08001"),
     (r"timeout expired|connect timed out", "08001"),

@@ -10,6 +10,7 @@ from airflow_dataloader.sources.dialect import READ_TIMED_OUT
 from airflow_dataloader.sources.model import ErrorContext
 from airflow_dataloader.sources.postgresql.error_codes import (
     LOCKED,
+    NOT_IN_UTF_8,
     NOT_UTF_8,
     OWN,
     RELATION,
@@ -49,6 +50,8 @@ def explain(
     code = code_of(sqlstate, message, routine)
     if code == NOT_UTF_8:
         return undecodable(context)
+    if code == NOT_IN_UTF_8:
+        return _without_equivalent(context, message)
     meaning = meaning_of(code)
     said = scrub(" ".join(message.split()), [context.endpoint.password])[:_MOST_CHARACTERS].rstrip(".")
     field = meaning.field
@@ -96,6 +99,18 @@ def undecodable(context: ErrorContext) -> ValueRefused:
         f"{_subject(context)} holds a text that is not UTF-8, as a database of encoding SQL_ASCII may.",
         field="query",
         fix=f"say in a query what the text is, such as {decoded} AS name for LATIN1",
+    )
+
+
+def _without_equivalent(context: ErrorContext, message: str) -> ValueRefused:
+    """Return the error for bytes that the database's own encoding leaves without a meaning."""
+    bytes_said = re.search(r"byte sequence ((?:0x[0-9a-fA-F]{2} ?)+)", message)
+    which = f" ({bytes_said[1].strip()})" if bytes_said else ""
+    return ValueRefused(
+        f"{_subject(context)} holds a text with a byte{which} that means no character in the database's "
+        "encoding, so that it cannot be sent as UTF-8.",
+        field="query",
+        fix="correct the text at the source; convert_to(name, 'SQL_ASCII') in a query shows its bytes",
     )
 
 

@@ -11,7 +11,9 @@ from airflow_dataloader.core.names import (
     collisions,
     column_name,
     free_name,
+    is_name_of_deletion_vectors,
     is_name_of_merge,
+    is_name_of_reads,
     quoted,
 )
 
@@ -57,6 +59,19 @@ def test_a_target_s_name_is_its_own_name(name: str) -> None:
 )
 def test_delta_s_own_names_in_a_merge_are_known(name: str, *, is_delta_s: bool) -> None:
     assert is_name_of_merge(name) is is_delta_s
+
+
+@pytest.mark.parametrize("name", ["filePath", "ROWINDEXCOL", "deletionVectorId", "dvfilepath"])
+def test_its_names_where_it_writes_deletion_vectors_are_no_others(name: str) -> None:
+    assert is_name_of_deletion_vectors(name)
+    assert not is_name_of_merge(name)
+    assert not is_name_of_reads(name)
+    assert not is_name_of_deletion_vectors(f"{name}_")
+
+
+@pytest.mark.parametrize("name", ["_tmp_metadata_row_index", "__DELTA_internal_is_row_deleted"])
+def test_its_names_wherever_it_reads_are_known(name: str) -> None:
+    assert is_name_of_reads(name)
 
 
 def test_a_free_name_is_no_column_s_in_any_case() -> None:

@@ -24,6 +24,10 @@ SESSION: Mapping[str, str] = {
     "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
     "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
     "spark.sql.parquet.int96RebaseModeInWrite": "CORRECTED",
+    # By milliseconds, timestamps would lose what tells rows of one key apart.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    # What TIMESTAMP means in a statement of ours.
+    "spark.sql.timestampType": "TIMESTAMP_LTZ",
     # By default ${env:NAME} in any statement stands for a variable of Spark's process, secrets included. The
     # name of a table may hold such a text.
     "spark.sql.variable.substitute": "false",

@@ -38,7 +38,7 @@ def delete_gone(
     location, types = _look(context, target)
     source = context.names.locate(keys.name)
     text = delete_sql(location, source, keys, types, mark=mark, repeated=repeated)
-    return execute_merge(context, location, commit, text)
+    return execute_merge(context, location, commit, text, keys)
 
 
 def _look(context: Context, target: TargetName) -> tuple[Location, dict[str, str]]:

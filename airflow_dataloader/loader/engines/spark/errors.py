@@ -40,16 +40,50 @@ ABSENT = frozenset(
         "SCHEMA_NOT_FOUND",
     }
 )
-_SCHEMA = (
-    "DELTA_FAILED_TO_MERGE_FIELDS",
-    "DELTA_MERGE_INCOMPATIBLE_DATATYPE",
-    "DELTA_METADATA_MISMATCH",
-    "DELTA_SCHEMA_CHANGED",
-    "DELTA_UNSUPPORTED_DATA_TYPES",
-    "DELTA_MISSING_COLUMN",
-    "INCOMPATIBLE_DATA_FOR_TABLE",
+#: Conditions of what another try would meet again: our error, and what to do about it.
+_REFUSALS: tuple[tuple[tuple[str, ...], type[DataloaderError], str], ...] = (
+    (
+        ("DELTA_NOT_NULL_CONSTRAINT_VIOLATED", "DELTA_VIOLATE_CONSTRAINT", "DELTA_EXCEED_CHAR_VARCHAR"),
+        ValueRefused,
+        "change the row at the source, or the constraint at the target",
+    ),
+    (
+        # What somebody has asked of the target, and no load can give.
+        (
+            "DELTA_MISSING_NOT_NULL_COLUMN_VALUE",
+            "DELTA_CONSTRAINT_DEPENDENT_COLUMN_CHANGE",
+            "DELTA_GENERATED_COLUMNS_DEPENDENT_COLUMN_CHANGE",
+            "DELTA_IDENTITY_COLUMNS_EXPLICIT_INSERT",
+            "DELTA_CANNOT_MODIFY_APPEND_ONLY",
+            "RESERVED_CDC_COLUMNS_ON_WRITE",
+        ),
+        SchemaRefused,
+        "change what asks for this at the target (property, constraint, column), or load into another table",
+    ),
+    (
+        (
+            "DELTA_FAILED_TO_MERGE_FIELDS",
+            "DELTA_MERGE_INCOMPATIBLE_DATATYPE",
+            "DELTA_METADATA_MISMATCH",
+            "DELTA_SCHEMA_CHANGED",
+            "DELTA_UNSUPPORTED_DATA_TYPES",
+            "DELTA_MISSING_COLUMN",
+            "INCOMPATIBLE_DATA_FOR_TABLE",
+        ),
+        SchemaRefused,
+        "set load_full = 'true' on the row to replace the table once with the source's columns",
+    ),
+    (
+        ("NUMERIC_VALUE_OUT_OF_RANGE", "CAST_", "ARITHMETIC_OVERFLOW", "DATETIME_OVERFLOW"),
+        ValueRefused,
+        "set value_policy to string or null for the row",
+    ),
+    (
+        ("INSUFFICIENT_PERMISSIONS", "PERMISSION_DENIED", "SCHEMA_NOT_FOUND", "NO_SUCH_CATALOG"),
+        ConfigurationError,
+        "create the schema, and give the run's identity the right to write",
+    ),
 )
-_CONSTRAINTS = ("DELTA_NOT_NULL_CONSTRAINT_VIOLATED", "DELTA_VIOLATE_CONSTRAINT", "DELTA_EXCEED_CHAR_VARCHAR")
 _CONDITION = re.compile(r"\[([A-Z][A-Z0-9_]+(?:\.[A-Z0-9_]+)?)\]")
 _SQLSTATE = re.compile(r"SQLSTATE[:= ]+\(?([0-9A-Z]{5})\b", re.IGNORECASE)
 #: A driver's exception, as Java prints it (``class: text``) or Connect (``(class) text``), up to the stack.
@@ -180,28 +214,9 @@ def _of_engine(seen: Report, doing: str) -> DataloaderError:
     message = f"Spark failed while {doing}: {_short(seen.text)}"
     if _CANCELLED.search(seen.text) and not seen.has("DELTA_"):
         return EngineFailed(f"Spark was interrupted while {doing}.", sqlstate=seen.sqlstate)
-    if seen.has(*_CONSTRAINTS):
-        return ValueRefused(
-            message,
-            sqlstate=seen.sqlstate,
-            fix="change the row at the source, or the constraint at the target",
-        )
-    if seen.has(*_SCHEMA):
-        return SchemaRefused(
-            message,
-            sqlstate=seen.sqlstate,
-            fix="set load_full = 'true' on the row to replace the table once with the source's columns",
-        )
-    if seen.has("NUMERIC_VALUE_OUT_OF_RANGE", "CAST_", "ARITHMETIC_OVERFLOW", "DATETIME_OVERFLOW"):
-        return ValueRefused(
-            message, sqlstate=seen.sqlstate, fix="set value_policy to string or null for the row"
-        )
-    if seen.has("INSUFFICIENT_PERMISSIONS", "PERMISSION_DENIED", "SCHEMA_NOT_FOUND", "NO_SUCH_CATALOG"):
-        return ConfigurationError(
-            message,
-            sqlstate=seen.sqlstate,
-            fix="create the schema, and give the run's identity the right to write",
-        )
+    for conditions, kind, fix in _REFUSALS:
+        if seen.has(*conditions):
+            return kind(message, sqlstate=seen.sqlstate, fix=fix)
     return EngineFailed(message, sqlstate=seen.sqlstate)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.load_columns import DELETED_AT
-from airflow_dataloader.core.names import TargetName, quoted
+from airflow_dataloader.core.names import TargetName, is_name_of_deletion_vectors, quoted
 from airflow_dataloader.loader.engines.protocol import Deduplication, Stage, Written
 from airflow_dataloader.loader.engines.spark import history, tables
 from airflow_dataloader.loader.engines.spark.confs import session_confs
@@ -18,6 +18,9 @@ from airflow_dataloader.loader.engines.spark.stamp import stamped
 from airflow_dataloader.loader.engines.spark.types import Fit, fit, identity
 from airflow_dataloader.loader.engines.spark.write import execute
 
+#: Without them a MERGE writes the files of updated rows anew.
+_WITH_DELETION_VECTORS = "spark.databricks.delta.merge.deletionVectors.persistent"
+
 
 def merge(
     context: Context, target: TargetName, stage: Stage, commit: Commit, dedup: Deduplication
@@ -30,14 +33,17 @@ def merge(
     rows = stamped(best_rows(context.names.locate(stage.name), stage, dedup, fitted), commit.stamp)
     text = merge_sql(location, rows, stage, dedup, fitted, marked=marked)
     make_ready(context.spark, location, fitted, types)
-    return execute_merge(context, location, commit, text)
+    return execute_merge(context, location, commit, text, stage)
 
 
-def execute_merge(context: Context, location: Location, commit: Commit, text: str) -> Written:
-    """Execute a MERGE statement as the write that ``commit`` identifies."""
+def execute_merge(context: Context, location: Location, commit: Commit, text: str, stage: Stage) -> Written:
+    """Execute a MERGE statement of a stage as the write that ``commit`` identifies."""
+    confs = transaction_confs(commit)
+    if any(is_name_of_deletion_vectors(column.name) for column in stage.columns):
+        confs[_WITH_DELETION_VECTORS] = "false"
 
     def statement() -> None:
-        with session_confs(context.spark, transaction_confs(commit)):
+        with session_confs(context.spark, confs):
             context.spark.sql(text).collect()
 
     return history.written(execute(context.spark, context.interrupts, location, commit, statement))

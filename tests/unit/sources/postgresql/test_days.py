@@ -23,7 +23,7 @@ def window(base: str, **overrides: object) -> Days:
 def test_the_frozen_day_is_in_the_predicate() -> None:
     found = window("date")
     assert (found.first, found.type) == ("2026-01-05", CursorType.DATE)
-    assert found.where.startswith("\"at\" >= CAST('2026-01-05' AS date) OR NOT (")
+    assert found.where.startswith("\"at\" >= CAST('2026-01-05' AS pg_catalog.date) OR NOT (")
     assert found.missing == '"at" IS NULL'
 
 

@@ -35,7 +35,7 @@ def test_excluded_rows_do_not_count_unless_they_must_be_refused() -> None:
 
 def test_the_boundary_reaches_back_by_the_lookback() -> None:
     query = text(NullCursorPolicy.EXCLUDE, lookback="2 days")
-    assert "\"at\" >= CAST('2026-01-01' AS date) - 2 AND" in query
+    assert "\"at\" >= CAST('2026-01-01' AS pg_catalog.date) - 2 AND" in query
     assert 'ROW("at", "a""b")' in query
 
 

@@ -46,7 +46,7 @@ def test_with_nothing_to_read_the_window_is_empty() -> None:
         ("date", timedelta(days=2), " - 2 "),
         ("date", timedelta(hours=36), " - interval '129600000000 microseconds' "),
         ("timestamptz", timedelta(minutes=15), " - interval '900000000 microseconds' "),
-        ("timestamptz", None, " AS timestamptz) AND "),
+        ("timestamptz", None, " AS pg_catalog.timestamptz) AND "),
     ],
 )
 def test_the_overlap_is_subtracted_by_the_source(

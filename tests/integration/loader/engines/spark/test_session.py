@@ -13,9 +13,11 @@ from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.exceptions import ConfigurationError, DataloaderError
 from airflow_dataloader.loader.engines.protocol import Deduplication, Engine, Vacuumed
 from airflow_dataloader.loader.engines.spark.confs import insist, session_confs
+from airflow_dataloader.loader.engines.spark.connect import connect
 from airflow_dataloader.loader.engines.spark.engine import SparkEngine
 from airflow_dataloader.loader.engines.spark.names import CatalogNames
-from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine
+from airflow_dataloader.loader.engines.spark.server import ConnectServer
+from airflow_dataloader.loader.engines.spark.session import EngineSettings, _set_up, open_engine
 from airflow_dataloader.loader.engines.spark.write import execute
 from tests.integration.loader.engines.spark.workshop import APP, Workshop, commit
 
@@ -39,6 +41,22 @@ def test_sessions_come_and_go_beside_each_other(settings: EngineSettings, worksh
         one.close()
         assert other.rows(workshop.table()) == [(1, "a")]
     assert workshop.rows(workshop.table()) == [(1, "a")]
+
+
+def test_values_keep_their_meaning_whatever_the_server_s_defaults_are(connect_server: ConnectServer) -> None:
+    spark = connect(connect_server.settings.remote)
+    spark.conf.set("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MILLIS")
+    spark.conf.set("spark.sql.timestampType", "TIMESTAMP_NTZ")
+    spark.conf.set("spark.sql.session.timeZone", "Asia/Tokyo")
+    _set_up(spark, spark.client.close)
+    with closing(spark.client):
+        table = f"parquet.`{connect_server.log.parent / uuid4().hex}`"
+        spark.sql(
+            f"INSERT OVERWRITE DIRECTORY '{table[9:-1]}' USING parquet"
+            " SELECT CAST('2026-01-01 00:00:00.123456' AS timestamp) AS at"
+        )
+        (row,) = spark.sql(f"SELECT CAST(at AS string) AS at, typeof(at) AS kind FROM {table}").collect()
+        assert (row["at"], row["kind"]) == ("2026-01-01 00:00:00.123456", "timestamp")
 
 
 def test_tables_of_a_catalogue_work_as_paths_do(workshop: Workshop) -> None:

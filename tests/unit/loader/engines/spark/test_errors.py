@@ -90,6 +90,9 @@ def test_spark_s_own_words_for_a_driver_s_error_keep_its_sqlstate() -> None:
     [
         ("DELTA_FAILED_TO_MERGE_FIELDS", SchemaRefused),
         ("DELTA_NOT_NULL_CONSTRAINT_VIOLATED", ValueRefused),
+        ("DELTA_MISSING_NOT_NULL_COLUMN_VALUE", SchemaRefused),
+        ("DELTA_CONSTRAINT_DEPENDENT_COLUMN_CHANGE", SchemaRefused),
+        ("DELTA_IDENTITY_COLUMNS_EXPLICIT_INSERT_NOT_SUPPORTED", SchemaRefused),
         ("NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", ValueRefused),
         ("CAST_INVALID_INPUT", ValueRefused),
         ("INSUFFICIENT_PERMISSIONS", ConfigurationError),
