@@ -169,7 +169,10 @@ def test_a_cleared_task_whose_first_try_is_lost_loads_its_table_again(
     airflow_proxy.plan = Plan(fault=Fault.RESET)
     try:
         stand.airflow.clear(table.run, table.map_index)
-        eventually("a lost try", lambda: table.task_is("up_for_retry"), seconds=300)
+        # It waits for the control database, and claims nothing.
+        eventually("a try", lambda: table.task_is("running"), seconds=300)
+        stand.airflow.kill_tasks()
+        eventually("its loss", lambda: table.task_is("up_for_retry"), seconds=300)
     finally:
         airflow_proxy.plan = Plan()
     eventually("a second load", lambda: len(table.loads()) == 2, seconds=300)
