@@ -84,6 +84,23 @@ def test_bytes_that_a_database_should_not_have_are_refused_as_well(
         session.query("SELECT name FROM t")
 
 
+def test_a_byte_that_its_encoding_leaves_without_a_meaning_is_named(postgres: Server) -> None:
+    name = f"windows_{uuid4().hex}"
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        connection.execute(
+            f"CREATE DATABASE {name} ENCODING 'WIN1252' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0"
+        )
+    with psycopg.connect(postgres.url(name), autocommit=True) as connection:
+        connection.execute(r"CREATE TABLE t AS SELECT E'a\x81b'::text AS name")
+        with closing(open_session(endpoint_of(connection))) as session:
+            session.hold('"public"."t"')
+            with pytest.raises(ValueRefused, match=r"a byte \(0x81\) that means no character") as refusal:
+                session.query('SELECT name FROM "public"."t"')
+    assert refusal.value.field == "query"
+    assert '"public"."t"' in refusal.value.message
+    postgres.drop(name)
+
+
 def test_it_is_no_matter_of_the_watermark(ascii_db: psycopg.Connection) -> None:
     with closing(open_session(endpoint_of(ascii_db))) as session:
         described = session.describe("t")

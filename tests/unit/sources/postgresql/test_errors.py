@@ -172,6 +172,16 @@ def test_text_that_is_not_utf_8_names_the_relation(text: str) -> None:
     assert "LATIN1" in (error.fix or "")
 
 
+def test_a_byte_without_a_meaning_is_recognised_through_a_driver() -> None:
+    text = (
+        'org.postgresql.util.PSQLException: ERROR: character with byte sequence 0x81 in encoding "WIN1252" '
+        'has no equivalent in encoding "UTF8"'
+    )
+    error = recognise(text, replace(TABLE, relation='"shop"."t"'))
+    assert isinstance(error, ValueRefused)
+    assert error.message.startswith('"shop"."t" holds a text with a byte (0x81) that means no character')
+
+
 def test_a_refused_value_is_recognised_first() -> None:
     text = (
         'PSQLException: ERROR: invalid input syntax: "dataloader refuses column "d": infinity (value_policy)"'
