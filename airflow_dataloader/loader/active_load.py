@@ -107,21 +107,27 @@ class ActiveLoad:
         }
 
     def respelled(self, table: Target | None) -> dict[str, str]:
-        """Return the columns whose values had other texts at the table's last write, and their spelling then.
+        """Return the columns of which the table may hold values under other texts, and their spelling then.
 
-        A column that its newest commit does not name was not there, or was no text. Where there is no key and
-        whole rows are not compared either, texts may become others.
+        A column that a commit does not name was not there, or was no text. Where there is no key and whole
+        rows are not compared either, texts may become others.
         """
         if not self.config.primary_key and self.config.strategy not in COMPARES_WHOLE_ROWS:
             return {}
-        newest = table.newest_published if table is not None else None
-        facts = Facts() if newest is None else newest.commit.facts
-        before = {name.casefold(): then for name, then in facts.spellings.items()}
-        if facts.watermark_hash not in {None, self.config.watermark_hash}:
-            # A column that is of the key now, and was not then, was written as all others are.
-            before = self._spellings(whole=True) | before
         now, keeps = self.key_spellings, self.dialect.keeps_texts
-        return {name: then for name, then in before.items() if not keeps(then, now.get(name, then))}
+        other: dict[str, str] = {}
+        for entry in () if table is None else table.origins:
+            before = self._spellings_of(entry.commit.facts).items()
+            other = {name: then for name, then in before if not keeps(then, now.get(name, then))} | other
+        return other
+
+    def _spellings_of(self, facts: Facts) -> dict[str, str]:
+        """Return how a commit with these facts has spelled its columns, by the column's name without case."""
+        said = {name.casefold(): then for name, then in facts.spellings.items()}
+        if facts.watermark_hash in {None, self.config.watermark_hash}:
+            return said
+        # A column that is of the key now, and was not then, was written as all others are.
+        return self._spellings(whole=True) | said
 
     def commit(self, step: int, facts: Facts) -> Commit:
         """Return the identity of write number ``step``, with these facts and those that each commit has."""

@@ -34,28 +34,38 @@ def slice_predicate(days: Days) -> str:
 
 
 def refuse_other_day(load: ActiveLoad, name: str) -> None:
-    """Raise ConfigurationError if no load went by rolling_column last, and rows of the target lack it.
+    """Raise ConfigurationError if rows of the target lack rolling_column, and may not have come by it.
 
     They were kept by another, or came by no day at all. No window replaces them, so that they would come a
-    second time with one.
+    second time with one. The last load says how all of them came, unless another table, or an earlier state
+    of this one, was put in its place since.
     """
-    last = _last_to_bring_rows(load.target)
-    if load.target is None or last.day_column == name.casefold():
+    column = _last_to_bring_rows(load.target).day_column
+    alike = column == name.casefold()
+    if load.target is None or (alike and load.target.continuous):
         return
-    there = any(name.casefold() == column.casefold() for column in load.target.columns)
+    there = any(name.casefold() == held.casefold() for held in load.target.columns)
     with load.journal.during(Phase.PLAN):
         lacking = load.engine.count(load.config.target, f"{quoted(name)} IS NULL" if there else None)
     if lacking:
-        column = last.day_column
-        before = f"the last load went by {column!r}" if column else "the last load went by no such column"
         raise ConfigurationError(
-            f"{lacking} rows of {load.config.target} have no value in {name!r}; {before}. They would be "
-            "there twice.",
+            f"{lacking} rows of {load.config.target} have no value in {name!r}; "
+            f"{_how_they_came(load, name)}. They would be there twice.",
             field="rolling_column",
-            fix=(f"name {column!r} again; or " if column else "")
+            fix=(f"name {column!r} again; or " if column and not alike else "")
             + f"give these rows their days in {name!r} at the target, or delete them there; or set load_full "
             "= 'true' on the row to begin anew with the days of the window",
         )
+
+
+def _how_they_came(load: ActiveLoad, name: str) -> str:
+    """Return why rows may lack the column ``name``, as a part of a sentence."""
+    column = _last_to_bring_rows(load.target).day_column
+    if column is None:
+        return "the last load went by no such column"
+    if column == name.casefold():
+        return "another table, or an earlier state of this one, was put in its place since the last load"
+    return f"the last load went by {column!r}"
 
 
 def remark_on_gap(load: ActiveLoad, first: str) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from airflow_dataloader.core.commit import Commit
-from airflow_dataloader.core.facts import Facts
 from airflow_dataloader.core.names import TargetName
 from airflow_dataloader.core.strategy import NEEDS_KEY
 from airflow_dataloader.loader.active_load import ActiveLoad
@@ -58,15 +57,16 @@ def _came_otherwise(load: ActiveLoad, low: str | None) -> bool:
     A watermark that a person has set says nothing about keys, and is not asked. The last scan for deleted
     rows may have met rows without a key, which others have put there.
     """
-    if load.starts_over:
+    if load.target is None or load.starts_over:
         return False
     scan = (load.started.last_receipt or {}).get("delete_scan") or {}
     if load.started.last_was_here and scan.get("keyless"):
         return True
-    newest = load.target.newest_published if load.target else None
-    facts = Facts() if newest is None else newest.commit.facts
-    alike = {load.config.strategy, *NEEDS_KEY}
-    return low is None or facts.strategy not in alike or facts.watermark_hash != load.config.watermark_hash
+    newest = load.target.newest_published
+    if low is None or newest is None or not load.target.continuous:
+        return True
+    facts, alike = newest.commit.facts, {load.config.strategy, *NEEDS_KEY}
+    return facts.strategy not in alike or facts.watermark_hash != load.config.watermark_hash
 
 
 def load_window(load: ActiveLoad, low: str | None, verb: Verb) -> Outcome:

@@ -53,6 +53,8 @@ class Target:
     blank: bool = False
     #: Columns that its files are partitioned by, as it spells them.
     partitioned_by: tuple[str, ...] = ()
+    #: As ``commits``, by the writers of all other rows and installations.
+    commits_of_others: tuple[HistoryEntry, ...] = ()
 
     @property
     def published(self) -> tuple[HistoryEntry, ...]:
@@ -63,6 +65,18 @@ class Target:
     def newest_published(self) -> HistoryEntry | None:
         """The newest commit that changed rows; None: there is none, as far back as the history reaches."""
         return next(iter(self.published), None)
+
+    @property
+    def origins(self) -> tuple[HistoryEntry, ...]:
+        """Commits by which its rows may have come, as far as the history tells; the asked writer's own first.
+
+        The newest one speaks for all before it, unless somebody has put another table in this one's place
+        since: that may be any earlier state of it.
+        """
+        if self.continuous:
+            return self.published[:1]
+        others = (entry for entry in self.commits_of_others if entry.commit.publishes)
+        return (*self.published, *others)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +186,8 @@ class Engine(Protocol):
     def inspect(self, target: TargetName, app_id: str, *, back_to: int | None = None) -> Target | None:
         """Return the target as it stands, or None if it certainly does not exist.
 
-        Its commits reach back to epoch ``back_to`` at least, or as far as they are kept.
+        Its commits reach back to epoch ``back_to`` at least, or as far as they are kept; so do those of a
+        target that is not continuous.
         """
 
     def outcome(self, entry: HistoryEntry) -> Written:

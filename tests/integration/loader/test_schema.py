@@ -264,6 +264,30 @@ def test_a_key_that_got_other_texts_at_the_source_is_refused(bench: Bench) -> No
     bench.succeed(row)
 
 
+@pytest.mark.parametrize("another_row", [False, True])
+def test_nor_is_a_key_that_a_restored_target_holds_with_other_texts(
+    bench: Bench, *, another_row: bool
+) -> None:
+    bench.source.execute("CREATE TABLE items (code char(3) PRIMARY KEY, at timestamptz, v integer)")
+    bench.source.execute("INSERT INTO items VALUES ('ab', now() - '1 h'::interval, 1)")
+    values = {"load_strategy": "incremental", "primary_key_cols": "code", "incremental_column": "at"}
+    row = bench.row(**values)
+    version = bench.succeed(row).receipt.target_version
+    if another_row:
+        bench.set(row, is_active=False)
+        row = bench.row(**values)
+    bench.source.execute("ALTER TABLE items ALTER code TYPE char(5)")
+    bench.set(row, load_full="true")
+    bench.succeed(row)
+    bench.spark_sql(f"RESTORE TABLE {{t}} TO VERSION AS OF {version}")
+    assert "the target holds its values as texts of character(3)" in bench.fail(row).message
+    assert [found[0] for found in bench.target_rows()] == ["ab "]
+    bench.set(row, load_full="true")
+    bench.succeed(row)
+    bench.succeed(row)
+    assert bench.target_rows() == bench.source_rows()
+
+
 def test_nor_is_one_whose_name_has_another_case_since(bench: Bench) -> None:
     bench.source.execute('CREATE TABLE items ("Code" char(3), at integer)')
     bench.source.execute("INSERT INTO items SELECT 'a' || i, i FROM generate_series(1, 9) i")

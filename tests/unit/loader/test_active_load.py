@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -66,6 +67,21 @@ def test_a_key_of_another_type_has_other_texts_than_the_newest_commit_that_publi
     table = held(now.commit(FENCE_STEP, Facts()), old.commit(2, Facts()), now.commit(1, Facts()))
     assert now.respelled(table) == {"code": "character(3)"}
     assert old.respelled(table) == {}
+
+
+@pytest.mark.parametrize("other", [False, True])
+def test_a_table_in_the_place_of_another_may_hold_the_texts_of_any_commit(*, other: bool) -> None:
+    old, now = keyed("bpchar", "character(3)"), keyed("bpchar", "character(5)")
+    newest, before = held(now.commit(2, Facts())), held(old.commit(1, Facts())).commits
+    table = replace(
+        newest,
+        commits=newest.commits + (() if other else before),
+        commits_of_others=before if other else (),
+    )
+    assert now.respelled(table) == {}
+    assert now.respelled(replace(table, continuous=False)) == {"code": "character(3)"}
+    fenced = held(now.commit(2, Facts()), old.commit(FENCE_STEP, Facts()))
+    assert now.respelled(replace(fenced, continuous=False)) == {}
 
 
 def test_what_no_commit_says_is_not_taken_for_another_type() -> None:

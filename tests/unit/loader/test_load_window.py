@@ -83,6 +83,15 @@ def test_a_watermark_that_a_person_set_says_nothing_of_keys(facts: list[Facts]) 
         beginning_of_merge(load)
 
 
+def test_nor_of_those_of_a_table_that_was_put_in_the_place_of_another() -> None:
+    load = loaded(Facts(), engine=Holding(("1",)), watermark_of=None)
+    assert beginning_of_merge(load) == REACHED
+    assert load.target is not None
+    load.target = replace(load.target, continuous=False)
+    with pytest.raises(ConfigurationError, match="several rows of one key"):
+        beginning_of_merge(load)
+
+
 def test_a_merge_has_left_no_key_twice() -> None:
     load = loaded(
         Facts(window=Bounds(low="x", watermark=REACHED)), Facts(strategy="full"), engine=Holding(("1",))

@@ -86,6 +86,7 @@ class SparkEngine:
                 digest=past.digest,
                 blank=past.blank,
                 partitioned_by=partitions(spark, location),
+                commits_of_others=past.others,
             )
 
     def outcome(self, entry: HistoryEntry) -> Written:

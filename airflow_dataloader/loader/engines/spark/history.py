@@ -47,6 +47,8 @@ class Past:
     #: Of the newest version's entry.
     digest: str = ""
     entries: tuple[HistoryEntry, ...]
+    #: Commits of other writers of ours, alike.
+    others: tuple[HistoryEntry, ...] = ()
     #: Whether the stretch reaches back as far as the history is kept.
     whole: bool
     #: Whether the writer has published, and nobody has replaced the table or loaded it under another name
@@ -82,11 +84,13 @@ def read(spark: SparkSession, location: Location, app_id: str, limit: int | None
             return Past(version=None, entries=(), whole=True, continuous=False)
         raise
     found = [_entry(row) for row in rows]
+    ours = [entry for entry in found if entry is not None]
     whole = limit is None or len(rows) < limit
     return Past(
         version=int(rows[0].version) if rows else None,
         digest=digest(rows[0]) if rows else "",
-        entries=tuple(entry for entry in found if entry is not None and entry.commit.app_id == app_id),
+        entries=tuple(entry for entry in ours if entry.commit.app_id == app_id),
+        others=tuple(entry for entry in ours if entry.commit.app_id != app_id),
         whole=whole,
         continuous=is_continuous(
             rows, found, app_id, whole=whole, emptied=partial(_is_empty, spark, location)
@@ -109,14 +113,15 @@ def _is_empty(spark: SparkSession, location: Location, version: int) -> bool:
 def read_back_to(spark: SparkSession, location: Location, app_id: str, epoch: int | None) -> Past:
     """Read as few of the newest commits as answer what a load asks, or the whole history.
 
-    They do with a commit older than ``epoch`` among them, one that has published, and :attr:`Past.continuous`
-    decided. A scan for deleted rows is none of them: it does not say how far the row has been read.
+    They do with a commit older than ``epoch`` among them, one that has published, and no table put in this
+    one's place since: that may be any earlier state. A scan for deleted rows is none of them: it does not say
+    how far the row has been read.
     """
     for limit in _STRETCHES:
         past = read(spark, location, app_id, limit)
         published = any(entry.commit.brings_rows for entry in past.entries)
         enough = epoch is not None and any(entry.commit.epoch < epoch for entry in past.entries) and published
-        if past.whole or (enough and past.continuous is not None):
+        if past.whole or (enough and past.continuous):
             break
     return past
 

@@ -154,6 +154,29 @@ def test_rows_that_came_by_no_day_are_not_doubled(bench: Bench, kept_before: boo
     assert [number for number, _ in ids(bench)] == list(range(10))
 
 
+@pytest.mark.parametrize("column", ["at the target", "not at the target"])
+def test_rows_that_a_restore_brings_back_without_a_day_are_not_doubled(bench: Bench, column: str) -> None:
+    make(bench)
+    if column == "at the target":
+        bench.source.execute("ALTER TABLE items ADD COLUMN booked date")
+    row = rolling(bench, rolling_retention="keep", rolling_days=10)
+    version = bench.succeed(row).receipt.target_version
+    if column != "at the target":
+        bench.source.execute("ALTER TABLE items ADD COLUMN booked date")
+    bench.source.execute("UPDATE items SET booked = at")
+    bench.set(row, rolling_column="booked", load_full="true")
+    bench.succeed(row)
+    bench.spark_sql(f"RESTORE TABLE {{t}} TO VERSION AS OF {version}")
+    failed = bench.fail(row)
+    assert "10 rows of" in failed.message
+    assert "no value in 'booked'; another table, or an earlier state of this one" in failed.message
+    assert "name 'booked' again" not in failed.message
+    bench.set(row, load_full="true")
+    bench.succeed(row)
+    bench.succeed(row)
+    assert [number for number, _ in ids(bench)] == list(range(10))
+
+
 def restored(bench: Bench) -> int:
     """Return a row that keeps older days, and whose target was put back by a load."""
     make(bench)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from airflow_dataloader.core.commit import CLOSING_STEP, FENCE_STEP, SCAN_STEP, Commit
 from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
 
@@ -26,3 +28,11 @@ def test_what_was_published_last_lies_below_fences() -> None:
 def test_a_target_that_only_fences_have_touched_was_never_published_to() -> None:
     assert target(FENCE_STEP).newest_published is None
     assert target().newest_published is None
+
+
+def test_the_newest_commit_speaks_for_all_before_it_unless_another_table_was_put_in_its_place() -> None:
+    other = target(FENCE_STEP, 1).commits
+    held = replace(target(FENCE_STEP, SCAN_STEP, 1), commits_of_others=other)
+    assert held.origins == held.commits[1:2]
+    assert replace(held, continuous=False).origins == (*held.commits[1:], other[1])
+    assert target(FENCE_STEP).origins == ()

@@ -92,6 +92,23 @@ def test_the_history_is_read_back_to_an_epoch(workshop: Workshop) -> None:
     assert [entry.commit.epoch for entry in far.commits] == [3, 2, 1]
 
 
+def test_all_commits_are_told_of_a_table_that_was_put_in_the_place_of_another(workshop: Workshop) -> None:
+    engine, target = workshop.engine, workshop.table()
+    workshop.fill(target, COLUMNS, [])
+    data = engine.read(workshop.plan(COLUMNS, [(1, "a")]))
+    other = replace(commit(9), app_id="adl:other:1")
+    for one in (other, commit(2), commit(3), commit(4), commit(5)):
+        engine.append(target, data, one)
+    found = engine.inspect(target, APP, back_to=6)
+    assert found is not None
+    assert ([entry.commit.epoch for entry in found.commits], found.continuous) == ([5, 4, 3], True)
+    workshop.sql("RESTORE TABLE {t} TO VERSION AS OF 1", t=target)
+    found = engine.inspect(target, APP, back_to=6)
+    assert found is not None
+    assert ([entry.commit.epoch for entry in found.commits], found.continuous) == ([5, 4, 3, 2, 1], False)
+    assert [(entry.table_version, entry.commit) for entry in found.commits_of_others] == [(1, other)]
+
+
 def test_the_history_is_read_back_behind_scans_for_deleted_rows(workshop: Workshop) -> None:
     engine, target = workshop.engine, workshop.table()
     workshop.fill(target, COLUMNS, [(1, "a")])
