@@ -55,11 +55,12 @@ class Facts:
     load_full: bool = False
     #: Of such a window: the source's newest cursor was below its low, and the watermark goes back to it.
     goes_back: bool = False
-    #: Of a commit that has put days in place: the first one's beginning, and how many they are.
-    first_day: str | None = None
-    days: int | None = None
-    #: Name of the column that the days are of, without case.
+    #: Of a commit that has put days in place: name of the column that they are of, without case.
     day_column: str | None = None
+    #: Of such a commit: until when its load saw what was committed, and what the row's zone showed then, both
+    #: as the source's own text (:class:`airflow_dataloader.sources.model.Days`).
+    seen_until: str | None = None
+    shown_until: str | None = None
     #: Of a commit that keeps what the table held: the table's version that the load has looked at, and its
     #: digest. What somebody puts in the table's place after that is found above it, below the commit.
     read_version: tuple[int, str] | None = None

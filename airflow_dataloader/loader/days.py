@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from airflow_dataloader.core.facts import Facts
 from airflow_dataloader.core.failure import Phase
@@ -68,8 +68,8 @@ def _how_they_came(load: ActiveLoad, name: str) -> str:
     return f"the last load went by {column!r}"
 
 
-def remark_on_gap(load: ActiveLoad, first: str) -> None:
-    """Add a remark where older rows stay, and days before ``first`` may lack rows that no load has read.
+def remark_on_gap(load: ActiveLoad, days: Days) -> None:
+    """Add a remark where older rows stay, and days before these may lack rows that no load has read.
 
     For a target that the row has loaded before; what another has put there is nobody's gap.
     """
@@ -81,8 +81,8 @@ def remark_on_gap(load: ActiveLoad, first: str) -> None:
     if why is None and last.strategy is not None and last.strategy not in BY_DAYS:
         # How far that one has come, and when it did, is not known in days.
         why = f"The target was loaded as {last.strategy} last;"
-    if why is None and _ended_before(last, first):
-        why = f"The last window ended before {first}, where this one begins;"
+    if why is None and _ended_before(last, days):
+        why = f"The last load read what was there until {last.seen_until}, before this window begins;"
     if why is None:
         return
     load.journal.remark(
@@ -96,13 +96,16 @@ def _last_to_bring_rows(target: Target | None) -> Facts:
     return next((one.commit.facts for one in published if one.commit.brings_rows), Facts())
 
 
-def _ended_before(last: Facts, first: str) -> bool:
-    """Return whether the last day of a window, of which its load saw a part, lies before ``first``."""
-    if last.first_day is None or last.days is None:
+def _ended_before(last: Facts, days: Days) -> bool:
+    """Return whether rows may have come after the last load, and before the first that this window holds.
+
+    In a column without a zone they are told by what a zone shows: the row's as it is now, or, if that was
+    edited and their writers have not moved, as it was then.
+    """
+    if last.seen_until is None or last.shown_until is None:
         return False
-    passed = _instant(first) - _instant(last.first_day)
-    # Where clocks are set, days are not of 24 hours.
-    return round(passed / timedelta(days=1)) >= last.days
+    passed_by = _instant(last.seen_until) < _instant(days.begins)
+    return passed_by or (_instant(last.shown_until) < _instant(days.first))
 
 
 def _instant(text: str) -> datetime:

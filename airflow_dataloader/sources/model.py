@@ -114,6 +114,12 @@ class Days:
     type: CursorType
     #: The window's first value as the source's own text, in UTC where it is an instant: a date, or midnight.
     first: str
+    #: The instant that it stands for in the row's zone.
+    begins: str
+    #: Until when the snapshot shows what was committed, by the source's clock; and what the row's zone showed
+    #: then, as ``first`` is written.
+    seen_until: str
+    shown_until: str
     #: Predicate of the window over the relation, in the source's SQL.
     where: str
     #: Predicate of the rows that have no day.

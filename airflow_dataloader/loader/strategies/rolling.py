@@ -28,11 +28,11 @@ def run(load: ActiveLoad) -> Outcome:
     in_place_of = slice_predicate(days) if keeps else None
     if keeps:
         refuse_other_day(load, days.column.name)
-        remark_on_gap(load, days.first)
+        remark_on_gap(load, days)
     refuse_shrinking(load, load.journal.receipt.source_rows or 0, in_place_of)
 
     facts = Facts(
-        first_day=days.first, days=load.config.rolling_days or 1, day_column=days.column.name.casefold()
+        day_column=days.column.name.casefold(), seen_until=days.seen_until, shown_until=days.shown_until
     )
 
     def write(data: Rows | Stage, commit: Commit) -> Written:

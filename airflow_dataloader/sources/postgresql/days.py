@@ -12,6 +12,7 @@ from airflow_dataloader.sources.dialect import Ask
 from airflow_dataloader.sources.model import Days, DescribedColumn
 from airflow_dataloader.sources.postgresql.named_column import named_column
 from airflow_dataloader.sources.postgresql.quoting import literal, quote
+from airflow_dataloader.sources.postgresql.transaction import SEEN_UNTIL
 from airflow_dataloader.sources.postgresql.types import keep
 
 _TYPES = {
@@ -35,36 +36,47 @@ def days(
         fix="name a date or timestamp column",
     )
     _refuse_unknown_zone(ask, config.load_timezone)
-    ((first,),) = ask(first_sql(column.base, config.rolling_days or 1, config.load_timezone))
+    # Days that the target cannot keep are treated as cursors are: read to be refused, or as no day.
+    refuses = config.value_policy is not ValuePolicy.NULL
+    ((first, begins, seen, shown),) = ask(
+        days_sql(column.base, config.rolling_days or 1, config.load_timezone)
+    )
     x = quote(column.name)
-    return _days(planned, column, x, str(first), refuses=config.value_policy is not ValuePolicy.NULL)
-
-
-def first_sql(base: str, rolling_days: int, zone: str) -> str:
-    """Return the query for the window's first value, as text. The target keeps no day before the year 1."""
-    today = f"CAST(now() AT TIME ZONE {literal(zone)} AS pg_catalog.date)"
-    day = f"{today} - least({rolling_days - 1}, {today} - pg_catalog.date '0001-01-01')"
-    if base != "timestamptz":
-        return f"SELECT CAST(CAST({day} AS pg_catalog.{base}) AS text)"
-    # Where clocks are put back at midnight, the day begins at the first of two midnights; the second is what
-    # PostgreSQL makes of the bare date. The last microsecond of the day before happened only once.
-    midnight = f"CAST(day AS timestamp) AT TIME ZONE {literal(zone)}"
-    microsecond = "interval '1 microsecond'"
-    eve = f"(day - {microsecond}) AT TIME ZONE {literal(zone)} + {microsecond}"
-    begin = f"greatest(least({midnight}, {eve}), pg_catalog.timestamptz '0001-01-01 00:00:00+00')"
-    return f"SELECT CAST({begin} AS text) FROM (SELECT {day} AS day) AS d"
-
-
-def _days(planned: PlannedColumn, column: DescribedColumn, x: str, first: str, *, refuses: bool) -> Days:
-    """Treat days that the target cannot keep as cursors are: read them all to be refused, or as no day."""
     window = f"{x} >= CAST({literal(first)} AS pg_catalog.{column.base})"
     kept = keep(column, x).kept
     return Days(
         column=planned,
         type=_TYPES[column.base],
         first=first,
+        begins=begins,
+        seen_until=seen,
+        shown_until=shown,
         where=f"{window} OR NOT ({kept})" if refuses else f"{window} AND {kept}",
         missing=f"{x} IS NULL" if refuses else f"{x} IS NULL OR NOT ({kept})",
+    )
+
+
+def days_sql(base: str, rolling_days: int, zone: str) -> str:
+    """Return the query for the window's first value, and then as in :class:`.model.Days`, all as texts.
+
+    The target keeps no day before the year 1.
+    """
+    here = f"AT TIME ZONE {literal(zone)}"
+    today = f"CAST(now() {here} AS pg_catalog.date)"
+    day = f"{today} - least({rolling_days - 1}, {today} - pg_catalog.date '0001-01-01')"
+    # Where clocks are put back at midnight, the day begins at the first of two midnights; the second is what
+    # PostgreSQL makes of the bare date. The last microsecond of the day before happened only once.
+    microsecond = "interval '1 microsecond'"
+    eve = f"(day - {microsecond}) {here} + {microsecond}"
+    begins = f"greatest(least(CAST(day AS timestamp) {here}, {eve}), pg_catalog.timestamptz '0001-01-01 00:00:00+00')"
+    instants = base == "timestamptz"
+    first, shown = (
+        ("begins", "seen") if instants else (f"CAST(day AS pg_catalog.{base})", f"CAST(seen {here} AS pg_catalog.{base})")
+    )
+    texts = ", ".join(f"CAST({value} AS text)" for value in (first, "begins", "seen", shown))
+    return (
+        f"SELECT {texts} FROM (SELECT day, seen, {begins} AS begins "
+        f"FROM (SELECT {day} AS day, {SEEN_UNTIL} AS seen) AS d) AS d"
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -10,7 +10,7 @@ import pytest
 
 from airflow_dataloader.core.zones import SHADOWED
 from airflow_dataloader.exceptions import ConfigurationError
-from airflow_dataloader.sources.postgresql.days import first_sql
+from airflow_dataloader.sources.postgresql.days import days_sql
 from tests.integration.sources.reads import POSTGRESQL
 from tests.source_configs import config
 
@@ -22,13 +22,17 @@ if TYPE_CHECKING:
 ROLLING = {"load_strategy": "rolling", "rolling_column": "at", "rolling_days": 3}
 
 
-def first(source: psycopg.Connection, base: str, days: int, zone: str, now: str) -> str:
+def asked(source: psycopg.Connection, base: str, days: int, zone: str, now: str) -> tuple[str, ...]:
     """Ask as if it were another time at the source."""
     source.execute("SET TimeZone = 'UTC'")
-    query = first_sql(base, days, zone).replace("now()", f"timestamptz '{now}'")
+    query = days_sql(base, days, zone).replace("now()", f"timestamptz '{now}'")
     row = source.execute(query).fetchone()
     assert row is not None
-    return str(row[0])
+    return tuple(row)
+
+
+def first(source: psycopg.Connection, base: str, days: int, zone: str, now: str) -> str:
+    return asked(source, base, days, zone, now)[0]
 
 
 @pytest.mark.parametrize(
@@ -52,6 +56,27 @@ def test_the_first_day_by_the_source_s_clock(
 ) -> None:
     days = 3
     assert first(source_db, base, days, zone, now) == begin
+
+
+@pytest.mark.parametrize(
+    ("base", "zone", "now", "begins", "shown"),
+    [
+        ("date", "Asia/Tokyo", "2026-03-01 15:30:00+00", "2026-02-27 15:00:00+00", "2026-03-02"),
+        (
+            "timestamp",
+            "Asia/Tokyo",
+            "2026-03-01 15:30:00+00",
+            "2026-02-27 15:00:00+00",
+            "2026-03-02 00:30:00",
+        ),
+        ("timestamptz", "Asia/Tokyo", "2026-03-01 15:30:00+00", "2026-02-27 15:00:00+00", None),
+        ("date", "America/Havana", "2026-11-03 10:00:00+00", "2026-11-01 04:00:00+00", "2026-11-03"),
+    ],
+)
+def test_a_window_is_told_by_instants_too(
+    source_db: psycopg.Connection, base: str, zone: str, now: str, begins: str, shown: str | None
+) -> None:
+    assert asked(source_db, base, 3, zone, now)[1:] == (begins, now, shown or now)
 
 
 @pytest.mark.parametrize(
@@ -95,3 +120,5 @@ def test_a_zone_that_only_postgresql_s_offsets_would_take_is_refused(
     assert refusal.value.field == "load_timezone"
     known = POSTGRESQL.days(session.query, described, columns, config(**ROLLING, load_timezone="UTC"))
     assert known.where.startswith(f"\"at\" >= CAST('{known.first}' AS date)")
+    assert known.begins == f"{date.fromisoformat(known.first)} 00:00:00+00"
+    assert datetime.fromisoformat(known.seen_until).date() == date.fromisoformat(known.shown_until)

@@ -26,11 +26,24 @@ from tests.unit.loader.active_loads import active_load
     ],
 )
 def test_the_target_is_asked_for_the_same_value(kind: CursorType, first: str, predicate: str) -> None:
+    assert slice_predicate(days(first, kind=kind)) == predicate
+
+
+def days(first: str, begins: str = "", *, kind: CursorType = CursorType.TIMESTAMP) -> Days:
+    """A window whose first value is ``first``, at the instant ``begins``: in UTC if that is not given."""
     column = PlannedColumn(
         source_name="a`b", name="a`b", select="x", wire=Wire.NATIVE, type=str(kind), source_type="x"
     )
-    days = Days(column=column, type=kind, first=first, where="", missing="")
-    assert slice_predicate(days) == predicate
+    return Days(
+        column=column,
+        type=kind,
+        first=first,
+        begins=begins or first,
+        seen_until="",
+        shown_until="",
+        where="",
+        missing="",
+    )
 
 
 def keeping(*commits: Commit, continuous: bool = True, published: int | None = 2) -> ActiveLoad:
@@ -42,38 +55,47 @@ def keeping(*commits: Commit, continuous: bool = True, published: int | None = 2
     return load
 
 
-def window(first: str | None) -> Commit:
-    """The commit of three days that began with ``first``."""
-    facts = Facts() if first is None else Facts(first_day=first, days=3)
+def window(seen: str | None, shown: str | None = None) -> Commit:
+    """The commit of a load that saw the source until then, when its zone showed so much: UTC if not given."""
+    facts = Facts() if seen is None else Facts(seen_until=seen, shown_until=shown or seen)
     return Commit(app_id="adl:i:7", epoch=2, step=1, metadata_id=40, facts=facts)
 
 
-def remarks(load: ActiveLoad, first: str) -> str:
-    remark_on_gap(load, first)
+def remarks(load: ActiveLoad, first: str, begins: str = "") -> str:
+    remark_on_gap(load, days(first, begins))
     return " ".join(load.journal.receipt.notes)
 
 
 @pytest.mark.parametrize(
-    ("last", "first", "gap"),
+    ("seen", "shown", "first", "begins", "gap"),
     [
-        ("2026-01-01", "2026-01-03", False),
-        # The last load did not see the end of its own last day.
-        ("2026-01-01", "2026-01-04", True),
-        ("2026-01-01 00:00:00", "2026-02-01 00:00:00", True),
-        # Clocks were set forward, or back, in between.
-        ("2026-03-28 00:00:00+00", "2026-03-30 23:00:00+00", True),
-        ("2026-03-28 00:00:00+00", "2026-03-29 23:00:00+00", False),
-        ("2026-10-24 23:00:00+00", "2026-10-27 00:00:00+00", False),
-        ("0001-01-01", "0001-01-01", False),
-        # The column was a date then.
-        ("2026-01-01", "2026-02-01 00:00:00+00", True),
-        (None, "2026-02-01", False),
+        pytest.param("2026-01-03 23:00:00+00", "2026-01-03", "2026-01-03", "2026-01-03 00:00:00+00", False),
+        # The last load did not see the end of that day.
+        pytest.param("2026-01-03 23:00:00+00", "2026-01-03", "2026-01-04", "2026-01-04 00:00:00+00", True),
+        pytest.param("2026-01-03 12:00:00+00", None, "2026-02-01 00:00:00+00", "", True),
+        pytest.param("2026-01-03 12:00:00+00", None, "2026-01-03 12:00:00+00", "", False),
+        pytest.param(None, None, "2026-02-01", "", False),
+        # The zone was further east, and is UTC now: its day has begun later.
+        pytest.param("2026-01-03 23:00:00+00", None, "2026-01-04 00:00:00+00", "", True),
+        pytest.param(
+            "2026-01-03 23:00:00+00", "2026-01-04", "2026-01-04", "2026-01-04 00:00:00+00", True,
+            id="what is written in UTC all along",
+        ),
+        # It was UTC, and is further east: its day has begun earlier, but not for whoever still writes in UTC.
+        pytest.param("2026-01-03 14:00:00+00", None, "2026-01-03 13:00:00+00", "", False),
+        pytest.param("2026-01-03 14:00:00+00", "2026-01-03", "2026-01-04", "2026-01-03 13:00:00+00", True),
+        # From Kathmandu to Kolkata, a quarter of an hour after and before midnight in both.
+        pytest.param("2026-01-03 18:45:00+00", None, "2026-01-03 18:30:00+00", "", False),
+        pytest.param("2026-01-03 18:15:00+00", None, "2026-01-03 18:30:00+00", "", True),
+        # Clocks are set back in Berlin: a day of 25 hours.
+        pytest.param("2026-10-25 22:59:00+00", None, "2026-10-24 22:00:00+00", "", False),
+        pytest.param("2026-10-25 22:59:00+00", None, "2026-10-25 23:00:00+00", "", True),
     ],
-)
-def test_days_that_no_window_has_seen_the_end_of_are_remarked_on(
-    last: str | None, first: str, *, gap: bool
+)  # fmt: skip
+def test_rows_that_may_have_come_between_two_windows_are_remarked_on(
+    seen: str | None, shown: str | None, first: str, begins: str, *, gap: bool
 ) -> None:
-    said = remarks(keeping(window(last)), first)
+    said = remarks(keeping(window(seen, shown)), first, begins)
     assert ("may be missing" in said) is gap
     assert ("rolling_days" in said) is gap
 
@@ -89,7 +111,7 @@ def test_what_another_strategy_has_left_is_remarked_on_once(strategy: str) -> No
 def test_a_scan_for_deleted_rows_ends_no_window() -> None:
     scan = replace(window(None), facts=Facts(delete_scan=True))
     assert "may be missing" in remarks(keeping(scan, window("2026-01-01")), "2026-02-01")
-    assert not remarks(keeping(scan, window("2026-01-01")), "2026-01-02")
+    assert not remarks(keeping(scan, window("2026-01-01")), "2026-01-01")
 
 
 def test_a_target_that_is_not_what_the_last_load_left_is_remarked_on() -> None:

@@ -195,6 +195,16 @@ def test_a_restored_target_that_keeps_older_rows_may_lack_some(bench: Bench) -> 
     assert "may be missing" not in bench.succeed(row).message
 
 
+def test_a_zone_by_which_a_window_begins_after_the_last_load_may_lack_rows(bench: Bench) -> None:
+    make(bench)
+    row = rolling(bench, rolling_retention="keep", rolling_days=1, load_timezone="Etc/GMT+12")
+    bench.succeed(row)
+    # It is tomorrow there, by the first one's clock, at any time.
+    bench.set(row, load_timezone="Pacific/Kiritimati", empty_source_policy="allow")
+    message = bench.succeed(row).message
+    assert "before this window begins; rows of earlier days may be missing" in message
+
+
 def test_days_begin_in_the_row_s_zone(bench: Bench) -> None:
     bench.source.execute("CREATE TABLE items (id integer, at timestamptz)")
     midnight = "date_trunc('day', now() AT TIME ZONE 'Asia/Kathmandu') AT TIME ZONE 'Asia/Kathmandu'"

@@ -14,7 +14,8 @@ from tests.source_configs import config
 
 def window(base: str, **overrides: object) -> Days:
     described = (DescribedColumn(name="at", base=base, declared=base),)
-    answers = iter([[(True,)], [("2026-01-05",)]])
+    now = "2026-01-07 12:00:00+00"
+    answers = iter([[(True,)], [("2026-01-05", "2026-01-05 00:00:00+00", now, "2026-01-07")]])
     settings = config(**({"load_strategy": "rolling", "rolling_column": "at", "rolling_days": 3} | overrides))
     columns = plan_columns(described, ValuePolicy.FAIL).columns
     return days(lambda _: next(answers), described, columns, settings)
@@ -25,6 +26,8 @@ def test_the_frozen_day_is_in_the_predicate() -> None:
     assert (found.first, found.type) == ("2026-01-05", CursorType.DATE)
     assert found.where.startswith("\"at\" >= CAST('2026-01-05' AS pg_catalog.date) OR NOT (")
     assert found.missing == '"at" IS NULL'
+    assert found.begins == "2026-01-05 00:00:00+00"
+    assert (found.seen_until, found.shown_until) == ("2026-01-07 12:00:00+00", "2026-01-07")
 
 
 def test_days_that_the_target_cannot_keep_are_no_days_where_they_become_null() -> None:
