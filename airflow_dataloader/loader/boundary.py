@@ -70,7 +70,7 @@ def is_unchanged(load: ActiveLoad, low: str) -> bool:
 
 def note_boundary(load: ActiveLoad, boundary: Boundary) -> None:
     """Put what the source held into the receipt, with the version that now holds the same."""
-    if load.snapshot.id is None:
+    if not load.snapshot.shared:
         # The rows were read by other connections, a little later than the question was asked.
         return
     version = load.journal.receipt.target_version

@@ -16,7 +16,7 @@ def refuse_moving(load: ActiveLoad, newest_rows: str | None) -> None:
 
     For reads in several parts, of which none is held against all of ``newest_rows``; see :func:`read_where`.
     """
-    if newest_rows is None or load.snapshot.id is None or is_fixed(load):
+    if newest_rows is None or not load.snapshot.shared or is_fixed(load):
         return
     with load.journal.during(Phase.PLAN):
         ((found,),) = ask_beside(load, load.dialect.probe_sql(load.relation, newest_rows))

@@ -77,11 +77,12 @@ def open_snapshot(reader: Reader) -> None:
     """Freeze what the load sees of the source, from here to the end of its reads."""
     reader.relation = reader.dialect.relation(reader.config.source, reader.config.query)
     made = reader.session.hold(reader.relation)
-    reader.snapshot = replace(reader.session.open_snapshot(), made=made)
-    shared = reader.snapshot.id is not None
-    elsewhere = shared and reader.dialect.reads_beyond_snapshot(reader.session.query, reader.relation)
-    if elsewhere:
-        reader.snapshot = replace(reader.snapshot, kind=SnapshotKind.NONE, id=None)
+    snapshot = replace(reader.session.open_snapshot(), made=made)
+    elsewhere = snapshot.shared and reader.dialect.reads_beyond_snapshot(
+        reader.session.query, reader.relation
+    )
+    # What it does reach is read in it all the same, and by no connection to another server.
+    reader.snapshot = replace(snapshot, kind=SnapshotKind.NONE) if elsewhere else snapshot
     reader.journal.note(snapshot=reader.snapshot.kind)
     config = reader.config
     unlike = reader.dialect.differing_text_settings(reader.session.query, config.source, config.query)
@@ -91,7 +92,7 @@ def open_snapshot(reader: Reader) -> None:
             "floats may be others than there."
         )
     splits = (config.num_partitions or 1) > 1 or (elsewhere and config.partition_column is not None)
-    if reader.snapshot.id is None and splits:
+    if not reader.snapshot.shared and splits:
         what = "foreign tables" if elsewhere else "the source"
         reader.journal.remark(f"Connections share no snapshot of {what}: one of them read everything.")
 
@@ -117,7 +118,7 @@ def read_where(
     with reader.journal.during(Phase.PLAN):
         count = reader.dialect.count_sql(reader.relation, where, newest_rows)
         ((rows, *others),) = reader.session.query(count)
-        if others == [0] and reader.snapshot.id is not None:
+        if others == [0] and reader.snapshot.shared:
             raise moving_cursor(reader)
         reader.journal.note(source_rows=int(rows))
         return replace(_plan(reader, where, columns, rows=int(rows)), newest_rows=newest_rows)
@@ -139,7 +140,7 @@ def _plan(
     partitions: tuple[str, ...] = ()
     made = Dependencies()
     # Without a common snapshot, reads beside each other would see different states of the source.
-    if reader.snapshot.id is not None:
+    if reader.snapshot.shared:
         partitions = reader.dialect.partitions(
             reader.session.query,
             relation=reader.relation,

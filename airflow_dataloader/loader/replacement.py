@@ -53,7 +53,7 @@ def _may_be_published_unseen(load: ActiveLoad, plan: ReadPlan) -> bool:
     one would read the same; and the guards of a filled target must have asked a connection that shares the
     snapshot. What takes the place of a slice may never be read again.
     """
-    if load.snapshot.id is None:
+    if not load.snapshot.shared:
         return not (must_keep_rows(load) or is_guarded(load))
     return not plan.partitions or is_fixed(load)
 

@@ -25,12 +25,17 @@ class Snapshot:
     """One state of the source, held for as long as the session lives."""
 
     kind: SnapshotKind
-    #: What a reading connection names to see it, or None.
+    #: What a reading connection names to see as much of it as connections share, or None.
     id: str | None
     #: What else it sets, by the source's names, to see the same rows and to read the same texts.
     settings: Mapping[str, str] = field(default_factory=dict)
     #: What the relation was made of before it, by which its connections are to find the same tables.
     made: Dependencies = field(default_factory=Dependencies)
+
+    @property
+    def shared(self) -> bool:
+        """Whether every connection of the read sees all of it as the session does."""
+        return self.kind is SnapshotKind.EXPORTED
 
 
 @dataclass(frozen=True, kw_only=True)

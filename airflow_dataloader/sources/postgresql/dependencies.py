@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,6 +16,10 @@ _FOREIGN = "SELECT EXISTS (SELECT FROM pg_foreign_table)"
 #: Steps whose rows or values depend on the order in which a connection happens to read: numbers of rows that
 #: are alike, the first so many, one of those that are alike in some columns, and samples.
 _BY_CHANCE = frozenset({"WindowAgg", "Limit", "Unique", "Sample Scan"})
+
+#: A table in a step that leaves a join or an aggregate to another server: ``(a.b) INNER JOIN (a."C" d)``.
+_NAME = r'"(?:[^"]|"")*"|[^\s.()"]+'
+_JOINED = re.compile(rf"\(({_NAME})\.({_NAME})(?: (?:{_NAME}))?\)")
 
 
 def reads_foreign_tables(ask: Ask, relation: str) -> bool:
@@ -35,7 +40,7 @@ def dependencies(ask: Ask, relation: str) -> Dependencies:
     have them by now, whatever snapshot asks.
     """
     steps = list(_steps(ask, relation))
-    names = sorted({(step["Schema"], step["Relation Name"]) for step in steps if "Relation Name" in step})
+    names = sorted({name for step in steps for name in _names(step)})
     return Dependencies(
         tables=frozenset((*name, number) for name, number in zip(names, _numbers(ask, names), strict=True)),
         nondeterministic=any(step["Node Type"] in _BY_CHANCE for step in steps),
@@ -56,6 +61,18 @@ def relation_identity(ask: Ask, relation: str) -> str | None:
     )
     # None is there any more that the snapshot shows: the read will say so.
     return hashlib.sha256(repr(tuple(rows[0])).encode()).hexdigest()[:16] if rows else None
+
+
+def _names(step: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return schema and name of the tables that a step reads itself; a foreign server may join several."""
+    if "Relation Name" in step:
+        return [(step["Schema"], step["Relation Name"])]
+    joined = _JOINED.findall(step.get("Relations", ""))
+    return [(_unquoted(schema), _unquoted(table)) for schema, table in joined]
+
+
+def _unquoted(name: str) -> str:
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name
 
 
 def _numbers(ask: Ask, names: Sequence[tuple[str, str]]) -> list[int]:

@@ -244,11 +244,14 @@ OWN = frozenset({"TLS", "CATALOG", "SILENT", "RLS", "UNPOPULATED"})
 _VAGUE = frozenset({None, "0A000", "42501", "55000"})
 
 
-#: What a vague code means by the server's routine that gave it, which is no matter of language.
+#: What a code that says little means by the server's routine that gave it, which is no matter of language.
 _ROUTINES = {
     ("42501", "check_enable_rls"): "RLS",
     ("55000", "ExecOpenScanRelation"): "UNPOPULATED",
     ("0A000", "RangeVarGetRelidExtended"): "CATALOG",
+    # Another server, or one that has lost the session which the snapshot is of.
+    ("22023", "ImportSnapshot"): "55000",
+    ("42704", "ImportSnapshot"): "55000",
 }
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import psycopg
 import pytest
 from psycopg import sql
 
+from airflow_dataloader.exceptions import SourceUnavailable
+from airflow_dataloader.loader.completeness import compare_with_source
 from airflow_dataloader.loader.reading import read_everything
 from tests.integration.sources.reads import POSTGRESQL, look
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
+    from airflow_dataloader.loader.active_load import ActiveLoad
     from airflow_dataloader.loader.sessions.protocol import SourceSession
 
 
@@ -103,6 +107,61 @@ def test_foreign_tables_are_read_by_one_connection(
     assert max(1, len(read_everything(found).partitions)) == parts
     receipt = found.journal.receipt
     assert (receipt.snapshot, receipt.partitions, receipt.notes) == (kind, parts, notes)
+
+
+BOTH = "SELECT id, 'here' AS place FROM near UNION ALL SELECT id, 'far' FROM far"
+
+
+def test_what_the_snapshot_reaches_is_read_in_it(remote: psycopg.Connection, session: SourceSession) -> None:
+    found = look(remote, session, query=BOTH)
+    plan = read_everything(found)
+    remote.execute("INSERT INTO near VALUES (11)")
+    counted = f"SELECT place, count(*) FROM {plan.relation} GROUP BY 1"
+    assert dict(session.query_beside(plan.session_init, counted)) == {"here": 10, "far": 11}
+
+
+def test_no_server_is_read_that_does_not_have_the_snapshot(
+    remote: psycopg.Connection, session: SourceSession
+) -> None:
+    """As another one behind the same address, which may lag."""
+    found = look(remote, session, query=BOTH)
+    plan = read_everything(found)
+    session.close()
+
+    def is_refused() -> bool:
+        try:
+            session.query_beside(plan.session_init, plan.select_sql())
+        except SourceUnavailable:
+            return True
+        return False
+
+    eventually("the end of the snapshot", is_refused)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT id FROM live.items",
+        'SELECT items.id FROM live.items JOIN live."It""s far" AS f USING (id)',
+        "SELECT count(*) AS id FROM live.items",
+        "SELECT id FROM live.items UNION ALL SELECT id FROM near",
+    ],
+)
+def test_a_name_that_means_another_foreign_table_by_now_is_read_again(
+    remote: psycopg.Connection, session: SourceSession, query: str
+) -> None:
+    for schema in ("live", "upcoming"):
+        remote.execute(f"CREATE SCHEMA {schema}")
+        for table in ("items", '"It""s far"'):
+            there = "OPTIONS (schema_name 'public', table_name 'near')"
+            remote.execute(f"CREATE FOREIGN TABLE {schema}.{table} (id int) SERVER far {there}")
+    found = look(remote, session, query=query)
+    plan = read_everything(found)
+    active_load = cast("ActiveLoad", found)
+    compare_with_source(active_load, 10, plan)
+    remote.execute("ALTER SCHEMA live RENAME TO old; ALTER SCHEMA upcoming RENAME TO live")
+    with pytest.raises(SourceUnavailable, match=r"live\.items .*is the name of another table by now"):
+        compare_with_source(active_load, 10, plan)
 
 
 def test_where_no_foreign_table_is_no_plan_is_asked_for(

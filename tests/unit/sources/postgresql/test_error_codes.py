@@ -43,6 +43,7 @@ def test_a_refused_login_is_no_passing_trouble_in_any_of_the_server_s_languages(
 def test_a_vague_code_is_told_by_the_server_s_routine_in_any_language() -> None:
     assert code_of("42501", "in any language", "check_enable_rls") == "RLS"
     assert code_of("55000", "in any language", "ExecOpenScanRelation") == "UNPOPULATED"
+    assert code_of("42704", "in any language", "ImportSnapshot") == "55000"
     assert code_of("42501", "in any language", "aclcheck_error") == "42501"
 
 
