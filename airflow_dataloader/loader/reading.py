@@ -179,6 +179,7 @@ def _session_init(reader: Reader) -> str:
     return reader.dialect.session_init(
         reader.snapshot.id,
         own=reader.snapshot.settings,
+        remote=reader.snapshot.made.remote,
         statement_seconds=reader.config.max_runtime_minutes * 60,
     )
 

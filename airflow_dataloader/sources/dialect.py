@@ -250,11 +250,17 @@ class Dialect(Protocol):
         """
 
     def session_init(
-        self, snapshot: str | None, *, own: Mapping[str, str] | None = None, statement_seconds: int = 0
+        self,
+        snapshot: str | None,
+        *,
+        own: Mapping[str, str] | None = None,
+        remote: Sequence[str] = (),
+        statement_seconds: int = 0,
     ) -> str:
         """Return the SQL that every reading connection runs first, inside its transaction.
 
-        ``own``: further settings, of the session that the snapshot is of. 0 means: no limit to a statement.
+        ``own``: further settings, of the session that the snapshot is of; ``remote``: tables of other servers
+        that it locks there before it reads. 0 means: no limit to a statement.
         """
 
     def jdbc(self, endpoint: Endpoint) -> JdbcOptions:

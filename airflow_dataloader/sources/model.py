@@ -136,6 +136,8 @@ class Dependencies:
     #: Which rows it has, or which values in them, is another matter for each connection: it numbers rows that
     #: are alike, or takes some of them.
     nondeterministic: bool = False
+    #: Tables of other servers among them that can be locked there, as the source's SQL names them.
+    remote: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

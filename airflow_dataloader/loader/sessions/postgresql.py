@@ -26,7 +26,7 @@ from airflow_dataloader.sources.postgresql.connection import (
     psycopg_kwargs,
     row_security,
 )
-from airflow_dataloader.sources.postgresql.dependencies import dependencies
+from airflow_dataloader.sources.postgresql.dependencies import dependencies, remote_tables
 from airflow_dataloader.sources.postgresql.describe import (
     ResultColumn,
     describe_sql,
@@ -64,6 +64,8 @@ class PostgresqlSession:
         self._context = ErrorContext(endpoint=endpoint)
         self._asking = False
         self._holding: psycopg.Connection[Any] | None = None
+        #: What the relation is made of at other servers.
+        self._remote: tuple[str, ...] = ()
         forget_settings_of_libpq()
         with self._explained():
             self._connection = self._connected()
@@ -92,26 +94,43 @@ class PostgresqlSession:
             self._asking = True
             try:
                 self._holding.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY")
-                own = row_security(self.endpoint)
-                for statement in transaction.settings(own, lock_timeout=transaction.HOLD_TIMEOUT):
-                    self._holding.execute(statement)
-                self._holding.execute(describe_sql(relation), binary=True)
-                return dependencies(partial(_rows, self._holding), relation)
+                return self._held(self._holding, relation)
             finally:
                 self._asking = False
+
+    def _held(self, holding: psycopg.Connection[Any], relation: str) -> Dependencies:
+        own, longest = row_security(self.endpoint), transaction.HOLD_TIMEOUT
+        # A description may wait elsewhere, too, where no limit to locks is known.
+        whole = (longest + transaction.REMOTE_TIMEOUT) // 1000
+        for statement in transaction.settings(own, statement_seconds=whole, lock_timeout=longest):
+            holding.execute(statement)
+        holding.execute(describe_sql(relation), binary=True)
+        ask = partial(_rows, holding)
+        made = dependencies(ask, relation)
+        self._remote = remote_tables(ask)
+        for statement in transaction.remote_locks(self._remote, milliseconds=longest):
+            holding.execute(statement)
+        return replace(made, remote=self._remote)
 
     def open_snapshot(self) -> Snapshot:
         """Begin the transaction that all later statements run in, and let other connections share it."""
         with self._explained():
             own = self._begin()
+            snapshot = Snapshot(kind=SnapshotKind.EXPORTED, id=None, settings=own)
             try:
                 row = self._connection.execute("SELECT pg_export_snapshot()").fetchone()
+                snapshot = replace(snapshot, id=row[0] if row else None)
             except psycopg.Error as error:
                 log.warning("The source cannot share a snapshot, so it is read at once: %s", error.sqlstate)
                 self._connection.execute("ROLLBACK")
-                own = self._begin()
-                return Snapshot(kind=SnapshotKind.NONE, id=None, settings=own)
-        return Snapshot(kind=SnapshotKind.EXPORTED, id=row[0] if row else None, settings=own)
+                snapshot = Snapshot(kind=SnapshotKind.NONE, id=None, settings=self._begin())
+            self._asking = True
+            try:
+                for statement in transaction.remote_locks(self._remote):
+                    self._connection.execute(statement)
+            finally:
+                self._asking = False
+        return snapshot
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Return the rows of one statement."""

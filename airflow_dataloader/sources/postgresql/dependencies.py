@@ -13,6 +13,25 @@ from airflow_dataloader.sources.postgresql.quoting import literal, quote
 
 _FOREIGN = "SELECT EXISTS (SELECT FROM pg_foreign_table)"
 
+#: Tables of other PostgreSQL servers that the transaction has come upon, by the locks that it has here. The
+#: login must be able to ask for them by itself, also where it reads them through somebody else's view.
+_REMOTE = """
+    SELECT concat(quote_ident(n.nspname), '.', quote_ident(c.relname))
+    FROM pg_locks AS l
+    JOIN pg_database AS d ON d.oid = l.database AND d.datname = current_database()
+    JOIN pg_class AS c ON c.oid = l.relation
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    JOIN pg_foreign_table AS f ON f.ftrelid = c.oid
+    JOIN pg_foreign_server AS s ON s.oid = f.ftserver
+    JOIN pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw
+    JOIN pg_proc AS p ON p.oid = w.fdwhandler AND p.proname = 'postgres_fdw_handler'
+    WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation'
+      AND has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT')
+      AND EXISTS (SELECT FROM pg_user_mappings AS m
+                  WHERE m.srvid = s.oid AND (m.umuser = 0 OR m.usename = current_user))
+    ORDER BY 1
+"""
+
 #: Steps whose rows or values depend on the order in which a connection happens to read: numbers of rows that
 #: are alike, the first so many, one of those that are alike in some columns, and samples.
 _BY_CHANCE = frozenset({"WindowAgg", "Limit", "Unique", "Sample Scan"})
@@ -31,6 +50,13 @@ def reads_foreign_tables(ask: Ask, relation: str) -> bool:
     if not ask(_FOREIGN)[0][0]:
         return False
     return any(step["Node Type"] == "Foreign Scan" for step in _steps(ask, relation))
+
+
+def remote_tables(ask: Ask) -> tuple[str, ...]:
+    """Return the foreign tables that the transaction has locked, as far as they can be locked there, too."""
+    if not ask(_FOREIGN)[0][0]:
+        return ()
+    return tuple(str(name) for (name,) in ask(_REMOTE))
 
 
 def dependencies(ask: Ask, relation: str) -> Dependencies:

@@ -99,7 +99,8 @@ _UNPOPULATED = Meaning(
 _CANCELLED = Meaning(
     kind=SourceUnavailable,
     what="The source ended the query",
-    fix="see who cancelled it, or which timeout of the role or the server is too short",
+    fix="see who cancelled it, or which timeout of the role or the server is too short; or, of a foreign "
+    "table, whether a change of it waits at its own server for those who read it",
 )
 
 _MEANINGS: dict[str, Meaning] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from airflow_dataloader.sources.postgresql.quoting import literal
@@ -43,6 +43,10 @@ HOLD_TIMEOUT = 300_000
 #: waited for waits for the load itself, and every other reader of the table waits behind both.
 LOCK_TIMEOUT = 5_000
 
+#: Milliseconds that it may take to connect to another server and to wait for a lock there: lock_timeout does
+#: not reach it.
+REMOTE_TIMEOUT = 20_000
+
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 #: A parameter that exists from PostgreSQL 17 on, set where it exists.
@@ -69,11 +73,16 @@ def note_replayed(moment: datetime) -> str:
 
 
 def session_init(
-    snapshot: str | None, *, own: Mapping[str, str] | None = None, statement_seconds: int = 0
+    snapshot: str | None,
+    *,
+    own: Mapping[str, str] | None = None,
+    remote: Sequence[str] = (),
+    statement_seconds: int = 0,
 ) -> str:
     """Return the statements that a reading connection runs first, inside its transaction.
 
-    ``own``: settings that the session's transaction has beside those that all have.
+    ``own``: settings that the session's transaction has beside those that all have; ``remote``: as in
+    :func:`remote_locks`.
 
     Outside a transaction a snapshot would be dropped without a word, and the partitions of a read would not
     fit together; the savepoint makes that an error.
@@ -85,7 +94,26 @@ def session_init(
     ]
     if snapshot is not None:
         begin.append(f"SET TRANSACTION SNAPSHOT {literal(snapshot)}")
-    return "; ".join(begin + settings(own, statement_seconds=statement_seconds))
+    begin += settings(own, statement_seconds=statement_seconds)
+    return "; ".join(begin + remote_locks(remote, statement_seconds=statement_seconds))
+
+
+def remote_locks(
+    tables: Sequence[str], *, milliseconds: int = REMOTE_TIMEOUT, statement_seconds: int = 0
+) -> list[str]:
+    """Return the statements that lock foreign tables where they are, and so begin what is seen of them.
+
+    A transaction here has one there, whose state is fixed by its first statement, before that waits for a
+    lock: a table that is rebuilt there meanwhile would show no rows. So each connection of a load has its
+    locks before it reads, while the one before it keeps its own. ``milliseconds``: how long each may take;
+    ``statement_seconds``: what statements may take after that.
+    """
+    if not tables:
+        return []
+    # LIMIT 0 is passed on, so that nothing is computed there, and nothing sent.
+    locks = (f"SELECT FROM ONLY {table} LIMIT 0" for table in tables)
+    limit = "SET LOCAL statement_timeout = {}"
+    return [limit.format(milliseconds), *locks, limit.format(statement_seconds * 1000)]
 
 
 def settings(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import psycopg
 import pytest
 from psycopg import sql
 
 from airflow_dataloader.core.plan import ReadPlan
 from airflow_dataloader.loader.engines.protocol import Rows
+from airflow_dataloader.loader.observer import Moment
 from tests.bench import Bench
+from tests.faults.accident import Interfering
 
 ROLLING = {"load_strategy": "rolling", "rolling_column": "at", "rolling_days": 100_000}
 WAYS = {"full": {}, "rolling": ROLLING, "rolling, keep": ROLLING | {"rolling_retention": "keep"}}
@@ -90,3 +93,26 @@ def test_a_source_that_shrinks_after_it_was_asked_leaves_the_target_as_it_is(
     assert "would hold 50 rows where it holds 100" in bench.fail(row).message
     assert bench.target_rows() == before
     assert bench.stages() == []
+
+
+def test_a_part_at_another_server_is_not_rebuilt_while_it_is_read(bench: Bench) -> None:
+    """A connection's state of it may be older than the rebuild that it waits for, and show no rows of it."""
+    make(bench)
+    bench.source.execute(
+        "ALTER TABLE items RENAME TO part; CREATE TABLE items (id int, at date) PARTITION BY LIST (at)"
+    )
+    bench.source.execute("ALTER TABLE items ATTACH PARTITION part DEFAULT")
+    refused = []
+
+    def rebuild() -> None:
+        bench.source.execute("SET lock_timeout = '500ms'")
+        try:
+            bench.source.execute("TRUNCATE far_items")
+        except psycopg.errors.LockNotAvailable as error:
+            refused.append(error)
+
+    bench.observer = Interfering(Moment.PLANNED, rebuild)
+    result = bench.succeed(bench.row())
+    assert refused, "nothing holds the part where it is"
+    assert (result.receipt.snapshot, result.receipt.rows_read) == ("none", 100)
+    assert bench.target_rows() == bench.source_rows()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, cast
 
 import psycopg
@@ -11,10 +13,14 @@ from psycopg import sql
 from airflow_dataloader.exceptions import SourceUnavailable
 from airflow_dataloader.loader.completeness import compare_with_source
 from airflow_dataloader.loader.reading import read_everything
+from airflow_dataloader.loader.sessions.postgresql import PostgresqlSession
+from airflow_dataloader.sources.postgresql.transaction import REMOTE_TIMEOUT
 from tests.integration.sources.reads import POSTGRESQL, look
+from tests.source_configs import connect_beside
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
+    from airflow_dataloader.core.plan import Endpoint
     from airflow_dataloader.loader.active_load import ActiveLoad
     from airflow_dataloader.loader.sessions.protocol import SourceSession
 
@@ -162,6 +168,100 @@ def test_a_name_that_means_another_foreign_table_by_now_is_read_again(
     remote.execute("ALTER SCHEMA live RENAME TO old; ALTER SCHEMA upcoming RENAME TO live")
     with pytest.raises(SourceUnavailable, match=r"live\.items .*is the name of another table by now"):
         compare_with_source(active_load, 10, plan)
+
+
+#: Relations of which ``near`` is a part at another server alone, and that have its ten rows.
+REMOTE = [
+    "SELECT id FROM far",
+    "SELECT id FROM parted",
+    "SELECT id FROM parent",
+    "SELECT id FROM parted_here UNION ALL SELECT id FROM far",
+    "SELECT far.id FROM far JOIN child USING (id)",
+    "SELECT id FROM child WHERE id > (SELECT min(id) - 1 FROM far)",
+]
+
+
+def waits_for_a_lock(source_db: psycopg.Connection) -> bool:
+    return source_db.execute("SELECT FROM pg_locks WHERE NOT granted").fetchone() is not None
+
+
+@pytest.mark.parametrize("query", REMOTE)
+def test_a_table_is_held_where_it_is(remote: psycopg.Connection, session: SourceSession, query: str) -> None:
+    plan = read_everything(look(remote, session, query=query))
+    with connect_beside(remote) as owner:
+        owner.execute("SET LOCAL lock_timeout = '500ms'")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            owner.execute("TRUNCATE near")
+    count = f"SELECT count(*) FROM {plan.relation}"
+    assert session.query_beside(plan.session_init, count) == [(10,)]
+
+
+@pytest.mark.parametrize("query", REMOTE)
+def test_rows_of_a_table_that_is_rebuilt_where_it_is_are_seen(
+    remote: psycopg.Connection, session: SourceSession, query: str
+) -> None:
+    read: list[int] = []
+
+    def reads() -> None:
+        plan = read_everything(look(remote, session, query=query))
+        count = f"SELECT count(*) FROM {plan.relation}"
+        ((rows,),) = session.query_beside(plan.session_init, count)
+        read.append(rows)
+
+    reading = threading.Thread(target=reads)
+    with connect_beside(remote) as owner:
+        owner.execute("TRUNCATE near; INSERT INTO near SELECT generate_series(1, 20)")
+        reading.start()
+        eventually("the read's wait", lambda: waits_for_a_lock(remote))
+        owner.commit()
+    reading.join(90)
+    assert read == [20]
+
+
+def test_nobody_waits_for_long_behind_a_change_elsewhere(
+    remote: psycopg.Connection, session: SourceSession
+) -> None:
+    """The change waits for the load, and the load's read would wait for the change."""
+    plan = read_everything(look(remote, session, query="SELECT id FROM far"))
+    # Whoever waits for longer than a minute is told so by another error.
+    longest = plan.session_init + "; SET LOCAL lock_timeout = '1min'; SET LOCAL statement_timeout = '1min'"
+    soon = longest.replace(f"= {REMOTE_TIMEOUT}", "= 1000")
+    with connect_beside(remote, autocommit=True) as owner:
+
+        def change() -> None:
+            with suppress(psycopg.errors.QueryCanceled):
+                owner.execute("ALTER TABLE near ADD COLUMN late int")
+
+        changing = threading.Thread(target=change)
+        changing.start()
+        try:
+            eventually("the change's wait", lambda: waits_for_a_lock(remote))
+            with pytest.raises(SourceUnavailable):
+                session.query_beside(soon, plan.select_sql())
+            waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+            eventually("that only the change waits", lambda: remote.execute(waiting).fetchone() == (1,))
+            assert len(session.query(plan.select_sql())) == 10, "what the session reads by itself is read on"
+        finally:
+            owner.cancel_safe()
+            changing.join(30)
+
+
+@pytest.mark.parametrize("right", [None, "SELECT"])
+def test_what_the_login_cannot_ask_for_by_itself_is_no_hindrance(
+    remote: psycopg.Connection, login: Endpoint, right: str | None
+) -> None:
+    """It is read by the login of a view's owner."""
+    info = remote.info
+    remote.execute("DROP USER MAPPING FOR public SERVER far")
+    mapping = sql.SQL("CREATE USER MAPPING FOR CURRENT_USER SERVER far OPTIONS (user {}, password {})")
+    remote.execute(mapping.format(sql.Literal(info.user), sql.Literal(info.password)))
+    remote.execute(f"GRANT SELECT ON seen TO {login.user}")
+    if right is not None:
+        remote.execute(f"GRANT {right} ON far TO {login.user}")
+    with closing(PostgresqlSession(login)) as session:
+        assert session.hold("seen").remote == ()
+        session.open_snapshot()
+        assert session.query("SELECT count(*) FROM seen") == [(20,)]
 
 
 def test_where_no_foreign_table_is_no_plan_is_asked_for(

@@ -24,6 +24,17 @@ def test_a_limit_to_statements_is_in_milliseconds() -> None:
     assert "statement_timeout = 0;" in session_init(None)
 
 
+def test_tables_of_other_servers_are_locked_within_a_limit_of_their_own() -> None:
+    statements = session_init("x", remote=['a."B"', "a.c"], statement_seconds=90).split("; ")
+    assert statements[-4:] == [
+        "SET LOCAL statement_timeout = 20000",
+        'SELECT FROM ONLY a."B" LIMIT 0',
+        "SELECT FROM ONLY a.c LIMIT 0",
+        "SET LOCAL statement_timeout = 90000",
+    ]
+    assert statements[:-4] == session_init("x", statement_seconds=90).split("; ")
+
+
 def test_no_setting_outlives_the_transaction() -> None:
     settings = [text for text in session_init("x").split("; ") if text.startswith("SET ")]
     assert all(text.startswith(("SET LOCAL ", "SET TRANSACTION ")) for text in settings)
