@@ -107,9 +107,7 @@ class PostgresqlSession:
         holding.execute(describe_sql(relation), binary=True)
         ask = partial(_rows, holding)
         made = dependencies(ask, relation)
-        self._remote = remote_tables(ask)
-        for statement in transaction.remote_locks(self._remote, milliseconds=longest):
-            holding.execute(statement)
+        self._remote = tuple(table for table in remote_tables(ask) if _is_locked_elsewhere(holding, table))
         return replace(made, remote=self._remote)
 
     def open_snapshot(self) -> Snapshot:
@@ -282,6 +280,23 @@ def _said(error: psycopg.Error) -> str:
     """Return the server's message, detail and hint without the statement; libpq's text where it spoke."""
     parts = (error.diag.message_primary, error.diag.message_detail, error.diag.message_hint)
     return ". ".join(part for part in parts if part) or str(error)
+
+
+def _is_locked_elsewhere(holding: psycopg.Connection[Any], table: str) -> bool:
+    """Lock a foreign table where it is; return False where that server does not let the login have it.
+
+    Then it is not read either, as a partition that a query leaves out, or the read says so.
+    """
+    try:
+        with holding.transaction():
+            for statement in transaction.remote_locks([table], milliseconds=transaction.HOLD_TIMEOUT):
+                holding.execute(statement)
+    except psycopg.Error as error:
+        if holding.closed or isinstance(error, psycopg.errors.QueryCanceled):
+            raise
+        log.warning("Foreign table %s is not held at its own server: %s", table, error.sqlstate)
+        return False
+    return True
 
 
 def _rows(connection: psycopg.Connection[Any], sql: str) -> list[tuple[Any, ...]]:

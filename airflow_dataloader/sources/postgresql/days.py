@@ -71,7 +71,9 @@ def days_sql(base: str, rolling_days: int, zone: str) -> str:
     begins = f"greatest(least(CAST(day AS timestamp) {here}, {eve}), pg_catalog.timestamptz '0001-01-01 00:00:00+00')"
     instants = base == "timestamptz"
     first, shown = (
-        ("begins", "seen") if instants else (f"CAST(day AS pg_catalog.{base})", f"CAST(seen {here} AS pg_catalog.{base})")
+        ("begins", "seen")
+        if instants
+        else (f"CAST(day AS pg_catalog.{base})", f"CAST(seen {here} AS pg_catalog.{base})")
     )
     texts = ", ".join(f"CAST({value} AS text)" for value in (first, "begins", "seen", shown))
     return (

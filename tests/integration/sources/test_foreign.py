@@ -11,6 +11,7 @@ import pytest
 from psycopg import sql
 
 from airflow_dataloader.exceptions import SourceUnavailable
+from airflow_dataloader.free_port import free_port
 from airflow_dataloader.loader.completeness import compare_with_source
 from airflow_dataloader.loader.reading import read_everything
 from airflow_dataloader.loader.sessions.postgresql import PostgresqlSession
@@ -262,6 +263,22 @@ def test_what_the_login_cannot_ask_for_by_itself_is_no_hindrance(
         assert session.hold("seen").remote == ()
         session.open_snapshot()
         assert session.query("SELECT count(*) FROM seen") == [(20,)]
+
+
+def test_a_server_that_is_away_is_no_hindrance_where_it_is_not_read(
+    remote: psycopg.Connection, session: SourceSession
+) -> None:
+    remote.execute(f"""
+        CREATE SERVER away FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '{free_port()}');
+        CREATE USER MAPPING FOR public SERVER away OPTIONS (user 'x', password 'x');
+        CREATE FOREIGN TABLE parted_away PARTITION OF parted FOR VALUES FROM (200) TO (300) SERVER away;
+    """)
+    # What the time decides is known as soon as the query begins.
+    now = "extract(epoch FROM now() - now())::int"
+    found = look(remote, session, query=f"SELECT id FROM parted WHERE id < 200 + {now}")
+    assert found.snapshot.made.remote == ("public.parted_far",)
+    plan = read_everything(found)
+    assert len(session.query_beside(plan.session_init, plan.select_sql())) == 10
 
 
 def test_where_no_foreign_table_is_no_plan_is_asked_for(
