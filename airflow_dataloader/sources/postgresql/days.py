@@ -68,7 +68,8 @@ def days_sql(base: str, rolling_days: int, zone: str) -> str:
     # PostgreSQL makes of the bare date. The last microsecond of the day before happened only once.
     microsecond = "interval '1 microsecond'"
     eve = f"(day - {microsecond}) {here} + {microsecond}"
-    begins = f"greatest(least(CAST(day AS timestamp) {here}, {eve}), pg_catalog.timestamptz '0001-01-01 00:00:00+00')"
+    earliest = "pg_catalog.timestamptz '0001-01-01 00:00:00+00'"
+    begins = f"greatest(least(CAST(day AS timestamp) {here}, {eve}), {earliest})"
     instants = base == "timestamptz"
     first, shown = (
         ("begins", "seen")

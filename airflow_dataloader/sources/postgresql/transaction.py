@@ -64,7 +64,7 @@ _NOTE = "dataloader.replayed"
 
 #: The time up to which the snapshot shows what was committed. A standby that has replayed nothing since it
 #: started does not say, and counts as one that lags behind by nothing.
-SEEN_UNTIL = f"least(now(), CAST(nullif(current_setting('{_NOTE}', true), '') AS timestamptz))"
+SEEN_UNTIL = f"least(now(), CAST(nullif(current_setting('{_NOTE}', true), '') AS pg_catalog.timestamptz))"
 
 
 def note_replayed(moment: datetime) -> str:

@@ -119,6 +119,6 @@ def test_a_zone_that_only_postgresql_s_offsets_would_take_is_refused(
         POSTGRESQL.days(session.query, described, columns, config(**ROLLING, load_timezone="XYZ5"))
     assert refusal.value.field == "load_timezone"
     known = POSTGRESQL.days(session.query, described, columns, config(**ROLLING, load_timezone="UTC"))
-    assert known.where.startswith(f"\"at\" >= CAST('{known.first}' AS date)")
+    assert known.where.startswith(f"\"at\" >= CAST('{known.first}' AS pg_catalog.date)")
     assert known.begins == f"{date.fromisoformat(known.first)} 00:00:00+00"
     assert datetime.fromisoformat(known.seen_until).date() == date.fromisoformat(known.shown_until)
