@@ -104,11 +104,18 @@ class Bench:
             )
 
     def claim(self, config_id: int) -> LoadIds:
-        """Claim the row now."""
+        """Claim the row now, as whoever asks for it."""
         (claimed,) = claim(
             self.control, airflow_run=f"test-{uuid4().hex}", only=[config_id], trigger=Trigger.MANUAL
         )
         return LoadIds(metadata_id=claimed.metadata_id, epoch=claimed.epoch)
+
+    def load_at_slot(self, config_id: int) -> Result:
+        """Let the row become due, alone, and load it."""
+        self.set(config_id, next_load_date_time=datetime(2020, 1, 1, tzinfo=UTC))
+        (claimed,) = claim(self.control, airflow_run=f"test-{uuid4().hex}")
+        assert claimed.config_id == config_id
+        return run_load(self.context, LoadIds(metadata_id=claimed.metadata_id, epoch=claimed.epoch))
 
     def load(self, config_id: int) -> Result:
         """Claim the row now and load it."""

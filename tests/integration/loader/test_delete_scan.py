@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_dataloader.core.config import LoadConfig
+from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.loader.observer import LogObserver, Moment
 from airflow_dataloader.loader.settlement import Result
 from tests.bench import Bench
@@ -211,7 +212,8 @@ def test_the_guard_is_asked_before_anything_is_deleted(bench: Bench) -> None:
     # What was loaded stays, and is read again.
     assert bench.engine.count(bench.target()) == 35
     assert bench.state(row).incremental_value == "40"
-    assert bench.succeed(row).receipt.delete_scan is None
+    later = bench.load_at_slot(row)
+    assert (later.status, later.receipt.delete_scan) == (LoadStatus.SUCCEEDED, None)
     assert bench.state(row).incremental_value == "41"
     bench.set(row, shrink_guard_percent=18)
     scan(bench, row)
