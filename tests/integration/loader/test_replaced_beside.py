@@ -72,7 +72,14 @@ def _drop_and_make(bench: Bench) -> None:
     bench.spark_sql(f"CREATE TABLE {{t}} ({columns}) USING delta")
 
 
-REPLACEMENTS = [restore, empty, empty_by_a_predicate, replace, make_anew, make_anew_with_more_versions]
+REPLACEMENTS = [
+    restore,
+    pytest.param(empty, marks=pytest.mark.faults),
+    empty_by_a_predicate,
+    replace,
+    pytest.param(make_anew, marks=pytest.mark.faults),
+    make_anew_with_more_versions,
+]
 
 
 @pytest.mark.parametrize("replacement", REPLACEMENTS)

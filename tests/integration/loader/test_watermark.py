@@ -429,7 +429,9 @@ def test_who_sets_a_watermark_is_known_by_the_statement(bench: Bench, row: int) 
     assert bench.state(row).watermark_of is None
 
 
-@pytest.mark.parametrize("strategy", ["incremental", "check_and_load"])
+@pytest.mark.parametrize(
+    "strategy", ["incremental", pytest.param("check_and_load", marks=pytest.mark.faults)]
+)
 @pytest.mark.parametrize("all_gone", [False, True], ids=["some cursors", "no cursor at all"])
 def test_what_a_lagging_copy_turned_back_comes_again(bench: Bench, strategy: str, all_gone: bool) -> None:
     bench.source.execute(

@@ -40,7 +40,7 @@ def play(bench: Bench, name: str, deeds: list[tuple[int, int]], cursor: Cursor =
 
 
 @pytest.mark.parametrize("name", [name for name in STORIES if name != "check_and_load and soft scan"])
-@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=2, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(deeds=st.lists(DEEDS, min_size=3, max_size=7))
 def test_the_target_is_right_in_the_end(bench: Bench, name: str, deeds: list[tuple[int, int]]) -> None:
     play(bench, name, deeds)

@@ -119,11 +119,11 @@ def test_rows_that_a_target_marks_as_gone_are_left_out(bench: Bench) -> None:
         ("date", "2026-01-01", "2026-01-02"),
         ("timestamp", "2026-01-01 00:00:00.000001", "2026-01-01 00:00:00.000002"),
         ("numeric(20,3)", "1.500", "1.501"),
-        ("numeric", "-1.5", "0"),
+        pytest.param("numeric", "-1.5", "0", marks=pytest.mark.faults),
         ("text", "a'\\", "b"),
         # Blanks at the end of a text count; those that a char(n) is filled up with do not.
         ("text", "a", "a "),
-        ("char(5)", "ab", "ab!"),
+        pytest.param("char(5)", "ab", "ab!", marks=pytest.mark.faults),
         ("int8", "9223372036854775806", "9223372036854775807"),
     ],
 )
