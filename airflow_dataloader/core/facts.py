@@ -43,7 +43,7 @@ class Facts:
     spellings: Mapping[str, str] = field(default_factory=dict)
 
     #: The table or view that was read (:meth:`airflow_dataloader.sources.dialect.Dialect.relation_identity`).
-    relation: str | None = None
+    relation_identity: str | None = None
 
     #: Values of what was read that cannot be kept exactly became NULL, by value_policy.
     values_replaced: bool = False

@@ -45,7 +45,7 @@ class ActiveLoad:
     #: FROM item in the source's SQL; empty until planned.
     relation: str = ""
     #: Tells that table or view from another of its name; None: nobody can say.
-    identity: str | None = None
+    relation_identity: str | None = None
     #: What the load sees of the source.
     snapshot: Snapshot = field(default_factory=lambda: Snapshot(id=None, kind=SnapshotKind.NONE))
     #: The source's columns, and what becomes of them; empty until planned.
@@ -147,7 +147,7 @@ class ActiveLoad:
                 load_full=self.config.load_full,
                 loader=loader_mark(self.started.nonce),
                 spellings=self.key_spellings | older,
-                relation=self.identity,
+                relation_identity=self.relation_identity,
                 values_replaced=self.replaced is not None,
                 notes=notes_that_fit(self.journal.receipt.notes),
             ),

@@ -56,7 +56,7 @@ def execute(
         load.reached(Moment.CONNECTED)
         with journal.during(Phase.PLAN):
             open_snapshot(load)
-            load.identity = load.dialect.relation_identity(load.session.query, load.relation)
+            load.relation_identity = load.dialect.relation_identity(load.session.query, load.relation)
             plan_columns(load)
             load.cluster_by = cluster_columns(load)
         take_target(load)

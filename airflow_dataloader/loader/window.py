@@ -187,8 +187,9 @@ def _remark_on(load: ActiveLoad, cursor: CursorPlan, low: str | None, frozen: Fr
 def _is_another_relation(load: ActiveLoad) -> bool:
     """Return whether the last load to publish has read another table or view under the same name."""
     newest = load.target.newest_published if load.target else None
-    before = None if newest is None else newest.commit.facts.relation
-    return None not in (before, load.identity) and before != load.identity
+    before = None if newest is None else newest.commit.facts.relation_identity
+    now = load.relation_identity
+    return None not in (before, now) and before != now
 
 
 def refuse_null_cursors(load: ActiveLoad, cursor: CursorPlan) -> None:

@@ -20,7 +20,7 @@ from tests.acceptance.airflow_parts import Airflow
 from tests.acceptance.through_airflow import CANARY, Stand, record_ends
 from tests.airflow_stand import Workspace, WorkspaceProcess
 from tests.bench import Bench
-from tests.faults.proxy import Proxy
+from tests.faults.proxy import Proxy, through
 
 if TYPE_CHECKING:
     from airflow_dataloader.loader.engines.spark.server import ConnectServer
@@ -83,7 +83,7 @@ def airflow_workspace_process(
     airflow_bench: Bench, airflow_proxy: Proxy, postgres: Server
 ) -> Iterator[WorkspaceProcess]:
     """The workspace's process, for tests that kill it; such a test starts it again."""
-    control = postgres.url("through_airflow_control").replace(f":{postgres.port}/", f":{airflow_proxy.port}/")
+    control = through(postgres.url("through_airflow_control"), airflow_proxy.port)
     process = WorkspaceProcess(
         airflow_bench.home,
         **airflow_bench.secret_environment,
@@ -110,7 +110,7 @@ def airflow(
     """Airflow's components, with the package's DAGs by its bundle, on a database of their own."""
     postgres.create("through_airflow")
     folder = tmp_path_factory.mktemp("airflow")
-    control = postgres.url("through_airflow_control").replace(f":{postgres.port}/", f":{airflow_proxy.port}/")
+    control = through(postgres.url("through_airflow_control"), airflow_proxy.port)
     running = Airflow(
         AirflowHome(
             folder=folder,

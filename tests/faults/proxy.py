@@ -6,10 +6,27 @@ import asyncio
 import socket
 import struct
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
+
+from sqlalchemy import make_url
+
+
+def through(url: str, port: int, host: str = "127.0.0.1") -> str:
+    """Return a database's URL that leads to another port of this machine, such as a proxy's."""
+    return make_url(url).set(host=host, port=port).render_as_string(hide_password=False)
+
+
+@contextmanager
+def proxied(url: str) -> Iterator[tuple[Proxy, str]]:
+    """Yield a proxy before the database of ``url``, and the URL that leads through it."""
+    port = make_url(url).port
+    assert port is not None
+    with Proxy(port) as proxy:
+        yield proxy, through(url, proxy.port)
 
 
 class Fault(StrEnum):

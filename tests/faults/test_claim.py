@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from urllib.parse import urlsplit
 
 from airflow_dataloader.control.claim import claim
 from airflow_dataloader.loader.run import LoadIds, run_load
 from tests.bench import Bench
 from tests.faults.accident import ROOT, healthy
 from tests.faults.items import make_items, row_of
-from tests.faults.proxy import Fault, Plan, Proxy
+from tests.faults.proxy import Fault, Plan, proxied
 from tests.waiting import eventually
 
 
 def test_the_claimer_is_killed_between_commit_and_answer(bench: Bench, control_url: str) -> None:
     make_items(bench)
     row = row_of(bench, "incremental")
-    port = urlsplit(control_url).port
-    assert port is not None
-    with Proxy(port) as between:
-        url = control_url.replace(f":{port}/", f":{between.port}/")
+    with proxied(control_url) as (between, url):
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.claimer", url, "run-1", str(row)],
             cwd=ROOT,

@@ -7,14 +7,13 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Engine, TextClause, make_url, text
+from sqlalchemy import Engine, TextClause, text
 
 from airflow_dataloader.control.connect import create_engine
 from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.exceptions import ControlUnavailable
 from airflow_dataloader.loader.keeper import LeaseKeeper, LeaseTimes
-from tests.conftest import Server
-from tests.faults.proxy import Fault, Plan, Proxy
+from tests.faults.proxy import Fault, Plan, Proxy, proxied
 from tests.waiting import eventually
 
 ONE = text("SELECT 1")
@@ -22,16 +21,20 @@ SILENT = Plan(fault=Fault.STALL)
 
 
 @pytest.fixture
-def proxy(postgres: Server) -> Iterator[Proxy]:
-    with Proxy(postgres.port) as running:
-        yield running
+def between(control_url: str) -> Iterator[tuple[Proxy, str]]:
+    with proxied(control_url) as both:
+        yield both
 
 
 @pytest.fixture
-def far(proxy: Proxy, control_url: str) -> Iterator[Engine]:
-    """An engine behind the proxy, with a connection in its pool."""
-    url = make_url(control_url).set(port=proxy.port).render_as_string(hide_password=False)
-    engine = create_engine(url, answer_seconds=1.0)
+def proxy(between: tuple[Proxy, str]) -> Proxy:
+    return between[0]
+
+
+@pytest.fixture
+def far(between: tuple[Proxy, str]) -> Iterator[Engine]:
+    """An engine behind the proxy, with a connection in its pool, that waits for a second."""
+    engine = create_engine(between[1], answer_seconds=1.0)
     ask(engine)
     yield engine
     engine.dispose()

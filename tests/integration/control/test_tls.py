@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.engine import make_url
 
 from airflow_dataloader.control import migrate
 from airflow_dataloader.control.connect import create_engine
 from airflow_dataloader.control.transaction import transaction
 from airflow_dataloader.exceptions import ControlUnavailable
 from airflow_dataloader.workspace.postgres import EmbeddedPostgres
+from tests.faults.proxy import through
 from tests.integration.control.counting_proxy import CountingProxy
 
 
@@ -78,13 +78,9 @@ def tls_server() -> Iterator[EmbeddedPostgres]:
     shutil.rmtree(home)
 
 
-def through(url: str, proxy: CountingProxy, address: str) -> str:
-    return make_url(url).set(host=address, port=proxy.port).render_as_string(hide_password=False)
-
-
 def test_a_server_without_tls_is_refused(postgres: Any, control_url: str, address: str) -> None:
     with CountingProxy(postgres.port, host=address) as proxy:
-        engine = create_engine(through(control_url, proxy, address))
+        engine = create_engine(through(control_url, proxy.port, address))
         with (
             pytest.raises(ControlUnavailable, match="does not support SSL, but SSL was required"),
             transaction(engine) as connection,
@@ -97,7 +93,7 @@ def test_a_server_with_tls_is_spoken_to_in_it(tls_server: EmbeddedPostgres, addr
     url = tls_server.url("dataloader")
     migrate.upgrade(url, report=lambda _: None)
     with CountingProxy(tls_server.port, host=address) as proxy:
-        engine = create_engine(through(url, proxy, address))
+        engine = create_engine(through(url, proxy.port, address))
         try:
             backends = []
             for _ in range(3):

@@ -21,6 +21,7 @@ from airflow_dataloader.control.tables import VERSION, dbconfig, installation, t
 from airflow_dataloader.control.transaction import LAST, round_trips, savepoint, transaction
 from airflow_dataloader.exceptions import ConfigurationError, ControlUnavailable, NotMigrated
 from tests.factories import add_row, add_source
+from tests.faults.proxy import through
 from tests.integration.control.counting_proxy import CountingProxy
 
 ONE = text("SELECT 1")
@@ -35,7 +36,7 @@ def proxy(postgres: Any) -> Iterator[CountingProxy]:
 @pytest.fixture
 def far(proxy: CountingProxy, control_url: str) -> Iterator[Engine]:
     """An engine behind the proxy, connected and known to be migrated."""
-    engine = create_engine(make_url(control_url).set(port=proxy.port).render_as_string(hide_password=False))
+    engine = create_engine(through(control_url, proxy.port))
     with transaction(engine) as connection:
         connection.execute(ONE)
     yield engine

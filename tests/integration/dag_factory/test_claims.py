@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -17,7 +16,7 @@ from airflow_dataloader.control.claim import _LOCK as CLAIM_LOCK
 from airflow_dataloader.operators.claim import ClaimOperator
 from tests.airflow_db import Connections, clear, dag, dag_of_its_own
 from tests.factories import add_source
-from tests.faults.proxy import Fault, Plan, Proxy
+from tests.faults.proxy import Fault, Plan, proxied
 from tests.integration.control.drive import due_row, load, loads_of, row, sql
 from tests.waiting import until
 
@@ -106,11 +105,9 @@ def test_a_claim_whose_answer_is_lost_asks_for_it_again(
     """It was committed: no later run has these loads, and the task's tries end within half a minute."""
     add_source(control, "shop")
     config_id = due_row(control)
-    port = urlsplit(control_url).port
-    assert port is not None
     task = SimpleNamespace(id="claiming", dag_id="dataloader_load", run_id="run", try_number=1)
-    with Proxy(port) as between:
-        connections.control(control_url.replace(f":{port}/", f":{between.port}/"))
+    with proxied(control_url) as (between, url):
+        connections.control(url)
         between.plan = Plan(Fault.RESET, asked=b"control.queue_rows")
         context: Any = {"ti": task}
         (claimed,) = ClaimOperator(task_id="claim").execute(context)
@@ -124,11 +121,9 @@ def test_a_claim_that_is_never_answered_is_ended_and_tried_again_for_the_same_lo
 ) -> None:
     add_source(control, "shop")
     config_id = due_row(control)
-    port = urlsplit(control_url).port
-    assert port is not None
     waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-    with Proxy(port) as between, psycopg.connect(control_url) as own:
-        connections.control(control_url.replace(f":{port}/", f":{between.port}/"))
+    with proxied(control_url) as (between, url), psycopg.connect(control_url) as own:
+        connections.control(url)
         own.execute("SELECT pg_advisory_xact_lock(%s)", [CLAIM_LOCK])
 
         def lose_its_commit() -> None:

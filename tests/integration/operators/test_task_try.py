@@ -11,7 +11,6 @@ from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -31,7 +30,7 @@ from airflow_dataloader.operators.load import LoadOperator
 from tests.airflow_db import Connections, dag
 from tests.airflow_stand import SCRIPT, NoSpark, Workspace, workspace_at
 from tests.factories import add_source
-from tests.faults.proxy import Fault, Plan, Proxy
+from tests.faults.proxy import Fault, Plan, Proxy, proxied
 from tests.integration.control.drive import due_row, load, loads_of, row
 from tests.waiting import until
 
@@ -90,10 +89,8 @@ def submit(workspace: Workspace, tmp_path: Path) -> Callable[..., int]:
 @pytest.fixture
 def between(control_url: str, workspace: Workspace, connections: Connections) -> Iterator[Proxy]:
     """What stands between Airflow and its control database."""
-    port = urlsplit(control_url).port
-    assert port is not None
-    with Proxy(port) as proxy:
-        connections.control(control_url.replace(f":{port}/", f":{proxy.port}/"))
+    with proxied(control_url) as (proxy, url):
+        connections.control(url)
         yield proxy
 
 

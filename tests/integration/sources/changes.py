@@ -13,13 +13,13 @@ from tests.waiting import eventually
 
 
 @contextmanager
-def queued_change(source_db: psycopg.Connection) -> Iterator[None]:
-    """Have ``t`` changed as soon as nobody reads it any more; the block begins when the change waits."""
+def queued_change(source_db: psycopg.Connection, table: str = "t") -> Iterator[None]:
+    """Have a table changed as soon as nobody reads it any more; the block begins when the change waits."""
     with connect_beside(source_db, autocommit=True) as owner:
 
         def change() -> None:
             with suppress(psycopg.errors.QueryCanceled):
-                owner.execute("ALTER TABLE t ADD COLUMN late int")
+                owner.execute(f"ALTER TABLE {table} ADD COLUMN late int")
 
         changing = threading.Thread(target=change)
         changing.start()

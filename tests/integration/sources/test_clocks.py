@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -20,25 +20,41 @@ if TYPE_CHECKING:
     from airflow_dataloader.loader.sessions.protocol import SourceSession
     from airflow_dataloader.sources.dialect import CursorPlan, Frozen
 
-#: A cursor's type, a value of the future, the newest that is none, and one that the clocks of those who write
-#: without a zone may not have shown yet.
+
+class Future(NamedTuple):
+    """A cursor's type, and values that its rows have, some of them of the future."""
+
+    sql_type: str
+    future: str
+    #: The newest that is none.
+    newest: str
+    #: One that the clocks of those who write without a zone may not have shown yet.
+    newer: str
+
+
 FUTURES = [
-    ("timestamptz", "now() + interval '1 hour'", "now() - interval '4 hours'", "now() - interval '4 hours'"),
-    ("timestamp", "wall + interval '5 minutes'", "wall - interval '13 hours'", "wall - interval '1 hour'"),
-    ("timestamp", "wall + interval '20 hours'", "wall - interval '12 hours'", "wall"),
-    ("date", "wall + interval '1 day'", "wall - interval '2 days'", "wall - interval '2 days'"),
-    ("date", "wall + interval '3 days'", "wall - interval '9 days'", "wall - interval '9 days'"),
+    Future(
+        "timestamptz", "now() + interval '1 hour'", "now() - interval '4 hours'", "now() - interval '4 hours'"
+    ),
+    Future(
+        "timestamp", "wall + interval '5 minutes'", "wall - interval '13 hours'", "wall - interval '1 hour'"
+    ),
+    Future("timestamp", "wall + interval '20 hours'", "wall - interval '12 hours'", "wall"),
+    Future("date", "wall + interval '1 day'", "wall - interval '2 days'", "wall - interval '2 days'"),
+    Future("date", "wall + interval '3 days'", "wall - interval '9 days'", "wall - interval '9 days'"),
 ]
 
 
-def fill_to_the_future(
-    source_db: psycopg.Connection, sql_type: str, future: str, newest: str, newer: str
-) -> None:
+@pytest.fixture(params=FUTURES, ids=lambda param: f"{param.sql_type}, {param.future}")
+def _to_the_future(source_db: psycopg.Connection, request: pytest.FixtureRequest) -> None:
     """Give ``t`` rows 0 to 3: an old one, and these from the newest on."""
+    rows_of: Future = request.param
     source_db.execute("SET TimeZone = 'UTC'")
-    source_db.execute(f"CREATE TABLE t (id int, at {sql_type})")
-    values = ("wall - interval '30 days'", newest, newer, future)
-    rows = ", ".join(f"({number}, CAST({value} AS {sql_type}))" for number, value in enumerate(values))
+    source_db.execute(f"CREATE TABLE t (id int, at {rows_of.sql_type})")
+    values = ("wall - interval '30 days'", rows_of.newest, rows_of.newer, rows_of.future)
+    rows = ", ".join(
+        f"({number}, CAST({value} AS {rows_of.sql_type}))" for number, value in enumerate(values)
+    )
     walls = "(SELECT now() AT TIME ZONE 'UTC' AS wall) AS w"
     source_db.execute(f"INSERT INTO t SELECT v.* FROM {walls}, LATERAL (VALUES {rows}) AS v")
 
@@ -48,16 +64,8 @@ def cursor_in_row(session: SourceSession, number: int) -> str:
     return str(value)
 
 
-@pytest.mark.parametrize(("sql_type", "future", "newest", "newer"), FUTURES)
-def test_a_watermark_is_the_newest_cursor_that_is_none_of_the_future(
-    source_db: psycopg.Connection,
-    session: SourceSession,
-    sql_type: str,
-    future: str,
-    newest: str,
-    newer: str,
-) -> None:
-    fill_to_the_future(source_db, sql_type, future, newest, newer)
+@pytest.mark.usefixtures("_to_the_future")
+def test_a_watermark_is_the_newest_cursor_that_is_none_of_the_future(session: SourceSession) -> None:
     session.open_snapshot()
     cursor = cursor_of(session, lookback="0")
     frozen = POSTGRESQL.freeze(session.query, "t", cursor, None)
@@ -69,16 +77,10 @@ def test_a_watermark_is_the_newest_cursor_that_is_none_of_the_future(
     assert window(session, cursor, frozen.watermark, again, NullCursorPolicy.EXCLUDE) == [1, 2, 3]
 
 
-@pytest.mark.parametrize(("sql_type", "future", "newest", "newer"), FUTURES)
+@pytest.mark.usefixtures("_to_the_future")
 def test_a_row_of_the_future_does_not_hide_that_a_source_has_gone_back(
-    source_db: psycopg.Connection,
-    session: SourceSession,
-    sql_type: str,
-    future: str,
-    newest: str,
-    newer: str,
+    source_db: psycopg.Connection, session: SourceSession
 ) -> None:
-    fill_to_the_future(source_db, sql_type, future, newest, newer)
     cursor = cursor_of(session, lookback="0")
     low = POSTGRESQL.freeze(session.query, "t", cursor, None).watermark
     source_db.execute("DELETE FROM t WHERE id IN (1, 2)")

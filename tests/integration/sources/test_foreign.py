@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from contextlib import closing, suppress
+from contextlib import closing
 from typing import TYPE_CHECKING, cast
 
 import psycopg
@@ -16,6 +16,7 @@ from airflow_dataloader.loader.completeness import compare_with_source
 from airflow_dataloader.loader.reading import read_everything
 from airflow_dataloader.loader.sessions.postgresql import PostgresqlSession
 from airflow_dataloader.sources.postgresql.transaction import REMOTE_TIMEOUT
+from tests.integration.sources.changes import queued_change
 from tests.integration.sources.reads import POSTGRESQL, look
 from tests.source_configs import connect_beside
 from tests.waiting import eventually
@@ -227,24 +228,12 @@ def test_nobody_waits_for_long_behind_a_change_elsewhere(
     # Whoever waits for longer than a minute is told so by another error.
     longest = plan.session_init + "; SET LOCAL lock_timeout = '1min'; SET LOCAL statement_timeout = '1min'"
     soon = longest.replace(f"= {REMOTE_TIMEOUT}", "= 1000")
-    with connect_beside(remote, autocommit=True) as owner:
-
-        def change() -> None:
-            with suppress(psycopg.errors.QueryCanceled):
-                owner.execute("ALTER TABLE near ADD COLUMN late int")
-
-        changing = threading.Thread(target=change)
-        changing.start()
-        try:
-            eventually("the change's wait", lambda: waits_for_a_lock(remote))
-            with pytest.raises(SourceUnavailable):
-                session.query_beside(soon, plan.select_sql())
-            waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-            eventually("that only the change waits", lambda: remote.execute(waiting).fetchone() == (1,))
-            assert len(session.query(plan.select_sql())) == 10, "what the session reads by itself is read on"
-        finally:
-            owner.cancel_safe()
-            changing.join(30)
+    with queued_change(remote, "near"):
+        with pytest.raises(SourceUnavailable):
+            session.query_beside(soon, plan.select_sql())
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        eventually("that only the change waits", lambda: remote.execute(waiting).fetchone() == (1,))
+        assert len(session.query(plan.select_sql())) == 10, "what the session reads by itself is read on"
 
 
 @pytest.mark.parametrize("right", [None, "SELECT"])

@@ -6,15 +6,14 @@ import asyncio
 from functools import partial
 
 import pytest
-from sqlalchemy import Engine, make_url, text
+from sqlalchemy import Engine, text
 
 from airflow_dataloader.control.connect import create_engine
 from airflow_dataloader.exceptions import ConfigurationError, ControlUnavailable, DataloaderError
 from airflow_dataloader.triggers import control as pool
 from airflow_dataloader.triggers.control import ask
 from tests.airflow_db import Connections
-from tests.conftest import Server
-from tests.faults.proxy import Fault, Plan, Proxy
+from tests.faults.proxy import Fault, Plan, proxied
 
 
 def database(engine: Engine) -> str:
@@ -38,17 +37,11 @@ def test_many_questions_share_a_few_connections(
 
 
 def test_questions_that_nobody_answers_do_not_keep_the_threads(
-    control_url: str,
-    connections: Connections,
-    airflow_db: str,
-    postgres: Server,
-    monkeypatch: pytest.MonkeyPatch,
+    control_url: str, connections: Connections, airflow_db: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "create_engine", partial(create_engine, answer_seconds=1.0))
-    with Proxy(postgres.port) as proxy:
-        connections.control(
-            make_url(control_url).set(port=proxy.port).render_as_string(hide_password=False), "far"
-        )
+    with proxied(control_url) as (proxy, url):
+        connections.control(url, "far")
 
         async def more_than_threads() -> list[str | BaseException]:
             asked = (ask("far", database) for _ in range(6))

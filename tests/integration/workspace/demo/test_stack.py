@@ -23,7 +23,7 @@ from airflow_dataloader.workspace.demo.stack import DemoStack
 from airflow_dataloader.workspace.demo.supervisor import Supervisor
 from airflow_dataloader.workspace.demo.workspace_part import LocalWorkspace
 from airflow_dataloader.workspace.postgres import EmbeddedPostgres
-from tests.faults.proxy import Fault, Plan, Proxy
+from tests.faults.proxy import Fault, Plan, proxied
 from tests.integration.workspace.demo.conftest import Told
 
 _PRICE = "SELECT price FROM shop.products WHERE product_id = 10"
@@ -99,13 +99,12 @@ def test_a_script_whose_commit_was_not_answered_runs_once(stand: DemoStack) -> N
     with psycopg.connect(url, autocommit=True) as connection:
         shop.run_script(connection, "shop.sql")
     dearer = asked(url, f"SELECT round(({_PRICE}) * 1.05, 2)")
-    with Proxy(stand.server.port) as proxy:
+    with proxied(url) as (proxy, between):
         proxy.plan = Plan(fault=Fault.RESET, asked=b"COMMIT")
-        through = url.replace(f":{stand.server.port}/", f":{proxy.port}/")
         with pytest.raises(psycopg.OperationalError):
-            shop.run_once(through, "changes.sql")
+            shop.run_once(between, "changes.sql")
         assert proxy.met == 1
         proxy.plan = Plan()
-        shop.run_once(through, "changes.sql")
+        shop.run_once(between, "changes.sql")
     assert asked(url, "SELECT count(*) FROM shop.orders") == 153_001
     assert asked(url, _PRICE) == dearer
