@@ -148,6 +148,16 @@ def main() -> None:
     report("claim", [figure for case in cases for figure in case.figures()])
 
 
+@contextmanager
+def filling(url: str) -> Iterator[Engine]:
+    """Yield an engine that waits for an answer as long as a million rows take."""
+    engine = create_engine(url, answer_seconds=None)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
 def fill(engine: Engine) -> None:
     """Write the sources and rows, and have the planner know them."""
     run(engine, _SOURCES, sources=SOURCES)
@@ -187,13 +197,13 @@ def databases() -> Iterator[tuple[Engine, Engine]]:
         with EmbeddedPostgres(folder / "postgres", fsync=False) as server:
             server.create_database("plain")
             migrate.upgrade(server.url("plain"), report=lambda _: None)
-            plain = create_engine(server.url("plain"))
-            fill(plain)
-            plain.dispose()
+            with filling(server.url("plain")) as engine:
+                fill(engine)
             server.create_database("beside", "plain")
-            beside = create_engine(server.url("beside"))
-            run(beside, _BACKLOG, backlog=BACKLOG)
-            vacuum(beside)
+            with filling(server.url("beside")) as engine:
+                run(engine, _BACKLOG, backlog=BACKLOG)
+                vacuum(engine)
+            plain, beside = create_engine(server.url("plain")), create_engine(server.url("beside"))
             hold(beside)
             yield plain, beside
             plain.dispose()

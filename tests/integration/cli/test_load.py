@@ -166,7 +166,7 @@ def test_a_row_that_another_load_holds_is_a_conflict(bench: Bench, load: Command
     code, out, _ = load("-s", "name:orders")
     assert code == 4
     assert "not claimed" in out
-    assert "a load holds the row" in out
+    assert "held by load 1" in out
 
 
 def test_a_control_database_without_schema(
