@@ -12,53 +12,33 @@ from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.facts import Facts, notes_that_fit
 from airflow_dataloader.core.load_columns import Stamp
 from airflow_dataloader.core.names import TargetName
-from airflow_dataloader.core.plan import Endpoint, PlannedColumn
 from airflow_dataloader.core.schema_change import SchemaChange
 from airflow_dataloader.core.strategy import COMPARES_WHOLE_ROWS
-from airflow_dataloader.loader.engines.protocol import Engine, Target
-from airflow_dataloader.loader.journal import Journal
+from airflow_dataloader.loader.engines.protocol import Target
 from airflow_dataloader.loader.keeper import LeaseKeeper
 from airflow_dataloader.loader.observer import Moment, Observer
-from airflow_dataloader.loader.sessions.protocol import Snapshot, SnapshotKind, SourceSession
+from airflow_dataloader.loader.reader import Reader
 from airflow_dataloader.loader.stage_names import stage_name
-from airflow_dataloader.sources.dialect import Dialect
-from airflow_dataloader.sources.model import DescribedColumn
 
 
 @dataclass(kw_only=True)
-class ActiveLoad:
-    """What a load works with: its tools, and then what is filled in as it goes on."""
+class ActiveLoad(Reader):
+    """What a load works with beside what it reads with, and what is filled in as it goes on."""
 
     control: ControlEngine
-    engine: Engine
-    session: SourceSession
-    dialect: Dialect
-    endpoint: Endpoint
     keeper: LeaseKeeper
-    journal: Journal
     observer: Observer
 
     #: The load that was claimed; a repair moves its watermark on.
     started: Started
-    #: The target as it stands after the fence, or None if it does not exist.
-    target: Target | None = None
-    #: FROM item in the source's SQL; empty until planned.
-    relation: str = ""
-    #: Tells that table or view from another of its name; None: nobody can say.
+    #: Tells the source's table or view from another of its name; None: nobody can say.
     relation_identity: str | None = None
-    #: What the load sees of the source.
-    snapshot: Snapshot = field(default_factory=lambda: Snapshot(id=None, kind=SnapshotKind.NONE))
-    #: The source's columns, and what becomes of them; empty until planned.
-    described: tuple[DescribedColumn, ...] = ()
-    columns: tuple[PlannedColumn, ...] = ()
     #: Target's names of the columns that a new target is clustered by.
     cluster_by: tuple[str, ...] = ()
     #: What becomes of the target's columns; nothing until decided.
     schema: SchemaChange = field(default_factory=lambda: SchemaChange(after={}))
     #: What its writes put into the load columns.
     stamp: Stamp = field(default_factory=dict)
-    #: Counts a row's replaced values (:class:`~airflow_dataloader.core.plan.ReadPlan`).
-    replaced: str | None = None
 
     @property
     def config(self) -> LoadConfig:
@@ -81,11 +61,6 @@ class ActiveLoad:
     def starts_over(self) -> bool:
         """Whether nothing that the target holds stays: it is new or empty, or ``load_full`` asks."""
         return self.config.load_full or self.target is None or not self.target.filled
-
-    @property
-    def partitioned_by(self) -> tuple[str, ...]:
-        """Columns that the target is partitioned by, by its own names."""
-        return () if self.target is None else self.target.partitioned_by
 
     @property
     def key_spellings(self) -> dict[str, str]:

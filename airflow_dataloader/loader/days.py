@@ -13,7 +13,7 @@ from airflow_dataloader.loader.active_load import ActiveLoad
 from airflow_dataloader.loader.continuity import why_discontinuous
 from airflow_dataloader.loader.engines.protocol import Target
 from airflow_dataloader.loader.engines.target_sql import literal
-from airflow_dataloader.loader.reading import Reader
+from airflow_dataloader.loader.reader import Reader
 from airflow_dataloader.sources.model import Days
 
 

@@ -9,15 +9,14 @@ from airflow_dataloader.control.lease import Started
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.strategy import Strategy
 from airflow_dataloader.loader.active_load import ActiveLoad
+from airflow_dataloader.loader.connect_source import connect_source
 from airflow_dataloader.loader.context import LoaderContext
 from airflow_dataloader.loader.delete_scan import scan_for_deleted
-from airflow_dataloader.loader.endpoint import resolve_endpoint
 from airflow_dataloader.loader.journal import Journal
 from airflow_dataloader.loader.keeper import LeaseKeeper
 from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.reading import open_snapshot, plan_columns
 from airflow_dataloader.loader.schema import cluster_columns, decide_schema
-from airflow_dataloader.loader.sessions.registry import open_session
 from airflow_dataloader.loader.settlement import to_report
 from airflow_dataloader.loader.stage_names import application_name
 from airflow_dataloader.loader.stop_reads import stop_reads
@@ -32,7 +31,6 @@ from airflow_dataloader.loader.strategies import (
 from airflow_dataloader.loader.strategies.outcome import Outcome
 from airflow_dataloader.loader.target import take_target
 from airflow_dataloader.loader.watchdog import Watchdog
-from airflow_dataloader.sources.registry import dialect_of
 
 STRATEGIES: Mapping[Strategy, Callable[[ActiveLoad], Outcome]] = {
     Strategy.FULL: full.run,
@@ -73,13 +71,9 @@ def _active_load(
     context: LoaderContext, started: Started, keeper: LeaseKeeper, journal: Journal
 ) -> Iterator[ActiveLoad]:
     """Connect to the source; when the load breaks, stop what it still runs there and in the engine."""
-    config = started.config
     with journal.during(Phase.CONNECT):
         name = application_name(started.installation, started.metadata_id)
-        # First: a type that cannot be loaded yet may need other secrets.
-        dialect = dialect_of(config.db_type)
-        endpoint = resolve_endpoint(config, context.secrets, application_name=name)
-        session = open_session(endpoint)
+        dialect, session = connect_source(started.config, context.secrets, application_name=name)
     with closing(session):
         try:
             yield ActiveLoad(
@@ -88,7 +82,6 @@ def _active_load(
                 engine=context.engine,
                 session=session,
                 dialect=dialect,
-                endpoint=session.endpoint,
                 keeper=keeper,
                 journal=journal,
                 observer=context.observer,

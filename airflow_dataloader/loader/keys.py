@@ -6,7 +6,7 @@ from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.names import quoted
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.loader.active_load import ActiveLoad
-from airflow_dataloader.loader.reading import Reader
+from airflow_dataloader.loader.reader import Reader
 
 
 def key_columns(reader: Reader) -> tuple[str, ...]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
-from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.failure import Phase
 from airflow_dataloader.core.fetch_size import UNMEASURED, fetch_size
-from airflow_dataloader.core.plan import Endpoint, PlannedColumn, ReadPlan
+from airflow_dataloader.core.plan import PlannedColumn, ReadPlan
 from airflow_dataloader.core.strategy import IGNORES_KEYS
 from airflow_dataloader.exceptions import (
     ConfigurationError,
@@ -22,34 +21,9 @@ from airflow_dataloader.exceptions import (
     ValueRefused,
 )
 from airflow_dataloader.loader.active_load import ActiveLoad
-from airflow_dataloader.loader.engines.protocol import Engine
-from airflow_dataloader.loader.journal import Journal
-from airflow_dataloader.loader.sessions.protocol import Snapshot, SnapshotKind, SourceSession
-from airflow_dataloader.sources.dialect import Dialect
+from airflow_dataloader.loader.reader import Reader
+from airflow_dataloader.loader.sessions.protocol import SnapshotKind
 from airflow_dataloader.sources.model import Dependencies, DescribedColumn, ErrorContext
-
-
-class Reader(Protocol):
-    """Whoever reads a row's source: a load or a comparison. Fields as in :class:`.active_load.ActiveLoad`."""
-
-    relation: str
-    snapshot: Snapshot
-    described: tuple[DescribedColumn, ...]
-    columns: tuple[PlannedColumn, ...]
-    replaced: str | None
-    engine: Engine
-    session: SourceSession
-    dialect: Dialect
-    endpoint: Endpoint
-    journal: Journal
-
-    @property
-    def config(self) -> LoadConfig:
-        """The row's configuration."""
-
-    @property
-    def partitioned_by(self) -> tuple[str, ...]:
-        """Columns that the target is partitioned by, by its own names; nothing until it was looked at."""
 
 
 def plan_columns(reader: Reader) -> None:

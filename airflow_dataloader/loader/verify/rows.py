@@ -83,8 +83,8 @@ def _compare(context: LoaderContext, row: RowState) -> Verified:
                 field="destination_table_name",
                 fix="load the row first",
             )
-        if target.partitioned_by:
-            view.partitioned_by = target.partitioned_by
+        view.target = target
+        if view.partitioned_by:
             take_columns(view, view.described)
         return compare(view, target)
 

@@ -5,41 +5,29 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from airflow_dataloader.core.config import LoadConfig
-from airflow_dataloader.core.plan import Endpoint, PlannedColumn
+from airflow_dataloader.loader.connect_source import connect_source
 from airflow_dataloader.loader.context import LoaderContext
-from airflow_dataloader.loader.endpoint import resolve_endpoint
-from airflow_dataloader.loader.engines.protocol import Engine
 from airflow_dataloader.loader.journal import Journal
 from airflow_dataloader.loader.keeper import LeaseKeeper
+from airflow_dataloader.loader.reader import Reader
 from airflow_dataloader.loader.reading import open_snapshot, plan_columns
-from airflow_dataloader.loader.sessions.protocol import Snapshot, SnapshotKind, SourceSession
-from airflow_dataloader.loader.sessions.registry import open_session
 from airflow_dataloader.loader.stop_reads import stop_reads, stop_waiting
 from airflow_dataloader.loader.watchdog import Watchdog
-from airflow_dataloader.sources.dialect import Dialect
-from airflow_dataloader.sources.model import DescribedColumn
-from airflow_dataloader.sources.registry import dialect_of
 
 
 @dataclass(kw_only=True)
-class SourceView:
-    """What is needed to read a row's source; a :class:`~airflow_dataloader.loader.reading.Reader`."""
+class SourceView(Reader):
+    """What is needed to read a row's source."""
 
-    config: LoadConfig
-    engine: Engine
-    session: SourceSession
-    dialect: Dialect
-    endpoint: Endpoint
-    relation: str = ""
-    snapshot: Snapshot = field(default_factory=lambda: Snapshot(id=None, kind=SnapshotKind.NONE))
-    described: tuple[DescribedColumn, ...] = ()
-    columns: tuple[PlannedColumn, ...] = ()
-    replaced: str | None = None
-    partitioned_by: tuple[str, ...] = ()
-    journal: Journal = field(default_factory=Journal)
+    row_config: LoadConfig
+
+    @property
+    def config(self) -> LoadConfig:
+        """The row's configuration, as it was when the look began."""
+        return self.row_config
 
 
 @contextmanager
@@ -49,12 +37,10 @@ def open_source_view(context: LoaderContext, config: LoadConfig) -> Iterator[Sou
     Raises SourceStalled where nothing comes from the source for as long as a load would wait.
     """
     name = f"adl-verify-{config.config_id}-{secrets.token_hex(4)}"
-    # First: a type that cannot be loaded yet may need other secrets.
-    dialect = dialect_of(config.db_type)
-    endpoint = resolve_endpoint(config, context.secrets, application_name=name)
-    with closing(open_session(endpoint)) as session:
+    dialect, session = connect_source(config, context.secrets, application_name=name)
+    with closing(session):
         view = SourceView(
-            config=config, engine=context.engine, session=session, dialect=dialect, endpoint=session.endpoint
+            row_config=config, engine=context.engine, session=session, dialect=dialect, journal=Journal()
         )
         watchdog = Watchdog(pause=context.times.beat, waits=lambda: True)
         keeper = _keeper(context, watchdog)

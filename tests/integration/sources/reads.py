@@ -12,11 +12,12 @@ import pytest
 
 from airflow_dataloader.core.plan import PlannedColumn, ReadPlan, Wire
 from airflow_dataloader.core.strategy import ValuePolicy
+from airflow_dataloader.loader.journal import Journal
 from airflow_dataloader.loader.reading import open_snapshot, plan_columns
 from airflow_dataloader.loader.verify.source_view import SourceView
 from airflow_dataloader.sources.postgresql.connection import psycopg_kwargs
 from airflow_dataloader.sources.registry import dialect_of
-from tests.source_configs import config, endpoint, endpoint_of
+from tests.source_configs import config, endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -76,15 +77,15 @@ def as_engine(endpoint: Endpoint, snapshot: Snapshot) -> psycopg.Connection:
         return psycopg.connect(**connection)
 
 
-def look(source_db: psycopg.Connection, session: SourceSession, **columns: object) -> SourceView:
+def look(session: SourceSession, **columns: object) -> SourceView:
     """Plan the read of a row that wants four parts by ``id``, as a loader does; ``columns`` are the row's."""
     found = SourceView(
-        config=config(partition_column="id", num_partitions=4, **columns),
+        row_config=config(partition_column="id", num_partitions=4, **columns),
         # It is asked for nothing where the row says how many parts it wants.
         engine=cast("Engine", SimpleNamespace(parallelism=2)),
         session=session,
         dialect=POSTGRESQL,
-        endpoint=endpoint_of(source_db),
+        journal=Journal(),
     )
     open_snapshot(found)
     plan_columns(found)

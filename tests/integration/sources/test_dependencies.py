@@ -52,7 +52,7 @@ def test_what_connections_differ_in_is_read_by_one(
 ) -> None:
     source_db.execute("CREATE TABLE t AS SELECT generate_series(1, 100) AS n")
     source_db.execute("CREATE VIEW numbered AS SELECT row_number() OVER (ORDER BY n / 10) AS id FROM t")
-    found = look(source_db, session, query=query)
+    found = look(session, query=query)
     assert max(1, len(read_everything(found).partitions)) == parts
     receipt = found.journal.receipt
     assert (receipt.snapshot, receipt.partitions) == ("exported", parts)
@@ -73,7 +73,7 @@ def test_a_name_that_means_another_table_by_now_is_read_again(
     source_db.execute("CREATE TABLE upcoming.items (id int)")
     if filled == "before":
         source_db.execute(fill)
-    found = look(source_db, open_source(), source_table_schema="live", source_table_name="items")
+    found = look(open_source(), source_table_schema="live", source_table_name="items")
     plan = replace(read_everything(found), partitions=())
     active_load = cast("ActiveLoad", found)
     compare_with_source(active_load, 10, plan)
@@ -92,7 +92,7 @@ def test_a_table_of_the_same_name_in_an_earlier_schema_is_read_again(
     source_db.execute("CREATE SCHEMA app")
     source_db.execute(f"ALTER DATABASE {source_db.info.dbname} SET search_path = app, public")
     source_db.execute("CREATE TABLE public.items AS SELECT generate_series(1, 10) AS id")
-    found = look(source_db, open_source(), source_table_schema=None, source_table_name="items", query=query)
+    found = look(open_source(), source_table_schema=None, source_table_name="items", query=query)
     plan = read_everything(found)
     active_load = cast("ActiveLoad", found)
     compare_with_source(active_load, 10, plan)
@@ -105,7 +105,7 @@ def test_a_partition_that_one_connection_does_not_see_is_no_matter(
     source_db: psycopg.Connection, session: SourceSession
 ) -> None:
     source_db.execute(PARTED)
-    found = look(source_db, session, source_table_name="parted")
+    found = look(session, source_table_name="parted")
     plan = replace(read_everything(found), partitions=())
     source_db.execute("ALTER TABLE parted ATTACH PARTITION later FOR VALUES FROM (100) TO (200)")
     compare_with_source(cast("ActiveLoad", found), 99, plan)
@@ -153,7 +153,7 @@ def test_a_table_that_gets_a_part_while_it_is_read_is_read_again(
 ) -> None:
     source_db.execute(PARTED)
     source_db.execute("CREATE TABLE child (id int)")
-    found = look(source_db, session, query="SELECT id FROM parted UNION ALL SELECT id FROM child")
+    found = look(session, query="SELECT id FROM parted UNION ALL SELECT id FROM child")
     plan = read_everything(found)
     assert len(plan.partitions) == 4
     active_load = cast("ActiveLoad", found)

@@ -111,7 +111,7 @@ def test_foreign_tables_are_read_by_one_connection(
     parts: int,
     notes: tuple[str, ...],
 ) -> None:
-    found = look(remote, session, query=query)
+    found = look(session, query=query)
     assert max(1, len(read_everything(found).partitions)) == parts
     receipt = found.journal.receipt
     assert (receipt.snapshot, receipt.partitions, receipt.notes) == (kind, parts, notes)
@@ -121,7 +121,7 @@ BOTH = "SELECT id, 'here' AS place FROM near UNION ALL SELECT id, 'far' FROM far
 
 
 def test_what_the_snapshot_reaches_is_read_in_it(remote: psycopg.Connection, session: SourceSession) -> None:
-    found = look(remote, session, query=BOTH)
+    found = look(session, query=BOTH)
     plan = read_everything(found)
     remote.execute("INSERT INTO near VALUES (11)")
     counted = f"SELECT place, count(*) FROM {plan.relation} GROUP BY 1"
@@ -132,7 +132,7 @@ def test_no_server_is_read_that_does_not_have_the_snapshot(
     remote: psycopg.Connection, session: SourceSession
 ) -> None:
     """As another one behind the same address, which may lag."""
-    found = look(remote, session, query=BOTH)
+    found = look(session, query=BOTH)
     plan = read_everything(found)
     session.close()
 
@@ -163,7 +163,7 @@ def test_a_name_that_means_another_foreign_table_by_now_is_read_again(
         for table in ("items", '"It""s far"'):
             there = "OPTIONS (schema_name 'public', table_name 'near')"
             remote.execute(f"CREATE FOREIGN TABLE {schema}.{table} (id int) SERVER far {there}")
-    found = look(remote, session, query=query)
+    found = look(session, query=query)
     plan = read_everything(found)
     active_load = cast("ActiveLoad", found)
     compare_with_source(active_load, 10, plan)
@@ -189,7 +189,7 @@ def waits_for_a_lock(source_db: psycopg.Connection) -> bool:
 
 @pytest.mark.parametrize("query", REMOTE)
 def test_a_table_is_held_where_it_is(remote: psycopg.Connection, session: SourceSession, query: str) -> None:
-    plan = read_everything(look(remote, session, query=query))
+    plan = read_everything(look(session, query=query))
     with connect_beside(remote) as owner:
         owner.execute("SET LOCAL lock_timeout = '500ms'")
         with pytest.raises(psycopg.errors.LockNotAvailable):
@@ -205,7 +205,7 @@ def test_rows_of_a_table_that_is_rebuilt_where_it_is_are_seen(
     read: list[int] = []
 
     def reads() -> None:
-        plan = read_everything(look(remote, session, query=query))
+        plan = read_everything(look(session, query=query))
         count = f"SELECT count(*) FROM {plan.relation}"
         ((rows,),) = session.query_beside(plan.session_init, count)
         read.append(rows)
@@ -224,7 +224,7 @@ def test_nobody_waits_for_long_behind_a_change_elsewhere(
     remote: psycopg.Connection, session: SourceSession
 ) -> None:
     """The change waits for the load, and the load's read would wait for the change."""
-    plan = read_everything(look(remote, session, query="SELECT id FROM far"))
+    plan = read_everything(look(session, query="SELECT id FROM far"))
     # Whoever waits for longer than a minute is told so by another error.
     longest = plan.session_init + "; SET LOCAL lock_timeout = '1min'; SET LOCAL statement_timeout = '1min'"
     soon = longest.replace(f"= {REMOTE_TIMEOUT}", "= 1000")
@@ -264,7 +264,7 @@ def test_a_server_that_is_away_is_no_hindrance_where_it_is_not_read(
     """)
     # What the time decides is known as soon as the query begins.
     now = "extract(epoch FROM now() - now())::int"
-    found = look(remote, session, query=f"SELECT id FROM parted WHERE id < 200 + {now}")
+    found = look(session, query=f"SELECT id FROM parted WHERE id < 200 + {now}")
     assert found.snapshot.made.remote == ("public.parted_far",)
     plan = read_everything(found)
     assert len(session.query_beside(plan.session_init, plan.select_sql())) == 10

@@ -46,6 +46,8 @@ class Moments:
 class Answers:
     """A source session that answers each query with the next of the given results."""
 
+    endpoint = Endpoint(db_type="postgresql", host="h", port=5432, database="d", user="u", password="hunter2")
+
     def __init__(self, *results: Sequence[tuple[Any, ...]]) -> None:
         self._results = list(results)
         self.asked: list[str] = []
@@ -89,14 +91,12 @@ def active_load(
         published_epoch=None,
         published_failed=False,
     )
-    endpoint = Endpoint(db_type="postgresql", host="h", port=5432, database="d", user="u", password="hunter2")
     return ActiveLoad(
         started=started,
         control=cast("Any", None),
         engine=engine,
-        session=cast("Any", session),
+        session=cast("Any", session or Answers()),
         dialect=dialect_of("postgresql"),
-        endpoint=endpoint,
         keeper=keeper(lost=lost),
         journal=Journal(),
         observer=Moments(),

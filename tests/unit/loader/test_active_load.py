@@ -118,7 +118,3 @@ def test_a_filled_table_is_replaced_where_load_full_asks() -> None:
     load = active_load(load_full="true")
     load.target = target(filled=True)
     assert load.starts_over
-
-
-def test_no_password_in_a_job_s_own_description() -> None:
-    assert "hunter2" not in repr(active_load())
