@@ -60,7 +60,7 @@ class Receipt:
     adopted: int | None = None
     #: Seconds spent in each phase.
     seconds: dict[str, float] = field(default_factory=dict)
-    #: What a person should know although the load succeeded.
+    #: Remarks: what a person should know although nothing failed.
     notes: tuple[str, ...] = ()
 
     @property

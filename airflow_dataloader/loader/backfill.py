@@ -176,7 +176,7 @@ def _finished(load: ActiveLoad, target: Target, ended: HistoryEntry, state: Back
     A scan after it may have taken rows away, and set that back.
     """
     by = ended.commit.metadata_id
-    load.journal.note(target_version=ended.table_version, committed_by=by)
+    load.journal.record(target_version=ended.table_version, committed_by=by)
     load.journal.remark(f"The backfill's last commit was there already, as load {by} had made it.")
     windows = (entry.commit.facts.window for entry in target.published)
     window = next(window for window in windows if window is not None)

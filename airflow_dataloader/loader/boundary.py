@@ -74,19 +74,21 @@ def note_boundary(load: ActiveLoad, boundary: Boundary) -> None:
         # The rows were read by other connections, a little later than the question was asked.
         return
     version = load.journal.receipt.target_version
-    load.journal.note(boundary=boundary.facts | {_VERSION: _published(load) if version is None else version})
+    load.journal.record(
+        boundary=boundary.facts | {_VERSION: _published(load) if version is None else version}
+    )
 
 
 def carry_over(load: ActiveLoad) -> None:
     """Put the last load's boundary into this receipt: it still is true."""
-    load.journal.note(boundary=(load.started.last_receipt or {})["boundary"])
+    load.journal.record(boundary=(load.started.last_receipt or {})["boundary"])
 
 
 def keep_boundary(load: ActiveLoad, version: int) -> None:
     """Let a boundary in the receipt hold for the version that a scan for deleted rows has made."""
     boundary = load.journal.receipt.boundary
     if boundary is not None:
-        load.journal.note(boundary=boundary | {_VERSION: version})
+        load.journal.record(boundary=boundary | {_VERSION: version})
 
 
 def _published(load: ActiveLoad) -> int | None:

@@ -19,7 +19,7 @@ from airflow_dataloader.loader.keys import key_columns
 from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.publish import publish, replace_table
 from airflow_dataloader.loader.reading import read_where
-from airflow_dataloader.loader.staging import note_duplicates, note_null_keys, stage_rows
+from airflow_dataloader.loader.staging import record_duplicates, record_null_keys, stage_rows
 from airflow_dataloader.sources.model import CursorPlan
 
 #: Chunks that a remark names.
@@ -31,7 +31,7 @@ def load_chunks(load: ActiveLoad, state: BackfillState) -> None:
     cursor = load.dialect.cursor(load.described, load.columns, load.config)
     begun = state.begun
     # Counted also where nothing is left to do.
-    load.journal.note(rows_read=0, rows_inserted=0, rows_updated=0)
+    load.journal.record(rows_read=0, rows_inserted=0, rows_updated=0)
     for chunk in chunks_to_load(load, state, cursor):
         with load.journal.one_part():
             begun = _load(load, state, chunk, cursor, begun=begun) or begun
@@ -97,11 +97,11 @@ def _load(load: ActiveLoad, state: BackfillState, chunk: Chunk, cursor: CursorPl
         return False
     dedup = Deduplication(keys=key_columns(load), cursor=cursor.column.name)
     with stage_rows(load, plan, dedup) as stage:
-        note_null_keys(load, stage, dedup)
+        record_null_keys(load, stage, dedup)
         written = _write(load, state, chunk, stage, dedup, begun=begun)
         ends = state.facts(chunk).final
         with checking_the_end(load, state) if ends else nullcontext():
-            note_duplicates(load, stage, dedup, written.rows_in)
+            record_duplicates(load, stage, dedup, written.rows_in)
     published = written.rows_inserted + written.rows_updated
     put_on_record(load, chunk, rows_read=stage.rows, rows_published=published, version=written.version)
     return True

@@ -22,7 +22,7 @@ def freeze_days(reader: Reader) -> Days:
     with reader.journal.during(Phase.PLAN):
         days = reader.dialect.days(reader.session.query, reader.described, reader.columns, reader.config)
         ((missing,),) = reader.session.query(reader.dialect.count_sql(reader.relation, days.missing))
-    reader.journal.note(low=days.first, null_cursors=int(missing))
+    reader.journal.record(low=days.first, null_cursors=int(missing))
     if missing:
         reader.journal.remark(f"{missing} rows without a value in {days.column.source_name!r} were left out.")
     return days

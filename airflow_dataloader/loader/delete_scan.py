@@ -46,7 +46,7 @@ def scan_for_deleted(load: ActiveLoad, outcome: Outcome) -> Outcome:
         found, keys, written = _scan(load, facts, marks=marks)
     # Rows without a cursor may be there from a time when they had one: at least so many are missing.
     missing = max(0, found.missing - keys.null_cursors)
-    load.journal.note(
+    load.journal.record(
         delete_scan={
             "keys": keys.rows,
             "null_keys": keys.null_keys,
@@ -210,7 +210,7 @@ def _refuse_too_many(load: ActiveLoad, found: KeyComparison) -> None:
 
 def _count(load: ActiveLoad, written: Written) -> None:
     receipt = load.journal.receipt
-    load.journal.note(
+    load.journal.record(
         rows_updated=(receipt.rows_updated or 0) + written.rows_updated,
         rows_deleted=(receipt.rows_deleted or 0) + written.rows_deleted,
     )

@@ -34,23 +34,25 @@ class Journal:
         #: Whether the load may be waiting for its source.
         self.needs_source = True
 
-    def note(self, **counted: Any) -> None:
+    def record(self, **fields: Any) -> None:
         """Set fields of the :class:`Receipt` by their names."""
-        self.receipt = replace(self.receipt, **counted)
+        self.receipt = replace(self.receipt, **fields)
 
     def remark(self, text: str) -> None:
-        """Add a sentence that a person should read although nothing failed."""
+        """Add a sentence to the notes, which a person should read although nothing failed."""
         self.receipt = replace(self.receipt, notes=(*self.receipt.notes, text))
 
     @contextmanager
     def one_part(self) -> Iterator[None]:
         """Let the enclosed part of the load count from nothing; add what it counted to what was before."""
         before = self.receipt
-        self.note(**dict.fromkeys(_SUMMED))
+        self.record(**dict.fromkeys(_SUMMED))
         try:
             yield
         finally:
-            self.note(**{name: _sum(getattr(before, name), getattr(self.receipt, name)) for name in _SUMMED})
+            self.record(
+                **{name: _sum(getattr(before, name), getattr(self.receipt, name)) for name in _SUMMED}
+            )
 
     @contextmanager
     def aside(self) -> Iterator[None]:

@@ -17,7 +17,7 @@ from airflow_dataloader.loader.keys import key_columns, refuse_keyless_rows, ref
 from airflow_dataloader.loader.publish import publish, replace_table
 from airflow_dataloader.loader.reading import read_where
 from airflow_dataloader.loader.shrink_guard import is_guarded, refuse_shrinking
-from airflow_dataloader.loader.staging import note_duplicates, note_null_keys, remark_on_keys, stage_rows
+from airflow_dataloader.loader.staging import record_duplicates, record_null_keys, remark_on_keys, stage_rows
 from airflow_dataloader.loader.strategies.outcome import Outcome
 from airflow_dataloader.loader.watermark import valid_watermark
 from airflow_dataloader.loader.window import Window, freeze_window, lower_watermark
@@ -81,10 +81,10 @@ def load_frozen(load: ActiveLoad, window: Window, verb: Verb) -> Outcome:
     # The window ends with the source's newest row, so it holds the newest of every key that it holds.
     dedup = Deduplication(keys=key_columns(load), cursor=window.cursor.column.name, newest=not window.behind)
     with stage_rows(load, read_where(load, window.where, newest_rows=window.newest_rows), dedup) as stage:
-        note_null_keys(load, stage, dedup)
+        record_null_keys(load, stage, dedup)
         remark_on_keys(load)
         if stage.rows == 0 and not load.starts_over:
-            load.journal.note(rows_inserted=0, rows_updated=0)
+            load.journal.record(rows_inserted=0, rows_updated=0)
             return Outcome(watermark=window.watermark, watermark_void=window.low is None)
         if stage.null_cursors:
             window = lower_watermark(load, window)
@@ -93,7 +93,7 @@ def load_frozen(load: ActiveLoad, window: Window, verb: Verb) -> Outcome:
         if load.starts_over:
             refuse_shrinking(load, _rows_to_hold(load, stage, dedup))
         written = _publish(load, window, stage, dedup, verb)
-        note_duplicates(load, stage, dedup, written.rows_in)
+        record_duplicates(load, stage, dedup, written.rows_in)
     return Outcome(watermark=window.watermark, load_full_done=load.config.load_full)
 
 

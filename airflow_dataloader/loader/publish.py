@@ -38,7 +38,7 @@ def publish(
         read = (load.target.version, load.target.digest) if load.target else _NOTHING
         written = write(replace(load.commit(step, replace(facts, read_version=read)), stamp=load.stamp))
         note_columns(load, load.schema.after)
-        load.journal.note(
+        load.journal.record(
             rows_inserted=written.rows_inserted,
             rows_updated=written.rows_updated,
             rows_deleted=written.rows_deleted,

@@ -57,7 +57,7 @@ def open_snapshot(reader: Reader) -> None:
     )
     # What it does reach is read in it all the same, and by no connection to another server.
     reader.snapshot = replace(snapshot, kind=SnapshotKind.NONE) if elsewhere else snapshot
-    reader.journal.note(snapshot=reader.snapshot.kind)
+    reader.journal.record(snapshot=reader.snapshot.kind)
     config = reader.config
     unlike = reader.dialect.differing_text_settings(reader.session.query, config.source, config.query)
     if unlike is not None:
@@ -94,7 +94,7 @@ def read_where(
         ((rows, *others),) = reader.session.query(count)
         if others == [0] and reader.snapshot.shared:
             raise moving_cursor(reader)
-        reader.journal.note(source_rows=int(rows))
+        reader.journal.record(source_rows=int(rows))
         return replace(_plan(reader, where, columns, rows=int(rows)), newest_rows=newest_rows)
 
 
@@ -134,7 +134,7 @@ def _plan(
                 "Rows are numbered, sampled, or the first of others, in which connections differ: one of "
                 "them read everything."
             )
-    reader.journal.note(partitions=max(1, len(partitions)))
+    reader.journal.record(partitions=max(1, len(partitions)))
     return ReadPlan(
         endpoint=replace(reader.endpoint, settings=reader.snapshot.settings),
         columns=reader.columns if columns is None else columns,

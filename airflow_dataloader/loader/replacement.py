@@ -42,7 +42,7 @@ def publish_read(
     with source_errors(load, plan.where):
         written = publish(load, facts, partial(write, rows))
     published()
-    load.journal.note(rows_read=written.rows_in, values_replaced=written.values_replaced)
+    load.journal.record(rows_read=written.rows_in, values_replaced=written.values_replaced)
     compare_with_source(load, written.rows_in, plan)
 
 

@@ -99,7 +99,7 @@ def note_columns(load: ActiveLoad, columns: Mapping[str, str]) -> None:
         known = {}
     elif known is None:
         known = load.target.columns
-    load.journal.note(columns=dict(columns), columns_changed=dict(known) != dict(columns) or None)
+    load.journal.record(columns=dict(columns), columns_changed=dict(known) != dict(columns) or None)
 
 
 def _refuse_names_of_delta(load: ActiveLoad) -> None:
@@ -200,7 +200,7 @@ def _note_one_sided(load: ActiveLoad) -> None:
     """Write down which columns only one side has, and say it where the last load had not."""
     last = load.started.last_receipt or {}
     ignored, gone = tuple(column.name for column in load.schema.ignored), load.schema.gone
-    load.journal.note(columns_ignored=ignored, columns_gone=gone)
+    load.journal.record(columns_ignored=ignored, columns_gone=gone)
     if set(ignored) - set(last.get("columns_ignored", ())):
         load.journal.remark(f"New at the source, and not loaded (schema_policy): {', '.join(ignored)}.")
     if set(gone) - set(last.get("columns_gone", ())):

@@ -37,7 +37,7 @@ def stage_rows(load: ActiveLoad, plan: ReadPlan, dedup: Deduplication | None) ->
         load.keeper.check()
         with load.journal.during(Phase.STAGE), source_errors(load, plan.where):
             stage = load.engine.stage(load.engine.read(plan), load.stage_name, dedup)
-            load.journal.note(
+            load.journal.record(
                 rows_read=stage.rows,
                 null_keys=stage.null_keys,
                 null_cursors=stage.null_cursors,
@@ -51,7 +51,7 @@ def stage_rows(load: ActiveLoad, plan: ReadPlan, dedup: Deduplication | None) ->
         _drop(load)
 
 
-def note_null_keys(load: ActiveLoad, stage: Stage, dedup: Deduplication) -> None:
+def record_null_keys(load: ActiveLoad, stage: Stage, dedup: Deduplication) -> None:
     """Write down a few of the staged rows that are left out because they have no key.
 
     Where they cannot be had, the load goes without.
@@ -61,7 +61,7 @@ def note_null_keys(load: ActiveLoad, stage: Stage, dedup: Deduplication) -> None
         beside = () if dedup.cursor is None or dedup.cursor in dedup.keys else (dedup.cursor,)
         names = (*dedup.keys, *beside)
         ask = partial(load.engine.null_keys, stage, dedup.keys, names)
-        load.journal.note(null_key_sample=(*sample, *_sampled(load, names, ask, SAMPLE - len(sample))))
+        load.journal.record(null_key_sample=(*sample, *_sampled(load, names, ask, SAMPLE - len(sample))))
 
 
 def remark_on_keys(load: ActiveLoad) -> None:
@@ -74,7 +74,7 @@ def remark_on_keys(load: ActiveLoad) -> None:
         load.journal.remark(f"{receipt.null_keys} rows with NULL in the key were left out{named}.")
 
 
-def note_duplicates(load: ActiveLoad, stage: Stage, dedup: Deduplication, chosen: int) -> None:
+def record_duplicates(load: ActiveLoad, stage: Stage, dedup: Deduplication, chosen: int) -> None:
     """Count the staged rows that were not among the ``chosen`` ones of their keys, and write a few keys down.
 
     The load has published by now: where these keys cannot be had, it goes without. Raises EngineFailed where
@@ -85,11 +85,11 @@ def note_duplicates(load: ActiveLoad, stage: Stage, dedup: Deduplication, chosen
         return
     left_out = stage.rows - stage.null_keys - chosen
     sample = load.journal.receipt.duplicate_sample
-    load.journal.note(duplicate_keys=left_out)
+    load.journal.record(duplicate_keys=left_out)
     if left_out:
         ask = partial(load.engine.duplicates, stage, dedup.keys)
         found = _sampled(load, dedup.keys, ask, SAMPLE - len(sample))
-        load.journal.note(duplicate_sample=(*sample, *found))
+        load.journal.record(duplicate_sample=(*sample, *found))
 
 
 def refuse_other_rows(load: ActiveLoad, stage: Stage, chosen: int, keys: Sequence[str] = ()) -> None:

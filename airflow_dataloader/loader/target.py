@@ -49,7 +49,7 @@ def take_target(load: ActiveLoad) -> None:
         for attempt in uncertain:
             clean_up_attempt(load, attempt)
         # Only now: a receipt that names the fence tells later loads that nothing is left to adopt.
-        load.journal.note(fence_version=version)
+        load.journal.record(fence_version=version)
 
 
 def _fence(load: ActiveLoad, commit: Commit) -> int:
@@ -129,7 +129,7 @@ def _repair(load: ActiveLoad, attempt: Attempt) -> None:
     )
     adopted = load.keeper.patiently(call)
     load.started = adopted.started
-    load.journal.note(adopted=attempt.metadata_id)
+    load.journal.record(adopted=attempt.metadata_id)
     _say(load, attempt, entry, moved=adopted.moved, load_full_done=load_full_done)
 
 

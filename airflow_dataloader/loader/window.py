@@ -82,7 +82,7 @@ def freeze_window(load: ActiveLoad, low: str | None) -> Window:
             null_policy=load.config.null_cursor_policy,
         )
     _remark_on(load, cursor, low, frozen)
-    load.journal.note(low=low, high=frozen.high)
+    load.journal.record(low=low, high=frozen.high)
     return Window(
         cursor=cursor,
         low=low,

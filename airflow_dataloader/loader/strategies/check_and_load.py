@@ -14,7 +14,7 @@ def run(load: ActiveLoad) -> Outcome:
     low = beginning_of_merge(load)
     if low is not None and is_unchanged(load, low):
         carry_over(load)
-        load.journal.note(low=low, high=low, rows_read=0, rows_inserted=0, rows_updated=0)
+        load.journal.record(low=low, high=low, rows_read=0, rows_inserted=0, rows_updated=0)
         load.journal.remark("no changes")
         return Outcome()
     window = freeze_window(load, low)

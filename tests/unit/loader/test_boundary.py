@@ -38,7 +38,7 @@ def loaded(*answers: Any, **snapshot: Any) -> ActiveLoad:
     load = active_load(session=Answers(SAME, *answers), **values)
     load.described, load.columns = described, plan_columns(described, ValuePolicy.FAIL).columns
     load.snapshot = Snapshot(kind=SnapshotKind.EXPORTED, id="1")
-    load.journal.note(target_version=5)
+    load.journal.record(target_version=5)
     note_boundary(load, ask_boundary(load, LOW))
     load.started = replace(load.started, last_receipt=load.journal.receipt.as_json())
     load.target = at_version(load, 5)
@@ -86,7 +86,7 @@ def test_another_watermark_or_column_is_a_change() -> None:
 
 def test_a_load_without_a_common_snapshot_leaves_no_boundary() -> None:
     load = loaded(SAME)
-    load.journal.note(boundary=None)
+    load.journal.record(boundary=None)
     load.snapshot = Snapshot(kind=SnapshotKind.NONE, id=None)
     note_boundary(load, ask_boundary(load, LOW))
     assert load.journal.receipt.boundary is None
@@ -94,7 +94,7 @@ def test_a_load_without_a_common_snapshot_leaves_no_boundary() -> None:
 
 def test_a_load_that_published_nothing_is_of_the_version_that_it_found() -> None:
     load = loaded(SAME)
-    load.journal.note(target_version=None)
+    load.journal.record(target_version=None)
     load.target = at_version(load, 9)
     note_boundary(load, ask_boundary(load, LOW))
     assert (load.journal.receipt.boundary or {})["version"] == 9

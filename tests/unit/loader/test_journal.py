@@ -10,8 +10,8 @@ from airflow_dataloader.loader.journal import Journal
 
 def test_counts_add_up_to_a_receipt() -> None:
     journal = Journal()
-    journal.note(rows_read=5)
-    journal.note(rows_inserted=3, rows_updated=1)
+    journal.record(rows_read=5)
+    journal.record(rows_inserted=3, rows_updated=1)
     journal.remark("One row was left out.")
     assert journal.receipt.rows_published == 4
     assert journal.receipt.as_json()["notes"] == ("One row was left out.",)
@@ -37,14 +37,14 @@ def test_parts_are_counted_by_themselves_and_added_up() -> None:
     for rows in (3, None, 4):
         with journal.one_part():
             assert journal.receipt.rows_read is None
-            journal.note(rows_read=rows)
+            journal.record(rows_read=rows)
     receipt = journal.receipt
     assert (receipt.rows_read, receipt.rows_deleted) == (7, None)
 
 
 def test_a_part_that_breaks_off_counts_as_far_as_it_came() -> None:
     journal = Journal()
-    journal.note(rows_read=3)
+    journal.record(rows_read=3)
     with pytest.raises(RuntimeError), journal.one_part():
         _break_after(journal)
     assert (journal.receipt.rows_read, journal.receipt.null_keys) == (4, 2)
@@ -52,9 +52,9 @@ def test_a_part_that_breaks_off_counts_as_far_as_it_came() -> None:
 
 def test_what_is_done_aside_leaves_its_remarks_and_its_commit() -> None:
     journal = Journal()
-    journal.note(rows_read=3, target_version=1, committed_by=7)
+    journal.record(rows_read=3, target_version=1, committed_by=7)
     with journal.aside(), journal.during(Phase.STAGE):
-        journal.note(rows_read=9, rows_deleted=2, target_version=2, committed_by=None)
+        journal.record(rows_read=9, rows_deleted=2, target_version=2, committed_by=None)
         journal.remark("Two rows are gone.")
     receipt = journal.receipt
     assert (receipt.rows_read, receipt.rows_deleted) == (3, None)
@@ -64,7 +64,7 @@ def test_what_is_done_aside_leaves_its_remarks_and_its_commit() -> None:
 
 
 def _break_after(journal: Journal) -> None:
-    journal.note(rows_read=1, null_keys=2)
+    journal.record(rows_read=1, null_keys=2)
     raise RuntimeError("disk full")
 
 

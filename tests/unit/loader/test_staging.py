@@ -14,8 +14,8 @@ from airflow_dataloader.loader.engines.protocol import Deduplication, Stage
 from airflow_dataloader.loader.sessions.protocol import Snapshot, SnapshotKind
 from airflow_dataloader.loader.staging import (
     LONGEST,
-    note_duplicates,
-    note_null_keys,
+    record_duplicates,
+    record_null_keys,
     remark_on_keys,
     stage_rows,
 )
@@ -102,7 +102,7 @@ def test_a_stage_that_stays_does_not_spoil_the_load() -> None:
 def test_rows_that_got_lost_on_the_way_fail_the_load() -> None:
     shelf = Shelf(5)
     load = active_load(engine=shelf, session=Answers([(True,)]))
-    load.journal.note(source_rows=6, snapshot="exported")
+    load.journal.record(source_rows=6, snapshot="exported")
     with pytest.raises(EngineFailed, match=r"6 rows .* 5 arrived"), stage_rows(load, plan(load), DEDUP):
         pass
     assert not shelf.stages
@@ -127,7 +127,7 @@ def counted(before: list[list[tuple[bool]]], again: int, **values: str) -> Activ
     """A load of a source that counted six rows, and counts so many the second time; five arrive."""
     plan_of_no_table = [([{"Plan": {"Node Type": "Result"}}],)]
     load = active_load(engine=Shelf(5), session=Answers(plan_of_no_table, *before, [(again,)]), **values)
-    load.journal.note(source_rows=6, snapshot="exported")
+    load.journal.record(source_rows=6, snapshot="exported")
     load.snapshot = Snapshot(kind=SnapshotKind.EXPORTED, id="00000003-1")
     load.relation = "items"
     return load
@@ -135,7 +135,7 @@ def counted(before: list[list[tuple[bool]]], again: int, **values: str) -> Activ
 
 def test_without_a_common_snapshot_counts_may_differ() -> None:
     load = active_load(engine=Shelf(5))
-    load.journal.note(source_rows=6, snapshot="none")
+    load.journal.record(source_rows=6, snapshot="none")
     with stage_rows(load, plan(load), DEDUP) as stage:
         assert stage.rows == 5
 
@@ -144,11 +144,11 @@ def test_duplicates_are_counted_and_a_few_of_their_keys_written_down() -> None:
     shelf = Shelf(9, null_keys=2)
     load = active_load(engine=shelf)
     with stage_rows(load, plan(load), DEDUP) as stage:
-        note_duplicates(load, stage, DEDUP, 7)
+        record_duplicates(load, stage, DEDUP, 7)
         assert (load.journal.receipt.duplicate_keys, load.journal.receipt.duplicate_sample) == (0, ())
         for chunk in range(3):
             shelf.keys = 3 + chunk
-            note_duplicates(load, stage, DEDUP, 3 + chunk)
+            record_duplicates(load, stage, DEDUP, 3 + chunk)
     sample = [key["id"] for key in load.journal.receipt.duplicate_sample]
     assert [text[0] for text in sample] == ["0", "1", "2", "3", "0"]
     assert {len(text) for text in sample} == {LONGEST}
@@ -157,7 +157,7 @@ def test_duplicates_are_counted_and_a_few_of_their_keys_written_down() -> None:
 def test_a_sample_that_cannot_be_had_does_not_spoil_the_load() -> None:
     load = active_load(engine=Shelf(9, keys=3, stubborn=True))
     with stage_rows(load, plan(load), DEDUP) as stage:
-        note_duplicates(load, stage, DEDUP, 3)
+        record_duplicates(load, stage, DEDUP, 3)
     assert (load.journal.receipt.duplicate_keys, load.journal.receipt.duplicate_sample) == (6, ())
 
 
@@ -178,7 +178,7 @@ def test_rows_that_no_repeated_key_accounts_for_fail_the_load(
         stage_rows(load, plan(load), dedup) as stage,
         pytest.raises(EngineFailed, match=f"and {published} came"),
     ):
-        note_duplicates(load, stage, dedup, published)
+        record_duplicates(load, stage, dedup, published)
     assert load.journal.receipt.duplicate_keys is None
 
 
@@ -186,7 +186,7 @@ def test_rows_without_a_key_are_named_as_far_as_there_is_room() -> None:
     load = active_load(engine=Shelf(9, null_keys=4))
     with stage_rows(load, plan(load), DEDUP) as stage:
         for _ in range(3):
-            note_null_keys(load, stage, DEDUP)
+            record_null_keys(load, stage, DEDUP)
     sample = load.journal.receipt.null_key_sample
     assert [row["id"] for row in sample] == [None] * 5
     assert [row["updated_at"] for row in sample] == [text * LONGEST for text in "01230"]
@@ -197,6 +197,6 @@ def test_rows_without_a_key_are_named_as_far_as_there_is_room() -> None:
 def test_rows_without_a_key_that_cannot_be_looked_up_do_not_spoil_the_load() -> None:
     load = active_load(engine=Shelf(9, null_keys=2, stubborn=True))
     with stage_rows(load, plan(load), DEDUP) as stage:
-        note_null_keys(load, stage, DEDUP)
+        record_null_keys(load, stage, DEDUP)
     remark_on_keys(load)
     assert load.journal.receipt.notes == ("2 rows with NULL in the key were left out.",)
