@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
+from airflow_dataloader import defaults
 from airflow_dataloader.exceptions import ConfigurationError
 
 #: Prefixes of the environment, the first that has a value wins.
@@ -165,9 +166,9 @@ class Settings:
         default_factory=_default_home,
         metadata=_metadata(_HOME, "Folder of jars, local warehouse, local workspace and demo.", _home),
     )
-    control_conn_id: str = _setting("dataloader_control", "Airflow connection of the control database.")
+    control_conn_id: str = _setting(defaults.CONTROL_CONN_ID, "Airflow connection of the control database.")
     databricks_conn_id: str = _setting(
-        "databricks_default", "Airflow connection of the Databricks workspace, or of the local one."
+        defaults.DATABRICKS_CONN_ID, "Airflow connection of the Databricks workspace, or of the local one."
     )
     cluster: Mapping[str, Any] | None = _setting(
         "",
@@ -179,22 +180,23 @@ class Settings:
     )
     loader_path: str | None = _setting(
         "",
-        "Workspace folder that holds airflow_dataloader/ and spark_tasks/. "
-        "Empty: /Workspace/Shared/airflow_dataloader.",
+        f"Workspace folder that holds airflow_dataloader/ and spark_tasks/. Empty: {defaults.LOADER_PATH}.",
     )
     schedule_mode: str = _setting(
         "interval", "What starts the load DAG. interval: it looks once a minute.", _schedule_mode
     )
-    batch_size: int = _count(10, "Rows that one claim takes at most.")
-    max_concurrent_loads: int = _count(32, "Loads that may live at the same time, over all sources.")
-    queued_minutes: int = _count(60, "Minutes that a load may stay Queued.")
+    batch_size: int = _count(defaults.BATCH_SIZE, "Rows that one claim takes at most.")
+    max_concurrent_loads: int = _count(
+        defaults.MAX_CONCURRENT_LOADS, "Loads that may live at the same time, over all sources."
+    )
+    queued_minutes: int = _count(defaults.QUEUED_MINUTES, "Minutes that a load may stay Queued.")
     progress_minutes: int = _count(
-        10,
+        defaults.PROGRESS_MINUTES,
         "Minutes that a load may stay In Progress without progress. Airflow gives such a load up; the loader "
         "ends it half a minute earlier, by this setting in its own environment on the cluster. Set both.",
     )
     lease_seconds: int = _count(
-        60,
+        defaults.LEASE_SECONDS,
         "Seconds that one heartbeat is good for. A heartbeat comes every 10 s, so 30 forgives two lost ones. "
         "Only loaders read it, each from its own environment, on the cluster for example.",
         minimum=30,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine, text
 
-from airflow_dataloader.control.claim import MAX_CONCURRENT, claim
+from airflow_dataloader.control.claim import claim
 from airflow_dataloader.control.load_view import claim_time
 from airflow_dataloader.control.tracking import update_run_tracking
 from airflow_dataloader.control.transaction import LAST, transaction
@@ -21,6 +21,7 @@ from airflow_dataloader.control.unclaimed import why_unclaimed
 from airflow_dataloader.core.status import OVER, LoadStatus
 from airflow_dataloader.core.strategy import Trigger
 from airflow_dataloader.core.submission import submit_token
+from airflow_dataloader.defaults import MAX_CONCURRENT_LOADS
 from airflow_dataloader.exceptions import Fenced
 
 #: ``airflow_run`` holds 255 characters; the suffix needs some of them.
@@ -116,7 +117,7 @@ class Attached:
 
 
 def attach(
-    engine: Engine, mapped: MappedLoad, task: Try, *, max_concurrent: int = MAX_CONCURRENT
+    engine: Engine, mapped: MappedLoad, task: Try, *, max_concurrent: int = MAX_CONCURRENT_LOADS
 ) -> Attached:
     """Return the load that ``task`` answers for; if it lives, this try and its token are on record.
 

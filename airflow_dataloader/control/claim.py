@@ -23,15 +23,13 @@ from airflow_dataloader.core.json_text import read_json
 from airflow_dataloader.core.row_label import row_label
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.core.strategy import Trigger
+from airflow_dataloader.defaults import BATCH_SIZE, MAX_CONCURRENT_LOADS
 from airflow_dataloader.exceptions import ConfigurationError, RowRefused
 
 log = logging.getLogger(__name__)
 
 #: Any number that no other software is likely to lock; claims of one database wait for each other on it.
 _LOCK = 0x6164_6C63_6C61
-
-#: Loads that may live at the same time.
-MAX_CONCURRENT = 32
 
 #: Rows that cannot be loaded and that one claim settles; more are left to the next.
 _SETTLED_AT_ONCE = 1_000
@@ -86,8 +84,8 @@ def claim(
     engine: Engine,
     *,
     airflow_run: str,
-    batch_size: int = 10,
-    max_concurrent: int = MAX_CONCURRENT,
+    batch_size: int = BATCH_SIZE,
+    max_concurrent: int = MAX_CONCURRENT_LOADS,
     only: Sequence[int] | None = None,
     left_out: Sequence[int] = (),
     trigger: Trigger = Trigger.SCHEDULE,
@@ -135,7 +133,7 @@ def insert_initial_metadata(engine: Engine, config_id: int, *, airflow_run: str)
     ConfigurationError where the database refuses to write the row.
     """
     claimant = Claimant(airflow_run=airflow_run)
-    wanted = Wanted(rows=1, max_concurrent=MAX_CONCURRENT, only=[config_id])
+    wanted = Wanted(rows=1, max_concurrent=MAX_CONCURRENT_LOADS, only=[config_id])
     with transaction(engine, settings=_BY_INDEX, lock=_LOCK) as connection:
         claiming = _Claiming(connection, claimant, Trigger.MANUAL, wanted)
         loads = claiming.run(only_row=config_id)

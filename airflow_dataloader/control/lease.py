@@ -16,10 +16,8 @@ from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.config_hash import content_hash
 from airflow_dataloader.core.failure import Failure, Phase
 from airflow_dataloader.core.status import LoadStatus
+from airflow_dataloader.defaults import LEASE_SECONDS
 from airflow_dataloader.exceptions import ConfigurationError
-
-#: Seconds that a start or a heartbeat is good for.
-LEASE_SECONDS = 60
 
 #: The load and its row move together. ``held`` locks the row first, as every statement here does. A second
 #: start with the same nonce finds the load In Progress and changes nothing but the lease.

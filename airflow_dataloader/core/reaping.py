@@ -10,14 +10,11 @@ from airflow_dataloader.core.failure import Failure, Phase
 from airflow_dataloader.core.run_api import Run, RunState
 from airflow_dataloader.core.status import LoadStatus, RowStatus
 from airflow_dataloader.core.wording import counted
+from airflow_dataloader.defaults import PROGRESS_MINUTES, QUEUED_MINUTES
 
 #: Seconds after a lease's end in which nobody may take its row over. A loader whose heartbeats do not get
 #: through has stopped its own work before they are over.
 GRACE_SECONDS = 300
-
-#: Seconds that a load may go on without a sign of progress. Its loader ends it somewhat earlier, while the
-#: load is still its own to settle.
-PROGRESS_SECONDS = 600
 
 #: Seconds by which a claim may lie in the future; one that lies further ahead was made by a clock that has
 #: been set back since, and so may be all the load's other times.
@@ -31,13 +28,14 @@ class ReapLimits:
     #: After a start of the database, loaders get this long to renew what they could not.
     startup: float = 90
     #: In all, from the claim, for a run that waits.
-    queue: float = 3_600
+    queue: float = 60 * QUEUED_MINUTES
     #: What a waiting run is given at a time.
     extension: float = 600
     #: How long a lease must have been out.
     grace: float = GRACE_SECONDS
-    #: Without a sign of progress.
-    progress: float = PROGRESS_SECONDS
+    #: Without a sign of progress. Its loader ends a load somewhat earlier, while that is still its own to
+    #: settle.
+    progress: float = 60 * PROGRESS_MINUTES
     #: Beyond the row's maximum runtime, from the claim: the end of a load whose run nobody can ask about.
     expiry: float = 3_600
     #: How long to wait for the end of cancelled runs, in all.

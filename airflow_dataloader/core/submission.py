@@ -9,13 +9,12 @@ from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Any
 
+from airflow_dataloader.defaults import LOADER_PATH
+
 #: Path of the loader's task file below the folder that holds the loader.
 TASK_FILE = "spark_tasks/load_table.py"
 #: That of maintenance.
 MAINTAIN_FILE = "spark_tasks/maintain_tables.py"
-
-#: Where a workspace holds the loader unless ``[dataloader] loader_path`` says otherwise.
-LOADER_PATH = "/Workspace/Shared/airflow_dataloader"
 
 #: Begins the parameter that says whose loads a run's are: of which control database.
 INSTALLATION_OPTION = "--installation="

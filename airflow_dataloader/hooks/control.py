@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from airflow_dataloader.control.connect import create_engine, open_connection
 from airflow_dataloader.control.transaction import LAST, transaction
 from airflow_dataloader.control.url import read_url, resolve_url
+from airflow_dataloader.defaults import CONTROL_CONN_ID
 from airflow_dataloader.exceptions import ConfigurationError, DataloaderError
 
 
@@ -24,7 +25,7 @@ class ControlHook(PostgresHook):
     """
 
     conn_name_attr = "control_conn_id"
-    default_conn_name = "dataloader_control"
+    default_conn_name = CONTROL_CONN_ID
     conn_type = "dataloader_control"
     hook_name = "Dataloader control database"
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TypeVar
 
-from airflow_dataloader.control.lease import LEASE_SECONDS
 from airflow_dataloader.control.outage import retry_while_away
-from airflow_dataloader.core.reaping import GRACE_SECONDS, PROGRESS_SECONDS
+from airflow_dataloader.core.reaping import GRACE_SECONDS
+from airflow_dataloader.defaults import LEASE_SECONDS, PROGRESS_MINUTES
 from airflow_dataloader.exceptions import Fenced, LeaseLost, SourceStalled
 from airflow_dataloader.loader import interrupt
 from airflow_dataloader.settings import Settings
@@ -47,7 +47,7 @@ class LeaseTimes:
     #: Pause after a heartbeat that did not get through.
     retry: float = 2.0
     #: How long a load may see nothing move before it ends itself.
-    progress: float = PROGRESS_SECONDS - _EARLIER
+    progress: float = 60 * PROGRESS_MINUTES - _EARLIER
 
     @classmethod
     def of(cls, settings: Settings) -> Self:

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from sqlalchemy import Engine as ControlEngine
 
-from airflow_dataloader.control.claim import MAX_CONCURRENT, Claimed, claim
+from airflow_dataloader.control.claim import Claimed, claim
 from airflow_dataloader.control.intervene import cancel
 from airflow_dataloader.control.lookup import SelectedRow, no_active_match, select_rows
 from airflow_dataloader.control.outage import START_PATIENCE, retry_while_away
@@ -25,6 +25,7 @@ from airflow_dataloader.core.scrub import scrub
 from airflow_dataloader.core.selector import Selector
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.core.strategy import Trigger
+from airflow_dataloader.defaults import MAX_CONCURRENT_LOADS
 from airflow_dataloader.exceptions import RowRefused
 from airflow_dataloader.loader.context import LoaderContext
 from airflow_dataloader.loader.own_secrets import all_secrets
@@ -61,7 +62,7 @@ def load_locally(
     *,
     selector: Selector | None,
     report: Callable[[Loaded], None] = lambda _: None,
-    max_concurrent: int = MAX_CONCURRENT,
+    max_concurrent: int = MAX_CONCURRENT_LOADS,
     limits: ReapLimits | None = None,
 ) -> list[Loaded]:
     """Load the selected rows now, whatever their slot; without a selector, what is due.

@@ -12,7 +12,8 @@ from airflow.providers.databricks.operators.databricks import DatabricksSubmitRu
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 
-from airflow_dataloader.core.submission import LOADER_PATH, MAINTAIN_FILE, run_payload
+from airflow_dataloader.core.submission import MAINTAIN_FILE, run_payload
+from airflow_dataloader.defaults import LOADER_PATH
 from airflow_dataloader.hooks.redaction import redacted_instead
 from airflow_dataloader.hooks.settings import airflow_settings
 from airflow_dataloader.operators.links import base_url

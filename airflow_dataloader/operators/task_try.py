@@ -24,7 +24,8 @@ from airflow_dataloader.control.load_view import LoadView, view_load
 from airflow_dataloader.control.outage import retry_while_away
 from airflow_dataloader.control.tracking import LONGEST_URL, update_run_tracking
 from airflow_dataloader.control.tries import try_name
-from airflow_dataloader.core.submission import LOADER_PATH, Submission
+from airflow_dataloader.core.submission import Submission
+from airflow_dataloader.defaults import LOADER_PATH
 from airflow_dataloader.exceptions import DataloaderError, TransientError
 from airflow_dataloader.hooks.control import ControlHook
 from airflow_dataloader.hooks.redaction import LogRedacted, redacted_instead, redacted_message

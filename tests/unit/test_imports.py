@@ -66,6 +66,7 @@ def test_the_plugin_loads_no_more_of_the_package_than_addresses() -> None:
     # Airflow may say something first, and asks for the provider's description, with its settings, by itself.
     assert set(ran.stdout.splitlines()[-1].split()) == {
         "airflow_dataloader",
+        "airflow_dataloader.defaults",
         "airflow_dataloader.exceptions",
         "airflow_dataloader.get_provider_info",
         "airflow_dataloader.operators",

@@ -6,8 +6,6 @@ from pathlib import Path
 import pytest
 
 import airflow_dataloader
-from airflow_dataloader.control.claim import MAX_CONCURRENT
-from airflow_dataloader.core.submission import LOADER_PATH
 from airflow_dataloader.exceptions import ConfigurationError
 from airflow_dataloader.settings import Settings
 
@@ -22,15 +20,6 @@ def test_everything_has_a_default() -> None:
     assert (settings.batch_size, settings.max_concurrent_loads) == (10, 32)
     assert (settings.queued_minutes, settings.progress_minutes, settings.lease_seconds) == (60, 10, 60)
     assert settings.poll_seconds == 10
-
-
-def test_without_a_setting_as_many_loads_may_live() -> None:
-    assert Settings().max_concurrent_loads == MAX_CONCURRENT
-
-
-def test_where_the_loader_lies_without_a_setting() -> None:
-    (about,) = (option.about for option in Settings.options() if option.name == "loader_path")
-    assert LOADER_PATH in about
 
 
 def test_every_setting_is_read_somewhere() -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from urllib.parse import unquote, urlsplit
 
+from airflow_dataloader.defaults import CONTROL_CONN_ID, DATABRICKS_CONN_ID
 
-def control_connection(url: str, name: str = "dataloader_control") -> dict[str, str]:
+
+def control_connection(url: str, name: str = CONTROL_CONN_ID) -> dict[str, str]:
     """Return the variable that names the control database behind a libpq URL."""
     parts = urlsplit(url)
     return _variable(
@@ -20,7 +22,7 @@ def control_connection(url: str, name: str = "dataloader_control") -> dict[str, 
     )
 
 
-def databricks_connection(url: str, token: str, name: str = "databricks_default") -> dict[str, str]:
+def databricks_connection(url: str, token: str, name: str = DATABRICKS_CONN_ID) -> dict[str, str]:
     """Return the variable that names the workspace at ``url``."""
     parts = urlsplit(url)
     # Airflow's hook takes scheme and port from fields of their own, and ignores them in the host.
