@@ -28,6 +28,7 @@ from airflow_dataloader.loader.observer import LogObserver, Observer
 from airflow_dataloader.loader.run import LoadIds, run_load
 from airflow_dataloader.loader.secrets import EnvironmentSecrets, SecretChain
 from airflow_dataloader.loader.settlement import Result
+from airflow_dataloader.settings import Settings
 from airflow_dataloader.workspace.postgres import EmbeddedPostgres
 
 KEYS = ("host", "port", "database", "user", "password")
@@ -45,7 +46,7 @@ class Stand:
             self.home = Path(tempfile.mkdtemp(prefix="dataloader-bench-"))
             self.home.chmod(0o755)
             stack.callback(shutil.rmtree, self.home, ignore_errors=True)
-            jars = Path(os.environ.get("DATALOADER_HOME", Path.home() / ".dataloader")) / "jars"
+            jars = Settings.from_environment(os.environ).home / "jars"
             jars.mkdir(parents=True, exist_ok=True)
             (self.home / "jars").symlink_to(jars)
             self.server = stack.enter_context(EmbeddedPostgres(self.home / "postgres", fsync=False))

@@ -20,6 +20,7 @@ import httpx
 import psycopg
 from psycopg.rows import dict_row
 
+from airflow_dataloader.settings import Settings
 from airflow_dataloader.workspace.demo import shop
 from airflow_dataloader.workspace.demo.ports import Ports
 from airflow_dataloader.workspace.demo.stack import DAG, DemoStack, running
@@ -65,7 +66,7 @@ def main() -> None:
     """Start everything, run, and report the medians."""
     home = Path(tempfile.mkdtemp(prefix="dataloader-bench-"))
     home.chmod(0o755)
-    jars = Path(os.environ.get("DATALOADER_HOME", Path.home() / ".dataloader")) / "jars"
+    jars = Settings.from_environment(os.environ).home / "jars"
     (home / "jars").symlink_to(jars)
     try:
         with running(home, Ports(), Silent()) as stand:

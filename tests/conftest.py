@@ -16,6 +16,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import settings
 
+from airflow_dataloader.settings import Settings
 from airflow_dataloader.workspace.postgres import EmbeddedPostgres
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def source_db(postgres: Server) -> Iterator[psycopg.Connection]:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A DATALOADER_HOME whose jars are this machine's and whose warehouse is the tests' own."""
     folder = tmp_path_factory.mktemp("home")
-    jars = Path(os.environ.get("DATALOADER_HOME", Path.home() / ".dataloader")) / "jars"
+    jars = Settings.from_environment(os.environ).home / "jars"
     jars.mkdir(parents=True, exist_ok=True)
     (folder / "jars").symlink_to(jars)
     return folder

