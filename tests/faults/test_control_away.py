@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,12 +21,11 @@ from airflow_dataloader.loader.context import LoaderContext
 from airflow_dataloader.loader.keeper import LeaseTimes
 from airflow_dataloader.loader.local import load_locally
 from airflow_dataloader.loader.observer import Moment
-from airflow_dataloader.loader.run import LoadIds, run_load
-from airflow_dataloader.loader.settlement import Result
+from airflow_dataloader.loader.run import run_load
 from tests.bench import Bench
 from tests.conftest import Server
 from tests.factories import add_row, add_source
-from tests.faults.accident import Interfering, commits, give_up, healthy
+from tests.faults.accident import Beside, Interfering, commits, give_up, healthy, published
 from tests.faults.items import (
     change_items,
     closed_gate,
@@ -166,29 +164,19 @@ def test_a_loader_that_cannot_renew_its_lease_stops_its_own_work(away_control: B
     before = commits(bench)
     ids = bench.claim(row)
     with closed_gate(bench) as gate:
-        loading, results = _load_beside(bench, ids)
+        loading = Beside(bench, ids, SHORT)
         eventually("a read at the gate", lambda: held_up(bench, ids))
         spare.stop()
         # The read stands at the gate, and so it would for ever.
-        loading.join(60)
-        assert not loading.is_alive(), "it went on without a lease"
+        assert loading.result().status is None
         eventually("the end of its reads", lambda: readers(bench, ids) == 0)
         gate.open()
-    time.sleep(2)
     assert commits(bench) == before
-    (result,) = results
-    assert result.status is None
     spare.start()
     give_up(bench, row)
     bench.succeed(row)
     healthy(bench, row)
-
-
-def _load_beside(bench: Bench, ids: LoadIds) -> tuple[threading.Thread, list[Result]]:
-    context, results = replace(bench.context, times=SHORT), []
-    thread = threading.Thread(target=lambda: results.append(run_load(context, ids)))
-    thread.start()
-    return thread, results
+    assert not published(bench, ids), "its write landed late"
 
 
 @pytest.mark.faults
@@ -205,5 +193,5 @@ def test_an_outage_after_the_commit_outlasts_the_lease(away_control: Bench, spar
     change_items(bench, 1)
     bench.succeed(row)
     healthy(bench, row)
-    published, last = bench.history(row)
-    assert (published.load_status, published.adopted_by) == (LoadStatus.FAILED, last.id)
+    dead, last = bench.history(row)
+    assert (dead.load_status, dead.adopted_by) == (LoadStatus.FAILED, last.id)
