@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import uuid
 
 from pyspark.sql.connect.client.retries import DefaultPolicy
 from pyspark.sql.connect.session import SparkSession
-
-log = logging.getLogger(__name__)
 
 #: About 30 s in all. The default waits ten minutes for a server that is gone: a load would outlive its lease.
 _RETRIES = 8
@@ -46,22 +43,3 @@ def session_remote(remote: str) -> str:
         return remote
     base = remote if "/" in remote.removeprefix("sc://") else f"{remote}/"
     return f"{base.rstrip(';')};session_id={uuid.uuid4()}"
-
-
-def release(remote: str) -> None:
-    """Stop and release the session that ``remote`` names by its id, for a client that died.
-
-    Ending the client's process does not end its statement: the server would go on and commit.
-    """
-    spark = connect(remote)
-    try:
-        spark.interruptAll()
-        spark.client.release_session()
-    except Exception as error:
-        text = str(error).casefold()
-        if "operation" not in text or "status" not in text:
-            raise
-        # The interrupted operation was still on its way out; the release holds all the same.
-        log.debug("The session was released while it ended an operation: %s", error)
-    finally:
-        spark.client.close()

@@ -16,7 +16,6 @@ import pytest
 
 from airflow_dataloader.core.plan import Endpoint
 from airflow_dataloader.exceptions import OutcomeUnknown
-from airflow_dataloader.loader.engines.spark.connect import release
 from airflow_dataloader.loader.engines.spark.server import ConnectServer, server_settings
 from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine
 from tests.integration.loader.engines.spark.workshop import APP, Attempt, Workshop, commit
@@ -117,17 +116,6 @@ def test_without_a_fence_a_dead_client_s_write_lands(
     found = connected.engine.inspect(connected.table(), APP)
     assert found is not None
     assert found.commits[0].commit == commit(2)
-
-
-def test_releasing_a_dead_client_s_session_stops_its_write(
-    connected: Workshop, connect_server: ConnectServer, source_db: psycopg.Connection
-) -> None:
-    connected.fill(connected.table(), COLUMNS, [(1, 1)])
-    remote = remote_of(connect_server)
-    gate = kill_mid_write(connected, source_db, remote)
-    release(remote)
-    let_through(gate, source_db)
-    assert connected.version(connected.table()) == 0
 
 
 @pytest.mark.faults
