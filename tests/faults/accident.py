@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,10 +16,8 @@ from typing import Any
 
 from airflow_dataloader.control.reap import reap
 from airflow_dataloader.core.commit import parse_user_metadata
-from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.reaping import ReapLimits
 from airflow_dataloader.loader.keeper import LeaseTimes
-from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.run import LoadIds, run_load
 from airflow_dataloader.loader.settlement import Result
 from tests.bench import Bench
@@ -143,25 +141,6 @@ class Beside:
         self._thread.join(PATIENCE)
         assert not self._thread.is_alive(), "the load does not come to an end"
         return self._results[0]
-
-
-class Interfering:
-    """An observer that does something once, at a moment, while the load waits."""
-
-    def __init__(self, moment: Moment, action: Callable[[], object]) -> None:
-        self._moment = moment
-        self._action: Callable[[], object] | None = action
-
-    def reached(self, config: LoadConfig, moment: Moment) -> None:
-        """Interfere, if it is time."""
-        if moment is self._moment and self._action is not None:
-            action, self._action = self._action, None
-            action()
-
-    @property
-    def done(self) -> bool:
-        """Whether it has come to that."""
-        return self._action is None
 
 
 def commits(bench: Bench, table: str = "items") -> list[dict[str, Any]]:

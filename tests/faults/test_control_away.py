@@ -25,7 +25,7 @@ from airflow_dataloader.loader.run import run_load
 from tests.bench import Bench
 from tests.conftest import Server
 from tests.factories import add_row, add_source
-from tests.faults.accident import Beside, Interfering, commits, give_up, healthy, published
+from tests.faults.accident import Beside, commits, give_up, healthy, published
 from tests.faults.items import (
     change_items,
     closed_gate,
@@ -37,6 +37,7 @@ from tests.faults.items import (
 )
 from tests.integration.control.drive import LONG_AGO
 from tests.integration.loader.test_target import forget_settlement
+from tests.observers import Interfering
 from tests.waiting import eventually
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from uuid import uuid4
 
@@ -12,7 +12,6 @@ import psycopg
 import pytest
 
 from airflow_dataloader.control.connect import create_engine
-from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine
 from airflow_dataloader.loader.observer import LogObserver, Moment
@@ -20,20 +19,8 @@ from airflow_dataloader.loader.settlement import Result
 from tests.bench import Bench
 from tests.conftest import Server
 from tests.faults.items import make_items, row_of
+from tests.observers import Interfering
 from tests.waiting import PATIENCE
-
-
-class Once:
-    """An observer that does something when a load first reaches a moment."""
-
-    def __init__(self, moment: Moment, act: Callable[[], object]) -> None:
-        self._moment, self._act = moment, act
-        self._done = False
-
-    def reached(self, config: LoadConfig, moment: Moment) -> None:
-        if moment is self._moment and not self._done:
-            self._done = True
-            self._act()
 
 
 @pytest.fixture
@@ -71,7 +58,7 @@ def copied(bench: Bench, postgres: Server, loaded: int) -> Iterator[Bench]:
 
 @pytest.mark.parametrize("strategy", ["full", "incremental"])
 def test_the_copy_s_commit_is_not_taken_for_the_load_s_own(bench: Bench, copied: Bench, loaded: int) -> None:
-    bench.observer = Once(Moment.PLANNED, lambda: copied.succeed(loaded))
+    bench.observer = Interfering(Moment.PLANNED, lambda: copied.succeed(loaded))
     before = bench.state(loaded).incremental_value
     refused = bench.fail(loaded)
     assert "of a copy of this control database" in refused.message
@@ -90,14 +77,14 @@ def test_the_copy_s_stage_is_not_taken_for_the_load_s_own(bench: Bench, copied: 
         staged.set()
         published.wait(PATIENCE)
 
-    copied.observer = Once(Moment.STAGED, wait)
+    copied.observer = Interfering(Moment.STAGED, wait)
     beside = threading.Thread(target=lambda: ended.append(copied.load(loaded)))
 
     def load_the_copy() -> None:
         beside.start()
         assert staged.wait(PATIENCE)
 
-    bench.observer = Once(Moment.STAGED, load_the_copy)
+    bench.observer = Interfering(Moment.STAGED, load_the_copy)
     bench.succeed(loaded)
     assert bench.target_rows() == bench.source_rows()
     published.set()

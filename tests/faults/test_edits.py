@@ -15,8 +15,9 @@ from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.run import run_load
 from tests.bench import Bench
-from tests.faults.accident import Interfering, commits, healthy
+from tests.faults.accident import commits, healthy
 from tests.faults.items import change_items, loaded_and_changed
+from tests.observers import Interfering
 from tests.waiting import eventually
 
 

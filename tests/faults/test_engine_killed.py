@@ -16,8 +16,9 @@ from airflow_dataloader.loader.engines.spark.server import ConnectServer, server
 from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine
 from airflow_dataloader.loader.observer import Moment
 from tests.bench import Bench
-from tests.faults.accident import Beside, Interfering, commits, healthy
+from tests.faults.accident import Beside, commits, healthy
 from tests.faults.items import change_items, closed_gate, held_up, loaded_and_changed, make_gate, row_of
+from tests.observers import Interfering
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.faults

@@ -11,7 +11,7 @@ import pytest
 from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.run import LoadIds
 from tests.bench import Bench
-from tests.faults.accident import Interfering, give_up, healthy, kill_at, published, victim
+from tests.faults.accident import give_up, healthy, kill_at, published, victim
 from tests.faults.items import (
     change_items,
     closed_gate,
@@ -22,6 +22,7 @@ from tests.faults.items import (
 )
 from tests.faults.kill_matrix import KILLS, MOMENTS, PAGE, PROPERTY, READING, STRATEGIES, Kill, page
 from tests.faults.victim import CLAIMED
+from tests.observers import Interfering
 
 SAMPLE = {
     Kill("full", "planned", first=True),

@@ -19,9 +19,10 @@ from airflow_dataloader.loader.run import LoadIds
 from airflow_dataloader.loader.verify.source_view import open_source_view
 from tests.bench import Bench
 from tests.conftest import Server
-from tests.faults.accident import Beside, Interfering, commits, healthy
+from tests.faults.accident import Beside, commits, healthy
 from tests.faults.items import change_items, closed_gate, held_up, make_gate, make_items, row_of
 from tests.faults.proxy import Fault, Plan, Proxy
+from tests.observers import Interfering
 from tests.waiting import eventually
 
 

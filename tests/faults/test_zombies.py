@@ -13,7 +13,7 @@ from airflow_dataloader.loader.engines.spark.session import EngineSettings, open
 from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.run import LoadIds, run_load
 from tests.bench import Bench
-from tests.faults.accident import Beside, Interfering, give_up, healthy, published, victim
+from tests.faults.accident import Beside, give_up, healthy, published, victim
 from tests.faults.items import (
     Gate,
     change_items,
@@ -24,6 +24,7 @@ from tests.faults.items import (
     row_of,
     wait_until_held_up,
 )
+from tests.observers import Interfering
 from tests.waiting import eventually
 
 

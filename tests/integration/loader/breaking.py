@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.loader.observer import LogObserver, Moment
 from airflow_dataloader.loader.settlement import Result
 from tests.bench import Bench
+from tests.observers import Interfering
 
 
-class Breaking:
-    """An observer that breaks a load, once: at the given time that one reaches a moment."""
+class Breaking(Interfering):
+    """An observer that breaks a load there."""
 
     def __init__(self, moment: Moment, time: int = 1) -> None:
-        self._moment, self._left = moment, time
+        super().__init__(moment, _break, time)
 
-    def reached(self, config: LoadConfig, moment: Moment) -> None:
-        self._left -= moment is self._moment
-        if moment is self._moment and self._left == 0:
-            raise RuntimeError("broken on purpose")
+
+def _break() -> None:
+    raise RuntimeError("broken on purpose")
 
 
 def break_off(bench: Bench, row: int, moment: Moment, time: int = 1) -> Result:

@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 
-from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.loader.observer import LogObserver, Moment
 from airflow_dataloader.loader.settlement import Result
 from tests.bench import Bench
-from tests.faults.accident import Interfering
 from tests.integration.loader.breaking import break_off, die_unsettled
+from tests.observers import Interfering
 
 SCANNED = {
     "load_strategy": "incremental",
@@ -275,23 +274,12 @@ def test_a_source_that_has_our_column_is_refused(bench: Bench) -> None:
     assert "a name that delete_policy needs" in bench.fail(row).message
 
 
-class Meanwhile:
-    """An observer that changes the source when a load has published."""
-
-    def __init__(self, bench: Bench, statement: str) -> None:
-        self._bench, self._statement = bench, statement
-
-    def reached(self, config: LoadConfig, moment: Moment) -> None:
-        if moment is Moment.PUBLISHED and self._statement:
-            statement, self._statement = self._statement, ""
-            self._bench.source.execute(statement)
-
-
 def test_load_and_scan_see_one_snapshot(bench: Bench) -> None:
     row = make(bench)
     bench.source.execute("UPDATE items SET at = 41 WHERE id = 1")
     expected = bench.source_rows()
-    bench.observer = Meanwhile(bench, "DELETE FROM items WHERE id > 38")
+    delete = "DELETE FROM items WHERE id > 38"
+    bench.observer = Interfering(Moment.PUBLISHED, lambda: bench.source.execute(delete))
     assert scan(bench, row).receipt.rows_deleted == 0
     assert bench.target_rows() == expected
     bench.observer = LogObserver()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.strategy import Strategy
 from airflow_dataloader.loader.execute import STRATEGIES
 from airflow_dataloader.loader.observer import Moment
 from tests.bench import Bench
+from tests.integration.loader.breaking import break_off
 from tests.sessions import sessions
 from tests.waiting import eventually
 
@@ -16,17 +16,11 @@ def test_every_strategy_can_be_run() -> None:
 
 
 def test_a_load_that_breaks_leaves_no_connection_and_no_stage(bench: Bench) -> None:
-    class Breaking:
-        def reached(self, config: LoadConfig, moment: Moment) -> None:
-            if moment is Moment.STAGED:
-                raise RuntimeError("the machine is on fire")
-
     bench.source.execute("CREATE TABLE items (id integer PRIMARY KEY, at timestamptz)")
     bench.source.execute("INSERT INTO items VALUES (1, now())")
-    bench.observer = Breaking()
     row = bench.row(load_strategy="incremental", primary_key_cols="id", incremental_column="at")
-    failed = bench.fail(row)
-    assert "the machine is on fire" in failed.message
+    failed = break_off(bench, row, Moment.STAGED)
+    assert "broken on purpose" in failed.message
     assert bench.stages() == []
     eventually("the end of its sessions", lambda: sessions(bench.source, "adl-%") == 0)
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from airflow_dataloader.control.maintained import maintained_rows
-from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.loader.maintenance import maintain_targets
 from airflow_dataloader.loader.observer import LogObserver, Moment
 from airflow_dataloader.loader.run import run_load
 from tests.bench import Bench
+from tests.observers import Interfering
 
 INCREMENTAL = {
     "load_strategy": "incremental",
@@ -72,17 +72,14 @@ def test_a_load_survives_maintenance_in_its_midst(bench: Bench, moment: Moment) 
     bench.succeed(row)
     change(bench, 11)
 
-    class Maintaining:
-        """Compacts and vacuums at the moment, as somebody does who does not ask what is being loaded."""
+    def compact_and_vacuum() -> None:
+        """Do so as somebody does who does not ask what is being loaded."""
+        done = bench.engine.optimize(bench.target())
+        assert done is not None
+        assert done.files_removed
+        bench.engine.vacuum(bench.target())
 
-        def reached(self, config: LoadConfig, reached: Moment) -> None:
-            if reached is moment:
-                done = bench.engine.optimize(config.target)
-                assert done is not None
-                assert done.files_removed
-                bench.engine.vacuum(config.target)
-
-    bench.observer = Maintaining()
+    bench.observer = Interfering(moment, compact_and_vacuum)
     assert bench.succeed(row).receipt.rows_read == 3, "the row at the watermark, and two"
     bench.observer = LogObserver()
     assert bench.target_rows() == bench.source_rows()

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_dataloader.loader.observer import LogObserver, Moment
 from tests.bench import Bench
-from tests.faults.accident import Interfering
+from tests.observers import Interfering
 
 STARTED_AT = "2026-01-01 10:00:00+00"
 

@@ -12,7 +12,7 @@ from airflow_dataloader.core.plan import ReadPlan
 from airflow_dataloader.loader.engines.protocol import Rows
 from airflow_dataloader.loader.observer import Moment
 from tests.bench import Bench
-from tests.faults.accident import Interfering
+from tests.observers import Interfering
 
 ROLLING = {"load_strategy": "rolling", "rolling_column": "at", "rolling_days": 100_000}
 WAYS = {"full": {}, "rolling": ROLLING, "rolling, keep": ROLLING | {"rolling_retention": "keep"}}

@@ -14,13 +14,12 @@ from types import FrameType
 import pytest
 from sqlalchemy import text
 
-from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.loader import interrupt
 from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.run import LoadIds, process_tables, run_load
 from tests.bench import Bench
-from tests.faults.accident import Interfering
+from tests.observers import Interfering
 from tests.sessions import sleeping
 from tests.waiting import until
 
@@ -57,29 +56,25 @@ def test_a_load_of_another_epoch_is_refused(bench: Bench) -> None:
 def test_what_somebody_else_s_library_says_is_recorded_without_secrets(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
-    class Telling:
-        def reached(self, config: LoadConfig, moment: Moment) -> None:
-            if moment is Moment.PLANNED:
-                raise RuntimeError(f"login {bench.server.password!r} refused")
+    def tell() -> None:
+        raise RuntimeError(f"login {bench.server.password!r} refused")
 
     bench.source.execute("CREATE TABLE items AS SELECT 1 AS id")
     row = bench.row()
-    bench.observer = Telling()
+    bench.observer = Interfering(Moment.PLANNED, tell)
     assert "RuntimeError: login '***' refused" in bench.fail(row).message
     (record,) = bench.history(row)
     assert "login '***' refused" in record.failure["message"]
     assert bench.server.password not in f"{record.failure} {record.log_message} {caplog.text}"
-    assert re.search(r"Traceback.*in reached.*RuntimeError: login '\*\*\*' refused", caplog.text, re.DOTALL)
+    assert re.search(r"Traceback.*in tell.*RuntimeError: login '\*\*\*' refused", caplog.text, re.DOTALL)
 
 
 def test_an_interrupt_settles_the_load_and_goes_on_up(bench: Bench) -> None:
-    class Interrupting:
-        def reached(self, config: LoadConfig, moment: Moment) -> None:
-            if moment is Moment.PLANNED:
-                raise KeyboardInterrupt
+    def interrupt_it() -> None:
+        raise KeyboardInterrupt
 
     bench.source.execute("CREATE TABLE items AS SELECT 1 AS id")
-    bench.observer = Interrupting()
+    bench.observer = Interfering(Moment.PLANNED, interrupt_it)
     row = bench.row()
     with pytest.raises(KeyboardInterrupt):
         bench.load(row)
@@ -108,13 +103,8 @@ def swallowing(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("swallowing")
 def test_an_interrupt_that_got_lost_before_a_write_stops_the_load(bench: Bench) -> None:
-    class Asking:
-        def reached(self, config: LoadConfig, moment: Moment) -> None:
-            if moment is Moment.CONNECTED:
-                os.kill(os.getpid(), signal.SIGINT)
-
     bench.source.execute("CREATE TABLE items AS SELECT 1 AS id")
-    bench.observer = Asking()
+    bench.observer = Interfering(Moment.CONNECTED, lambda: os.kill(os.getpid(), signal.SIGINT))
     row = bench.row()
     loads = [bench.claim(row), bench.claim(bench.row("others"))]
     with pytest.raises(KeyboardInterrupt):

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from airflow_dataloader.control import lease
-from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.strategy import REPLACES
 from airflow_dataloader.loader.engines.spark.engine import SparkEngine
-from airflow_dataloader.loader.observer import LogObserver, Moment
+from airflow_dataloader.loader.observer import Moment
 from tests.bench import Bench
+from tests.integration.loader.breaking import break_off
 from tests.integration.loader.strategy_rows import STRATEGIES
 
 COLUMNS = {"id": "int", "name": "string", "at": "timestamp"}
@@ -20,17 +20,6 @@ COLUMNS = {"id": "int", "name": "string", "at": "timestamp"}
 SAMPLE = {"incremental", "append_only", "full"}
 
 each_strategy = pytest.mark.parametrize("strategy", list(STRATEGIES))
-
-
-class Breaks:
-    """Breaks a load right after its commit, or at another moment."""
-
-    def __init__(self, at: Moment = Moment.PUBLISHED) -> None:
-        self._at = at
-
-    def reached(self, config: LoadConfig, moment: Moment) -> None:
-        if moment is self._at:
-            raise RuntimeError("broken")
 
 
 def begin(bench: Bench, strategy: str, **values: Any) -> int:
@@ -142,11 +131,9 @@ def test_what_a_failed_load_changed_is_not_forgotten(bench: Bench) -> None:
     row = begin(bench, "incremental")
     bench.source.execute("ALTER TABLE items ADD colour text")
     bench.source.execute("INSERT INTO items VALUES (3, 'three', now(), 'red')")
-    bench.observer = Breaks()
-    bench.fail(row)
+    break_off(bench, row, Moment.PUBLISHED)
     assert bench.found().columns == COLUMNS | {"colour": "string"}
     assert bench.state(row).staging_model_processed is True
-    bench.observer = LogObserver()
     bench.succeed(row)
     assert bench.state(row).staging_model_processed is False
 
@@ -177,10 +164,8 @@ def test_a_table_that_only_a_fence_made_has_no_columns_to_keep(
     bench.source.execute("INSERT INTO items VALUES (1, 'one', now())")
     row = bench.row(**STRATEGIES[strategy], schema_policy=policy)
     give_up_unwritten(bench, row)
-    bench.observer = Breaks(Moment.PLANNED)
-    assert bench.fail(row).receipt.fence_version is not None
+    assert break_off(bench, row, Moment.PLANNED).receipt.fence_version is not None
     assert bench.found().columns == COLUMNS
-    bench.observer = LogObserver()
     bench.source.execute("ALTER TABLE items ADD colour text DEFAULT 'red'")
     bench.succeed(row)
     assert bench.found().columns == COLUMNS | {"colour": "string"}

@@ -7,13 +7,13 @@ import shutil
 from sqlalchemy import delete, select
 
 from airflow_dataloader.control.tables import historical_metadata, table_control
-from airflow_dataloader.core.config import LoadConfig
 from airflow_dataloader.core.names import TargetName
-from airflow_dataloader.loader.observer import LogObserver, Moment
+from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.run import process_tables
 from airflow_dataloader.loader.stage_names import stage_name
 from airflow_dataloader.loader.stage_sweep import sweep_stages
 from tests.bench import Bench
+from tests.integration.loader.breaking import break_off
 
 
 def make(bench: Bench) -> int:
@@ -54,14 +54,6 @@ def test_a_task_sweeps_after_its_loads(bench: Bench) -> None:
     assert bench.stages() == []
 
 
-class Breaking:
-    """An observer that breaks the load after its first chunk."""
-
-    def reached(self, config: LoadConfig, moment: Moment) -> None:
-        if moment is Moment.CHUNKED:
-            raise RuntimeError("broken on purpose")
-
-
 def test_the_stage_of_a_backfill_goes_when_its_plan_is_given_up_and_not_before(bench: Bench) -> None:
     bench.source.execute("CREATE TABLE items (id integer PRIMARY KEY, at timestamptz)")
     bench.source.execute(
@@ -71,14 +63,12 @@ def test_the_stage_of_a_backfill_goes_when_its_plan_is_given_up_and_not_before(b
     row = bench.row(load_strategy="incremental", primary_key_cols="id", incremental_column="at")
     bench.succeed(row)
     bench.set(row, load_strategy="chunked_backfill")
-    bench.observer = Breaking()
-    bench.fail(row)
+    break_off(bench, row, Moment.CHUNKED)
     (left,) = bench.stages()
     assert "_b" in left
     assert sweep_stages(bench.control, bench.engine, bench.target()) == [], "its plan is open"
     # Somebody takes the row off the strategy: nobody goes on with the plan.
     bench.set(row, load_strategy="incremental")
-    bench.observer = LogObserver()
     process_tables(bench.context, [bench.claim(row)])
     assert bench.stages() == []
     assert bench.target_rows() == bench.source_rows()

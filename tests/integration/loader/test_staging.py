@@ -11,7 +11,7 @@ from airflow_dataloader.loader.engines.protocol import STAGE_PREFIX
 from airflow_dataloader.loader.engines.spark.engine import SparkEngine
 from airflow_dataloader.loader.observer import LogObserver, Moment
 from tests.bench import Bench
-from tests.faults.accident import Interfering
+from tests.observers import Interfering
 
 BY_KEY = {"primary_key_cols": "id", "incremental_column": "id"}
 

@@ -16,6 +16,7 @@ from airflow_dataloader.loader.observer import LogObserver, Moment
 from tests.bench import Bench
 from tests.integration.loader.breaking import Breaking, break_off
 from tests.integration.loader.strategies.backfills import CHUNKED, make
+from tests.observers import Interfering
 
 
 def plans(bench: Bench) -> list[Any]:
@@ -96,18 +97,13 @@ def test_a_staging_table_that_a_stale_load_made_anew_replaces_nothing(
     fence, fences = bench.engine.fence, []
     monkeypatch.setattr(bench.engine, "fence", lambda *given: (fences.append(given), fence(*given))[1])
 
-    class Overtaken(Breaking):
-        """Does at the moment what a load does that was frozen before it dropped a strange table."""
+    def overtake() -> None:
+        """Do what a load does that was frozen before it dropped a strange table."""
+        name, columns, commit = fences[-1]
+        bench.engine.drop_stage(name)
+        fence(name, columns, replace(commit, epoch=commit.epoch - 1))
 
-        def reached(self, config: LoadConfig, moment: Moment) -> None:
-            try:
-                super().reached(config, moment)
-            except RuntimeError:
-                name, columns, commit = fences[-1]
-                bench.engine.drop_stage(name)
-                fence(name, columns, replace(commit, epoch=commit.epoch - 1))
-
-    bench.observer = Overtaken(Moment.CHUNKED, 2)
+    bench.observer = Interfering(Moment.CHUNKED, overtake, 2)
     assert "is not as this load left it" in bench.fail(row).message
     assert bench.target_rows() == old
     assert "begins anew" in bench.succeed(row).message
@@ -199,15 +195,8 @@ def test_a_target_that_was_dropped_meanwhile_begins_anew(bench: Bench) -> None:
 def test_a_target_that_vanishes_before_the_last_chunk_is_not_made_anew_by_it(bench: Bench) -> None:
     make(bench)
     row = bench.row(**CHUNKED)
-
-    class Removing(Breaking):
-        def reached(self, config: LoadConfig, moment: Moment) -> None:
-            try:
-                super().reached(config, moment)
-            except RuntimeError:
-                shutil.rmtree(bench.home / "warehouse" / "bronze" / bench.schema / "items")
-
-    bench.observer = Removing(Moment.CHUNKED, 4)
+    folder = bench.home / "warehouse" / "bronze" / bench.schema / "items"
+    bench.observer = Interfering(Moment.CHUNKED, lambda: shutil.rmtree(folder), 4)
     assert "vanished" in bench.fail(row).message
     assert "begins anew" in bench.succeed(row).message
     assert bench.target_rows() == bench.source_rows()

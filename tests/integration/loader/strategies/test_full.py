@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow_dataloader.loader.observer import LogObserver, Moment
 from tests.bench import Bench
-from tests.faults.accident import Interfering
+from tests.observers import Interfering
 
 ITEMS = "CREATE TABLE items (id integer PRIMARY KEY, name varchar(10), price numeric(10,2))"
 
