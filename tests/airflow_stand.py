@@ -14,7 +14,6 @@ from typing import Any
 import httpx
 
 from airflow_dataloader.workspace.service import WorkspaceSettings, running
-from airflow_dataloader.workspace.spark.external import ExternalSeat, ExternalSpark
 from airflow_dataloader.workspace.spark.protocol import Spark
 
 #: A task that does as its parameters say, without Spark.
@@ -26,21 +25,6 @@ if what == "sleep":
 else:
     sys.exit(int(much))
 """
-
-
-class NoSpark(ExternalSpark):
-    """What stands for Spark where no run uses any."""
-
-    def __init__(self) -> None:
-        super().__init__("sc://localhost:1")
-
-    def take_seat(self) -> ExternalSeat:
-        return _NoSeat("sc://localhost:1")
-
-
-class _NoSeat(ExternalSeat):
-    def end(self, session: str) -> None:
-        """Nothing was opened."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from airflow.providers.databricks.hooks.databricks import DatabricksHook
 from airflow_dataloader.core.run_api import Run, RunApiUnavailable, RunState
 from airflow_dataloader.hooks.run_api import DatabricksRunApi
 from tests.airflow_db import Connections
-from tests.airflow_stand import SCRIPT, NoSpark, Workspace, workspace_at
+from tests.airflow_stand import SCRIPT, Workspace, workspace_at
+from tests.no_spark import NoSpark
 
 UNKNOWN = Run(state=RunState.UNKNOWN)
 

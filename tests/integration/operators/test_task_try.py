@@ -28,10 +28,11 @@ from airflow_dataloader.core.receipt import Receipt
 from airflow_dataloader.operators.links import dag_page
 from airflow_dataloader.operators.load import LoadOperator
 from tests.airflow_db import Connections, dag
-from tests.airflow_stand import SCRIPT, NoSpark, Workspace, workspace_at
+from tests.airflow_stand import SCRIPT, Workspace, workspace_at
 from tests.factories import add_source
 from tests.faults.proxy import Fault, Plan, Proxy, proxied
 from tests.integration.control.drive import due_row, load, loads_of, row
+from tests.no_spark import NoSpark
 from tests.waiting import until
 
 _days = count(1)

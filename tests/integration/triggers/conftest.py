@@ -9,7 +9,8 @@ import pytest
 
 from airflow_dataloader.triggers import control as pool
 from tests.airflow_db import Connections
-from tests.airflow_stand import SCRIPT, NoSpark, Workspace, workspace_at
+from tests.airflow_stand import SCRIPT, Workspace, workspace_at
+from tests.no_spark import NoSpark
 
 
 @pytest.fixture

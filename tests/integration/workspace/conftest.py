@@ -17,6 +17,7 @@ from airflow_dataloader.workspace.app_state import AppState
 from airflow_dataloader.workspace.service import WorkspaceSettings, running
 from airflow_dataloader.workspace.spark.external import ExternalSeat, ExternalSpark
 from airflow_dataloader.workspace.spark.protocol import Spark
+from tests.no_spark import NoSpark
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -134,22 +135,7 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
 Start = Callable[..., Workspace]
 
 
-class Unneeded(ExternalSpark):
-    """What stands for Spark where no run uses any."""
-
-    def __init__(self) -> None:
-        super().__init__("sc://localhost:1")
-
-    def take_seat(self) -> UnneededSeat:
-        return UnneededSeat("sc://localhost:1")
-
-
-class UnneededSeat(ExternalSeat):
-    def end(self, session: str) -> None:
-        """Nothing was opened."""
-
-
-class Counted(Unneeded):
+class Counted(NoSpark):
     """Spark that no run uses either, and that knows what it gave and got back."""
 
     def __init__(self) -> None:
@@ -193,7 +179,7 @@ def starting(home: Path, script: Path, spark: Spark) -> Iterator[Start]:
 @pytest.fixture
 def start(tmp_path: Path, script: Path) -> Iterator[Start]:
     """Start a workspace of this test's own, for runs that do not use Spark."""
-    with starting(tmp_path, script, Unneeded()) as begin:
+    with starting(tmp_path, script, NoSpark()) as begin:
         yield begin
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tests.airflow_db import Connections, dag_of_a_file
-from tests.airflow_stand import SCRIPT, NoSpark, Workspace, workspace_at
+from tests.airflow_stand import SCRIPT, Workspace, workspace_at
+from tests.no_spark import NoSpark
 
 DAG = """
 from airflow.providers.databricks.operators.databricks import DatabricksSubmitRunOperator

@@ -15,7 +15,8 @@ from airflow_dataloader.workspace.jobs.model import Submission, TaskSpec
 from airflow_dataloader.workspace.jobs.process import launch
 from airflow_dataloader.workspace.jobs.states import Stop
 from airflow_dataloader.workspace.spark.protocol import Seat
-from tests.integration.workspace.conftest import Start, Unneeded, Workspace, starting
+from tests.integration.workspace.conftest import Start, Workspace, starting
+from tests.no_spark import NoSpark
 from tests.waiting import until
 
 
@@ -237,6 +238,6 @@ def test_a_run_that_waits_for_spark_is_taken_up_by_the_next_workspace(tmp_path: 
         until(lambda: first.get(runs[0])["state"]["state_message"] == "Waiting for Spark")
         first.cancel(stopped)
         assert first.wait(stopped)["state"]["result_state"] == "CANCELED"
-    with starting(tmp_path, script, Unneeded()) as start:
+    with starting(tmp_path, script, NoSpark()) as start:
         second = start()
         assert [second.wait(run)["state"]["result_state"] for run in runs] == ["SUCCESS", "SUCCESS"]
