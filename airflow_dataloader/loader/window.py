@@ -56,21 +56,7 @@ def freeze_window(load: ActiveLoad, low: str | None) -> Window:
     """
     with load.journal.during(Phase.PLAN):
         cursor = load.dialect.cursor(load.described, load.columns, load.config)
-        frozen = load.dialect.freeze(load.session.query, load.relation, cursor, low)
-        if frozen.behind and _has_been_replaced_since(load):
-            load.journal.remark(
-                f"The newest {cursor.column.source_name!r} at the source is {frozen.newest}, below the "
-                f"watermark {low} from before the target was last replaced; everything was read again."
-            )
-            low = None
-            frozen = load.dialect.freeze(load.session.query, load.relation, cursor, low)
-        if frozen.from_future and load.config.watermark_of is not None:
-            load.journal.remark(
-                f"The watermark {low} lies beyond the source's clock, which was set back, or is read in "
-                "another load_timezone; everything was read again, as rows written since lie below it."
-            )
-            low = None
-            frozen = load.dialect.freeze(load.session.query, load.relation, cursor, low)
+        low, frozen = _freeze(load, cursor, low)
         # Before anything is read by them.
         for bound in (frozen.high, frozen.watermark):
             refuse_unkept(bound, f"The newest {cursor.column.source_name!r} of {load.config.label}")
@@ -93,6 +79,27 @@ def freeze_window(load: ActiveLoad, low: str | None) -> Window:
         where=where,
         newest_rows=_newest_rows(load, cursor, frozen),
     )
+
+
+def _freeze(load: ActiveLoad, cursor: CursorPlan, low: str | None) -> tuple[str | None, Frozen]:
+    """Return where the window begins, at ``low`` or at the beginning, and what the source says of it then."""
+    freeze = partial(load.dialect.freeze, load.session.query, load.relation, cursor)
+    frozen = freeze(low)
+    if frozen.behind and _has_been_replaced_since(load):
+        load.journal.remark(
+            f"The newest {cursor.column.source_name!r} at the source is {frozen.newest}, below the "
+            f"watermark {low} from before the target was last replaced; everything was read again."
+        )
+        low = None
+        frozen = freeze(low)
+    if frozen.from_future and load.config.watermark_of is not None:
+        load.journal.remark(
+            f"The watermark {low} lies beyond the source's clock, which was set back, or is read in "
+            "another load_timezone; everything was read again, as rows written since lie below it."
+        )
+        low = None
+        frozen = freeze(low)
+    return low, frozen
 
 
 def _newest_rows(load: ActiveLoad, cursor: CursorPlan, frozen: Frozen) -> str | None:
