@@ -116,7 +116,7 @@ class ConnectServer:
         alive = self._process is not None and self._process.poll() is None
         return self._process.pid if alive and self._process is not None else None
 
-    def start(self, *, seconds: float = _START_SECONDS) -> Self:
+    def start(self) -> Self:
         """Start the server and return when it answers; raise EngineFailed with its last words if it ends."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         scratch = self._scratch = _new_scratch(self._scratches)
@@ -127,7 +127,7 @@ class ConnectServer:
         except BaseException:
             shutil.rmtree(scratch, ignore_errors=True)
             raise
-        until = time.monotonic() + seconds
+        until = time.monotonic() + _START_SECONDS
         while not _listens(self.settings.port):
             # Another thread may stop it meanwhile.
             if process.poll() is not None or time.monotonic() > until:
