@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from sqlalchemy import Engine
 
 from airflow_dataloader.control import migrate
 from airflow_dataloader.control.connect import create_engine
@@ -73,28 +74,34 @@ def spare(_spare: Server) -> Server:
 
 
 @pytest.fixture
+def spare_control(spare: Server) -> Iterator[Engine]:
+    """A control database on the spare server."""
+    name = f"control_{uuid4().hex}"
+    spare.create(name)
+    migrate.upgrade(spare.url(name), report=lambda _: None)
+    control = create_engine(spare.url(name))
+    yield control
+    control.dispose()
+
+
+@pytest.fixture
 def away_control(
-    spare: Server,
+    spare_control: Engine,
     source_db: psycopg.Connection,
     connect_engine: SparkEngine,
     connect_server: ConnectServer,
     postgres: Server,
     home: Path,
-) -> Iterator[Bench]:
+) -> Bench:
     """A bench whose control database is on the spare server, and its source is not."""
-    name = f"control_{uuid4().hex}"
-    spare.create(name)
-    migrate.upgrade(spare.url(name), report=lambda _: None)
-    control = create_engine(spare.url(name))
-    yield Bench(
-        control=control,
+    return Bench(
+        control=spare_control,
         source=source_db,
         engine=connect_engine,
         server=postgres,
         home=home,
         remote=connect_server.settings.remote,
     )
-    control.dispose()
 
 
 @pytest.fixture

@@ -7,13 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine, event
 
-from airflow_dataloader.control import migrate
-from airflow_dataloader.control.connect import create_engine
 from airflow_dataloader.core.selector import Selector, parse
 from airflow_dataloader.core.status import LoadStatus
 from airflow_dataloader.exceptions import EngineFailed
@@ -111,20 +108,26 @@ class _Once:
 
 
 @pytest.mark.parametrize("selector", [None, parse("source:shop")])
-def test_rows_get_their_turn_after_an_outage_between_two(spare: Server, selector: Selector | None) -> None:
-    with _control_at(spare) as control, _outage(spare, 3) as take_away:
-        add_source(control)
-        # The claim itself settles such rows.
-        rows = {add_row(control, load_strategy="sideways", next_load_date_time=LONG_AGO) for _ in range(2)}
+def test_rows_get_their_turn_after_an_outage_between_two(
+    spare_control: Engine, spare: Server, selector: Selector | None
+) -> None:
+    control = spare_control
+    add_source(control)
+    # The claim itself settles such rows.
+    rows = {add_row(control, load_strategy="sideways", next_load_date_time=LONG_AGO) for _ in range(2)}
+    with _outage(spare, 3) as take_away:
         ended = load_locally(control, _no_worker, selector=selector, report=_Once(take_away))
     assert {load.config_id for load in ended} == rows
     assert all("sideways" in load.message for load in ended)
 
 
-def test_rows_are_found_after_an_outage_while_they_are_looked_for(spare: Server) -> None:
-    with _control_at(spare) as control, _outage(spare, 3) as take_away:
-        add_source(control)
-        row = add_row(control, load_strategy="sideways", tags=["looked for"])
+def test_rows_are_found_after_an_outage_while_they_are_looked_for(
+    spare_control: Engine, spare: Server
+) -> None:
+    control = spare_control
+    add_source(control)
+    row = add_row(control, load_strategy="sideways", tags=["looked for"])
+    with _outage(spare, 3) as take_away:
         once = _Once(take_away)
 
         def looking(connection: Any, cursor: Any, statement: str, *_: object) -> None:
@@ -134,18 +137,6 @@ def test_rows_are_found_after_an_outage_while_they_are_looked_for(spare: Server)
         event.listen(control, "before_cursor_execute", looking)
         (ended,) = load_locally(control, _no_worker, selector=parse('tag:"looked for"'))
     assert (ended.config_id, ended.status) == (row, LoadStatus.FAILED)
-
-
-@contextmanager
-def _control_at(spare: Server) -> Iterator[Engine]:
-    name = f"control_{uuid4().hex}"
-    spare.create(name)
-    migrate.upgrade(spare.url(name), report=lambda _: None)
-    control = create_engine(spare.url(name))
-    try:
-        yield control
-    finally:
-        control.dispose()
 
 
 def _no_worker() -> LoaderContext:
