@@ -68,7 +68,7 @@ def is_unchanged(load: ActiveLoad, low: str) -> bool:
     return not load.dialect.is_from_future(load.session.query, cursor, low)
 
 
-def note_boundary(load: ActiveLoad, boundary: Boundary) -> None:
+def record_boundary(load: ActiveLoad, boundary: Boundary) -> None:
     """Put what the source held into the receipt, with the version that now holds the same."""
     if not load.snapshot.shared:
         # The rows were read by other connections, a little later than the question was asked.

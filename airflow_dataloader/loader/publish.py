@@ -12,7 +12,7 @@ from airflow_dataloader.exceptions import EngineFailed
 from airflow_dataloader.loader.active_load import ActiveLoad
 from airflow_dataloader.loader.engines.protocol import Deduplication, Rows, Stage, Written
 from airflow_dataloader.loader.observer import Moment
-from airflow_dataloader.loader.schema import note_columns
+from airflow_dataloader.loader.schema import record_columns
 
 #: The one publishing write of strategies that need no more than one; step 0 is the fence.
 PUBLISH_STEP = 1
@@ -37,7 +37,7 @@ def publish(
         load.reached(Moment.PUBLISHING)
         read = (load.target.version, load.target.digest) if load.target else _NOTHING
         written = write(replace(load.commit(step, replace(facts, read_version=read)), stamp=load.stamp))
-        note_columns(load, load.schema.after)
+        record_columns(load, load.schema.after)
         load.journal.record(
             rows_inserted=written.rows_inserted,
             rows_updated=written.rows_updated,

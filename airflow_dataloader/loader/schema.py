@@ -41,11 +41,11 @@ def decide_schema(load: ActiveLoad) -> None:
         _refuse_names_of_delta(load)
         _add_load_columns(load)
     if held is not None:
-        note_columns(load, held)
-    _note_one_sided(load)
+        record_columns(load, held)
+    _record_one_sided(load)
     if not replaces:
-        _note_added(load)
-        _note_come_back(load)
+        _remark_on_added(load)
+        _remark_on_come_back(load)
 
 
 def keep_columns(load: ActiveLoad) -> None:
@@ -54,7 +54,7 @@ def keep_columns(load: ActiveLoad) -> None:
         return
     load.schema = decide(load.columns, load.target.columns, load.config.schema_policy, replaces=False)
     _add_load_columns(load)
-    _note_one_sided(load)
+    _record_one_sided(load)
 
 
 def cluster_columns(load: ActiveLoad) -> tuple[str, ...]:
@@ -85,7 +85,7 @@ def _add_load_columns(load: ActiveLoad) -> None:
     load.schema = replace(load.schema, after={**after, **own})
 
 
-def note_columns(load: ActiveLoad, columns: Mapping[str, str]) -> None:
+def record_columns(load: ActiveLoad, columns: Mapping[str, str]) -> None:
     """Write the target's columns into the receipt, and whether the last load had left others.
 
     The last load that succeeded counts, so that what one that failed, or died, has changed is not forgotten;
@@ -196,7 +196,7 @@ def needed_columns(config: LoadConfig, *, replaces: bool = False) -> Iterator[tu
         yield "rolling_column", config.days_column
 
 
-def _note_one_sided(load: ActiveLoad) -> None:
+def _record_one_sided(load: ActiveLoad) -> None:
     """Write down which columns only one side has, and say it where the last load had not."""
     last = load.started.last_receipt or {}
     ignored, gone = tuple(column.name for column in load.schema.ignored), load.schema.gone
@@ -207,7 +207,7 @@ def _note_one_sided(load: ActiveLoad) -> None:
         load.journal.remark(f"Gone at the source, and NULL in new rows: {', '.join(gone)}.")
 
 
-def _note_added(load: ActiveLoad) -> None:
+def _remark_on_added(load: ActiveLoad) -> None:
     """Add a remark on what the target's rows have in columns that only come with this load."""
     if load.schema.added:
         names = ", ".join(column.name for column in load.schema.added)
@@ -220,7 +220,7 @@ def _note_added(load: ActiveLoad) -> None:
         load.journal.remark(sentence)
 
 
-def _note_come_back(load: ActiveLoad) -> None:
+def _remark_on_come_back(load: ActiveLoad) -> None:
     """Add a remark on columns that the last load found gone and that are back, as they were or as others."""
     gone = {name.casefold() for name in (load.started.last_receipt or {}).get("columns_gone", ())}
     back = [column.name for column in load.columns if column.name.casefold() in gone]

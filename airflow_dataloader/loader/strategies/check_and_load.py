@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_dataloader.loader.active_load import ActiveLoad
-from airflow_dataloader.loader.boundary import ask_boundary, carry_over, is_unchanged, note_boundary
+from airflow_dataloader.loader.boundary import ask_boundary, carry_over, is_unchanged, record_boundary
 from airflow_dataloader.loader.load_window import beginning_of_merge, load_frozen
 from airflow_dataloader.loader.strategies.outcome import Outcome
 from airflow_dataloader.loader.window import freeze_window
@@ -25,5 +25,5 @@ def run(load: ActiveLoad) -> Outcome:
         boundary = ask_boundary(load, window.watermark)
     outcome = load_frozen(load, window, load.engine.merge)
     if boundary is not None:
-        note_boundary(load, boundary)
+        record_boundary(load, boundary)
     return outcome

@@ -10,7 +10,7 @@ import pytest
 from airflow_dataloader.core.commit import Commit
 from airflow_dataloader.core.strategy import ValuePolicy
 from airflow_dataloader.loader.active_load import ActiveLoad
-from airflow_dataloader.loader.boundary import ask_boundary, carry_over, is_unchanged, note_boundary
+from airflow_dataloader.loader.boundary import ask_boundary, carry_over, is_unchanged, record_boundary
 from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
 from airflow_dataloader.loader.sessions.protocol import Snapshot, SnapshotKind
 from airflow_dataloader.sources.model import DescribedColumn
@@ -39,7 +39,7 @@ def loaded(*answers: Any, **snapshot: Any) -> ActiveLoad:
     load.described, load.columns = described, plan_columns(described, ValuePolicy.FAIL).columns
     load.snapshot = Snapshot(kind=SnapshotKind.EXPORTED, id="1")
     load.journal.record(target_version=5)
-    note_boundary(load, ask_boundary(load, LOW))
+    record_boundary(load, ask_boundary(load, LOW))
     load.started = replace(load.started, last_receipt=load.journal.receipt.as_json())
     load.target = at_version(load, 5)
     return load
@@ -88,7 +88,7 @@ def test_a_load_without_a_common_snapshot_leaves_no_boundary() -> None:
     load = loaded(SAME)
     load.journal.record(boundary=None)
     load.snapshot = Snapshot(kind=SnapshotKind.NONE, id=None)
-    note_boundary(load, ask_boundary(load, LOW))
+    record_boundary(load, ask_boundary(load, LOW))
     assert load.journal.receipt.boundary is None
 
 
@@ -96,5 +96,5 @@ def test_a_load_that_published_nothing_is_of_the_version_that_it_found() -> None
     load = loaded(SAME)
     load.journal.record(target_version=None)
     load.target = at_version(load, 9)
-    note_boundary(load, ask_boundary(load, LOW))
+    record_boundary(load, ask_boundary(load, LOW))
     assert (load.journal.receipt.boundary or {})["version"] == 9
