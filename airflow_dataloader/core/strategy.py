@@ -81,39 +81,53 @@ class CursorType(StrEnum):
 class Trigger(StrEnum):
     """``historical_metadata.trigger``: why a load was claimed."""
 
+    #: Its slot had come.
     SCHEDULE = "schedule"
+    #: A person asked for it, whatever its slot.
     MANUAL = "manual"
+    #: Its slot had come, and the row had been reset for a retry.
     RETRY = "retry"
 
 
 class NullCursorPolicy(StrEnum):
     """What happens to rows without a cursor value."""
 
+    #: Every window has them, too.
     INCLUDE = "include"
+    #: No window has them.
     EXCLUDE = "exclude"
+    #: The load fails where there is one.
     FAIL = "fail"
 
 
 class SchemaPolicy(StrEnum):
     """What happens when the source's columns changed."""
 
+    #: The target gets new columns and wider types.
     EVOLVE = "evolve"
+    #: Any difference that would change the target's columns fails the load.
     FREEZE = "freeze"
+    #: The target gets wider types; new columns are not read.
     IGNORE = "ignore"
 
 
 class ValuePolicy(StrEnum):
     """What happens to values that cannot be kept exactly."""
 
+    #: The load fails and names the column.
     FAIL = "fail"
+    #: Columns of a type that has such values become text.
     STRING = "string"
+    #: They become NULL, and are counted.
     NULL = "null"
 
 
 class EmptySourcePolicy(StrEnum):
     """Whether an empty source may empty a filled target."""
 
+    #: The load fails, and the target stays as it is.
     FAIL = "fail"
+    #: It may.
     ALLOW = "allow"
 
 
