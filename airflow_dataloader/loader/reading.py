@@ -20,7 +20,6 @@ from airflow_dataloader.exceptions import (
     SourceRefused,
     ValueRefused,
 )
-from airflow_dataloader.loader.active_load import ActiveLoad
 from airflow_dataloader.loader.reader import Reader
 from airflow_dataloader.loader.sessions.protocol import SnapshotKind
 from airflow_dataloader.sources.model import Dependencies, DescribedColumn, ErrorContext
@@ -171,12 +170,12 @@ def _fetch_size(
     return fetch_size(width)
 
 
-def ask_beside(load: ActiveLoad, sql: str) -> Sequence[tuple[Any, ...]]:
+def ask_beside(reader: Reader, sql: str) -> Sequence[tuple[Any, ...]]:
     """Return the rows of a question in the snapshot, asked over another connection, at the time of that.
 
     In the session itself now() stands still, and a question that fails ends the snapshot.
     """
-    return load.session.query_beside(_session_init(load), sql)
+    return reader.session.query_beside(_session_init(reader), sql)
 
 
 @contextmanager

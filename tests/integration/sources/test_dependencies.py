@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_dataloader.core.plan import Endpoint
-    from airflow_dataloader.loader.active_load import ActiveLoad
     from airflow_dataloader.loader.sessions.protocol import SourceSession
 
 BY_CHANCE = (
@@ -75,13 +74,12 @@ def test_a_name_that_means_another_table_by_now_is_read_again(
         source_db.execute(fill)
     found = look(open_source(), source_table_schema="live", source_table_name="items")
     plan = replace(read_everything(found), partitions=())
-    active_load = cast("ActiveLoad", found)
-    compare_with_source(active_load, 10, plan)
+    compare_with_source(found, 10, plan)
     if filled == "after":
         source_db.execute(fill)
     source_db.execute(SWAP)
     with pytest.raises(SourceUnavailable, match=r"live\.items .*is the name of another table by now"):
-        compare_with_source(active_load, 10, plan)
+        compare_with_source(found, 10, plan)
 
 
 @pytest.mark.parametrize("query", [None, "SELECT id FROM items"])
@@ -94,11 +92,10 @@ def test_a_table_of_the_same_name_in_an_earlier_schema_is_read_again(
     source_db.execute("CREATE TABLE public.items AS SELECT generate_series(1, 10) AS id")
     found = look(open_source(), source_table_schema=None, source_table_name="items", query=query)
     plan = read_everything(found)
-    active_load = cast("ActiveLoad", found)
-    compare_with_source(active_load, 10, plan)
+    compare_with_source(found, 10, plan)
     source_db.execute("CREATE TABLE app.items (id int)")
     with pytest.raises(SourceUnavailable, match=r"public\.items .*is the name of another table by now"):
-        compare_with_source(active_load, 10, plan)
+        compare_with_source(found, 10, plan)
 
 
 def test_a_partition_that_one_connection_does_not_see_is_no_matter(
@@ -108,7 +105,7 @@ def test_a_partition_that_one_connection_does_not_see_is_no_matter(
     found = look(session, source_table_name="parted")
     plan = replace(read_everything(found), partitions=())
     source_db.execute("ALTER TABLE parted ATTACH PARTITION later FOR VALUES FROM (100) TO (200)")
-    compare_with_source(cast("ActiveLoad", found), 99, plan)
+    compare_with_source(found, 99, plan)
 
 
 def test_tables_that_the_login_may_not_look_up_are_no_hindrance(
@@ -156,8 +153,7 @@ def test_a_table_that_gets_a_part_while_it_is_read_is_read_again(
     found = look(session, query="SELECT id FROM parted UNION ALL SELECT id FROM child")
     plan = read_everything(found)
     assert len(plan.partitions) == 4
-    active_load = cast("ActiveLoad", found)
-    compare_with_source(active_load, 99, plan)
+    compare_with_source(found, 99, plan)
     source_db.execute(change)
     with pytest.raises(SourceUnavailable, match=f"^{named} became part of what"):
-        compare_with_source(active_load, 99, plan)
+        compare_with_source(found, 99, plan)

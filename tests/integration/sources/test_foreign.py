@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import closing
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -23,7 +23,6 @@ from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from airflow_dataloader.core.plan import Endpoint
-    from airflow_dataloader.loader.active_load import ActiveLoad
     from airflow_dataloader.loader.sessions.protocol import SourceSession
 
 
@@ -165,11 +164,10 @@ def test_a_name_that_means_another_foreign_table_by_now_is_read_again(
             remote.execute(f"CREATE FOREIGN TABLE {schema}.{table} (id int) SERVER far {there}")
     found = look(session, query=query)
     plan = read_everything(found)
-    active_load = cast("ActiveLoad", found)
-    compare_with_source(active_load, 10, plan)
+    compare_with_source(found, 10, plan)
     remote.execute("ALTER SCHEMA live RENAME TO old; ALTER SCHEMA upcoming RENAME TO live")
     with pytest.raises(SourceUnavailable, match=r"live\.items .*is the name of another table by now"):
-        compare_with_source(active_load, 10, plan)
+        compare_with_source(found, 10, plan)
 
 
 #: Relations of which ``near`` is a part at another server alone, and that have its ten rows.
