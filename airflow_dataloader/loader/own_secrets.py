@@ -11,8 +11,10 @@ from airflow_dataloader.loader.secrets import PREFIX
 
 
 def login_secrets(environ: Mapping[str, str]) -> set[str]:
-    """Return the passwords and tokens for the control database and for Spark."""
-    found = {environ.get("LAKEBASE_PASSWORD", "")}
+    """Return the passwords and tokens for the control database, for Spark, and for the workspace."""
+    token = environ.get("DATABRICKS_TOKEN", "")
+    # What quotes it may have left a line end out that was copied together with it.
+    found = {environ.get("LAKEBASE_PASSWORD", ""), token, token.strip()}
     found |= remote_secrets(environ)
     try:
         parameters = read_url(environ.get("DATALOADER_CONTROL_URL", "")).parameters

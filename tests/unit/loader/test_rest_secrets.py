@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
@@ -30,18 +31,23 @@ CUT = object()
 
 
 @contextmanager
-def serving(*answers: tuple[int, object]) -> Iterator[tuple[str, list[str]]]:
-    """Run a server that gives these answers, one a request, and notes what it was asked."""
+def serving(*answers: tuple[Any, ...]) -> Iterator[tuple[str, list[str]]]:
+    """Run a server that gives these answers, one a request, and notes what it was asked.
+
+    An answer is a status and a body, and may have headers.
+    """
     asked: list[str] = []
     coming = iter(answers)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(f"{self.path} {self.headers['Authorization']}")
-            status, body = next(coming)
+            status, body, *headers = next(coming)
             content = json.dumps("half" if body is CUT else body).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(content) * (2 if body is CUT else 1)))
+            for name, value in headers[0].items() if headers else ():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
 
@@ -97,6 +103,47 @@ def test_an_answer_that_cannot_be_read_is_not_shown(body: object) -> None:
     with serving((200, body)) as (host, _), pytest.raises(ConfigurationError) as caught:
         RestSecrets(host, TOKEN).get("s", "n")
     assert "hunter2" not in str(caught.value)
+
+
+def test_the_token_goes_nowhere_else() -> None:
+    with serving(answer("a stranger's")) as (elsewhere, asked_there):
+        moved = (302, {}, {"Location": elsewhere.replace("127.0.0.1", "localhost")})
+        with serving(moved) as (host, asked), pytest.raises(ConfigurationError, match="answered 302"):
+            RestSecrets(host, TOKEN).get("s", "n")
+    assert (len(asked), asked_there) == (1, [])
+
+
+@pytest.mark.parametrize("token", [f"{TOKEN}\r", f"{TOKEN}\n", f"{TOKEN} x", f"{TOKEN}ü", f"{TOKEN}\udcff"])
+def test_a_token_that_cannot_be_sent_is_not_shown(token: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        RestSecrets("http://127.0.0.1:1", token).get("s", "n")
+    assert caught.value.field == "DATABRICKS_TOKEN"
+    assert TOKEN not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "https://ann:hunter2@h",
+        "https://h:hunter2",
+        "https://[hunter2",
+        "https://h\nhunter2",
+        "https://h hunter2",
+        "file:///hunter2",
+        "https:///hunter2",
+    ],
+)
+def test_an_address_that_is_none_is_not_shown(host: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        RestSecrets(host, TOKEN).get("s", "n")
+    assert caught.value.field == "DATABRICKS_HOST"
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_token_leaves_this_machine_by_tls_alone() -> None:
+    with pytest.raises(ConfigurationError, match=r"example\.org without TLS") as caught:
+        RestSecrets("http://example.org", TOKEN).get("s", "n")
+    assert caught.value.field == "DATABRICKS_HOST"
 
 
 def test_a_workspace_that_stays_away_may_come_back() -> None:
