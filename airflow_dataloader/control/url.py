@@ -18,6 +18,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import Conninfo
 from psycopg.pq.misc import ConninfoOption
 
+from airflow_dataloader.core.texts import can_be_kept
 from airflow_dataloader.exceptions import ConfigurationError
 
 _DATABASES = {"npd": "dataloader_test", "prod": "dataloader"}
@@ -174,12 +175,11 @@ def _parameters(url: str, *, setting: str) -> dict[str, str]:
 
 
 def _is_text(value: str) -> bool:
-    """Whether it can be sent: bytes of the environment that are not UTF-8 are surrogates here."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    """Whether it can be sent: bytes of the environment that are not UTF-8 are surrogates here.
+
+    libpq reads to a NUL and no further: what stands behind it, an sslmode say, would be left out.
+    """
+    return can_be_kept(value)
 
 
 def _not_utf8(variable: str) -> ConfigurationError:

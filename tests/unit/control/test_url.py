@@ -264,9 +264,11 @@ NOT_UTF8 = b"p\xe9ss".decode(errors="surrogateescape")
         ({"DATALOADER_CONTROL_URL": f"postgresql://ann:{NOT_UTF8}@127.0.0.1/d"}, "DATALOADER_CONTROL_URL"),
         ({"DATALOADER_CONTROL_URL": f"host=h password={NOT_UTF8} dbname=d"}, "DATALOADER_CONTROL_URL"),
         ({**LAKEBASE, "LAKEBASE_PASSWORD": NOT_UTF8}, "LAKEBASE_PASSWORD"),
+        # As a secret may have it, which libpq would read as far as that.
+        ({"DATALOADER_CONTROL_URL": "host=h dbname=d\0 sslmode=verify-full"}, "DATALOADER_CONTROL_URL"),
     ],
 )
-def test_what_is_not_utf_8_is_refused_by_name(environ: dict[str, str], name: str) -> None:
+def test_what_cannot_be_sent_is_refused_by_name(environ: dict[str, str], name: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         resolve_url(environ)
     assert caught.value.field == name
