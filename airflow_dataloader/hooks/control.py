@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import psycopg
@@ -51,7 +53,7 @@ class ControlHook(PostgresHook):
         }
         extra = {
             name: value
-            for name, value in conn.extra_dejson.items()
+            for name, value in self._extra_of(conn).items()
             if name not in self.ignored_extra_options and value not in (None, "")
         }
         for name, value in extra.items():
@@ -94,6 +96,20 @@ class ControlHook(PostgresHook):
         except DataloaderError as error:
             return False, str(error)
         return True, "Connected, and the schema is the one that this version needs."
+
+    def _extra_of(self, conn: Connection) -> Mapping[str, Any]:
+        """Return the extra. One that it cannot read Airflow takes for none, and an sslmode in it with it."""
+        if not (conn.extra or "").strip():
+            return {}
+        try:
+            found = json.loads(conn.extra or "")
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            fix = 'write it as {"sslmode": "verify-full"}, or leave it empty'
+            raise self._refused("has an extra that is not a JSON object", fix)
+        # Airflow's own word for it hides its secrets in logs, too.
+        return conn.extra_dejson
 
     def _refused(self, what: str, fix: str | None = None) -> ConfigurationError:
         name = self.get_conn_id()

@@ -47,6 +47,28 @@ def test_an_extra_field_that_is_no_value_is_refused_by_name(
     assert str(caught.value).startswith(sentence)
 
 
+@pytest.mark.parametrize("extra", ["{sslmode: swordfish}", '["swordfish"]', "7"])
+def test_an_extra_that_cannot_be_read_is_refused_and_not_left_out(
+    monkeypatch: pytest.MonkeyPatch, extra: str
+) -> None:
+    with pytest.raises(ConfigurationError, match="not a JSON object") as caught:
+        hook(monkeypatch, extra=extra).control_url()
+    assert caught.value.field == "control_here"
+    assert "swordfish" not in str(caught.value)
+
+
+@pytest.mark.parametrize("extra", [None, "", " ", "{}"])
+def test_an_extra_may_be_empty(monkeypatch: pytest.MonkeyPatch, extra: str | None) -> None:
+    assert hook(monkeypatch, extra=extra).control_url() == "postgresql://u@db.example/d"
+
+
+def test_nothing_behind_a_nul_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = hook(monkeypatch, password="sesame\0canary", extra={"sslmode": "verify-full"})
+    with pytest.raises(ConfigurationError) as caught:
+        ours.control_url()
+    assert "sesame" not in str(caught.value)
+
+
 def test_the_environment_names_a_database_where_the_connection_does_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
