@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from airflow_dataloader.core.config import LoadConfig
+from airflow_dataloader.core.texts import shown_text
 from airflow_dataloader.loader.observer import Moment
 
 #: Columns where nobody says how wide the paper is: tables are only as wide as what they hold.
@@ -34,10 +35,15 @@ def new_table(title: str, left: tuple[str, ...], right: tuple[str, ...] = ()) ->
     return table
 
 
+def plain(text: str) -> Text:
+    """Return a text that is shown as it is: brackets are no markup, and nothing is an order to a terminal."""
+    return Text(shown_text(text))
+
+
 class Progress:
     """Says what goes on: a line that changes at a terminal, one line a step elsewhere.
 
-    Also an observer of loads. Texts are shown as they are: a bracket in a name is no markup.
+    Also an observer of loads. Texts are shown by :func:`plain`.
     """
 
     def __init__(self, console: Console) -> None:
@@ -59,18 +65,18 @@ class Progress:
     def step(self, text: str) -> None:
         """Say what begins now."""
         if self.console.is_terminal:
-            self._status.update(Text(text))
+            self._status.update(plain(text))
         else:
             self.line(text)
 
     def line(self, text: str) -> None:
         """Say what stays to be read."""
-        self.console.print(Text(text), soft_wrap=True)
+        self.console.print(plain(text), soft_wrap=True)
 
     def now(self, text: str) -> None:
         """Say how far it is, at a terminal only: a file is told of ends."""
         if self.console.is_terminal:
-            self._status.update(Text(text))
+            self._status.update(plain(text))
 
     def reached(self, config: LoadConfig, moment: Moment) -> None:
         """Show how far a load is, at a terminal only: a file is told of its end."""

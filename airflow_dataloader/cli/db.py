@@ -9,6 +9,7 @@ from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.control import migrate as schema
 from airflow_dataloader.control.intervene import advance_epoch
 from airflow_dataloader.control.prune import MOST_DAYS, MOST_LOADS, Retention, prune
+from airflow_dataloader.core.texts import shown_text
 
 
 @click.group()
@@ -27,7 +28,7 @@ def migrate(*, timestamps_zone: str | None) -> None:
 
     A database in the shape of the original documents is adopted, and keeps its data.
     """
-    schema.upgrade(control_url(), timestamps_zone=timestamps_zone, report=click.echo)
+    schema.upgrade(control_url(), timestamps_zone=timestamps_zone, report=_say)
 
 
 @db.command()
@@ -102,3 +103,8 @@ def prune_history(*, loads_days: int, loads_per_row: int, edits_days: int | None
     kept = Retention(loads_days=loads_days, loads_per_row=loads_per_row, edits_days=edits_days)
     gone = prune(control_engine(), kept)
     click.echo(f"Removed {gone.loads} records of loads and {gone.edits} of edits.")
+
+
+def _say(text: str) -> None:
+    # It may hold names of rows.
+    click.echo(shown_text(text))

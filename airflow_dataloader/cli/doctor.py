@@ -15,6 +15,7 @@ from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.cli.startup_errors import settings_or_raise
 from airflow_dataloader.control import migrate as schema
 from airflow_dataloader.core.scrub import scrub
+from airflow_dataloader.core.texts import shown_text
 from airflow_dataloader.exceptions import DataloaderError, EngineFailed
 from airflow_dataloader.loader.engines.spark import jars
 from airflow_dataloader.loader.engines.spark.java import java_home
@@ -55,7 +56,7 @@ def _passes(name: str, check: Callable[[], str]) -> bool:
         click.echo(f"ok    {name}: {check()}")
     except Exception as error:
         log.info("This is where it happened:", exc_info=True)
-        click.echo(f"FAIL  {name}: {_sentence(error)}")
+        click.echo(shown_text(f"FAIL  {name}: {_sentence(error)}"))
         return False
     return True
 

@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from airflow_dataloader.cli.console import Progress, new_table
+from airflow_dataloader.cli.console import Progress, new_table, plain
 from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.cli.local_secrets import local_secrets
 from airflow_dataloader.cli.startup_errors import settings_or_raise
@@ -113,7 +113,7 @@ def _load(selector: Selector | None) -> list[Loaded]:
         else:
             limit = settings.max_concurrent_loads
             for line in idle(waiting(bench.control, max_concurrent=limit), limit):
-                bench.progress.console.print(Text(line), soft_wrap=True)
+                bench.progress.console.print(plain(line), soft_wrap=True)
     return loaded
 
 
@@ -164,9 +164,9 @@ def show(console: Console, loaded: Sequence[Loaded]) -> None:
         receipt = load.receipt
         version = "" if receipt.target_version is None else str(receipt.target_version)
         status = Text(outcome(load), style=_COLOURS.get(load.status, "yellow") if load.status else "yellow")
-        table.add_row(Text(load.label), status, f"{receipt.rows_published:,}", version)
+        table.add_row(plain(load.label), status, f"{receipt.rows_published:,}", version)
     console.print(table)
     for load in loaded:
         if load.message:
             text = load.message if load.label in load.message else f"{load.label}: {load.message}"
-            console.print(Text(text), soft_wrap=True)
+            console.print(plain(text), soft_wrap=True)

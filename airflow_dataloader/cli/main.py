@@ -21,6 +21,7 @@ from airflow_dataloader.cli.startup_errors import StartupErrors
 from airflow_dataloader.cli.verify import verify
 from airflow_dataloader.cli.workspace import workspace
 from airflow_dataloader.core.scrub import scrub
+from airflow_dataloader.core.texts import shown_text
 from airflow_dataloader.exceptions import DataloaderError
 from airflow_dataloader.loader import interrupt
 from airflow_dataloader.loader.error_line import error_line
@@ -65,10 +66,10 @@ def cli(*, verbose: bool) -> None:
 
 
 class _Scrubbing(logging.Formatter):
-    """Writes no secret, whatever a library puts into its messages and tracebacks."""
+    """Writes no secret and no order to a terminal, whatever is in messages and tracebacks."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return scrub(super().format(record), all_secrets(os.environ))
+        return shown_text(scrub(super().format(record), all_secrets(os.environ)))
 
 
 def _is_reported(record: logging.LogRecord) -> bool:
@@ -116,7 +117,7 @@ def _line_of(error: Exception) -> str:
 
 
 def _say(text: str) -> None:
-    click.echo(text, err=True)
+    click.echo(shown_text(text), err=True)
 
 
 def _fill_closed_streams() -> None:

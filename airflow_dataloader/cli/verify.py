@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 from sqlalchemy import Engine
 
-from airflow_dataloader.cli.console import new_table
+from airflow_dataloader.cli.console import new_table, plain
 from airflow_dataloader.cli.exit_codes import ExitCode
 from airflow_dataloader.cli.local_secrets import local_secrets
 from airflow_dataloader.cli.startup_errors import settings_or_raise
@@ -106,11 +106,11 @@ def show(console: Console, verified: Sequence[Verified]) -> None:
         numbers = ["" if count is None else f"{count:,}" for count in counts]
         version = "" if one.target_version is None else str(one.target_version)
         result = Text(one.outcome, style=_COLOURS.get(one.outcome, "yellow"))
-        table.add_row(Text(one.label), result, *numbers, version)
+        table.add_row(plain(one.label), result, *numbers, version)
     console.print(table)
     for one in verified:
         said = list(lines(one))
         if said and not any(one.label in line for line in said):
-            console.print(Text(f"{one.label}:"), soft_wrap=True)
+            console.print(plain(f"{one.label}:"), soft_wrap=True)
         for line in said:
-            console.print(Text(line), soft_wrap=True)
+            console.print(plain(line), soft_wrap=True)

@@ -17,6 +17,9 @@ _UNKEPT = re.compile("[\x00\ud800-\udfff]")
 
 _INSTEAD = "\ufffd"
 
+#: What a terminal takes for an order and not for a letter; line ends and tabs are harmless.
+_ORDERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
 
 def can_be_kept(text: str) -> bool:
     """Return whether PostgreSQL can hold ``text`` as it is."""
@@ -37,6 +40,11 @@ def refuse_unkept(value: str | None, name: str) -> None:
 def kept_text(text: str) -> str:
     """Return ``text`` with U+FFFD for each character that cannot be kept; for people alone."""
     return _UNKEPT.sub(_INSTEAD, text)
+
+
+def shown_text(text: str) -> str:
+    """Return ``text`` as a terminal can be given it: its orders, as a value or name may hold, as escapes."""
+    return _ORDERS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def kept_json(value: Any) -> str:

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from airflow_dataloader.cli.console import Progress, new_console, new_table
+from airflow_dataloader.cli.console import Progress, new_console, new_table, plain
 from airflow_dataloader.loader.observer import Moment
 from tests.source_configs import config
 
@@ -42,6 +42,19 @@ def test_a_file_gets_one_line_a_step_with_its_brackets(capsys: pytest.CaptureFix
         progress.line("numeric[10] " + "x" * 300)
     out = capsys.readouterr().out
     assert out.splitlines() == ["Starting [red]Spark[/red]", "numeric[10] " + "x" * 300]
+
+
+def test_a_terminal_is_given_no_orders_by_what_a_source_holds() -> None:
+    console = at_a_terminal()
+    with Progress(console) as progress:
+        for say in (progress.step, progress.line, progress.now):
+            say("value \x1b]0;owned\x07")
+    table = new_table("1 load", ("row",))
+    table.add_row(plain("a\x1b[2Jb"))
+    console.print(table)
+    assert "\x1b]0;" not in shown(console)
+    assert "value \\x1b]0;owned\\x07\n" in shown(console)
+    assert "a\\x1b[2Jb" in shown(console)
 
 
 def test_a_terminal_sees_how_far_a_load_is() -> None:

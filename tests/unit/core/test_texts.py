@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_dataloader.core.texts import can_be_kept, kept_json, kept_text, refuse_unkept
+from airflow_dataloader.core.texts import can_be_kept, kept_json, kept_text, refuse_unkept, shown_text
 from airflow_dataloader.exceptions import ValueRefused
 
 ANY = st.text(st.characters(codec=None))
@@ -47,3 +48,16 @@ def test_what_a_load_would_go_on_from_is_refused_by_name(bad: str, escaped: str)
 @pytest.mark.parametrize("value", [None, "", "2026-01-01 00:00:00+00"])
 def test_what_can_be_kept_is_not_refused(value: str | None) -> None:
     refuse_unkept(value, "The watermark")
+
+
+def test_a_terminal_is_given_no_orders() -> None:
+    assert shown_text("a\x1b]0;x\x07\r\x7f\x9bm") == "a\\x1b]0;x\\x07\\x0d\\x7f\\x9bm"
+    assert shown_text("π → a\n\tb [red]") == "π → a\n\tb [red]"
+
+
+@given(ANY)
+def test_nothing_else_is_touched_for_a_terminal(said: str) -> None:
+    shown = shown_text(said)
+    assert not [c for c in shown if unicodedata.category(c) == "Cc" and c not in "\n\t"]
+    assert shown_text(shown) == shown
+    assert (shown == said) == all(unicodedata.category(c) != "Cc" or c in "\n\t" for c in said)
