@@ -14,6 +14,8 @@ from airflow_dataloader.exceptions import ConfigurationError, ControlUnavailable
 
 #: What the control database's errors are told by: exit codes go by it.
 _CONTROL_URL = "DATALOADER_CONTROL_URL"
+#: Begin of the variables that hold Airflow's connections.
+_CONNECTION = "AIRFLOW_CONN_"
 #: Begin of the names that stand in for it.
 _CONTROL_PARTS = "LAKEBASE_"
 
@@ -84,7 +86,14 @@ def _use_connection(environ: MutableMapping[str, str]) -> None:
     try:
         environ[_CONTROL_URL] = ControlHook(name).control_url()
     except AirflowNotFoundException:
-        return
+        variable = _CONNECTION + name.upper()
+        if os.environ.get(variable):
+            # Airflow passes one over that it cannot read, and so would we, to another database.
+            raise ConfigurationError(
+                f"Airflow cannot read connection {name} from {variable}.",
+                field=_CONTROL_URL,
+                fix="write it as a URI, with %XX for special characters in a part, or as a JSON object",
+            ) from None
     except ConfigurationError as error:
         raise ConfigurationError(error.message, field=_CONTROL_URL, fix=error.fix) from None
     except Exception as error:

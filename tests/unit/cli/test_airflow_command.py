@@ -66,6 +66,17 @@ WRONG = [
         "Airflow connection dataloader_control holds an extra field",
         5,
     ),
+    # A slash in a password ends the part of a URI that it stands in.
+    (
+        {"AIRFLOW_CONN_DATALOADER_CONTROL": "postgres://u:s3cret/s3cret@h/d"},
+        "Airflow cannot read connection dataloader_control from AIRFLOW_CONN_DATALOADER_CONTROL",
+        5,
+    ),
+    (
+        {"AIRFLOW_CONN_DATALOADER_CONTROL": '{"password": "s3cret'},
+        "Airflow cannot read connection dataloader_control from AIRFLOW_CONN_DATALOADER_CONTROL",
+        5,
+    ),
 ]
 
 
