@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import MutableMapping
+from typing import Any
 
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, lazy_load_command
 
@@ -77,23 +78,14 @@ def _forget_control(environ: MutableMapping[str, str]) -> None:
 
 
 def _use_connection(environ: MutableMapping[str, str]) -> None:
-    from airflow.sdk.exceptions import AirflowNotFoundException
-
     from airflow_dataloader.hooks.control import ControlHook
     from airflow_dataloader.hooks.settings import airflow_settings
 
     name = airflow_settings(environ).control_conn_id
     try:
-        environ[_CONTROL_URL] = ControlHook(name).control_url()
-    except AirflowNotFoundException:
-        variable = _CONNECTION + name.upper()
-        if os.environ.get(variable):
-            # Airflow passes one over that it cannot read, and so would we, to another database.
-            raise ConfigurationError(
-                f"Airflow cannot read connection {name} from {variable}.",
-                field=_CONTROL_URL,
-                fix="write it as a URI, with %XX for special characters in a part, or as a JSON object",
-            ) from None
+        found = _connection(name)
+        if found is not None:
+            environ[_CONTROL_URL] = ControlHook(name).url_of(found)
     except ConfigurationError as error:
         raise ConfigurationError(error.message, field=_CONTROL_URL, fix=error.fix) from None
     except Exception as error:
@@ -101,3 +93,40 @@ def _use_connection(environ: MutableMapping[str, str]) -> None:
             f"Airflow connection {name} cannot be looked up: {type(error).__name__}.",
             fix=f"see what `airflow connections get {name}` says of it",
         ) from error
+
+
+def _connection(name: str) -> Any:
+    """Return Airflow's connection, wherever Airflow has it; None: there is none of that name."""
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    from airflow_dataloader.hooks.control import ControlHook
+
+    try:
+        return ControlHook.get_connection(name)
+    except AirflowNotFoundException:
+        variable = _CONNECTION + name.upper()
+        if os.environ.get(variable):
+            # Airflow passes one over that it cannot read, and so would we, to another database.
+            raise ConfigurationError(
+                f"Airflow cannot read connection {name} from {variable}.",
+                fix="write it as a URI, with %XX for special characters in a part, or as a JSON object",
+            ) from None
+    return _stored(name)
+
+
+def _stored(name: str) -> Any:
+    """Return the connection from Airflow's own database, where its page puts them.
+
+    Whoever asks as a task does is told of those only within one.
+    """
+    from airflow.models import Connection
+    from airflow.secrets.metastore import MetastoreBackend
+    from airflow.utils.session import create_session
+    from sqlalchemy import inspect
+
+    with create_session() as session:
+        table = Connection.__table__
+        if not inspect(session.connection()).has_table(table.name, schema=table.schema):
+            # Nobody has set this Airflow up.
+            return None
+        return MetastoreBackend().get_connection(name, session=session)

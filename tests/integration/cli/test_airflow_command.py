@@ -9,7 +9,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from airflow.models import Connection
+from airflow.utils.session import create_session
+
 import airflow_dataloader
+from airflow_dataloader.cli.airflow_command import use_airflow
+from airflow_dataloader.cli.startup_errors import StartupErrors
 
 
 def airflow_dataloader_command(
@@ -54,3 +60,30 @@ def test_a_control_database_that_is_not_there_is_one_line_and_its_exit_code(tmp_
         f"Error: The control database nowhere at 127.0.0.1:{conn['port']} cannot be reached"
     )
     assert "a long secret" not in line
+
+
+@pytest.mark.usefixtures("airflow_db")
+def test_a_connection_that_airflow_s_own_database_has_comes_first() -> None:
+    with create_session() as session:
+        kept = {"host": "127.0.0.1", "login": "u", "password": "p@ss", "schema": "d"}
+        session.add(Connection(conn_id="kept_here", conn_type="dataloader_control", **kept))
+    chosen = {"AIRFLOW__DATALOADER__CONTROL_CONN_ID": "kept_here"}
+    environ = {"DATALOADER_CONTROL_URL": "postgresql://elsewhere/x", **chosen}
+    assert use_airflow(environ) == StartupErrors()
+    assert environ["DATALOADER_CONTROL_URL"] == "postgresql://u:p%40ss@127.0.0.1/d"
+
+
+def test_no_other_database_stands_in_where_airflow_s_own_cannot_be_asked(tmp_path: Path) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        away = f"postgresql+psycopg2://u:a%20long%20secret@127.0.0.1:{closed.getsockname()[1]}/airflow"
+        done = airflow_dataloader_command(
+            tmp_path,
+            "db",
+            "status",
+            AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=away,
+            DATALOADER_CONTROL_URL="postgresql://elsewhere/x",
+        )
+    assert (done.returncode, done.stdout) == (5, "")
+    assert "Airflow connection dataloader_control cannot be looked up: OperationalError." in done.stderr
+    assert "long" not in done.stderr
