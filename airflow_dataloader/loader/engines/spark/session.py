@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Mapping
@@ -72,6 +73,7 @@ def open_engine(settings: EngineSettings) -> SparkEngine:
     """Return an engine with a session of its own; the caller closes it."""
     _silence()
     spark, end = _open(settings)
+    _hide_requests()
     _set_up(spark, end)
     names: Names = CatalogNames() if settings.databricks else WarehouseNames(settings.home / "warehouse")
     context = Context(
@@ -119,6 +121,22 @@ def _silence() -> None:
     warnings.filterwarnings("ignore", message=r"\[RETRIES_EXCEEDED\]")
     # At DEBUG it logs every call to Java with its arguments, and so the source's password.
     logging.getLogger("py4j").setLevel(logging.INFO)
+
+
+_CONNECT_LOG = "pyspark.sql.connect.logging"
+
+
+def _hide_requests() -> None:
+    """Keep what Spark's client asks out of its log, where SPARK_CONNECT_LOG_LEVEL says debug.
+
+    Each request is there whole, with the source's password. The client must have made its logger by itself.
+    """
+    if _CONNECT_LOG in sys.modules:
+        logging.getLogger(_CONNECT_LOG).addFilter(_is_no_request)
+
+
+def _is_no_request(record: logging.LogRecord) -> bool:
+    return record.levelno > logging.DEBUG
 
 
 def _databricks() -> tuple[SparkSession, Callable[[], None]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from airflow_dataloader.exceptions import ConfigurationError
-from airflow_dataloader.loader.engines.spark.session import EngineSettings, _set_up
+from airflow_dataloader.loader.engines.spark.session import EngineSettings, _hide_requests, _set_up
 from airflow_dataloader.settings import Settings
 
 if TYPE_CHECKING:
@@ -37,6 +38,20 @@ def test_the_environment_decides(
 
 def test_a_server_s_token_is_not_printed() -> None:
     assert "canary" not in repr(EngineSettings(home=Path("/h"), remote="sc://h:1/;token=canary"))
+
+
+def test_a_request_of_spark_s_client_is_in_no_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from pyspark.sql.connect.logging import logger
+
+    monkeypatch.setattr(logger, "disabled", False)
+    with caplog.at_level(logging.DEBUG, logger.name):
+        for _ in range(2):
+            _hide_requests()
+        logger.debug("ExecuteAndFetchAsIterator. Request: canary")
+        logger.info("Retrying")
+    assert [record.getMessage() for record in caplog.records] == ["Retrying"]
 
 
 class Serverless:
