@@ -14,6 +14,7 @@ from airflow_dataloader.loader.engines.spark.java import java_home
 from airflow_dataloader.loader.engines.spark.jvm import end_jvm
 from airflow_dataloader.loader.engines.spark.remote import check_remote, remote_of
 from airflow_dataloader.loader.engines.spark.session import EngineSettings, open_engine
+from airflow_dataloader.private_file import open_private_log
 from airflow_dataloader.settings import Settings
 
 
@@ -46,11 +47,12 @@ def _stderr_to(log: Path) -> Iterator[None]:
     log.parent.mkdir(parents=True, exist_ok=True)
     sys.stderr.flush()
     ours = os.dup(2)
-    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
     try:
-        os.dup2(file, 2)
+        # It may show what was read, and lie there from before, open to all.
+        with open_private_log(log) as file:
+            file.truncate(0)
+            os.dup2(file.fileno(), 2)
         yield
     finally:
         os.dup2(ours, 2)
-        os.close(file)
         os.close(ours)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -150,9 +151,12 @@ def test_a_mistake_in_spark_remote_shows_no_token_anywhere(
 
 
 def test_an_output_that_the_shell_has_closed_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "spark.log").write_text("what an earlier one said\n")
+    (tmp_path / "spark.log").chmod(0o644)
     program = ["/bin/sh", "-c", 'exec "$@" >&- 2>&-', "sh", sys.executable, "-c", STARTS]
     assert subprocess.run([*program, tmp_path / "spark.log"], check=False, timeout=60).returncode == 0
     assert (tmp_path / "spark.log").read_text() == "said\n"
+    assert stat.S_IMODE((tmp_path / "spark.log").stat().st_mode) == 0o600
 
 
 def test_a_selector_that_is_not_utf_8_cannot_be_understood(capsys: pytest.CaptureFixture[str]) -> None:
