@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 from functools import partial
@@ -48,6 +49,7 @@ def test_it_starts_quietly_and_has_ended_afterwards(home: Path, tmp_path: Path) 
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "ended\n", "still there\n")
     assert "Spark" in (tmp_path / "spark.log").read_text()
     assert {path.name for path in tmp_path.iterdir()} <= {"jars", "java", "spark.log", "warehouse"}
+    assert stat.S_IMODE((tmp_path / "warehouse").stat().st_mode) == 0o700
 
 
 def test_a_spark_that_does_not_start_is_told_with_the_log_that_says_why(home: Path, tmp_path: Path) -> None:

@@ -63,6 +63,16 @@ class CatalogNames:
         return Location(sql=".".join(quoted(part) for part in parts), folder=None)
 
 
+def make_warehouse(home: Path) -> Path:
+    """Return the local warehouse below ``DATALOADER_HOME``, made for its owner alone where it is not there.
+
+    It holds what sources do. One that is there stays as it is: others may be meant to read it.
+    """
+    folder = home / "warehouse"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
 def path_component(part: str) -> str:
     """Return the folder's name: lower case, unsafe characters percent-encoded, long ones with a digest."""
     lowered = part.lower()

@@ -27,6 +27,7 @@ from airflow_dataloader.loader.engines.spark import jars
 from airflow_dataloader.loader.engines.spark.confs import local_confs
 from airflow_dataloader.loader.engines.spark.cores import usable_cores
 from airflow_dataloader.loader.engines.spark.java import java_home
+from airflow_dataloader.loader.engines.spark.names import make_warehouse
 from airflow_dataloader.loader.engines.spark.pyspark_home import pyspark_folder
 from airflow_dataloader.loader.engines.spark.remote import SPARK_REMOTE
 from airflow_dataloader.private_file import open_private_log
@@ -168,6 +169,7 @@ def server_settings(
 ) -> ServerSettings:
     """Return settings with the jars of ``home``, fetching what is missing; port 0 takes any free one."""
     jars.ensure(jars.DEFAULT, home)
+    make_warehouse(home)
     return ServerSettings(
         jars=tuple(jars.present(home)),
         port=port or free_port(),

@@ -22,7 +22,12 @@ from airflow_dataloader.loader.engines.spark.cores import usable_cores
 from airflow_dataloader.loader.engines.spark.engine import SparkEngine
 from airflow_dataloader.loader.engines.spark.interrupts import Interrupts
 from airflow_dataloader.loader.engines.spark.java import java_home
-from airflow_dataloader.loader.engines.spark.names import CatalogNames, Names, WarehouseNames
+from airflow_dataloader.loader.engines.spark.names import (
+    CatalogNames,
+    Names,
+    WarehouseNames,
+    make_warehouse,
+)
 from airflow_dataloader.loader.engines.spark.pyspark_home import pyspark_folder
 from airflow_dataloader.loader.engines.spark.remote import (
     SPARK_REMOTE,
@@ -176,6 +181,7 @@ def _classic(settings: EngineSettings) -> tuple[SparkSession, Callable[[], None]
     if os.environ.get(SPARK_REMOTE) == "":
         # It names no server; Spark's builder takes it for one beside the master, and refuses both.
         del os.environ[SPARK_REMOTE]
+    make_warehouse(settings.home)
     with _classic_lock:
         builder = SparkSession.builder.appName("airflow_dataloader")
         for name, value in local_confs(

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 import pytest
 
 from airflow_dataloader.core.names import TargetName
-from airflow_dataloader.loader.engines.spark.names import CatalogNames, WarehouseNames, path_component
+from airflow_dataloader.loader.engines.spark.names import (
+    CatalogNames,
+    WarehouseNames,
+    make_warehouse,
+    path_component,
+)
 
 
 def test_a_catalogue_s_name_is_quoted_part_by_part() -> None:
@@ -48,3 +54,11 @@ def test_long_names_stay_apart_and_short_enough_for_a_file_system() -> None:
 def test_names_that_differ_do_not_share_a_folder() -> None:
     parts = ["a", "a ", " a", "a.", "a%20", "%20", "", "a/", "a\n", "a\0"]
     assert len({path_component(part) for part in parts}) == len(parts)
+
+
+def test_a_warehouse_is_made_for_its_owner_and_one_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
+    made = make_warehouse(tmp_path / "home")
+    assert stat.S_IMODE(made.stat().st_mode) == 0o700
+    made.chmod(0o750)
+    assert make_warehouse(tmp_path / "home") == made
+    assert stat.S_IMODE(made.stat().st_mode) == 0o750
