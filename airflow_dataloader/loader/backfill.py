@@ -24,7 +24,7 @@ from airflow_dataloader.loader.empty_guard import refuse_empty_source
 from airflow_dataloader.loader.engines.protocol import HistoryEntry, Target
 from airflow_dataloader.loader.schema import keep_columns
 from airflow_dataloader.loader.stage_names import backfill_stage_name
-from airflow_dataloader.loader.window import freeze_window, refuse_null_cursors
+from airflow_dataloader.loader.window import ANEW, freeze_window, refuse_null_cursors
 from airflow_dataloader.sources.model import CursorPlan
 
 DIRECT, STAGED = "direct", "staged"
@@ -167,6 +167,7 @@ def _resume_plan(load: ActiveLoad, plan: Backfill) -> BackfillState | None:
     left = tuple(dropwhile(lambda chunk: chunk.number in done or _needs_none(chunk), plan.chunks))
     if left:
         load.journal.remark(f"Went on with chunk {left[0].number} of {len(plan.chunks)}.")
+    _remark_on_another_relation(load, done.values())
     return replace(state, left=left, begun=bool(done))
 
 
@@ -270,11 +271,26 @@ def _is_as_left(
         return False
     if not done:
         return state.staged or table is None or not table.filled
-    if table is None or not table.continuous or load.respelled(table):
+    if table is None or not table.continuous or load.respelled(table) or _is_emptied(load, table, done):
         return False
     if state.staged:
         return dict(table.columns) == {column.name: column.type for column in load.columns}
     return can_take(table.columns, load.columns)
+
+
+def _is_emptied(load: ActiveLoad, table: Target, done: Mapping[int, HistoryEntry]) -> bool:
+    """Return whether nothing is left of the chunks' rows; a DELETE by a condition breaks no continuity."""
+    return not table.filled and any(load.engine.outcome(entry).rows_inserted for entry in done.values())
+
+
+def _remark_on_another_relation(load: ActiveLoad, done: Iterable[HistoryEntry]) -> None:
+    """Add a remark where chunks that are not read again came from another table or view of the same name."""
+    before = {entry.commit.facts.relation_identity for entry in done}
+    if load.relation_identity is not None and before - {None, load.relation_identity}:
+        load.journal.remark(
+            "The source's table or view is another one of this name than when chunks were read before. What "
+            f"it holds in those was not read. {ANEW}"
+        )
 
 
 def _mend(load: ActiveLoad, plan: Backfill, done: Mapping[int, HistoryEntry]) -> None:

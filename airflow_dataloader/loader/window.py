@@ -14,7 +14,8 @@ from airflow_dataloader.loader.active_load import ActiveLoad
 from airflow_dataloader.loader.reading import ask_beside
 from airflow_dataloader.sources.model import CursorPlan, Frozen
 
-_ANEW = "If the source was filled anew, set load_full = 'true'."
+#: What to do where a source is not what it was.
+ANEW = "If the source was filled anew, set load_full = 'true'."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,12 +175,12 @@ def _remark_on(load: ActiveLoad, cursor: CursorPlan, low: str | None, frozen: Fr
         load.journal.remark(
             "The source's table or view is another one of this name than at the last load: dropped and made "
             "again, swapped, restored or defined anew. What it holds below the watermark was not read. "
-            f"{_ANEW}"
+            f"{ANEW}"
         )
     if frozen.high is None and low is not None:
         # Emptied, maybe: what it gets from now on may lie below the watermark.
         load.journal.remark(
-            f"No row at the source has a {cursor.column.source_name!r}; the watermark is still {low}. {_ANEW}"
+            f"No row at the source has a {cursor.column.source_name!r}; the watermark is still {low}. {ANEW}"
         )
     newest = f"The newest {cursor.column.source_name!r} at the source"
     if frozen.ahead:
@@ -188,7 +189,7 @@ def _remark_on(load: ActiveLoad, cursor: CursorPlan, low: str | None, frozen: Fr
         load.journal.remark(f"{newest} is {frozen.high}, in the future{clock}; the watermark {come_to}.")
     if frozen.behind:
         newest += " that is not" if frozen.ahead else ""
-        load.journal.remark(f"{newest} is {frozen.newest}, below the watermark {low}. {_ANEW}")
+        load.journal.remark(f"{newest} is {frozen.newest}, below the watermark {low}. {ANEW}")
 
 
 def _is_another_relation(load: ActiveLoad) -> bool:

@@ -78,3 +78,25 @@ def test_a_staging_table_that_has_all_chunks_replaces_the_target_by_a_load_that_
     receipt = bench.succeed(row).receipt
     assert (receipt.rows_read, receipt.rows_inserted, receipt.committed_by) == (0, 20, None)
     assert receipt.target_version is not None
+
+
+def test_a_backfill_begins_anew_where_somebody_has_emptied_its_target(bench: Bench) -> None:
+    make(bench)
+    row = bench.row(**CHUNKED)
+    break_off(bench, row, Moment.CHUNKED, 2)
+    # By a condition: a DELETE or TRUNCATE of everything is told from a change of rows by its name.
+    bench.spark_sql("DELETE FROM {t} WHERE id > 0")
+    assert "The target is not as its unfinished backfill left it" in bench.succeed(row).message
+    assert bench.target_rows() == bench.source_rows()
+
+
+def test_a_source_that_is_another_one_when_a_backfill_goes_on_is_said(bench: Bench) -> None:
+    make(bench)
+    row = bench.row(**CHUNKED)
+    break_off(bench, row, Moment.CHUNKED, 2)
+    bench.source.execute("ALTER TABLE items RENAME TO old")
+    bench.source.execute("CREATE TABLE items AS SELECT id, 'new' AS name, at FROM old")
+    message = bench.succeed(row).message
+    assert "Went on with chunk 3 of 5." in message
+    assert "another one of this name than when chunks were read before" in message
+    assert sorted(name for _, name, _ in bench.target_rows().elements()) == ["new"] * 10 + ["old"] * 10
