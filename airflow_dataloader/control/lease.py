@@ -62,7 +62,7 @@ fenced AS (
 ),
 published AS (
     SELECT coalesce(h.writer_epoch, h.epoch) AS epoch,
-        h.load_status <> 'Succeeded' AND h.adopted_by IS NULL AS failed
+        h.load_status <> 'Succeeded' AS failed
     FROM control.historical_metadata h CROSS JOIN started s
     WHERE control.target_key(h) = s.target_key
         AND h.config_id = s.config_id AND h.id < s.id AND h.target_version IS NOT NULL
@@ -140,7 +140,7 @@ class Started:
     last_was_here: bool
     #: What the row's last load on record that published to this target wrote with; None: none is on record.
     published_epoch: int | None
-    #: Whether that load failed after it had published.
+    #: Whether that load failed, or was broken off, after it had published; also where another has adopted it.
     published_failed: bool
 
 

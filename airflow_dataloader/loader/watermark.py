@@ -48,15 +48,16 @@ def _why_not(started: Started, target: Target) -> str | None:
 def _is_incomplete(started: Started, target: Target) -> bool:
     """Return whether the newest rows came by a load that goes by no window and failed after it had published.
 
-    A window is read again by the next load; all that lies below the watermark is not.
+    Or was broken off then, before it had compared what it published with the source: to be adopted does not
+    make it complete. A window is read again by the next load; all that lies below the watermark is not.
     """
     newest = next((entry.commit for entry in target.published if entry.commit.brings_rows), None)
-    return (
-        started.published_failed
-        and newest is not None
-        and newest.epoch == started.published_epoch
-        and newest.facts.window is None
-    )
+    if newest is None or newest.facts.window is not None:
+        return False
+    unsettled = {one.epoch for one in started.uncertain if one.config_id == started.config_id}
+    if started.published_failed and started.published_epoch is not None:
+        unsettled.add(started.published_epoch)
+    return newest.epoch in unsettled
 
 
 def _saw_no_cursor(target: Target) -> bool:

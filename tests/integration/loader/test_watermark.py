@@ -13,7 +13,7 @@ from airflow_dataloader.control.tables import dbconfig
 from airflow_dataloader.loader.observer import Moment
 from airflow_dataloader.loader.run import run_load
 from tests.bench import Bench
-from tests.integration.loader.breaking import break_off
+from tests.integration.loader.breaking import break_off, die_unsettled
 
 if TYPE_CHECKING:
     from tests.conftest import Server
@@ -241,6 +241,26 @@ def test_a_full_load_that_failed_after_it_had_published_is_nothing_to_go_on_from
     assert "failed, and may not have read all; everything was read again" in bench.succeed(row).message
     assert bench.target_rows() == bench.source_rows()
     assert bench.succeed(row).receipt.low == FIRST
+
+
+@pytest.mark.parametrize("adopted_before", [True, False])
+def test_a_full_load_that_was_broken_off_before_it_compared_is_nothing_to_go_on_from(
+    bench: Bench, row: int, monkeypatch: pytest.MonkeyPatch, *, adopted_before: bool
+) -> None:
+    bench.succeed(row)
+    change_one(bench)
+    bench.succeed(row)
+    bench.set(row, load_strategy="full")
+    read = bench.engine.read
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.engine, "read", lambda plan: read(replace(plan, where="id <> 2")))
+        die_unsettled(bench, row)
+    bench.set(row, load_strategy="incremental")
+    if adopted_before:
+        break_off(bench, row, Moment.PLANNED)
+    assert "failed, and may not have read all; everything was read again" in bench.succeed(row).message
+    assert bench.target_rows() == bench.source_rows()
+    assert bench.succeed(row).receipt.low == LATER
 
 
 @pytest.mark.parametrize(
