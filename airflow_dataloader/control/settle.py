@@ -207,10 +207,12 @@ def fail(
     failure: Failure,
     receipt: Receipt | None,
     cancelled: bool = False,
+    load_full_done: bool = False,
 ) -> None:
     """Write Failed (``cancelled``: Cancelled, and the row Failed); repeatable. Raises Fenced.
 
     The receipt matters also here: it says whether the load fenced the target, or published.
+    ``load_full_done``: it has replaced the table as ``load_full`` asks, and no later load shall do so again.
     """
     status = LoadStatus.CANCELLED if cancelled else LoadStatus.FAILED
     ending = Ending(
@@ -224,6 +226,8 @@ def fail(
         while_in=frozenset({RowStatus.IN_PROGRESS}),
     )
     with transaction(engine, change_source="loader") as connection:
+        if load_full_done:
+            connection.execute(_LOAD_FULL_DONE, _of_load_full(started))
         ended = end(connection, [ending], last=True)
     if not ended:
         _own_word(engine, started, status)

@@ -33,6 +33,9 @@ class Journal:
         self.receipt = Receipt()
         #: Whether the load may be waiting for its source.
         self.needs_source = True
+        #: Whether what the load publishes replaces a table for good: older days stay from then on, and would
+        #: be lost if it was replaced again.
+        self.replaces_once = False
 
     def record(self, **fields: Any) -> None:
         """Set fields of the :class:`Receipt` by their names."""

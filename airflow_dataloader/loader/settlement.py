@@ -101,6 +101,8 @@ class Settlement:
             failure=failure,
             receipt=self.journal.receipt,
             cancelled=cancelled,
+            # Also where it was interrupted right after its commit.
+            load_full_done=self.journal.replaces_once and self.journal.receipt.target_version is not None,
         )
         try:
             self.keeper.patiently(call)

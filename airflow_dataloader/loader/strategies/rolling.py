@@ -40,9 +40,11 @@ def run(load: ActiveLoad) -> Outcome:
             return load.engine.replace_slice(load.config.target, data, in_place_of, commit)
         return replace_table(load, data, commit)
 
+    # To replace the table again would take the days that have passed since.
+    load.journal.replaces_once = load.config.load_full and load.config.keeps_older_days
+
     def published() -> None:
-        if load.config.load_full and load.config.keeps_older_days:
-            # To replace the table again would take the days that have passed since.
+        if load.journal.replaces_once:
             finish = partial(finish_load_full, load.control, load.started)
             load.keeper.patiently(finish)
 

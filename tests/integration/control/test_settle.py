@@ -184,6 +184,17 @@ def test_failure_is_written_with_its_facts(control: Engine, config_id: int) -> N
     assert (load(control, started.metadata_id), row(control, config_id)) == (record, current)
 
 
+@pytest.mark.parametrize(("edited", "left"), [("true", None), ("yes", "yes")])
+def test_a_failure_after_the_table_was_replaced_on_demand_says_that_this_is_done(
+    control: Engine, config_id: int, edited: str, left: str | None
+) -> None:
+    started = start_now(control, config_id)
+    edit(control, config_id, load_full=edited)
+    settle.fail(control, started, failure=FAILURE, receipt=RECEIPT, load_full_done=True)
+    current = row(control, config_id)
+    assert (current["last_status"], current["load_full"]) == ("Failed", left)
+
+
 def test_a_cancelled_loader_leaves_the_row_failed(control: Engine, config_id: int) -> None:
     started = start_now(control, config_id)
     settle.fail(control, started, failure=FAILURE, receipt=None, cancelled=True)

@@ -112,6 +112,27 @@ def test_it_is_not_replaced_again_by_a_load_that_failed_after_its_commit(
     assert (8, "kept") in ids(bench)
 
 
+def test_it_is_not_replaced_again_by_a_load_that_was_interrupted_after_its_commit(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(bench)
+    row = rolling(bench, rolling_retention="keep", load_full="true")
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    # As by a signal while it waits for a control database that is away just then.
+    monkeypatch.setattr(rolling_module, "finish_load_full", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        bench.load(row)
+    monkeypatch.undo()
+    assert bench.history(row)[-1].load_status == "Cancelled"
+    bench.spark_sql("INSERT INTO {t} VALUES (8, 'kept', DATE '2020-01-01')")
+    bench.succeed(row)
+    assert (8, "kept") in ids(bench)
+    assert bench.state(row).load_full is None
+
+
 @pytest.mark.parametrize("filled", [False, True])
 def test_kept_rows_without_a_day_in_another_column_are_not_doubled(bench: Bench, filled: bool) -> None:
     make(bench)
