@@ -52,6 +52,13 @@ def empty_by_a_predicate(bench: Bench) -> None:
     bench.spark_sql("DELETE FROM {t} WHERE id IS NOT NULL")
 
 
+def empty_by_a_merge(bench: Bench) -> None:
+    bench.spark_sql(
+        "MERGE INTO {t} t USING (SELECT 0 AS id WHERE false) s ON t.id = s.id "
+        "WHEN NOT MATCHED BY SOURCE THEN DELETE"
+    )
+
+
 def replace(bench: Bench) -> None:
     bench.spark_sql("CREATE OR REPLACE TABLE {t} USING delta AS SELECT * FROM {t} VERSION AS OF 0 LIMIT 2")
 
@@ -76,6 +83,7 @@ REPLACEMENTS = [
     restore,
     pytest.param(empty, marks=pytest.mark.faults),
     empty_by_a_predicate,
+    pytest.param(empty_by_a_merge, marks=pytest.mark.faults),
     replace,
     pytest.param(make_anew, marks=pytest.mark.faults),
     make_anew_with_more_versions,

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _REPLACING = ("RESTORE", "CLONE", "CONVERT", "TRUNCATE", "CREATE TABLE", "CREATE OR REPLACE", "REPLACE TABLE")
 #: Predicates of a DELETE that is a TRUNCATE by another name, as Delta stores them.
 _EVERY_ROW = ("[]", '["true"]')
+#: Operations that may leave no row, whatever their condition says.
+_DELETING = frozenset({"DELETE", "MERGE"})
 
 
 def is_continuous(
@@ -44,7 +46,7 @@ def is_continuous(
         if (
             base is not None
             and entry is None
-            and str(row.operation).upper() == "DELETE"
+            and str(row.operation).upper() in _DELETING
             and emptied(row.version)
         ):
             return False

@@ -79,6 +79,8 @@ def test_rows_that_a_person_deletes_are_gone_and_beside_a_load_they_must_not_be_
     assert asked(own(8, 7), (row(7), None), other(6, "DELETE", **some), own(5, 4)) is True
     assert asked(own(7, 5), other(6, "DELETE", **some), own(5, 4)) is True
     assert asked(own(7, 5), other(6, "DELETE", **some), own(5, 4), emptied=[6]) is False
+    assert asked(own(7, 5), other(6, "MERGE", **some), own(5, 4), emptied=[6]) is False
+    assert asked(own(7, 5), other(6, "MERGE", **some), own(5, 4)) is True
 
 
 def test_another_writer_s_load_ends_it_and_its_fence_does_not() -> None:
