@@ -87,6 +87,8 @@ class LeaseKeeper:
         self._renewed = self._moved = time.monotonic()
         #: It moved, and no heartbeat that said so has got through.
         self._untold = False
+        #: The load is being settled, and may be over at any moment.
+        self._settling = False
         self._thread = threading.Thread(target=self._run, name="lease-keeper", daemon=True)
 
     def __enter__(self) -> LeaseKeeper:
@@ -113,6 +115,14 @@ class LeaseKeeper:
         ``call`` must be repeatable: its first try may have been carried out and its answer lost.
         """
         return retry_while_away(call, until=self.deadline)
+
+    def settle(self, call: Callable[[], _Answer]) -> _Answer:
+        """Return ``patiently(call)``, which ends the load: a heartbeat that finds it over is no loss then.
+
+        A row that somebody else has taken before is ``call``'s to notice.
+        """
+        self._settling = True
+        return self.patiently(call)
 
     def check(self) -> None:
         """Raise Fenced if the row is no longer ours, LeaseLost if nobody knows. Called before every write.
@@ -176,7 +186,11 @@ class LeaseKeeper:
         try:
             self._beat(self._untold)
         except Fenced as error:
-            self._lose(error)
+            if self._settling:
+                # Most likely by our own word, whose answer is on its way.
+                self._closed.set()
+            else:
+                self._lose(error)
             return False
         except Exception as error:  # noqa: BLE001  whatever it met, the next may get through until the deadline
             log.warning("Heartbeat did not get through: %s", error)

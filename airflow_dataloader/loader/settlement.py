@@ -66,7 +66,7 @@ class Settlement:
             message=" ".join(self.journal.receipt.notes),
         )
         try:
-            settled = self.keeper.patiently(call)
+            settled = self.keeper.settle(call)
         except (DataloaderError, DBAPIError) as error:
             # The commit stands and names this load; the row's next load finds and adopts it.
             self._log_not_settled(error)
@@ -105,7 +105,7 @@ class Settlement:
             load_full_done=self.journal.replaces_once and self.journal.receipt.target_version is not None,
         )
         try:
-            self.keeper.patiently(call)
+            self.keeper.settle(call)
         except (DataloaderError, DBAPIError) as fault:
             log.warning("Load %s was not settled by its loader: %s", self.started.metadata_id, fault)
             return self._result(None, f"{fault} Before that: {message}")

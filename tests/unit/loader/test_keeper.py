@@ -152,6 +152,20 @@ def test_an_outage_longer_than_the_lease_ends_the_work() -> None:
             keeper.check()
 
 
+def test_a_heartbeat_that_finds_the_load_settled_is_no_loss(caplog: pytest.LogCaptureFixture) -> None:
+    lost = threading.Event()
+    with keep(control := Control(), lost=lost) as keeper:
+
+        def settled() -> str:
+            control.answer = refuse
+            ended = "lease-keeper" not in {thread.name for thread in threading.enumerate()}
+            return "Succeeded" if ended else ""
+
+        keeper.settle(lambda: eventually("no heartbeat follows", settled))
+    assert not lost.is_set()
+    assert "This load stops" not in caplog.text
+
+
 def test_a_process_that_slept_through_its_lease_is_refused_before_the_thread_wakes() -> None:
     keeper = keep(Control(), LeaseTimes(lease=0, grace=0, margin=0))
     with pytest.raises(LeaseLost):
