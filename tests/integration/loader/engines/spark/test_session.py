@@ -132,9 +132,12 @@ def check_maintenance(engine: SparkEngine, target: TargetName) -> None:
     never = engine.upkeep(target, ever)
     assert never is not None
     assert (never.optimized_at, never.vacuumed_at) == (None, None)
+    location = engine._context.names.locate(target).sql
+    ((files,),) = engine._context.spark.sql(f"DESCRIBE DETAIL {location}").select("numFiles").collect()
     compacted = engine.optimize(target)
     assert compacted is not None
-    assert (compacted.files_removed, compacted.files_added) == (2, 1)
+    assert files > 1
+    assert (compacted.files_removed, compacted.files_added) == (files, 1)
     assert engine.vacuum(target) == Vacuumed(files_deleted=0, bytes_deleted=0)
     done = engine.upkeep(target, ever)
     assert done is not None
