@@ -43,6 +43,10 @@ def keep(
     return LeaseKeeper(control.beat, progressed=progressed, on_lost=on_lost, times=times)
 
 
+def keeps() -> bool:
+    return "lease-keeper" in {thread.name for thread in threading.enumerate()}
+
+
 def refuse() -> None:
     raise Fenced("The row has a later epoch.")
 
@@ -72,7 +76,7 @@ def test_renews_until_it_is_closed() -> None:
     with keep(control) as keeper:
         assert control.third.wait(PATIENCE)
         keeper.check()
-    assert "lease-keeper" not in {thread.name for thread in threading.enumerate()}
+    assert not keeps()
 
 
 def test_a_load_that_nothing_moves_in_is_ended_and_may_still_be_settled() -> None:
@@ -153,15 +157,14 @@ def test_an_outage_longer_than_the_lease_ends_the_work() -> None:
 
 
 def test_a_heartbeat_that_finds_the_load_settled_is_no_loss(caplog: pytest.LogCaptureFixture) -> None:
-    lost = threading.Event()
-    with keep(control := Control(), lost=lost) as keeper:
+    control, lost = Control(), threading.Event()
 
-        def settled() -> str:
-            control.answer = refuse
-            ended = "lease-keeper" not in {thread.name for thread in threading.enumerate()}
-            return "Succeeded" if ended else ""
+    def settled() -> None:
+        control.answer = refuse
+        eventually("the end of the heartbeats", lambda: not keeps())
 
-        keeper.settle(lambda: eventually("no heartbeat follows", settled))
+    with keep(control, lost=lost) as keeper:
+        keeper.settle(settled)
     assert not lost.is_set()
     assert "This load stops" not in caplog.text
 
