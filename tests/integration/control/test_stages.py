@@ -48,7 +48,7 @@ class Records:
                 text(
                     "UPDATE control.historical_metadata h SET load_queued_time = long_ago, load_end_time = "
                     "CASE WHEN load_status NOT IN ('Queued', 'In Progress') THEN long_ago END "
-                    "FROM (SELECT now() - make_interval(secs => :s) AS long_ago) WHERE h.id = :id"
+                    "FROM (SELECT now() - make_interval(secs => :s) AS long_ago) AS times WHERE h.id = :id"
                 ),
                 {"s": hours * 3600, "id": number},
             )
